@@ -1,0 +1,310 @@
+"""Everything that can be refused, by what the caller should do about it.
+
+GlideslopeError
+├── Invalid       fix the input            (HTTP 422, exit 2)
+├── NotFound      name something that is   (HTTP 404, exit 2)
+├── Conflict      reload and decide again  (HTTP 409, exit 3)
+├── Refused       a rule said no           (HTTP 403, exit 3)
+├── Denied        who are you?             (HTTP 401, exit 4)
+└── Unavailable   try later                (HTTP 503, exit 1)
+
+Each class has a stable code: its HTTP problem type, its line in the terminal, its heading in the reference.
+Code reads fields, people read the sentence.
+"""
+
+from typing import ClassVar
+
+
+class GlideslopeError(Exception):
+    """Something was refused. `code` never changes meaning; `next_command` can be pasted."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, sentence: str, *, traffic: str = "Traffic is unchanged.", next_command: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.traffic = traffic
+        self.next_command = next_command
+
+
+class Invalid(GlideslopeError):
+    """The input cannot be understood; nothing was repaired, nothing was done."""
+
+    code = "invalid"
+
+
+class NameInvalid(Invalid):
+    code = "name-invalid"
+
+    def __init__(self, *, what: str, text: str, expected: str) -> None:
+        super().__init__(f"{text!r} cannot be the name of a {what}: expected {expected}.")
+
+
+class SplitInvalid(Invalid):
+    code = "split-invalid"
+
+    def __init__(self, *, candidate: int, control: int) -> None:
+        super().__init__(
+            f"A split of {candidate} candidate and {control} control basis points cannot be: "
+            "each must be 0 or more and both together at most 10000.",
+        )
+
+
+class PlanInvalid(Invalid):
+    """A plan that cannot be read or cannot be run, with its place in the file when there is one."""
+
+    code = "plan-invalid"
+
+    def __init__(  # noqa: PLR0913 - a place in a file is five facts
+        self,
+        sentence: str,
+        *,
+        where: str = "",
+        line: int = 0,
+        column: int = 0,
+        width: int = 1,
+        source: str = "",
+        suggestion: str = "",
+        next_command: str = "glideslope schema",
+    ) -> None:
+        super().__init__(sentence, traffic="Nothing was started; traffic is unchanged.", next_command=next_command)
+        self.where = where
+        self.line = line
+        self.column = column
+        self.width = width
+        self.source = source
+        self.suggestion = suggestion
+
+
+class PlanCannotDetect(Invalid):
+    code = "plan-cannot-detect"
+
+    def __init__(self, *, step: str, guardrail: str, needs: int, gets: int) -> None:
+        super().__init__(
+            f"Step {step} cannot tell whether {guardrail} is within its margin: it needs about {needs:,} candidate "
+            f"subjects and recent traffic brings {gets:,} before its maximum time. Give it more time, a larger share "
+            "or a wider margin.",
+            next_command="glideslope plan",
+        )
+
+
+class ReceiptInvalid(Invalid):
+    code = "receipt-invalid"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"This prediction id is not one of ours: {why}.")
+
+
+class EventUnknown(Invalid):
+    code = "event-unknown"
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"The ledger holds an entry of kind {kind!r}, which this version cannot read. Upgrade first.")
+
+
+class NotFound(GlideslopeError):
+    """There is no such thing."""
+
+    code = "not-found"
+
+    def __init__(self, *, what: str, name: str, next_command: str = "glideslope ls") -> None:
+        super().__init__(f"There is no {what} {name!r}.", next_command=next_command)
+
+
+class Conflict(GlideslopeError):
+    """Somebody was faster, or the thing is not in a state for this."""
+
+    code = "conflict"
+
+
+class VersionConflict(Conflict):
+    code = "version-conflict"
+
+    def __init__(self, *, stream: str, expected: int) -> None:
+        super().__init__(f"{stream} has moved on since version {expected} was read. Nothing was recorded.")
+        self.stream = stream
+        self.expected = expected
+
+
+class AlreadyRegistered(Conflict):
+    code = "already-registered"
+
+    def __init__(self, *, model: str, version: str) -> None:
+        super().__init__(
+            f"{model} already has a version {version} with other content; versions are immutable. Use a new name.",
+            next_command=f"glideslope show {model}",
+        )
+
+
+class RolloutInProgress(Conflict):
+    code = "rollout-in-progress"
+
+    def __init__(self, *, model: str, rollout: str) -> None:
+        super().__init__(
+            f"{model} already has a rollout in progress: {rollout}. One at a time.",
+            traffic="Traffic is unchanged.",
+            next_command=f"glideslope watch {rollout}",
+        )
+
+
+class RolloutEnded(Conflict):
+    code = "rollout-ended"
+
+    def __init__(self, *, rollout: str, phase: str) -> None:
+        super().__init__(
+            f"{rollout} has ended ({phase}); nothing can follow.", next_command=f"glideslope show {rollout}"
+        )
+
+
+class NotInPhase(Conflict):
+    code = "not-in-phase"
+
+    def __init__(self, *, rollout: str, phase: str, needs: str) -> None:
+        super().__init__(
+            f"{rollout} is {phase}; this needs it to be {needs}.",
+            next_command=f"glideslope show {rollout}",
+        )
+
+
+class LeaseLost(Conflict):
+    code = "lease-lost"
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(
+            f"Another server holds the lease {name}; this one stopped acting for it.",
+            next_command="glideslope doctor",
+        )
+
+
+class Refused(GlideslopeError):
+    """A rule said no; asking again will not help."""
+
+    code = "refused"
+
+
+class SelfApproval(Refused):
+    code = "self-approval"
+
+    def __init__(self, *, rollout: str, actor: str) -> None:
+        super().__init__(
+            f"{actor} proposed {rollout}, so an approval by {actor} does not count. Somebody else must look at it.",
+            traffic="Nothing was recorded; traffic is unchanged.",
+            next_command=f"glideslope show {rollout}",
+        )
+
+
+class DigestChanged(Refused):
+    code = "digest-changed"
+
+    def __init__(self, *, rollout: str, seen: str, current: str) -> None:
+        super().__init__(
+            f"You approved plan {seen[:19]}, but {rollout} rests on {current[:19]}. Look again and approve what you see.",
+            traffic="Nothing was recorded; traffic is unchanged.",
+            next_command=f"glideslope show {rollout}",
+        )
+
+
+class FeatureMissing(Refused):
+    code = "feature-missing"
+
+    def __init__(self, *, driver: str, feature: str) -> None:
+        super().__init__(
+            f"The plan needs {feature}, which the driver {driver} does not have. A plan that cannot be obeyed is refused.",
+        )
+
+
+class TokenStale(Refused):
+    code = "token-stale"
+
+    def __init__(self, *, model: str, seen: str, offered: str) -> None:
+        super().__init__(f"The gateway for {model} has obeyed {seen} and refuses the older {offered}.")
+
+
+class Denied(GlideslopeError):
+    """The caller is not known or may not do this."""
+
+    code = "denied"
+
+
+class TokenUnknown(Denied):
+    code = "token-unknown"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server does not know this token. It was created by the first `glideslope up` in the state folder.",
+            next_command="glideslope doctor",
+        )
+
+
+class NotAllowed(Denied):
+    code = "not-allowed"
+
+    def __init__(self, *, actor: str, act: str) -> None:
+        super().__init__(f"{actor} may not {act}.")
+
+
+class Unavailable(GlideslopeError):
+    """Something needed does not answer; trying later may help."""
+
+    code = "unavailable"
+
+
+class StoreUnavailable(Unavailable):
+    code = "store-unavailable"
+
+    def __init__(self, why: str, *, next_command: str = "glideslope doctor") -> None:
+        super().__init__(
+            f"The state could not be read or written: {why}. What was acknowledged before is kept.",
+            traffic="Exposure that cannot be renewed returns to the incumbent when its lease ends.",
+            next_command=next_command,
+        )
+
+
+class StoreInUse(Unavailable):
+    code = "store-in-use"
+
+    def __init__(self, *, path: str, holder: str) -> None:
+        super().__init__(
+            f"Another server ({holder}) works on {path}. Two servers on one SQLite file would fight; this one did not start.",
+            next_command="glideslope status",
+        )
+
+
+class StoreCorrupt(Unavailable):
+    code = "store-corrupt"
+
+    def __init__(self, *, path: str, why: str) -> None:
+        super().__init__(
+            f"The state in {path} is damaged: {why}. Nothing was written to it.",
+            traffic="The gateway keeps serving the incumbent.",
+            next_command="glideslope doctor",
+        )
+
+
+class EndpointUnreachable(Unavailable):
+    code = "endpoint-unreachable"
+
+    def __init__(self, *, version: str, url: str, why: str) -> None:
+        super().__init__(f"{version} does not answer at {url}: {why}. A candidate that does not start is not exposed.")
+
+
+class DriverUnavailable(Unavailable):
+    code = "driver-unavailable"
+
+    def __init__(self, *, driver: str, why: str) -> None:
+        super().__init__(
+            f"The data plane ({driver}) does not answer: {why}.",
+            traffic="It goes on with what it last obeyed until the lease ends, then serves the incumbent.",
+            next_command="glideslope doctor",
+        )
+
+
+class PortInUse(Unavailable):
+    code = "port-in-use"
+
+    def __init__(self, *, port: int, purpose: str, setting: str) -> None:
+        super().__init__(
+            f"Port {port} for the {purpose} is taken by another program.",
+            traffic="Nothing was started.",
+            next_command=f"glideslope up {setting} 0",
+        )

@@ -1,0 +1,210 @@
+"""What the engine needs of the world: small Protocols, each with its promise. Adapters keep them, fakes too."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from glideslope.domain.ids import Digest, ModelName, RolloutId, StepName
+from glideslope.domain.traffic import Arm, Exposure, ObservedRoute, Route, Token
+
+
+class Clock(Protocol):
+    """Tells the time; nobody else may."""
+
+    def now(self) -> datetime:
+        """Return the wall clock, timezone-aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class Feature(StrEnum):
+    """What a data plane can do; a plan that needs more is refused when proposed."""
+
+    STICKY = "sticky"  # the same subject gets the same arm, by our hash
+    MIRROR = "mirror"  # copies requests to a shadow whose death is not felt
+    RESCUE = "rescue"  # a failing candidate's request is answered by the incumbent, and counted
+    OBSERVE = "observe"  # reports status and latency per arm and step itself
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One request as the data plane saw it, attributed to the arm that was assigned, not to who answered."""
+
+    rollout: RolloutId
+    step: StepName
+    arm: Arm
+    subject: str
+    """Empty when the caller named none: then the arm was random, not sticky."""
+    status: int
+    """HTTP status of the final answer; 0 when there was none."""
+    latency_us: int
+    rescued: bool
+    """The assigned arm failed and the incumbent answered: a failure of the assigned arm."""
+
+
+ServedSink = Callable[[Sequence[Served]], None]
+"""Takes what the data plane saw; must return at once and never raise."""
+
+
+class Driver(Protocol):
+    """Makes one data plane obey. Every method may be called again after a crash and must then do no harm."""
+
+    name: str
+    features: frozenset[Feature]
+
+    async def shape(self, routes: Sequence[Route]) -> None:
+        """Ask for the standing shape of all models' traffic. Exposes nobody; unchanged shapes cost nothing.
+
+        Returns when the data plane has accepted it. Raises DriverUnavailable. A route whose candidate is gone ends any exposure to it.
+        """
+        ...
+
+    async def lease(self, model: ModelName, exposure: Exposure | None, *, token: Token, ttl: timedelta) -> None:
+        """Grant or renew an exposure for `ttl`; None withdraws it at once. Returning means asked, not obeyed.
+
+        Raises TokenStale for a token below the highest seen for this model. An unrenewed lease ends by itself, in the
+        data plane, whatever happened to us.
+        """
+        ...
+
+    async def observe(self, model: ModelName) -> ObservedRoute:
+        """Report what is in force now, read back from the data plane itself. Raises DriverUnavailable, NotFound."""
+        ...
+
+
+class Store(Protocol):
+    """The append-only record: events are stored once, as ledger entries, in the order of their commit."""
+
+    async def append(self, drafts: Sequence["Draft"], *, fence: "Fence | None" = None) -> Sequence[int]:
+        """Append all drafts or none, durably, and return their ledger positions (from 0).
+
+        A draft whose idempotency key is already there is not written again: its position is returned. Raises
+        VersionConflict when a stream's next version is not the draft's, LeaseLost when the fence no longer holds,
+        StoreUnavailable when the outcome is unknown (ask again with the same keys).
+        """
+        ...
+
+    async def entries(self, start: int = 0, stop: int | None = None) -> Sequence[bytes]:
+        """Return entries' canonical bytes by ledger position, half-open."""
+        ...
+
+    async def streams(self) -> Mapping[str, int]:
+        """Return every stream's name with its last version."""
+        ...
+
+    async def stream(self, name: str) -> Sequence[bytes]:
+        """Return one stream's entries in order of version; empty when there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry to append: canonical bytes already made, since what is signed must be what was decided."""
+
+    stream: str
+    version: int
+    data: bytes
+    key: str
+    """Idempotency key: the same act sent twice is recorded once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A lease that must still be held, in this epoch, at the moment of the commit."""
+
+    name: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to act for `name` until `until`; `epoch` grows with every change of holder."""
+
+    name: str
+    holder: str
+    epoch: int
+    until: datetime
+
+
+class Leases(Protocol):
+    """One governor per rollout, however many servers."""
+
+    async def acquire(self, name: str, *, holder: str, ttl: timedelta, now: datetime) -> Lease | None:
+        """Take or renew; None while another holds it. Taking it from another, or again after a lapse, raises the epoch."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Give it back early; harmless when it is no longer ours."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One source's grow-only count of one cell, as last sent."""
+
+    source: str
+    epoch: int
+    cell: str
+    count: int
+
+
+class Counters(Protocol):
+    """Evidence between commits: totals per source and epoch, merged by maximum."""
+
+    async def save(self, totals: Sequence[Total]) -> None:
+        """Keep the maximum of what is there and what comes, all or nothing."""
+        ...
+
+    async def load(self, prefix: str) -> Sequence[Total]:
+        """Return the totals of all cells that start with `prefix` (a rollout)."""
+        ...
+
+    async def once(self, keys: Sequence[str], totals: Sequence[Total]) -> Sequence[bool]:
+        """Note keys never seen before and add the totals' counts of those, in one transaction; tell which were new.
+
+        `totals[i]` belongs to `keys[i]`; its count is an increment. This is how an outcome counts exactly once.
+        """
+        ...
+
+
+class Checkpoints(Protocol):
+    """Signed statements of the ledger's size and root."""
+
+    async def keep(self, size: int, note: bytes) -> None:
+        """Store a checkpoint; one per size."""
+        ...
+
+    async def checkpoints(self) -> Sequence[bytes]:
+        """Return all checkpoints, oldest first."""
+        ...
+
+
+class Signer(Protocol):
+    """Signs checkpoints; the key stays inside."""
+
+    name: str
+
+    def sign(self, text: bytes) -> bytes:
+        """Return a C2SP signed note over the text."""
+        ...
+
+
+class Artifacts(Protocol):
+    """Content-addressed versions."""
+
+    async def digest(self, folder: str) -> Digest:
+        """Return the OpenSSF model-signing root digest of a folder. Raises NotFound."""
+        ...
+
+    async def keep(self, folder: str) -> Digest:
+        """Copy a folder into the store under its digest, and return that. Raises NotFound, StoreUnavailable."""
+        ...
