@@ -55,7 +55,7 @@ class PlanInvalid(Invalid):
 
     code = "plan-invalid"
 
-    def __init__(  # noqa: PLR0913 - a place in a file is five facts
+    def __init__(
         self,
         sentence: str,
         *,
