@@ -1,0 +1,166 @@
+"""What is measured: metrics as definitions with frozen bins, and the cells in which their outcomes are counted."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+from typing import Final, NamedTuple, Self
+
+import msgspec
+
+from glideslope.domain.errors import Invalid
+from glideslope.domain.ids import MetricName, RolloutId, SliceName, StepName
+from glideslope.domain.traffic import Arm
+
+
+class Kind(StrEnum):
+    """How a metric's value is binned, and so which tests may judge it."""
+
+    EVENT = "event"  # good (bin 0) or bad (bin 1)
+    SCORE = "score"  # a bounded loss, in bins of equal width
+    LATENCY = "latency"  # ordered bins of milliseconds; the candidate's are divided by its tolerance first
+
+
+class Origin(StrEnum):
+    """Who counts it."""
+
+    GATEWAY = "gateway"  # the data plane, from status and time
+    SERVICE = "service"  # the model server, through the sdk's observe()
+    OUTCOME = "outcome"  # us, when the truth about a prediction arrives
+
+
+class Loss(StrEnum):
+    """How a prediction and its outcome become one number."""
+
+    LOG = "log-loss"  # -ln of the probability given to what happened
+    BRIER = "brier"  # squared distance of the probability from what happened
+    WRONG = "wrong"  # 1 when the likelier class did not happen
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """A quantity's definition. `edges` are upper bin edges, ascending; the last bin is open unless `cap` closes it.
+
+    Units: seconds never, milliseconds for latency, the loss's own unit for scores.
+    """
+
+    name: MetricName
+    kind: Kind
+    origin: Origin
+    edges: tuple[float, ...] = ()
+    loss: Loss | None = None
+
+    @property
+    def bins(self) -> int:
+        """Return how many bins an outcome may fall into."""
+        return 2 if self.kind is Kind.EVENT else len(self.edges) + (self.kind is Kind.LATENCY)
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Return each bin's value: the middle of a score's bin, 0 and 1 for an event."""
+        if self.kind is Kind.EVENT:
+            return (0.0, 1.0)
+        return tuple((low + high) / 2 for low, high in pairwise((0.0, *self.edges)))
+
+    def bin(self, value: float) -> int:
+        """Return the bin of a value; beyond the last edge is the last bin. Raises Invalid for NaN or infinity."""
+        if not math.isfinite(value):
+            raise Invalid(f"{self.name}: {value} is not a number that can be counted.")
+        if self.kind is Kind.EVENT:
+            return 1 if value > 0 else 0
+        return min(bisect_left(self.edges, value), self.bins - 1)
+
+
+SCORE_BINS: Final = 32
+LOG_LOSS_CAP: Final = 2.5
+LATENCY_EDGES: Final = tuple(round(1.25**k, 3) for k in range(-4, 36))
+"""0.4 ms to 2.5 s in steps of a quarter: fine enough for any incumbent, frozen for all."""
+
+ERRORS: Final = Metric(name=MetricName("errors"), kind=Kind.EVENT, origin=Origin.GATEWAY)
+LATENCY: Final = Metric(name=MetricName("latency"), kind=Kind.LATENCY, origin=Origin.GATEWAY, edges=LATENCY_EDGES)
+LOG_LOSS: Final = Metric(
+    name=MetricName("log_loss"),
+    kind=Kind.SCORE,
+    origin=Origin.OUTCOME,
+    edges=tuple(LOG_LOSS_CAP * (k + 1) / SCORE_BINS for k in range(SCORE_BINS)),
+    loss=Loss.LOG,
+)
+BRIER: Final = Metric(
+    name=MetricName("brier"),
+    kind=Kind.SCORE,
+    origin=Origin.OUTCOME,
+    edges=tuple((k + 1) / SCORE_BINS for k in range(SCORE_BINS)),
+    loss=Loss.BRIER,
+)
+WRONG: Final = Metric(name=MetricName("wrong"), kind=Kind.EVENT, origin=Origin.OUTCOME, loss=Loss.WRONG)
+
+BUILT_IN: Final = {m.name: m for m in (ERRORS, LATENCY, LOG_LOSS, BRIER, WRONG)}
+EXPOSURE: Final = MetricName("exposure")
+"""Counted by the gateway, one bin: subjects really served. Not a metric of quality; it checks the coin."""
+
+
+def loss_of(loss: Loss, *, probability: float, happened: bool) -> float:
+    """Return the loss of one prediction (unit of the loss). The probability is of the thing happening, in [0, 1]."""
+    p = probability if happened else 1.0 - probability
+    match loss:
+        case Loss.LOG:
+            return math.inf if p <= 0 else -math.log(p)
+        case Loss.BRIER:
+            return (1.0 - p) ** 2
+        case Loss.WRONG:
+            return float(p < 0.5)
+
+
+def loss_bin(metric: Metric, *, probability: float, happened: bool) -> int:
+    """Return the bin of a prediction's loss; what exceeds the cap is the last bin. Raises Invalid without a loss."""
+    if metric.loss is None:
+        raise Invalid(f"{metric.name} does not judge predictions by their outcomes.")
+    return metric.bin(min(loss_of(metric.loss, probability=probability, happened=happened), 1e9))
+
+
+class Dimension(msgspec.Struct, frozen=True):
+    """A field by which the data is sliced, with the values that are looked at; any other value is in no slice."""
+
+    field: str
+    values: tuple[str, ...]
+
+    def slices(self) -> tuple[SliceName, ...]:
+        """Return `field=value` for each value."""
+        return tuple(SliceName(f"{self.field}={value}") for value in self.values)
+
+
+def slice_names(dimensions: Sequence[Dimension]) -> tuple[SliceName, ...]:
+    """Return every slice of every dimension, in their order."""
+    return tuple(name for dimension in dimensions for name in dimension.slices())
+
+
+class Cell(NamedTuple):
+    """Where one outcome is counted. As text: `rollout/step/arm/metric/slice/bin`."""
+
+    rollout: RolloutId
+    step: StepName
+    arm: Arm
+    metric: MetricName
+    slice: SliceName
+    bin: int
+
+    def key(self) -> str:
+        """Write it; no part may contain a slash."""
+        return "/".join((self.rollout, self.step, self.arm.value, self.metric, self.slice, str(self.bin)))
+
+    @classmethod
+    def parse(cls, key: str) -> Self:
+        """Read it back. Raises Invalid."""
+        try:
+            rollout, step, arm, metric, slice_, bin_ = key.split("/")
+            return cls(
+                RolloutId(rollout),
+                StepName(step),
+                Arm(arm),
+                MetricName(metric),
+                SliceName(slice_),
+                int(bin_),
+            )
+        except ValueError as error:
+            raise Invalid(f"{key!r} names no cell: expected rollout/step/arm/metric/slice/bin.") from error
