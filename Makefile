@@ -1,0 +1,57 @@
+# Every target prepares what it needs: on a fresh machine `make demo` is the first and only command.
+# Overridable: PYTHON (3.11 or newer), ARGS (passed on to the program), UPGRADE=1 (for `make lock`), QUICK=1 (for `make bench`).
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+# Programs from Debian that tests drive, as program=package; empty as long as no test needs one.
+DEBIAN :=
+
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint format bench docs lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.$(if $(wildcard .venv/.dev),dev,demo)  ## real flights, real models, real traffic: a sound update and a harmful one
+	$(BIN)/glideslope demo $(ARGS)
+
+test: .venv/.dev  ## everything that finishes in minutes
+	$(if $(DEBIAN),$(BIN)/python tools/ensure_debian.py $(DEBIAN))
+	$(PYTEST) $(ARGS)
+
+test-all: .venv/.dev  ## also long simulations, load and kill loops; many more examples per property
+	$(if $(DEBIAN),$(BIN)/python tools/ensure_debian.py $(DEBIAN))
+	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m "" $(ARGS)
+
+lint: .venv/.dev  ## style, types, and which room may import which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tools
+	$(BIN)/lint-imports
+
+format: .venv/.dev  ## mend what the linter can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.dev  ## the figures of benchmarks/, one script after the other
+	@set -e; for script in $$(find benchmarks -maxdepth 1 -name '[a-z]*.py' | sort); do \
+	  echo "== $$script"; $(BIN)/python $$script $(if $(QUICK),--quick) $(ARGS); done
+
+docs: .venv/.dev  ## check the pages: links, decision records, every command they show
+	$(BIN)/python -m pytest tests/docs $(ARGS)
+
+lock: .venv/.dev  ## make requirements/*.txt again from pyproject.toml
+	tools/lock.sh
+
+clean:  ## remove what the other targets made
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installed again only when a lock or what we declare changed.
+.venv/.%: requirements/%.txt requirements/uv.txt pyproject.toml tools/environment.py
+	@$(PYTHON) tools/environment.py $*
+	@touch $@
