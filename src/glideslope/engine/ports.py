@@ -39,7 +39,9 @@ class Feature(StrEnum):
 class Served:
     """One request as the data plane saw it, attributed to the arm that was assigned, not to who answered."""
 
+    model: ModelName
     rollout: RolloutId
+    """Empty, like the step, for requests outside any step: the incumbent's traffic, unmeasured but for the baseline."""
     step: StepName
     arm: Arm
     subject: str
