@@ -1,0 +1,73 @@
+"""The frozen facts behind a decision: integers, ages and digests, never opinions."""
+
+import msgspec
+
+from glideslope.domain.ids import Digest, MetricName, SliceName, StepName, VersionName
+from glideslope.domain.traffic import Arm
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcomes per bin of one metric and slice under one step's coin."""
+
+    step: StepName
+    metric: MetricName
+    slice: SliceName
+    candidate: tuple[int, ...]
+    incumbent: tuple[int, ...]
+
+
+class Pairs(msgspec.Struct, frozen=True, kw_only=True):
+    """Shadow: how often the candidate's loss differed from the incumbent's by each bin of `domain.pairing`."""
+
+    metric: MetricName
+    slice: SliceName
+    differences: tuple[int, ...]
+
+
+class Exposed(msgspec.Struct, frozen=True, kw_only=True):
+    """Subjects really served in a step, per arm, as the gateway counted them."""
+
+    step: StepName
+    candidate: int
+    incumbent: int
+
+
+class Maturity(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of a step's exposed subjects have had their outcome arrive, per arm."""
+
+    step: StepName
+    candidate: int
+    incumbent: int
+
+
+class Freshness(msgspec.Struct, frozen=True, kw_only=True):
+    """When a kind of source last reported. `age` in milliseconds; -1 when it never did."""
+
+    origin: str
+    age: int
+    dropped: int = 0
+
+
+class Serving(msgspec.Struct, frozen=True, kw_only=True):
+    """What an arm's servers say they serve."""
+
+    arm: Arm
+    version: VersionName
+    digest: Digest
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that `decide` may look at besides the rollout and the time."""
+
+    format: int = 1
+    counts: tuple[Counts, ...] = ()
+    pairs: tuple[Pairs, ...] = ()
+    exposed: tuple[Exposed, ...] = ()
+    maturity: tuple[Maturity, ...] = ()
+    freshness: tuple[Freshness, ...] = ()
+    serving: tuple[Serving, ...] = ()
+    in_force: bool = False
+    """The data plane itself confirms that the step's exposure is in force."""
+
+
+NOTHING = Evidence()

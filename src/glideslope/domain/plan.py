@@ -1,0 +1,230 @@
+"""The frozen course of a rollout: steps, guardrails, and every constant that its tests will use."""
+
+import math
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from glideslope.domain.errors import PlanInvalid
+from glideslope.domain.ids import Digest, ModelName, StepName, VersionName
+from glideslope.domain.metric import Dimension, Kind, Metric, Origin
+from glideslope.domain.traffic import FULL, Split
+
+Milliseconds = int
+
+
+class StageKind(StrEnum):
+    """The regimes, in the order in which a plan may walk them."""
+
+    OFFLINE = "offline"
+    SHADOW = "shadow"
+    CANARY = "canary"
+    FULL = "full"
+    BAKE = "bake"
+
+
+STAGE_ORDER: Final = tuple(StageKind)
+
+
+class AtMaximum(StrEnum):
+    """What an inconclusive step does when its maximum time has passed."""
+
+    HOLD = "hold"
+    EXTEND = "extend"
+    ROLL_BACK = "roll-back"
+
+
+class HarmNull(StrEnum):
+    """What counts as harm: worse at all, or worse by more than the margin."""
+
+    WORSE = "worse"
+    BEYOND_MARGIN = "beyond-margin"
+
+
+class MarginKind(StrEnum):
+    """Relative to the incumbent's rate, or an absolute difference (where the rate is near zero a ratio proves nothing)."""
+
+    RELATIVE = "relative"
+    ABSOLUTE = "absolute"
+
+
+class Margin(msgspec.Struct, frozen=True):
+    """How much worse is tolerable. Relative 0.25 means up to 1.25 times; absolute is in the metric's unit."""
+
+    kind: MarginKind
+    size: float
+
+
+class Guardrail(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric that must not get worse, with everything that its tests need, frozen."""
+
+    metric: Metric
+    margin: Margin
+    harm: HarmNull
+    weight: float
+    """Share of alpha; guardrails' weights sum to one."""
+    base_rate: float
+    """The incumbent's rate or mean when the plan was made. A wrong one costs power, never validity."""
+    reference: tuple[int, ...] = ()
+    """The incumbent's histogram, for latency."""
+    limit: float | None = None
+    """Absolute limit on the rate of an event, whoever serves."""
+    required: bool = True
+    """False while the metric is only watched for harm and its proof is not needed to advance."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One leg of a stage. Times in milliseconds, shares in basis points."""
+
+    name: StepName
+    stage: StageKind
+    candidate: int = 0
+    control: int = 0
+    mirror: int = 0
+    minimum: Milliseconds
+    maximum: Milliseconds
+    at_maximum: AtMaximum
+    loosen: float = 1.0
+    """Margins are multiplied by this, so that a small share need only exclude gross harm."""
+
+    @property
+    def split(self) -> Split:
+        """Return the split of subjects."""
+        return Split(candidate=self.candidate, control=self.control)
+
+    @property
+    def has_coin(self) -> bool:
+        """Tell whether both arms are drawn by chance here, so that outcomes can be compared."""
+        return self.candidate > 0 and self.control > 0
+
+
+class Criterion(msgspec.Struct, frozen=True, kw_only=True):
+    """An offline condition: the candidate's value may be worse than the incumbent's by at most `margin`."""
+
+    metric: str
+    holdout: str
+    margin: float
+    lower_is_better: bool
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """A measured offline comparison on the same rows."""
+
+    metric: str
+    holdout: str
+    incumbent: float
+    candidate: float
+    count: int
+    lower_is_better: bool = True
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was agreed before anything moved. Nothing in it changes in flight; its digest is what people approve."""
+
+    format: int = 1
+    model: ModelName
+    incumbent: VersionName
+    incumbent_digest: Digest
+    candidate: VersionName
+    candidate_digest: Digest
+    owner: str
+    why: str
+    alpha: float
+    """Chance of ever rolling back a candidate that is not worse, over the whole rollout."""
+    alpha_pass: float
+    """Chance of a proof for a candidate at or beyond the margin, per guardrail."""
+    guardrails: tuple[Guardrail, ...]
+    dimensions: tuple[Dimension, ...]
+    steps: tuple[Step, ...]
+    criteria: tuple[Criterion, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    approvals: int = 0
+    """How many people other than the proposer must approve."""
+    stale_after: Milliseconds
+    """A required source silent for longer than this cannot advance a step."""
+    maturity: float
+    """Least share of a step's predictions whose outcomes must have arrived before a proof on them counts."""
+    lease: Milliseconds
+    """How long an exposure outlives its last renewal."""
+
+
+def check_plan(plan: Plan) -> None:
+    """Refuse what cannot be run or would void a promise. Raises PlanInvalid, SplitInvalid."""
+    _check_numbers(plan)
+    _check_guardrails(plan)
+    _check_ladder(plan)
+    if plan.incumbent_digest == plan.candidate_digest:
+        raise PlanInvalid(f"{plan.candidate} is the same content as the incumbent {plan.incumbent}.", where="candidate")
+    if any(s.stage is StageKind.OFFLINE for s in plan.steps) and not plan.criteria:
+        raise PlanInvalid("The offline stage has no criteria to judge by.", where="offline")
+
+
+def _check_numbers(plan: Plan) -> None:
+    for name, value, low, high in (
+        ("alpha", plan.alpha, 1e-6, 0.5),
+        ("alpha_pass", plan.alpha_pass, 1e-6, 0.5),
+        ("maturity", plan.maturity, 0.0, 1.0),
+        ("stale_after", plan.stale_after, 100, math.inf),
+        ("lease", plan.lease, 200, 60_000),
+        ("approvals", plan.approvals, 0, 20),
+    ):
+        if not low <= value <= high:
+            raise PlanInvalid(f"{name} is {value}; expected {low} to {high}.", where=name)
+    if not plan.owner:
+        raise PlanInvalid("A change without a reachable owner is refused.", where="owner")
+    if not plan.why:
+        raise PlanInvalid("Say why: those affected will ask.", where="why")
+
+
+def _check_guardrails(plan: Plan) -> None:
+    if not plan.guardrails:
+        raise PlanInvalid("A change without guardrails cannot be proposed.", where="guardrails")
+    names = [g.metric.name for g in plan.guardrails]
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        raise PlanInvalid(f"{name} is a guardrail twice.", where="guardrails")
+    if not math.isclose(sum(g.weight for g in plan.guardrails), 1.0, rel_tol=1e-9):
+        raise PlanInvalid("The guardrails' weights do not sum to one.", where="guardrails")
+    for g in plan.guardrails:
+        if not (math.isfinite(g.margin.size) and g.margin.size > 0 and g.weight > 0):
+            raise PlanInvalid(f"{g.metric.name}: margin and weight must be above zero.", where="guardrails")
+        if g.limit is not None and (g.metric.kind is not Kind.EVENT or not 0 < g.limit < 1):
+            raise PlanInvalid(f"{g.metric.name}: a limit is a rate between 0 and 1 of an event.", where="guardrails")
+        if g.metric.kind is Kind.LATENCY and g.margin.kind is not MarginKind.RELATIVE:
+            raise PlanInvalid(f"{g.metric.name}: a latency's margin is relative, like 25%.", where="guardrails")
+        if g.metric.kind is Kind.SCORE and g.margin.kind is not MarginKind.ABSOLUTE:
+            raise PlanInvalid(f"{g.metric.name}: a score's margin is absolute, like 0.02.", where="guardrails")
+        if g.metric.kind is Kind.SCORE and g.metric.origin is not Origin.OUTCOME and not g.metric.edges:
+            raise PlanInvalid(f"{g.metric.name}: a score needs bins.", where="guardrails")
+
+
+def _check_ladder(plan: Plan) -> None:
+    if not plan.steps:
+        raise PlanInvalid("A plan without stages leads nowhere.", where="stages")
+    order = [STAGE_ORDER.index(s.stage) for s in plan.steps]
+    if order != sorted(order):
+        raise PlanInvalid("Stages go offline, shadow, canary, full, bake; some may be left out.", where="stages")
+    if not any(s.has_coin for s in plan.steps):
+        raise PlanInvalid("Without a canary step there is no comparison, so nothing could be promoted.", where="stages")
+    if [s.name for s in plan.steps] != [StepName(f"s{k + 1}") for k in range(len(plan.steps))]:
+        raise PlanInvalid("Steps are named s1, s2, ... in order.", where="stages")
+    reached = 0
+    for s in plan.steps:
+        weights = s.split.weights()
+        if s.stage is StageKind.CANARY and not (weights.candidate and weights.control):
+            raise PlanInvalid(f"{s.name}: a canary step needs a candidate and a control share.", where="stages")
+        if s.stage in (StageKind.FULL, StageKind.BAKE) and (s.candidate, s.control) != (FULL, 0):
+            raise PlanInvalid(f"{s.name}: {s.stage.value} means all traffic to the candidate.", where="stages")
+        if s.stage in (StageKind.OFFLINE, StageKind.SHADOW) and s.candidate:
+            raise PlanInvalid(f"{s.name}: nobody is exposed in {s.stage.value}.", where="stages")
+        if not 0 <= s.minimum <= s.maximum:
+            raise PlanInvalid(f"{s.name}: the minimum time must not exceed the maximum.", where="stages")
+        if not (math.isfinite(s.loosen) and s.loosen >= 1):
+            raise PlanInvalid(f"{s.name}: a step may loosen margins, not tighten them.", where="stages")
+        if s.candidate and s.candidate < reached:
+            # Else subjects of an earlier control would be tossed again with a biased coin, and alpha would not hold.
+            raise PlanInvalid(
+                f"{s.name}: {s.candidate / 100:g}% must be at least the {reached / 100:g}% that the step before it measured.",
+                where="stages",
+            )
+        reached = max(reached, s.candidate + s.control)

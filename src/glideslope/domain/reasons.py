@@ -1,0 +1,71 @@
+"""Every reason a decision may carry, each with its sentence. Codes are stable and never reused."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why; the closed list that people, tools and the reference share."""
+
+    PASSED = "guardrails-passed"
+    BAKED = "baked"
+    OFFLINE_PASSED = "offline-passed"
+    APPROVED = "approved"
+    LEASE_RESTORED = "lease-restored"
+
+    BREACHED = "guardrail-breached"
+    OFFLINE_FAILED = "offline-failed"
+    DIGEST_DIFFERS = "served-digest-differs"
+    DENIED = "approval-denied"
+    ORDERED = "ordered-by-a-person"
+    DEADLINE_ROLLBACK = "deadline-passed-roll-back"
+
+    AWAITING_APPROVAL = "awaiting-approval"
+    MINIMUM_TIME = "minimum-time-not-reached"
+    NOT_ENOUGH = "not-enough-evidence"
+    NO_EVIDENCE = "no-evidence"
+    STALE = "evidence-stale"
+    IMMATURE = "outcomes-not-mature"
+    OFFLINE_MISSING = "offline-evaluation-missing"
+    DEADLINE_HOLD = "deadline-passed-hold"
+    DEADLINE_EXTENDED = "deadline-passed-extended"
+    UNCONFIRMED = "traffic-not-confirmed"
+    CLOCK_BACK = "clock-ran-backwards"
+    LIMIT_BREACHED = "absolute-limit-breached"
+    SPLIT_BROKEN = "split-not-as-asked"
+    HALTED = "halted"
+    ENDED = "rollout-ended"
+
+    @property
+    def sentence(self) -> str:
+        """Return what people read."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Reason.PASSED: "Every guardrail is proven to be within its margin.",
+    Reason.BAKED: "The candidate served everybody for its time without a breach.",
+    Reason.OFFLINE_PASSED: "The offline evaluation meets every criterion.",
+    Reason.APPROVED: "All approvals that the plan asks for were given.",
+    Reason.LEASE_RESTORED: "The lease had lapsed; the evidence allows the same step again.",
+    Reason.BREACHED: "A guardrail got worse than the plan allows.",
+    Reason.OFFLINE_FAILED: "The offline evaluation misses a criterion.",
+    Reason.DIGEST_DIFFERS: "A server answers with other content than was registered.",
+    Reason.DENIED: "Somebody whose approval counts denied it.",
+    Reason.ORDERED: "A person ordered it.",
+    Reason.DEADLINE_ROLLBACK: "The step's maximum time passed without a proof, and the plan says to roll back then.",
+    Reason.AWAITING_APPROVAL: "Approvals are missing.",
+    Reason.MINIMUM_TIME: "The step's minimum time has not passed.",
+    Reason.NOT_ENOUGH: "The evidence neither proves harm nor proves that all is well.",
+    Reason.NO_EVIDENCE: "There is no evidence.",
+    Reason.STALE: "A source of evidence has gone silent.",
+    Reason.IMMATURE: "Too few of the outcomes have arrived.",
+    Reason.OFFLINE_MISSING: "The offline evaluation that the plan asks for is missing.",
+    Reason.DEADLINE_HOLD: "The step's maximum time passed without a proof; a person must look.",
+    Reason.DEADLINE_EXTENDED: "The step's maximum time passed without a proof; the plan grants more.",
+    Reason.UNCONFIRMED: "The data plane does not show the traffic that was asked for.",
+    Reason.CLOCK_BACK: "The clock shows a time before this step began.",
+    Reason.LIMIT_BREACHED: "An absolute limit is broken; it may be neither arm's fault, so exposure pauses.",
+    Reason.SPLIT_BROKEN: "The traffic is not the split that was asked for, so no comparison counts.",
+    Reason.HALTED: "The rollout is halted; nobody is exposed until a person resumes it.",
+    Reason.ENDED: "The rollout has ended.",
+}

@@ -1,0 +1,182 @@
+"""A rollout is a fold over its events; nothing else remembers anything about it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import assert_never
+
+from glideslope.domain.decision import Advance, Decision, Hold, Promote, RollBack
+from glideslope.domain.errors import Invalid
+from glideslope.domain.events import (
+    Approved,
+    Closed,
+    Confirmed,
+    Decided,
+    Event,
+    Halted,
+    Installed,
+    Lapsed,
+    Proposed,
+    Registered,
+    Resumed,
+)
+from glideslope.domain.ids import Actor, Digest, RolloutId
+from glideslope.domain.plan import Plan, Step
+from glideslope.domain.reasons import Reason
+from glideslope.domain.traffic import Exposure
+
+
+class Phase(StrEnum):
+    """Where a rollout is in its life."""
+
+    PROPOSED = "proposed"  # nothing moved yet
+    RUNNING = "running"
+    LAPSED = "lapsed"  # exposure ended by itself; comes back only by a fresh decision
+    HALTED = "halted"  # exposure withdrawn until a person resumes
+    ROLLING_BACK = "rolling-back"  # decided; the data plane has not confirmed yet
+    ROLLED_BACK = "rolled-back"
+    PROMOTING = "promoting"
+    PROMOTED = "promoted"
+
+
+ENDED = frozenset({Phase.ROLLED_BACK, Phase.PROMOTED})
+DECIDED = ENDED | {Phase.ROLLING_BACK, Phase.PROMOTING}
+"""Nothing but confirmation can follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One attempt, as its events tell it. Instants in milliseconds since the epoch, UTC."""
+
+    id: RolloutId
+    plan: Plan
+    plan_digest: Digest
+    proposed_by: Actor
+    proposed_at: int
+    attempt_of: RolloutId
+    phase: Phase
+    position: int
+    """Index into the plan's steps; -1 before the first."""
+    entered_at: int
+    """When the present step was entered (or entered anew)."""
+    changed_at: int
+    granted: frozenset[Actor]
+    denied: frozenset[Actor]
+    last: Decision | None
+    last_by: Actor
+    confirmed: bool
+    """The data plane has confirmed the present exposure, or the present absence of one."""
+    version: int
+
+    @property
+    def step(self) -> Step | None:
+        """Return the present step; None before the first."""
+        return self.plan.steps[self.position] if self.position >= 0 else None
+
+
+def exposure(rollout: Rollout) -> Exposure | None:
+    """Return what the data plane is desired to expose; None is everybody to the incumbent."""
+    step = rollout.step
+    if rollout.phase not in (Phase.RUNNING, Phase.PROMOTING) or step is None or not (step.candidate or step.mirror):
+        return None
+    return Exposure(rollout=rollout.id, step=step.name, split=step.split, mirror=step.mirror)
+
+
+def begin(id_: RolloutId, event: Event, *, at: int) -> Rollout:
+    """Start the fold. Raises Invalid when the stream does not begin with a proposal."""
+    if not isinstance(event, Proposed):
+        raise Invalid(f"{id_} does not begin with a proposal.")
+    return Rollout(
+        id=id_,
+        plan=event.plan,
+        plan_digest=event.plan_digest,
+        proposed_by=event.by,
+        proposed_at=at,
+        attempt_of=event.attempt_of,
+        phase=Phase.PROPOSED,
+        position=-1,
+        entered_at=at,
+        changed_at=at,
+        granted=frozenset(),
+        denied=frozenset(),
+        last=None,
+        last_by=event.by,
+        confirmed=True,
+        version=1,
+    )
+
+
+def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
+    """Take one more event into account. Raises Invalid for one that cannot follow."""
+    after = replace(rollout, version=rollout.version + 1, changed_at=at)
+    if rollout.phase in ENDED and not isinstance(event, Closed):
+        raise Invalid(f"{rollout.id} has ended ({rollout.phase}); {type(event).__name__} cannot follow.")
+    match event:
+        case Approved(by=by, granted=True):
+            return replace(after, granted=rollout.granted | {by}, denied=rollout.denied - {by})
+        case Approved(by=by):
+            return replace(after, denied=rollout.denied | {by}, granted=rollout.granted - {by})
+        case Decided(decision=decision, by=by):
+            return _decided(replace(after, last=decision, last_by=by), decision, at=at)
+        case Halted(by=by):
+            return replace(after, phase=Phase.HALTED, confirmed=False, last_by=by)
+        case Resumed(by=by):
+            # The step is entered anew by a decision, never by the person's word alone.
+            return replace(after, phase=Phase.LAPSED, last_by=by)
+        case Lapsed():
+            return replace(after, phase=Phase.LAPSED, confirmed=True)
+        case Confirmed():
+            return _confirmed(after)
+        case Closed():
+            return after
+        case Proposed() | Registered() | Installed():
+            raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
+        case _:
+            assert_never(event)
+
+
+def fold(id_: RolloutId, events: Iterable[tuple[int, Event]]) -> Rollout:
+    """Fold (instant, event) pairs. Raises Invalid for an empty or impossible history."""
+    rollout: Rollout | None = None
+    for at, event in events:
+        rollout = begin(id_, event, at=at) if rollout is None else apply(rollout, event, at=at)
+    if rollout is None:
+        raise Invalid(f"{id_} has no history.")
+    return rollout
+
+
+def _decided(rollout: Rollout, decision: Decision, *, at: int) -> Rollout:
+    if rollout.phase in DECIDED:
+        raise Invalid(f"{rollout.id} was decided already ({rollout.phase}).")
+    match decision:
+        case Advance(to=to):
+            return replace(rollout, phase=Phase.RUNNING, position=to, entered_at=at, confirmed=False)
+        case Hold(exposed=True):
+            return rollout
+        case Hold():
+            return replace(rollout, phase=Phase.HALTED, confirmed=rollout.phase is Phase.HALTED and rollout.confirmed)
+        case RollBack():
+            return replace(rollout, phase=Phase.ROLLING_BACK, confirmed=False)
+        case Promote():
+            return replace(rollout, phase=Phase.PROMOTING, confirmed=False)
+        case _:
+            assert_never(decision)
+
+
+def _confirmed(rollout: Rollout) -> Rollout:
+    if rollout.phase is Phase.ROLLING_BACK:
+        return replace(rollout, phase=Phase.ROLLED_BACK, confirmed=True)
+    if rollout.phase is Phase.PROMOTING:
+        return replace(rollout, phase=Phase.PROMOTED, confirmed=True)
+    return replace(rollout, confirmed=True)
+
+
+def news(rollout: Rollout, decision: Decision) -> bool:
+    """Tell whether a decision says anything that the last one did not: only then is it recorded."""
+    match decision, rollout.last:
+        case Hold(reasons=now, exposed=exposed), Hold(reasons=before, exposed=was):
+            return set(now) != set(before) or exposed != was
+        case Hold(reasons=now), _:
+            return Reason.ENDED not in now
+        case _:
+            return True
