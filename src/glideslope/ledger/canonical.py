@@ -1,0 +1,176 @@
+"""One value, one sequence of bytes: the JSON Canonicalization Scheme (RFC 8785), refusing what JSON cannot hold.
+
+Decoding is strict: bytes are accepted only if encoding what they say gives the same bytes again.
+"""
+
+import json
+import math
+import re
+from typing import TypeAlias
+
+from glideslope.ledger.errors import CanonicalError
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+LARGEST_INTEGER = 2**53 - 1
+DEEPEST_NESTING = 64
+
+_CONSTANTS = {None: "null", True: "true", False: "false"}
+_NEEDS_ESCAPE = re.compile(r'[\x00-\x1f"\\]')
+_ESCAPES = {chr(code): f"\\u{code:04x}" for code in range(0x20)} | {
+    "\b": "\\b",
+    "\t": "\\t",
+    "\n": "\\n",
+    "\f": "\\f",
+    "\r": "\\r",
+    '"': '\\"',
+    "\\": "\\\\",
+}
+
+
+def encode(value: object) -> bytes:
+    """Write *value* as canonical JSON in UTF-8 (RFC 8785).
+
+    Accepts exactly None, bool, int, float, str, list, tuple (as an array) and dict; a subclass of one of these is
+    refused, since it may compare or print as it likes.
+
+    Raises CanonicalError for any other type, NaN, infinities, integers beyond 2**53 - 1 in magnitude, keys that are
+    not strings, lone surrogates, and nesting deeper than 64.
+    """
+    try:
+        return _text(value, depth=0).encode()
+    except UnicodeEncodeError as error:
+        raise CanonicalError(f"a string holds a lone surrogate (U+{ord(error.object[error.start]):04X})") from None
+
+
+def decode(data: bytes) -> Json:
+    """Read canonical JSON, refusing every other spelling of the same value.
+
+    Integers within 2**53 - 1 come back as int, all other numbers as float.
+
+    Raises CanonicalError for bytes that are not JSON, hold a key twice, or differ from the canonical encoding of what
+    they say.
+    """
+    try:
+        # Only a lexer: whatever it lets pass (duplicates, spaces, NaN) shows when the value is written again.
+        value: Json = json.loads(str(data, "utf-8"))
+        if encode(value) == data:
+            return value
+    except (ValueError, RecursionError):
+        pass
+    return _decode_carefully(data)
+
+
+def _decode_carefully(data: bytes) -> Json:
+    """Decode again with the slow hooks: for integers only a float can hold, and to say what is wrong."""
+    try:
+        value: Json = json.loads(
+            str(data, "utf-8"), object_pairs_hook=_object, parse_int=_integer, parse_constant=_refuse_constant
+        )
+    except CanonicalError:
+        raise
+    except RecursionError:
+        raise CanonicalError(f"nesting is deeper than {DEEPEST_NESTING}") from None
+    except UnicodeDecodeError as error:
+        raise CanonicalError(f"not UTF-8 at byte {error.start}") from None
+    except ValueError as error:
+        raise CanonicalError(f"not JSON: {error}") from None
+    written = encode(value)
+    if written != data:
+        at = next((i for i, (a, b) in enumerate(zip(written, data, strict=False)) if a != b), len(written))
+        raise CanonicalError(f"not canonical: differs from the canonical form at byte {at}")
+    return value
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for key, value in pairs:
+        if key in found:
+            raise CanonicalError(f"the key {key!r} occurs twice in one object")
+        found[key] = value
+    return found
+
+
+def _integer(text: str) -> int | float:
+    # RFC 8785 writes doubles below 1e21 without an exponent, so digits may stand for a double that no int may be.
+    if len(text) <= 17 and abs(number := int(text)) <= LARGEST_INTEGER:
+        return number
+    return float(text)
+
+
+def _refuse_constant(text: str) -> Json:
+    raise CanonicalError(f"{text} is not a JSON number")
+
+
+def _text(value: object, *, depth: int) -> str:
+    # Exact types: True is an int, and an enumeration is a str, to isinstance.
+    kind = type(value)
+    if kind is str:
+        return _quote(value)  # type: ignore[arg-type]  # type() is str
+    if kind is int:
+        if -LARGEST_INTEGER <= value <= LARGEST_INTEGER:  # type: ignore[operator]  # type() is int
+            return str(value)
+        raise CanonicalError(f"the integer {_shortened(value)} is beyond 2**53 - 1; write it as a string")
+    if kind is float:
+        return number(value)  # type: ignore[arg-type]  # type() is float
+    if value is None or kind is bool:
+        return _CONSTANTS[value]  # type: ignore[index]  # None or a bool
+    if depth >= DEEPEST_NESTING:
+        raise CanonicalError(f"nesting is deeper than {DEEPEST_NESTING}")
+    depth += 1
+    if kind is dict:
+        members: dict[str, object] = value  # type: ignore[assignment]  # type() is dict; keys are checked next
+        return "{" + ",".join([f"{_quote(k)}:{_text(members[k], depth=depth)}" for k in _ordered(members)]) + "}"
+    if kind is list or kind is tuple:
+        return "[" + ",".join([_text(item, depth=depth) for item in value]) + "]"  # type: ignore[attr-defined]  # a list or tuple
+    raise CanonicalError(f"a {kind.__name__} is not a JSON value")
+
+
+def _ordered(members: dict[str, object]) -> list[str]:
+    """Sort keys by their UTF-16 code units (RFC 8785, section 3.2.3)."""
+    for key in members:
+        if type(key) is not str:
+            raise CanonicalError(f"the key {key!r} is a {type(key).__name__}, not a string")
+    if "".join(members).isascii():
+        return sorted(members)
+    return sorted(members, key=_utf16)
+
+
+def _utf16(key: str) -> bytes:
+    return key.encode("utf-16-be", "surrogatepass")
+
+
+def _quote(text: str) -> str:
+    if _NEEDS_ESCAPE.search(text) is None:
+        return f'"{text}"'
+    return '"' + _NEEDS_ESCAPE.sub(lambda found: _ESCAPES[found[0]], text) + '"'
+
+
+def _shortened(value: object) -> str:
+    # Python refuses to print integers of more than some thousand digits.
+    return hex(value)[:24] + "..." if isinstance(value, int) and value.bit_length() > 128 else str(value)
+
+
+def number(value: float) -> str:
+    """Write a double as ECMAScript does (ECMA-262, Number::toString, as RFC 8785 section 3.2.2.3 requires).
+
+    Raises CanonicalError for NaN and the infinities.
+    """
+    if not math.isfinite(value):
+        raise CanonicalError(f"{value} is not a JSON number")
+    if value == 0:
+        return "0"  # also for minus zero
+    # Both Python and ECMAScript print the shortest digits that read back as the same double; only the layout differs.
+    text = repr(value)
+    if "e" not in text:
+        return text.removesuffix(".0")
+    mantissa, exponent = text.split("e")
+    sign, mantissa = ("-", mantissa[1:]) if mantissa[0] == "-" else ("", mantissa)
+    digits = mantissa.replace(".", "")
+    point = int(exponent) + 1  # where the decimal point falls, counted from the first digit
+    if len(digits) <= point <= 21:
+        return sign + digits + "0" * (point - len(digits))
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    fraction = f".{digits[1:]}" if len(digits) > 1 else ""
+    return f"{sign}{digits[0]}{fraction}e{'+' if point > 0 else '-'}{abs(point - 1)}"

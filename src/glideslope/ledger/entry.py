@@ -1,0 +1,99 @@
+"""One fact in the ledger, and its bytes for ever."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from glideslope.ledger import canonical
+from glideslope.ledger.errors import EntryError
+
+FORMAT = 1
+
+# Quote and backslash are left out, so that names stand in JSON, in URLs' logs and in shells as they are.
+_STREAM = re.compile(r"[!#-\[\]-~]{1,200}")
+_KIND = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+_AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_FIELDS = frozenset({"at", "body", "format", "kind", "stream", "version"})
+_LONGEST_KIND = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What happened, when, and as which fact of its stream.
+
+    ``stream`` is 1 to 200 visible ASCII characters other than quote and backslash; ``version`` counts 1, 2, 3 within
+    the stream; ``at`` is RFC 3339 in UTC with milliseconds (``2026-01-31T09:00:00.000Z``); ``kind`` is kebab-case;
+    ``body`` is a JSON object.
+
+    Raises EntryError for anything else. The body is checked when the entry is encoded.
+    """
+
+    stream: str
+    version: int
+    at: str
+    kind: str
+    body: Mapping[str, object]
+
+    def __post_init__(self) -> None:
+        if type(self.stream) is not str or _STREAM.fullmatch(self.stream) is None:
+            raise EntryError(f'the stream {self.stream!r} is not 1 to 200 visible ASCII characters without " and \\')
+        if type(self.version) is not int or not 1 <= self.version <= canonical.LARGEST_INTEGER:
+            raise EntryError(f"the version {self.version!r} is not a whole number from 1")
+        if type(self.kind) is not str or len(self.kind) > _LONGEST_KIND or _KIND.fullmatch(self.kind) is None:
+            raise EntryError(f"the kind {self.kind!r} is not kebab-case of at most {_LONGEST_KIND} characters")
+        if type(self.at) is not str or not _is_instant(self.at):
+            raise EntryError(f"the time {self.at!r} is not like 2026-01-31T09:00:00.000Z")
+        if not isinstance(self.body, Mapping):
+            raise EntryError(f"the body is a {type(self.body).__name__}, not an object")
+
+
+def encode(entry: Entry) -> bytes:
+    """Write *entry* as the canonical bytes that its leaf hash covers.
+
+    Raises CanonicalError when the body holds what JSON cannot.
+    """
+    body = canonical.encode(entry.body if type(entry.body) is dict else dict(entry.body))
+    # The fields stand in canonical order, and none but the body can need an escape.
+    return b'{"at":"%b","body":%b,"format":%d,"kind":"%b","stream":"%b","version":%d}' % (
+        entry.at.encode(),
+        body,
+        FORMAT,
+        entry.kind.encode(),
+        entry.stream.encode(),
+        entry.version,
+    )
+
+
+def decode(data: bytes) -> Entry:
+    """Read an entry from its canonical bytes.
+
+    Raises CanonicalError for bytes that are not canonical JSON, EntryError for JSON that is not an entry of a format
+    this version knows.
+    """
+    fields = canonical.decode(data)
+    if not isinstance(fields, dict):
+        raise EntryError("an entry is a JSON object")
+    if fields.keys() != _FIELDS:
+        missing, unknown = sorted(_FIELDS - fields.keys()), sorted(fields.keys() - _FIELDS)
+        raise EntryError(f"an entry has other fields: missing {missing}, unknown {unknown}")
+    if type(fields["format"]) is not int or fields["format"] != FORMAT:
+        raise EntryError(f"the entry has format {fields['format']!r}; this version reads {FORMAT}")
+    # __post_init__ checks each of these, whatever was read.
+    return Entry(
+        stream=fields["stream"],  # type: ignore[arg-type]  # checked by Entry
+        version=fields["version"],  # type: ignore[arg-type]  # checked by Entry
+        at=fields["at"],  # type: ignore[arg-type]  # checked by Entry
+        kind=fields["kind"],  # type: ignore[arg-type]  # checked by Entry
+        body=fields["body"],  # type: ignore[arg-type]  # checked by Entry
+    )
+
+
+def _is_instant(text: str) -> bool:
+    if _AT.fullmatch(text) is None:
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
