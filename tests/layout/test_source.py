@@ -43,7 +43,7 @@ def read(path: Path, *, root: Path) -> Module:
     """Read one source file of the checkout at *root*."""
     text = path.read_text(encoding="utf-8")
     name = ".".join(path.relative_to(root / "src").with_suffix("").parts).removesuffix(".__init__")
-    return Module(name=name, path=str(path.relative_to(root)), text=text, tree=ast.parse(text))
+    return Module(name=name, path=str(path.relative_to(root)), text=text, tree=ast.parse(text, filename=str(path)))
 
 
 @pytest.fixture(scope="module")
