@@ -95,6 +95,14 @@ class ReceiptInvalid(Invalid):
         super().__init__(f"This prediction id is not one of ours: {why}.")
 
 
+class ArtifactInvalid(Invalid):
+    code = "artifact-invalid"
+
+    def __init__(self, why: str, *, folder: str = "") -> None:
+        super().__init__(f"The artifact folder{f' {folder}' if folder else ''} cannot be a version: {why}.")
+        self.why = why
+
+
 class EventUnknown(Invalid):
     code = "event-unknown"
 

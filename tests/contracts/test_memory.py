@@ -1,0 +1,57 @@
+"""The fakes keep the promises of what they stand for."""
+
+import pytest
+
+from glideslope.domain.errors import StoreUnavailable
+from glideslope.engine.ports import Checkpoints, Counters, Leases
+from glideslope.testing.contracts.checkpoints import CheckpointsContract
+from glideslope.testing.contracts.counters import CountersContract
+from glideslope.testing.contracts.leases import LeasesContract
+from glideslope.testing.contracts.store import FencedStore, StoreContract, draft
+from glideslope.testing.memory import MemoryStore
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def store(self) -> FencedStore:
+        return MemoryStore()
+
+
+class TestMemoryLeases(LeasesContract):
+    @pytest.fixture
+    def leases(self) -> Leases:
+        return MemoryStore()
+
+
+class TestMemoryCounters(CountersContract):
+    @pytest.fixture
+    def counters(self) -> Counters:
+        return MemoryStore()
+
+
+class TestMemoryCheckpoints(CheckpointsContract):
+    @pytest.fixture
+    def checkpoints(self) -> Checkpoints:
+        return MemoryStore()
+
+
+def _unavailable(_verb: str) -> None:
+    raise StoreUnavailable("injected")
+
+
+async def test_a_fault_before_the_commit_leaves_nothing_behind() -> None:
+    store = MemoryStore(before_commit=_unavailable)
+
+    with pytest.raises(StoreUnavailable):
+        await store.append([draft("a", 1)])
+
+    assert await store.entries() == []
+
+
+async def test_a_fault_after_the_commit_loses_only_the_acknowledgement() -> None:
+    store = MemoryStore(after_commit=_unavailable)
+
+    with pytest.raises(StoreUnavailable):
+        await store.append([draft("a", 1)])
+
+    assert await store.entries() == [b"a@1"]
