@@ -38,7 +38,7 @@ class Loss(StrEnum):
     WRONG = "wrong"  # 1 when the likelier class did not happen
 
 
-class Metric(msgspec.Struct, frozen=True, kw_only=True):
+class Metric(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """A quantity's definition. `edges` are upper bin edges, ascending; the last bin is open unless `cap` closes it.
 
     Units: seconds never, milliseconds for latency, the loss's own unit for scores.
@@ -118,7 +118,34 @@ def loss_bin(metric: Metric, *, probability: float, happened: bool) -> int:
     return metric.bin(min(loss_of(metric.loss, probability=probability, happened=happened), 1e9))
 
 
-class Dimension(msgspec.Struct, frozen=True):
+DIFFERENCE_BINS: Final = 41
+"""Odd, so that no difference has a bin of its own."""
+
+
+def differences(metric: Metric) -> tuple[float, ...]:
+    """Return the candidate's loss minus the incumbent's for each bin of a pair.
+
+    For an event the bins are: both good, candidate alone bad, incumbent alone bad, both bad.
+    """
+    if metric.kind is Kind.EVENT:
+        return (0.0, 1.0, -1.0, 0.0)
+    cap = metric.edges[-1]
+    middle = DIFFERENCE_BINS // 2
+    return tuple(cap * (k - middle) / middle for k in range(DIFFERENCE_BINS))
+
+
+def pair_bin(metric: Metric, *, candidate: float, incumbent: float) -> int:
+    """Return the bin of a pair of losses on the same request. Raises Invalid for NaN."""
+    if math.isnan(candidate) or math.isnan(incumbent):
+        raise Invalid(f"{metric.name}: a pair's loss is not a number.")
+    if metric.kind is Kind.EVENT:
+        return (candidate > 0) + 2 * (incumbent > 0)
+    cap = metric.edges[-1]
+    difference = min(candidate, cap) - min(incumbent, cap)
+    return round((difference + cap) / (2 * cap) * (DIFFERENCE_BINS - 1))
+
+
+class Dimension(msgspec.Struct, frozen=True, cache_hash=True):
     """A field by which the data is sliced, with the values that are looked at; any other value is in no slice."""
 
     field: str

@@ -49,21 +49,21 @@ class MarginKind(StrEnum):
     ABSOLUTE = "absolute"
 
 
-class Margin(msgspec.Struct, frozen=True):
+class Margin(msgspec.Struct, frozen=True, cache_hash=True):
     """How much worse is tolerable. Relative 0.25 means up to 1.25 times; absolute is in the metric's unit."""
 
     kind: MarginKind
     size: float
 
 
-class Guardrail(msgspec.Struct, frozen=True, kw_only=True):
+class Guardrail(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """A metric that must not get worse, with everything that its tests need, frozen."""
 
     metric: Metric
     margin: Margin
     harm: HarmNull
-    weight: float
-    """Share of alpha; guardrails' weights sum to one."""
+    weight: int = 1
+    """Share of alpha, in proportion to the other guardrails' weights."""
     base_rate: float
     """The incumbent's rate or mean when the plan was made. A wrong one costs power, never validity."""
     reference: tuple[int, ...] = ()
@@ -74,7 +74,7 @@ class Guardrail(msgspec.Struct, frozen=True, kw_only=True):
     """False while the metric is only watched for harm and its proof is not needed to advance."""
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Step(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """One leg of a stage. Times in milliseconds, shares in basis points."""
 
     name: StepName
@@ -99,7 +99,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         return self.candidate > 0 and self.control > 0
 
 
-class Criterion(msgspec.Struct, frozen=True, kw_only=True):
+class Criterion(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """An offline condition: the candidate's value may be worse than the incumbent's by at most `margin`."""
 
     metric: str
@@ -108,7 +108,7 @@ class Criterion(msgspec.Struct, frozen=True, kw_only=True):
     lower_is_better: bool
 
 
-class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """A measured offline comparison on the same rows."""
 
     metric: str
@@ -119,7 +119,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     lower_is_better: bool = True
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """What was agreed before anything moved. Nothing in it changes in flight; its digest is what people approve."""
 
     format: int = 1
@@ -142,7 +142,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     approvals: int = 0
     """How many people other than the proposer must approve."""
     stale_after: Milliseconds
-    """A required source silent for longer than this cannot advance a step."""
+    """A gateway or service silent for longer than this cannot advance a step."""
+    outcomes_stale_after: Milliseconds
+    """The same for outcomes, which come late by nature."""
     maturity: float
     """Least share of a step's predictions whose outcomes must have arrived before a proof on them counts."""
     lease: Milliseconds
@@ -166,6 +168,7 @@ def _check_numbers(plan: Plan) -> None:
         ("alpha_pass", plan.alpha_pass, 1e-6, 0.5),
         ("maturity", plan.maturity, 0.0, 1.0),
         ("stale_after", plan.stale_after, 100, math.inf),
+        ("outcomes_stale_after", plan.outcomes_stale_after, 100, math.inf),
         ("lease", plan.lease, 200, 60_000),
         ("approvals", plan.approvals, 0, 20),
     ):
@@ -183,8 +186,6 @@ def _check_guardrails(plan: Plan) -> None:
     names = [g.metric.name for g in plan.guardrails]
     for name in sorted({n for n in names if names.count(n) > 1}):
         raise PlanInvalid(f"{name} is a guardrail twice.", where="guardrails")
-    if not math.isclose(sum(g.weight for g in plan.guardrails), 1.0, rel_tol=1e-9):
-        raise PlanInvalid("The guardrails' weights do not sum to one.", where="guardrails")
     for g in plan.guardrails:
         if not (math.isfinite(g.margin.size) and g.margin.size > 0 and g.weight > 0):
             raise PlanInvalid(f"{g.metric.name}: margin and weight must be above zero.", where="guardrails")

@@ -1,0 +1,173 @@
+"""The heart: `decide(rollout, evidence, now) -> Decision`, a function of values.
+
+Bad news wins over everything; good news must be proven; anything missing, stale or malformed holds. Nothing here reads a
+clock, a disk or a network, so anyone can recompute every decision from the ledger, years later, bit for bit.
+"""
+
+from typing import assert_never
+
+from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, RollBack, Verdict
+from glideslope.domain.evidence import Evidence, Exposed
+from glideslope.domain.gate import (
+    failing,
+    harm_findings,
+    is_paired,
+    limit_findings,
+    offline_findings,
+    proof_findings,
+    split_findings,
+)
+from glideslope.domain.metric import Origin
+from glideslope.domain.plan import AtMaximum, Plan, StageKind, Step
+from glideslope.domain.reasons import Reason
+from glideslope.domain.rollout import DECIDED, Phase, Rollout
+from glideslope.domain.traffic import Arm
+
+EXTENSIONS = 3
+"""How many maximum times an extended step may take in all, before a person must look."""
+
+
+def decide(  # noqa: PLR0911 - one return per rule, in order of precedence
+    rollout: Rollout, evidence: Evidence, *, now: int
+) -> Decision:
+    """Judge a rollout. Total over every state, evidence and time; `now` in milliseconds since the epoch, UTC."""
+    if rollout.phase in DECIDED:
+        return Hold(exposed=rollout.phase is Phase.PROMOTING, reasons=(Reason.ENDED,))
+    if rollout.phase is Phase.PROPOSED:
+        return _start(rollout)
+    harm = harm_findings(rollout.plan, evidence)
+    if broken := tuple(f for f in harm if f.verdict is Verdict.FAIL):
+        return RollBack(reasons=(Reason.BREACHED,), findings=broken)
+    if _wrong_content(rollout.plan, evidence):
+        return RollBack(reasons=(Reason.DIGEST_DIFFERS,))
+    if rollout.phase is Phase.HALTED:
+        return Hold(exposed=False, reasons=(Reason.HALTED,))
+    if pause := _pause(rollout.plan, evidence, harm):
+        return pause
+    if rollout.phase is Phase.LAPSED:
+        return Advance(to=max(rollout.position, 0), reasons=(Reason.LEASE_RESTORED,))
+    step = rollout.step
+    if step is None or now < rollout.entered_at:
+        return Hold(exposed=True, reasons=(Reason.CLOCK_BACK,))
+    return _progress(rollout, step, evidence, elapsed=now - rollout.entered_at)
+
+
+def _start(rollout: Rollout) -> Decision:
+    """Nothing moves before the approvals that the plan asks for; a denial ends it."""
+    counting = rollout.granted - {rollout.proposed_by}
+    if rollout.denied - {rollout.proposed_by}:
+        return RollBack(reasons=(Reason.DENIED,))
+    if len(counting) < rollout.plan.approvals:
+        return Hold(exposed=False, reasons=(Reason.AWAITING_APPROVAL,))
+    return Advance(to=0, reasons=(Reason.APPROVED,))
+
+
+def _wrong_content(plan: Plan, evidence: Evidence) -> bool:
+    """A server that reports other content than was registered under its version must not serve in a comparison."""
+    registered = {
+        (Arm.CANDIDATE, plan.candidate): plan.candidate_digest,
+        (Arm.INCUMBENT, plan.incumbent): plan.incumbent_digest,
+    }
+    return any(registered.get((s.arm, s.version)) != s.digest for s in evidence.serving)
+
+
+def _pause(plan: Plan, evidence: Evidence, harm: tuple[Finding, ...]) -> Hold | None:
+    """Harm to both arms, or a comparison that means nothing: withdraw the exposure, blame nobody, call a person."""
+    if broken := failing(limit_findings(plan, evidence)):
+        return Hold(exposed=False, reasons=(Reason.LIMIT_BREACHED,), findings=broken)
+    if broken := failing((*split_findings(plan, evidence), *harm)):
+        return Hold(exposed=False, reasons=(Reason.SPLIT_BROKEN,), findings=broken)
+    return None
+
+
+def _progress(rollout: Rollout, step: Step, evidence: Evidence, *, elapsed: int) -> Decision:
+    findings, reason = _judge(rollout.plan, step, evidence)
+    if elapsed < step.minimum:
+        return Hold(exposed=True, reasons=(Reason.MINIMUM_TIME,), findings=findings)
+    if reason in (Reason.PASSED, Reason.BAKED, Reason.OFFLINE_PASSED):
+        return _onward(rollout, findings, reason)
+    if reason is Reason.OFFLINE_FAILED:
+        return RollBack(reasons=(reason,), findings=findings)
+    if elapsed < step.maximum:
+        return Hold(exposed=True, reasons=(reason,), findings=findings)
+    return _at_maximum(step, findings, reason, elapsed=elapsed)
+
+
+def _judge(plan: Plan, step: Step, evidence: Evidence) -> tuple[tuple[Finding, ...], Reason]:
+    """Return what was found and the one word for it; only PASSED, BAKED and OFFLINE_PASSED let a step end well."""
+    match step.stage:
+        case StageKind.OFFLINE:
+            found = offline_findings(plan)
+            if any(f.verdict is Verdict.FAIL for f in found):
+                return found, Reason.OFFLINE_FAILED
+            proven = bool(found) and all(f.verdict is Verdict.PASS for f in found)
+            return found, Reason.OFFLINE_PASSED if proven else Reason.OFFLINE_MISSING
+        case StageKind.SHADOW | StageKind.CANARY | StageKind.FULL | StageKind.BAKE:
+            found = proof_findings(plan, evidence, step)
+            if missing := _missing(plan, step, evidence):
+                return found, missing
+            if not all(f.verdict is Verdict.PASS for f in found):
+                return found, Reason.NOT_ENOUGH
+            baked = step.stage in (StageKind.FULL, StageKind.BAKE)
+            return found, Reason.BAKED if baked else Reason.PASSED
+        case _:
+            assert_never(step.stage)
+
+
+def _missing(  # noqa: PLR0911 - one return per way of missing
+    plan: Plan, step: Step, evidence: Evidence
+) -> Reason | None:
+    """Return why the evidence may not be believed yet; None when nothing is missing."""
+    if not evidence.in_force:
+        return Reason.UNCONFIRMED
+    origins = {g.metric.origin for g in plan.guardrails if g.required}
+    if step.stage is not StageKind.SHADOW:
+        origins |= {Origin.GATEWAY}
+    if step.stage in (StageKind.FULL, StageKind.BAKE):
+        # Nothing is compared here, so outcomes may come in their own time; the gateway must still be seen to serve.
+        origins = {Origin.GATEWAY}
+    ages = {f.origin: f.age for f in evidence.freshness}
+    for origin in sorted(origins):
+        age = ages.get(origin.value, -1)
+        if age < 0:
+            return Reason.NO_EVIDENCE
+        if age > (plan.outcomes_stale_after if origin is Origin.OUTCOME else plan.stale_after):
+            return Reason.STALE
+    if step.stage is StageKind.SHADOW:
+        return None
+    exposed = next((e for e in evidence.exposed if e.step == step.name), None)
+    if exposed is None or exposed.candidate < 1 or (step.has_coin and exposed.incumbent < 1):
+        return Reason.NO_EVIDENCE
+    if step.has_coin and any(is_paired(g.metric) for g in plan.guardrails if g.required):
+        return None if _mature(plan, step, evidence, exposed) else Reason.IMMATURE
+    return None
+
+
+def _mature(plan: Plan, step: Step, evidence: Evidence, exposed: Exposed) -> bool:
+    """Fast outcomes of one arm must not run ahead: both arms' must have arrived, in the share that the plan asks."""
+    arrived = next((m for m in evidence.maturity if m.step == step.name), None)
+    if arrived is None:
+        return False
+    return (
+        arrived.candidate >= plan.maturity * exposed.candidate
+        and arrived.incumbent >= plan.maturity * exposed.incumbent
+    )
+
+
+def _onward(rollout: Rollout, findings: tuple[Finding, ...], reason: Reason) -> Decision:
+    after = rollout.position + 1
+    if after < len(rollout.plan.steps):
+        return Advance(to=after, reasons=(reason,), findings=findings)
+    return Promote(reasons=(reason,), findings=findings)
+
+
+def _at_maximum(step: Step, findings: tuple[Finding, ...], reason: Reason, *, elapsed: int) -> Decision:
+    match step.at_maximum:
+        case AtMaximum.ROLL_BACK:
+            return RollBack(reasons=(Reason.DEADLINE_ROLLBACK, reason), findings=findings)
+        case AtMaximum.EXTEND if elapsed < EXTENSIONS * step.maximum:
+            return Hold(exposed=True, reasons=(Reason.DEADLINE_EXTENDED, reason), findings=findings)
+        case AtMaximum.EXTEND | AtMaximum.HOLD:
+            return Hold(exposed=True, reasons=(Reason.DEADLINE_HOLD, reason), findings=findings)
+        case _:
+            assert_never(step.at_maximum)
