@@ -6,7 +6,8 @@ Decoding is strict: bytes are accepted only if encoding what they say gives the 
 import json
 import math
 import re
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from glideslope.ledger.errors import CanonicalError
 
@@ -15,7 +16,6 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 LARGEST_INTEGER = 2**53 - 1
 DEEPEST_NESTING = 64
 
-_CONSTANTS = {None: "null", True: "true", False: "false"}
 _NEEDS_ESCAPE = re.compile(r'[\x00-\x1f"\\]')
 _ESCAPES = {chr(code): f"\\u{code:04x}" for code in range(0x20)} | {
     "\b": "\\b",
@@ -104,39 +104,42 @@ def _refuse_constant(text: str) -> Json:
 
 def _text(value: object, *, depth: int) -> str:
     # Exact types: True is an int, and an enumeration is a str, to isinstance.
-    kind = type(value)
-    if kind is str:
-        return _quote(value)  # type: ignore[arg-type]  # type() is str
-    if kind is int:
-        if -LARGEST_INTEGER <= value <= LARGEST_INTEGER:  # type: ignore[operator]  # type() is int
-            return str(value)
-        raise CanonicalError(f"the integer {_shortened(value)} is beyond 2**53 - 1; write it as a string")
-    if kind is float:
-        return number(value)  # type: ignore[arg-type]  # type() is float
-    if value is None or kind is bool:
-        return _CONSTANTS[value]  # type: ignore[index]  # None or a bool
+    scalar = _SCALARS.get(type(value))
+    if scalar is not None:
+        return scalar(value)
     if depth >= DEEPEST_NESTING:
         raise CanonicalError(f"nesting is deeper than {DEEPEST_NESTING}")
-    depth += 1
-    if kind is dict:
-        members: dict[str, object] = value  # type: ignore[assignment]  # type() is dict; keys are checked next
-        return "{" + ",".join([f"{_quote(k)}:{_text(members[k], depth=depth)}" for k in _ordered(members)]) + "}"
-    if kind is list or kind is tuple:
-        return "[" + ",".join([_text(item, depth=depth) for item in value]) + "]"  # type: ignore[attr-defined]  # a list or tuple
-    raise CanonicalError(f"a {kind.__name__} is not a JSON value")
+    if type(value) is dict:
+        return _object_text(value, depth=depth + 1)
+    if type(value) is list or type(value) is tuple:
+        return "[" + ",".join([_text(item, depth=depth + 1) for item in value]) + "]"
+    raise CanonicalError(f"a {type(value).__name__} is not a JSON value")
 
 
-def _ordered(members: dict[str, object]) -> list[str]:
-    """Sort keys by their UTF-16 code units (RFC 8785, section 3.2.3)."""
+def _object_text(members: dict[str, object], *, depth: int) -> str:
     for key in members:
         if type(key) is not str:
             raise CanonicalError(f"the key {key!r} is a {type(key).__name__}, not a string")
-    if "".join(members).isascii():
-        return sorted(members)
-    return sorted(members, key=_utf16)
+    # One look at all keys together: they are nearly always plain.
+    together = "".join(members)
+    if not together.isascii():
+        keys = sorted(members, key=_utf16)
+    elif _NEEDS_ESCAPE.search(together) is None:
+        scalars = _SCALARS
+        written: list[str] = []
+        for key in sorted(members):
+            member = members[key]
+            scalar = scalars.get(type(member))
+            text = _text(member, depth=depth) if scalar is None else scalar(member)
+            written.append(f'"{key}":{text}')
+        return "{" + ",".join(written) + "}"
+    else:
+        keys = sorted(members)
+    return "{" + ",".join([f"{_quote(key)}:{_text(members[key], depth=depth)}" for key in keys]) + "}"
 
 
 def _utf16(key: str) -> bytes:
+    """Give the order of RFC 8785, section 3.2.3: by UTF-16 code units, not by code points."""
     return key.encode("utf-16-be", "surrogatepass")
 
 
@@ -146,9 +149,16 @@ def _quote(text: str) -> str:
     return '"' + _NEEDS_ESCAPE.sub(lambda found: _ESCAPES[found[0]], text) + '"'
 
 
-def _shortened(value: object) -> str:
+def _integer_text(value: int) -> str:
+    if -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
+        return str(value)
     # Python refuses to print integers of more than some thousand digits.
-    return hex(value)[:24] + "..." if isinstance(value, int) and value.bit_length() > 128 else str(value)
+    shown = str(value) if value.bit_length() <= 128 else f"{hex(value)[:24]}..."
+    raise CanonicalError(f"the integer {shown} is beyond 2**53 - 1; write it as a string")
+
+
+def _constant(value: bool | None) -> str:
+    return "null" if value is None else "true" if value else "false"
 
 
 def number(value: float) -> str:
@@ -174,3 +184,12 @@ def number(value: float) -> str:
         return f"{sign}0.{'0' * -point}{digits}"
     fraction = f".{digits[1:]}" if len(digits) > 1 else ""
     return f"{sign}{digits[0]}{fraction}e{'+' if point > 0 else '-'}{abs(point - 1)}"
+
+
+_SCALARS: dict[type, Callable[[Any], str]] = {
+    str: _quote,
+    int: _integer_text,
+    float: number,
+    bool: _constant,
+    type(None): _constant,
+}
