@@ -1,0 +1,84 @@
+"""What people and services may ask for: imperatives, each carried to exactly one handler."""
+
+from dataclasses import dataclass
+
+from glideslope.domain.draft import Draft
+from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
+from glideslope.domain.plan import Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Make a version known: its content, where it is served, and how it did offline."""
+
+    model: ModelName
+    version: VersionName
+    digest: Digest
+    url: str
+    by: Actor
+    why: str
+    evaluations: tuple[Evaluation, ...] = ()
+    incumbent: bool = False
+    """Install it as the model's first incumbent; refused when there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Ask to replace the incumbent, as drafted."""
+
+    draft: Draft
+    by: Actor
+    plan_digest: Digest | None = None
+    """The plan that the proposer saw; refused when freezing gives another."""
+    attempt_of: RolloutId = RolloutId("")
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Say yes or no to exactly the plan with this digest."""
+
+    rollout: RolloutId
+    plan_digest: Digest
+    granted: bool
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Withdraw the exposure and freeze."""
+
+    rollout: RolloutId
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Let a halted rollout go on, by a fresh decision."""
+
+    rollout: RolloutId
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRollback:
+    """Return all traffic to the incumbent, now and for good."""
+
+    rollout: RolloutId
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try a rolled-back change again, linked to the earlier attempt; another candidate or other stages may be named."""
+
+    rollout: RolloutId
+    by: Actor
+    why: str
+    draft: Draft | None = None
+
+
+Command = Register | Propose | Approve | Halt | Resume | OrderRollback | Retry

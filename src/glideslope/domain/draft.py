@@ -1,0 +1,68 @@
+"""What people write: five facts suffice, everything else has a stated default, and the draft shows which is which."""
+
+import msgspec
+
+from glideslope.domain.ids import MetricName, ModelName, VersionName
+from glideslope.domain.metric import Dimension
+from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, Milliseconds, StageKind
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+class StageDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage as written. `shares` are a canary's steps in basis points; each takes the stage's times."""
+
+    stage: StageKind
+    shares: tuple[int, ...] = ()
+    mirror: int = 10_000
+    minimum: Milliseconds = 0
+    maximum: Milliseconds = 7 * DAY
+    at_maximum: AtMaximum = AtMaximum.HOLD
+
+
+class GuardrailDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """A guardrail as written; what is None comes from the metric's default and from recent traffic."""
+
+    metric: MetricName
+    margin: Margin
+    harm: HarmNull | None = None
+    base_rate: float | None = None
+    limit: float | None = None
+    weight: int = 1
+    required: bool = True
+
+
+DEFAULT_STAGES = (
+    StageDraft(stage=StageKind.CANARY, shares=(500, 2_500, 5_000), minimum=10 * MINUTE),
+    StageDraft(stage=StageKind.FULL, minimum=10 * MINUTE),
+    StageDraft(stage=StageKind.BAKE, minimum=HOUR),
+)
+
+DEFAULT_GUARDRAILS = (
+    # A ratio proves nothing where the incumbent hardly ever fails, hence half a percentage point.
+    GuardrailDraft(metric=MetricName("errors"), margin=Margin(MarginKind.ABSOLUTE, 0.005)),
+    GuardrailDraft(metric=MetricName("latency"), margin=Margin(MarginKind.RELATIVE, 0.25)),
+)
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A change as written in `glideslope.yaml`. Times in milliseconds, shares in basis points."""
+
+    model: ModelName
+    candidate: VersionName
+    owner: str
+    why: str
+    stages: tuple[StageDraft, ...] = DEFAULT_STAGES
+    guardrails: tuple[GuardrailDraft, ...] = DEFAULT_GUARDRAILS
+    slices: tuple[Dimension, ...] = ()
+    offline: tuple[Criterion, ...] = ()
+    alpha: float = 0.01
+    alpha_pass: float = 0.05
+    approvals: int = 0
+    stale_after: Milliseconds = 30 * SECOND
+    outcomes_stale_after: Milliseconds = 6 * HOUR
+    maturity: float = 0.5
+    lease: Milliseconds = 2 * SECOND
