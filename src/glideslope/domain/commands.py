@@ -30,7 +30,7 @@ class Propose:
     by: Actor
     plan_digest: Digest | None = None
     """The plan that the proposer saw; refused when freezing gives another."""
-    attempt_of: RolloutId = RolloutId("")
+    attempt_of: RolloutId | None = None
 
 
 @dataclass(frozen=True, slots=True)
