@@ -38,7 +38,7 @@ format: .venv/.dev  ## mend what the linter can mend by itself
 	$(BIN)/ruff format .
 
 bench: .venv/.dev  ## the figures of benchmarks/, one script after the other
-	@set -e; for script in $$(find benchmarks -maxdepth 1 -name '[a-z]*.py' | sort); do \
+	@set -e; for script in $$(ls benchmarks/[a-z]*.py 2>/dev/null); do \
 	  echo "== $$script"; $(BIN)/python $$script $(if $(QUICK),--quick) $(ARGS); done
 
 docs: .venv/.dev  ## check the pages: links, decision records, every command they show
@@ -48,8 +48,8 @@ lock: .venv/.dev  ## make requirements/*.txt again from pyproject.toml
 	tools/lock.sh
 
 clean:  ## remove what the other targets made
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv build dist .mypy_cache .pytest_cache .hypothesis .import_linter_cache
+	find . \( -name __pycache__ -o -name .ruff_cache \) -type d -prune -exec rm -rf {} +
 
 # Installed again only when a lock or what we declare changed.
 .venv/.%: requirements/%.txt requirements/uv.txt pyproject.toml tools/environment.py
