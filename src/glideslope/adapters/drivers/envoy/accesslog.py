@@ -1,0 +1,96 @@
+"""Takes Envoy's access log over gRPC and hands on who was served, by which arm, how well.
+
+What a request was assigned to is read from the names of its route and its cluster: a caller can write neither.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Iterable
+from functools import lru_cache
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+from envoy.service.accesslog.v3 import als_pb2
+
+from glideslope.adapters.drivers.envoy.shape import BY_SUBJECT
+from glideslope.domain.ids import ModelName, RolloutId, StepName
+from glideslope.domain.stamps import SUBJECT
+from glideslope.domain.traffic import Arm
+from glideslope.engine.ports import Served, ServedSink
+
+_log = logging.getLogger(__name__)
+
+_ARMS: Final = {"candidate": Arm.CANDIDATE, "control": Arm.INCUMBENT, "rest": Arm.INCUMBENT}
+
+
+def served(entries: Iterable[Any]) -> list[Served]:
+    """Translate `HTTPAccessLogEntry` messages; what reached no model is left out."""
+    return [one for entry in entries if (one := _served(entry)) is not None]
+
+
+def _served(entry: Any) -> Served | None:  # noqa: ANN401 - generated messages carry no types
+    common = entry.common_properties
+    assigned = _assigned(common.route_name, common.upstream_cluster)
+    if assigned is None:
+        return None
+    model, rollout, step, arm, version, sticky = assigned
+    answered_by = common.custom_tags.get("served", "")
+    took = common.duration
+    return Served(
+        model=model,
+        rollout=rollout,
+        step=step,
+        arm=arm,
+        subject=entry.request.request_headers.get(SUBJECT, "") if sticky else "",
+        status=entry.response.response_code.value,
+        latency_us=took.seconds * 1_000_000 + took.nanos // 1_000,
+        rescued=common.upstream_request_attempt_count > 1 or answered_by not in ("", version),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _assigned(route: str, cluster: str) -> tuple[ModelName, RolloutId, StepName, Arm, str, bool] | None:
+    parts = route.split("|")
+    model_version_role = cluster.rsplit("/", 2)
+    if len(parts) != 4 or len(model_version_role) != 3 or not parts[0]:
+        return None
+    model, rollout, step, how = parts
+    _, version, role = model_version_role
+    if role not in _ARMS:
+        return None
+    if role == "rest":
+        # The route still bears its step's name when its lease has lapsed; nobody tossed a coin for this request.
+        rollout, step = "", ""
+    return ModelName(model), RolloutId(rollout), StepName(step), _ARMS[role], version, how == BY_SUBJECT
+
+
+class AccessLogService:
+    """Receives log entries and hands on what they say to a sink."""
+
+    def __init__(self, sink: ServedSink) -> None:
+        self._sink = sink
+
+    async def stream(
+        self,
+        messages: AsyncIterator[als_pb2.StreamAccessLogsMessage],
+        _context: grpc.aio.ServicerContext[Any, Any],
+    ) -> als_pb2.StreamAccessLogsResponse:
+        """Take one Envoy's entries for as long as it sends them."""
+        async for message in messages:
+            if batch := served(message.http_logs.log_entry):
+                self._sink(batch)
+        return als_pb2.StreamAccessLogsResponse()
+
+
+def log_handler(service: AccessLogService) -> grpc.GenericRpcHandler[Any, Any]:
+    """Return what a gRPC server needs to take logs."""
+    return grpc.method_handlers_generic_handler(
+        "envoy.service.accesslog.v3.AccessLogService",
+        {
+            "StreamAccessLogs": grpc.stream_unary_rpc_method_handler(
+                service.stream,
+                request_deserializer=als_pb2.StreamAccessLogsMessage.FromString,
+                response_serializer=als_pb2.StreamAccessLogsResponse.SerializeToString,
+            )
+        },
+    )

@@ -1,0 +1,188 @@
+"""Envoy's first words: what it must know before it hears from anybody. Pure: settings in, document out."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from glideslope.adapters.drivers.envoy.layout import ADMIN, CDS, LEASES, RDS, ROUTES, SERVER, XDS
+from glideslope.domain.stamps import SUBJECT
+
+Json = dict[str, Any]
+
+SLOTS: Final = tuple(f"lease-{n:02d}" for n in range(64))
+"""Runtime layers, one for each rollout under way: a layer is what Envoy can give a life of its own.
+
+Layers are fixed when Envoy starts; 64 add nothing measurable to a request, since Envoy merges them when one changes.
+"""
+
+_TYPE: Final = "type.googleapis.com/envoy.extensions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """How a gateway is started. Changing any of it needs a new Envoy."""
+
+    port: int
+    host: str = "127.0.0.1"
+    concurrency: int = 1
+    """Worker threads; each is about one core under full load."""
+    node: str = "gateway"
+    """Names this gateway to the server that leases."""
+    max_connections: int = 20_000
+    body_limit: int = 32 * 1024 * 1024
+    """Bytes of a request kept for a rescue; a longer one is still served, but cannot be sent again."""
+
+
+def bootstrap(gateway: Gateway) -> Json:
+    """Return the bootstrap document. Paths in it are relative to the gateway's folder, in which Envoy runs."""
+    return {
+        "node": {"id": gateway.node, "cluster": "glideslope"},
+        # Without an admin layer nobody can set weights through the admin: only a lease exposes.
+        "layered_runtime": {"layers": [_lease_layer(slot) for slot in SLOTS]},
+        "admin": {"address": {"pipe": {"path": ADMIN, "mode": 0o600}}},
+        "dynamic_resources": {
+            "cds_config": _files(CDS),
+            "ads_config": {
+                # Incremental: with state of the world, Envoy 1.40 tells every layer when one ends, and aborts.
+                "api_type": "DELTA_GRPC",
+                "transport_api_version": "V3",
+                "grpc_services": [_server_channel()],
+                "set_node_on_first_message_only": True,
+            },
+        },
+        "static_resources": {"clusters": [_server_cluster()], "listeners": [_listener(gateway)]},
+        "overload_manager": {
+            "resource_monitors": [
+                {
+                    "name": "envoy.resource_monitors.global_downstream_max_connections",
+                    "typed_config": {
+                        "@type": f"{_TYPE}.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+                        "max_active_downstream_connections": gateway.max_connections,
+                    },
+                }
+            ]
+        },
+    }
+
+
+def _lease_layer(slot: str) -> Json:
+    return {
+        "name": slot,
+        "rtds_layer": {
+            "name": slot,
+            # Envoy does not listen until this has passed; without a server there is nothing to wait for.
+            "rtds_config": {"resource_api_version": "V3", "ads": {}, "initial_fetch_timeout": "0.2s"},
+        },
+    }
+
+
+def _files(document: str) -> Json:
+    return {
+        "resource_api_version": "V3",
+        "path_config_source": {"path": f"{XDS}/{document}", "watched_directory": {"path": XDS}},
+    }
+
+
+def _server_channel() -> Json:
+    return {
+        "envoy_grpc": {
+            "cluster_name": LEASES,
+            # A server that comes back should be heard within the life of a lease.
+            "retry_policy": {"retry_back_off": {"base_interval": "0.1s", "max_interval": "0.5s"}},
+        }
+    }
+
+
+def _server_cluster() -> Json:
+    return {
+        "name": LEASES,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": f"{_TYPE}.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": {"http2_protocol_options": {}},
+            }
+        },
+        "load_assignment": {
+            "cluster_name": LEASES,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": SERVER}}}}]}],
+        },
+    }
+
+
+def _listener(gateway: Gateway) -> Json:
+    return {
+        "name": "gateway",
+        "address": {"socket_address": {"address": gateway.host, "port_value": gateway.port}},
+        "per_connection_buffer_limit_bytes": 1024 * 1024,
+        "filter_chains": [
+            {
+                "filters": [
+                    {
+                        "name": "envoy.filters.network.http_connection_manager",
+                        "typed_config": _connection_manager(),
+                    }
+                ]
+            }
+        ],
+    }
+
+
+def _connection_manager() -> Json:
+    return {
+        "@type": f"{_TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "gateway",
+        "codec_type": "AUTO",
+        "stream_idle_timeout": "300s",
+        "request_headers_timeout": "10s",
+        "common_http_protocol_options": {
+            "idle_timeout": "300s",
+            "headers_with_underscores_action": "REJECT_REQUEST",
+        },
+        "normalize_path": True,
+        "merge_slashes": True,
+        "server_header_transformation": "PASS_THROUGH",
+        # Every caller is an outsider: none may send x-envoy-* orders or choose the id by which answers are paired.
+        "use_remote_address": True,
+        # (The range is the broadcast address, from which nobody calls; an empty list would mean private networks.)
+        "internal_address_config": {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]},
+        "generate_request_id": True,
+        "always_set_request_id_in_response": True,
+        "rds": {"route_config_name": ROUTES, "config_source": _files(RDS)},
+        "access_log": [_access_log()],
+        "http_filters": [
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": {
+                    "@type": f"{_TYPE}.filters.http.router.v3.Router",
+                    "suppress_envoy_headers": True,
+                },
+            }
+        ],
+    }
+
+
+def _access_log() -> Json:
+    return {
+        "name": "envoy.access_loggers.http_grpc",
+        "typed_config": {
+            "@type": f"{_TYPE}.access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
+            "common_config": {
+                "log_name": "served",
+                "transport_api_version": "V3",
+                "grpc_service": _server_channel(),
+                "buffer_flush_interval": "0.1s",
+                "buffer_size_bytes": 65536,
+                "custom_tags": [
+                    {
+                        "tag": "served",
+                        "metadata": {
+                            "kind": {"host": {}},
+                            "metadata_key": {"key": "glideslope", "path": [{"key": "version"}]},
+                        },
+                    }
+                ],
+            },
+            "additional_request_headers_to_log": [SUBJECT],
+        },
+    }

@@ -1,0 +1,202 @@
+"""The Envoy driver: what the server process holds of a gateway. It writes shapes, grants leases, reads back what is in force.
+
+Shapes reach Envoy as files and outlive us; exposure reaches it only over our own leases and ends with them.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import grpc.aio
+
+from glideslope.adapters.drivers.envoy import lanes as kept
+from glideslope.adapters.drivers.envoy.accesslog import AccessLogService, log_handler
+from glideslope.adapters.drivers.envoy.admin import Admin
+from glideslope.adapters.drivers.envoy.bootstrap import SLOTS
+from glideslope.adapters.drivers.envoy.documents import Publisher
+from glideslope.adapters.drivers.envoy.lanes import Lane
+from glideslope.adapters.drivers.envoy.layout import Folder
+from glideslope.adapters.drivers.envoy.observed import observed_route, requests_of
+from glideslope.adapters.drivers.envoy.shape import Limits, compile_lanes, runtime_values
+from glideslope.adapters.drivers.envoy.xds import LeaseService, lease_handler
+from glideslope.domain.errors import DriverUnavailable, NotFound, TokenStale
+from glideslope.domain.ids import ModelName
+from glideslope.domain.traffic import Exposure, ObservedRoute, Route, Token
+from glideslope.engine.ports import Feature, ServedSink
+
+_log = logging.getLogger(__name__)
+
+
+class EnvoyDriver:
+    """Drives the gateway in `folder`. Use as an asynchronous context: within it, leases can be granted.
+
+    `sink` is called in the event loop with what was measured. `patience` bounds, in seconds, how long Envoy may take to
+    accept something. Raises DriverUnavailable when the folder cannot be used.
+    """
+
+    name: str = "envoy"
+    features: frozenset[Feature] = frozenset(Feature)
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        sink: ServedSink,
+        limits: Limits | None = None,
+        patience: float = 5.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder = Folder(folder.absolute())
+        self._limits = limits or Limits()
+        self._patience = patience
+        self._admin = Admin(self._folder.admin)
+        self._publisher = Publisher(self._folder, self._admin, patience=patience)
+        self._leases = LeaseService(SLOTS, monotonic=monotonic)
+        self._logs = AccessLogService(sink)
+        self._lanes: dict[ModelName, Lane] = {}
+        self._granted: dict[ModelName, tuple[Exposure, Token]] = {}
+        self._orders: dict[ModelName, int] = {}
+        self._publishing = asyncio.Lock()
+        self._server: grpc.aio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        self._folder.create()
+        self._lanes = kept.load(self._folder.lanes)
+        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        server.add_generic_rpc_handlers((lease_handler(self._leases), log_handler(self._logs)))
+        try:
+            server.add_insecure_port(f"unix:{self._folder.server}")
+            await server.start()
+        except RuntimeError as error:
+            raise DriverUnavailable(driver=self.name, why=f"{self._folder.server} cannot be used: {error}") from error
+        self._folder.server.chmod(0o600)
+        self._server = server
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is not None:
+            await self._server.stop(grace=0)
+            self._server = None
+
+    # Driver
+
+    async def shape(self, routes: Sequence[Route]) -> None:
+        """Make Envoy carry `routes` and nothing else; return when it has accepted them."""
+        async with self._publishing:
+            lanes = kept.reshaped(self._lanes, routes)
+            documents = compile_lanes(lanes, limits=self._limits, keeping=self._lanes)
+            final = compile_lanes(lanes, limits=self._limits)
+            for model, lane in self._lanes.items():
+                if lane.slot and (model not in lanes or not lanes[model].slot):
+                    self._forget(model, lane.slot)
+            before, self._lanes = self._lanes, lanes
+            if lanes != before:
+                kept.save(self._folder.lanes, lanes)
+            try:
+                await self._publisher.publish(documents, final)
+            except DriverUnavailable:
+                self._lanes = _last_good(before, self._granted)
+                kept.save(self._folder.lanes, self._lanes)
+                raise
+
+    async def lease(self, model: ModelName, exposure: Exposure | None, *, token: Token, ttl: timedelta) -> None:
+        """Grant, renew or withdraw. A renewal under the same token prolongs; it cannot bring back what has lapsed.
+
+        Besides TokenStale raises NotFound for a model, or a candidate, that was never shaped, and DriverUnavailable when
+        a step begins that Envoy does not accept: then nobody is exposed to it.
+        """
+        lane = self._lanes.get(model)
+        if lane is None:
+            raise NotFound(what="model behind the gateway", name=model)
+        if lane.token is not None and token < lane.token:
+            raise TokenStale(model=model, seen=_shown(lane.token), offered=_shown(token))
+        order = self._orders[model] = self._orders.get(model, 0) + 1
+        newer = token != lane.token
+        self._lanes[model] = lane = replace(lane, token=token)
+        if exposure is None:
+            if lane.slot:
+                self._forget(model, lane.slot)
+        elif lane.route.candidate is None:
+            raise NotFound(what="candidate behind the gateway for", name=model)
+        elif lane.slot and (lane.rollout, lane.step) == (exposure.rollout, exposure.step):
+            self._go_on(lane, exposure, token, ttl)
+        else:
+            await self._begin_step(lane, exposure, token, ttl, order)
+        if newer:
+            kept.save(self._folder.lanes, self._lanes)
+
+    async def observe(self, model: ModelName) -> ObservedRoute:
+        """Read back routes and weights in force from Envoy's admin."""
+        if model not in self._lanes:
+            raise NotFound(what="model behind the gateway", name=model)
+        return await observed_route(self._admin, model)
+
+    async def requests(self, model: ModelName) -> Mapping[str, int]:
+        """Return how many requests Envoy has answered per role (candidate, control, rest, shadow) since it started.
+
+        This counts the unmeasured too, at no cost per request. Raises DriverUnavailable.
+        """
+        return await requests_of(self._admin, model)
+
+    # Leases
+
+    def _forget(self, model: ModelName, slot: str) -> None:
+        self._leases.clear(slot)
+        self._granted.pop(model, None)
+
+    def _go_on(self, lane: Lane, exposure: Exposure, token: Token, ttl: timedelta) -> None:
+        """Renew by heartbeat what was granted under this token; anything newer is a decision and is sent in full."""
+        if self._granted.get(lane.route.model) == (exposure, token):
+            self._leases.renew(lane.slot, ttl)
+            return
+        self._leases.put(lane.slot, runtime_values(lane, exposure), ttl)
+        self._granted[lane.route.model] = (exposure, token)
+
+    async def _begin_step(self, lane: Lane, exposure: Exposure, token: Token, ttl: timedelta, order: int) -> None:
+        """Put the weights of both steps in force, then switch the route: no subject falls back between two steps."""
+        model = lane.route.model
+        async with self._publishing:
+            if self._orders[model] != order:
+                return
+            begun = replace(lane, rollout=exposure.rollout, step=exposure.step, slot=lane.slot or self._free_slot())
+            values = runtime_values(begun, exposure)
+            before = self._granted.get(model)
+            both = runtime_values(lane, before[0]) | values if before else values
+            self._lanes[model] = begun
+            try:
+                await self._leases.accepted(self._leases.put(begun.slot, both, ttl), timeout=self._patience)
+                kept.save(self._folder.lanes, self._lanes)
+                documents = compile_lanes(self._lanes, limits=self._limits)
+                await self._publisher.publish(documents, documents)
+            except DriverUnavailable:
+                self._forget(model, begun.slot)
+                self._lanes[model] = replace(lane, token=self._lanes[model].token)
+                kept.save(self._folder.lanes, self._lanes)
+                raise
+            if self._orders[model] == order:
+                self._leases.put(begun.slot, values, ttl)
+                self._granted[model] = (exposure, token)
+
+    def _free_slot(self) -> str:
+        taken = {lane.slot for lane in self._lanes.values()}
+        for slot in SLOTS:
+            if slot not in taken:
+                return slot
+        raise DriverUnavailable(driver=self.name, why=f"{len(SLOTS)} rollouts are under way; no more fit one gateway")
+
+
+def _last_good(before: dict[ModelName, Lane], granted: Mapping[ModelName, Any]) -> dict[ModelName, Lane]:
+    """Return the lanes that Envoy goes on with; a lease that was ended stays ended."""
+    return {model: lane if model in granted else replace(lane) for model, lane in before.items()}
+
+
+def _shown(token: Token) -> str:
+    return f"{token.epoch}.{token.version}"
