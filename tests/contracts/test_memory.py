@@ -1,14 +1,19 @@
 """The fakes keep the promises of what they stand for."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from glideslope.domain.errors import StoreUnavailable
-from glideslope.engine.ports import Checkpoints, Counters, Leases
+from glideslope.engine.ports import Artifacts, Checkpoints, Counters, Leases
+from glideslope.ledger.note import Verifier
+from glideslope.testing.contracts.artifacts import ArtifactsContract, MakeFolder
 from glideslope.testing.contracts.checkpoints import CheckpointsContract
 from glideslope.testing.contracts.counters import CountersContract
 from glideslope.testing.contracts.leases import LeasesContract
+from glideslope.testing.contracts.signer import SignerContract
 from glideslope.testing.contracts.store import FencedStore, StoreContract, draft
-from glideslope.testing.memory import MemoryStore
+from glideslope.testing.memory import MemoryArtifacts, MemorySigner, MemoryStore
 
 
 class TestMemoryStore(StoreContract):
@@ -33,6 +38,34 @@ class TestMemoryCheckpoints(CheckpointsContract):
     @pytest.fixture
     def checkpoints(self) -> Checkpoints:
         return MemoryStore()
+
+
+class TestMemoryArtifacts(ArtifactsContract):
+    @pytest.fixture
+    def artifacts(self) -> MemoryArtifacts:
+        return MemoryArtifacts()
+
+    @pytest.fixture
+    def make_folder(self, artifacts: Artifacts) -> MakeFolder:
+        assert isinstance(artifacts, MemoryArtifacts)
+        folders = artifacts.folders
+
+        def make(files: Mapping[str, bytes]) -> str:
+            name = f"folder-{len(folders)}"
+            folders[name] = files
+            return name
+
+        return make
+
+
+class TestMemorySigner(SignerContract):
+    @pytest.fixture
+    def signer(self) -> MemorySigner:
+        return MemorySigner()
+
+    @pytest.fixture
+    def verifier(self) -> Verifier:
+        return MemorySigner().verifier
 
 
 def _unavailable(_verb: str) -> None:

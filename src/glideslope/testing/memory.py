@@ -9,6 +9,8 @@ from glideslope.domain.errors import Conflict, Invalid, LeaseLost, NotFound, Ver
 from glideslope.domain.identity import root_digest
 from glideslope.domain.ids import Digest
 from glideslope.engine.ports import Draft, Fence, Lease, Total
+from glideslope.ledger.note import SEED_SIZE, Verifier, sign
+from glideslope.ledger.note import Signer as KeyOfNotes
 
 Hook = Callable[[str], None]
 """Called with the verb (`append`, `acquire`, `release`, `save`, `once`, `keep`); raises to inject a fault."""
@@ -170,3 +172,19 @@ class MemoryArtifacts:
         digest = await self.digest(folder)
         self.kept[digest] = dict(self.folders[folder])
         return digest
+
+
+class MemorySigner:
+    """Keeps the port Signer with a key that everybody knows: the same in each test, and of no worth outside."""
+
+    def __init__(self, name: str = "test-ledger", *, seed: bytes = bytes(SEED_SIZE)) -> None:
+        self.name = name
+        self._key = KeyOfNotes(name, seed)
+
+    @property
+    def verifier(self) -> Verifier:
+        """The public key."""
+        return self._key.verifier
+
+    def sign(self, text: bytes) -> bytes:
+        return sign(text.decode(), self._key)

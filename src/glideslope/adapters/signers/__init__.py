@@ -1,0 +1,1 @@
+"""Who signs the ledger's checkpoints."""

@@ -1,0 +1,157 @@
+"""API tokens in a file of the state folder: only their hashes, so that whoever reads the file cannot call."""
+
+import hmac
+import os
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from glideslope.adapters.secret_file import read_secret, write_secret
+from glideslope.domain.errors import Invalid, NameInvalid, NotFound, StoreCorrupt
+from glideslope.domain.identity import Identity, Role
+from glideslope.domain.ids import Actor
+
+PREFIX: Final = "gs_"
+"""Lets scanners of repositories and logs recognise a token that leaked."""
+
+ENTROPY: Final = 32
+"""Bytes of chance in a token; so many that a plain hash keeps it secret."""
+
+_ID_SIZE: Final = 12
+_LONGEST: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A token as its owner needs it; shown only by `reveal`."""
+
+    _text: str = field(repr=False)
+
+    def reveal(self) -> str:
+        return self._text
+
+
+class KnownToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is kept of a token. `id` is the beginning of its hash: enough to name it, useless to call with."""
+
+    id: str
+    actor: Actor
+    role: Role
+    created_at: datetime
+    sha256: str
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    version: int
+    tokens: tuple[KnownToken, ...]
+
+
+class FileTokens:
+    """Knows callers by their tokens, kept in `tokens.json` of one folder; the first admin's token lies beside it in `token`.
+
+    A change of the file is noticed at the next look. Every method may raise StoreUnavailable, also when others than the owner
+    have rights on the file, and StoreCorrupt.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "tokens.json"
+        self._local = folder / "token"
+        self._read_at: tuple[int, int, int] | None = None
+        self._tokens: tuple[KnownToken, ...] = ()
+        self._current()
+
+    def first_start(self, actor: Actor, *, at: datetime, random_bytes: bytes) -> bool:
+        """Make an admin's token when there are none yet, for the command line on this machine; tell whether it was made.
+
+        It is written to `token`, readable by its owner only. Killed in between, the next start makes another.
+        """
+        if self._stamp() is not None:
+            return False
+        secret, known = _made(actor, role=Role.ADMIN, at=at, random_bytes=random_bytes)
+        write_secret(self._local, f"{secret.reveal()}\n".encode())
+        self._write((known,))
+        return True
+
+    def create(self, actor: Actor, *, role: Role, at: datetime, random_bytes: bytes) -> Secret:
+        """Make a token from 32 bytes of chance. This is the only moment at which it can be read. Raises Invalid."""
+        secret, known = _made(actor, role=role, at=at, random_bytes=random_bytes)
+        self._write((*self._current(), known))
+        return secret
+
+    def find(self, token: str) -> Identity | None:
+        """Return who calls with this token; None for nobody we know. Takes the same time whichever token it is."""
+        offered = _hash(token)
+        found: Identity | None = None
+        for known in self._current():
+            if hmac.compare_digest(known.sha256, offered):
+                found = Identity(actor=known.actor, role=known.role)
+        return found
+
+    def list(self) -> Sequence[KnownToken]:
+        """Return all tokens in the order they were made."""
+        return self._current()
+
+    def revoke(self, token_id: str) -> None:
+        """Forget a token by its id. Raises NotFound, and Invalid for the last admin's, which would lock everybody out."""
+        tokens = self._current()
+        kept = tuple(known for known in tokens if known.id != token_id)
+        if len(kept) == len(tokens):
+            raise NotFound(what="token", name=token_id)
+        admins = [known.id for known in tokens if known.role is Role.ADMIN]
+        if admins == [token_id]:
+            raise Invalid(f"{token_id} is the last admin's token; make another before revoking it.")
+        self._write(kept)
+
+    def _current(self) -> tuple[KnownToken, ...]:
+        stamp = self._stamp()
+        if stamp != self._read_at:
+            self._tokens = _read(self._path)
+            self._read_at = stamp
+        return self._tokens
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        """Tell one state of the file from another: each replacement is a new file."""
+        try:
+            status = os.stat(self._path)  # noqa: PTH116 - once per request; Path.stat costs twice as much
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_mode
+
+    def _write(self, tokens: tuple[KnownToken, ...]) -> None:
+        content = msgspec.json.format(msgspec.json.encode(_File(version=1, tokens=tokens)), indent=2)
+        write_secret(self._path, content + b"\n")
+
+
+def _made(actor: Actor, *, role: Role, at: datetime, random_bytes: bytes) -> tuple[Secret, KnownToken]:
+    if len(random_bytes) != ENTROPY:
+        raise Invalid(f"A token is made from {ENTROPY} bytes of chance, not {len(random_bytes)}.")
+    if at.tzinfo is None:
+        raise Invalid("A token needs the time with its zone.")
+    if not actor.isprintable() or not 1 <= len(actor) <= _LONGEST or actor != actor.strip():
+        raise NameInvalid(what="actor", text=actor, expected=f"1 to {_LONGEST} printable characters")
+    secret = Secret(PREFIX + urlsafe_b64encode(random_bytes).decode().rstrip("="))
+    hashed = _hash(secret.reveal())
+    return secret, KnownToken(id=hashed[:_ID_SIZE], actor=actor, role=role, created_at=at, sha256=hashed)
+
+
+def _hash(token: str) -> str:
+    return sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _read(path: Path) -> tuple[KnownToken, ...]:
+    content = read_secret(path)
+    if content is None:
+        return ()
+    try:
+        file = msgspec.json.decode(content, type=_File)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StoreCorrupt(path=str(path), why=str(error)) from error
+    if file.version != 1:
+        raise StoreCorrupt(path=str(path), why=f"it has version {file.version}, which a newer Glideslope wrote")
+    return file.tokens

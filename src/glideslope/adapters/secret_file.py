@@ -1,0 +1,87 @@
+"""Files that only their owner may read: keys and tokens, written whole or not at all."""
+
+import contextlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from glideslope.domain.errors import StoreUnavailable
+
+
+def read_secret(path: Path) -> bytes | None:
+    """Return the content; None when there is no such file.
+
+    Raises StoreUnavailable when it cannot be read, is no regular file, or when group or others have any right on it: a secret
+    that others could have read is not one, and tightening it quietly would hide that.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise StoreUnavailable(f"{path} is not a regular file")
+            if stat.S_IMODE(status.st_mode) & 0o077:
+                raise StoreUnavailable(
+                    f"{path} holds a secret and others have rights on it (mode {stat.S_IMODE(status.st_mode):04o})",
+                    next_command=f"chmod 600 {path}",
+                )
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: {error.strerror}") from error
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Write or replace the file, mode 0600, durably and at once: a reader sees the old content or the new.
+
+    Raises StoreUnavailable.
+    """
+    try:
+        written = _written_beside(path, content)
+        try:
+            written.replace(path)
+        except OSError:
+            written.unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: {error.strerror}") from error
+
+
+def create_secret(path: Path, content: bytes) -> bool:
+    """Write the file unless there is one, by the same promises; tell whether it was written. Raises StoreUnavailable."""
+    try:
+        written = _written_beside(path, content)
+        created = False
+        with contextlib.suppress(FileExistsError):
+            # Of two processes that start together, one links first and both read that one's key.
+            os.link(written, path)
+            created = True
+        written.unlink()
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: {error.strerror}") from error
+    return created
+
+
+def _written_beside(path: Path, content: bytes) -> Path:
+    # mkstemp makes the file 0600 from the first moment on.
+    file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(file, "wb") as writing:
+            writing.write(content)
+            writing.flush()
+            os.fsync(writing.fileno())
+    except OSError:
+        os.unlink(name)  # noqa: PTH108 - the name is all that mkstemp gives
+        raise
+    return Path(name)
+
+
+def _sync_folder(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -1,0 +1,161 @@
+"""Tokens are known by their hashes, found by nobody else, and never shown by accident."""
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from glideslope.adapters.identity.tokens import FileTokens, Secret
+from glideslope.domain.errors import Invalid, NotFound, StoreCorrupt, StoreUnavailable
+from glideslope.domain.identity import Identity, Role
+from glideslope.domain.ids import Actor
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+GOLDEN = Path(__file__).parents[2] / "golden" / "tokens"
+
+
+def chance(first: int) -> bytes:
+    return bytes(range(first, first + 32))
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> FileTokens:
+    return FileTokens(tmp_path)
+
+
+def test_a_token_is_found_with_its_actor_and_role(tokens: FileTokens) -> None:
+    secret = tokens.create(Actor("ada"), role=Role.MEMBER, at=NOON, random_bytes=chance(0))
+
+    assert secret.reveal().startswith("gs_")
+    assert tokens.find(secret.reveal()) == Identity(actor=Actor("ada"), role=Role.MEMBER)
+
+
+@pytest.mark.parametrize("token", ["", "gs_", "gs_" + "A" * 43, "Bearer", "\ud800", "gs_\x00", "ä" * 10_000])
+def test_nobody_is_found_by_what_we_did_not_make(tokens: FileTokens, token: str) -> None:
+    tokens.create(Actor("ada"), role=Role.ADMIN, at=NOON, random_bytes=chance(0))
+
+    assert tokens.find(token) is None
+
+
+def test_tokens_outlive_a_restart(tokens: FileTokens, tmp_path: Path) -> None:
+    secret = tokens.create(Actor("gw-1"), role=Role.SOURCE, at=NOON, random_bytes=chance(0))
+
+    assert FileTokens(tmp_path).find(secret.reveal()) == Identity(actor=Actor("gw-1"), role=Role.SOURCE)
+
+
+def test_the_file_holds_hashes_and_only_its_owner_may_read_it(tokens: FileTokens, tmp_path: Path) -> None:
+    secret = tokens.create(Actor("ada"), role=Role.ADMIN, at=NOON, random_bytes=chance(0))
+
+    assert secret.reveal() not in (tmp_path / "tokens.json").read_text()
+    assert (tmp_path / "tokens.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_secret_is_not_shown_by_accident(tokens: FileTokens) -> None:
+    secret = tokens.create(Actor("ada"), role=Role.ADMIN, at=NOON, random_bytes=chance(0))
+
+    for shown in (repr(secret), str(secret), f"{secret}", repr([secret]), repr(tokens), repr(tokens.list())):
+        assert secret.reveal() not in shown
+
+
+def test_the_first_start_leaves_an_admin_token_for_this_machine(tokens: FileTokens, tmp_path: Path) -> None:
+    assert tokens.first_start(Actor("admin"), at=NOON, random_bytes=chance(0))
+
+    assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
+    local = (tmp_path / "token").read_text().strip()
+    assert tokens.find(local) == Identity(actor=Actor("admin"), role=Role.ADMIN)
+
+
+def test_the_second_start_makes_nothing(tokens: FileTokens, tmp_path: Path) -> None:
+    tokens.first_start(Actor("admin"), at=NOON, random_bytes=chance(0))
+    before = (tmp_path / "token").read_text()
+
+    assert not FileTokens(tmp_path).first_start(Actor("admin"), at=NOON, random_bytes=chance(1))
+    assert (tmp_path / "token").read_text() == before
+
+
+def test_a_revoked_token_finds_nobody(tokens: FileTokens) -> None:
+    tokens.first_start(Actor("admin"), at=NOON, random_bytes=chance(0))
+    secret = tokens.create(Actor("ada"), role=Role.MEMBER, at=NOON, random_bytes=chance(1))
+
+    tokens.revoke(tokens.list()[1].id)
+
+    assert tokens.find(secret.reveal()) is None
+    assert [known.actor for known in tokens.list()] == ["admin"]
+
+
+def test_the_last_admin_cannot_be_locked_out(tokens: FileTokens) -> None:
+    tokens.first_start(Actor("admin"), at=NOON, random_bytes=chance(0))
+    tokens.create(Actor("ada"), role=Role.MEMBER, at=NOON, random_bytes=chance(1))
+
+    with pytest.raises(Invalid, match="last admin"):
+        tokens.revoke(tokens.list()[0].id)
+
+
+def test_revoking_what_is_not_there_is_said(tokens: FileTokens) -> None:
+    with pytest.raises(NotFound):
+        tokens.revoke("0123456789ab")
+
+
+def test_a_change_by_another_process_is_noticed(tokens: FileTokens, tmp_path: Path) -> None:
+    assert tokens.list() == ()
+
+    secret = FileTokens(tmp_path).create(Actor("ada"), role=Role.READER, at=NOON, random_bytes=chance(0))
+
+    assert tokens.find(secret.reveal()) == Identity(actor=Actor("ada"), role=Role.READER)
+
+
+def test_a_file_opened_to_others_is_refused_even_while_running(tokens: FileTokens, tmp_path: Path) -> None:
+    secret = tokens.create(Actor("ada"), role=Role.ADMIN, at=NOON, random_bytes=chance(0))
+    (tmp_path / "tokens.json").chmod(0o644)
+
+    with pytest.raises(StoreUnavailable):
+        tokens.find(secret.reveal())
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{}", "[]", '{"version":2,"tokens":[]}', '{"version":1,"tokens":[{}]}', '{"version":1,"tokens":[],"more":1}'],
+)
+def test_a_file_that_is_not_understood_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "tokens.json").touch(mode=0o600)
+    (tmp_path / "tokens.json").write_text(content)
+
+    with pytest.raises(StoreCorrupt):
+        FileTokens(tmp_path)
+
+
+@pytest.mark.parametrize("actor", ["", " ada", "ada\n", "a" * 65, "a\x00"])
+def test_an_actor_that_cannot_be_named_is_refused(tokens: FileTokens, actor: str) -> None:
+    with pytest.raises(Invalid):
+        tokens.create(Actor(actor), role=Role.READER, at=NOON, random_bytes=chance(0))
+
+
+def test_too_little_chance_or_no_zone_is_refused(tokens: FileTokens) -> None:
+    with pytest.raises(Invalid):
+        tokens.create(Actor("ada"), role=Role.READER, at=NOON, random_bytes=b"short")
+    with pytest.raises(Invalid):
+        tokens.create(Actor("ada"), role=Role.READER, at=NOON.replace(tzinfo=None), random_bytes=chance(0))
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("v*.json")), ids=lambda path: path.stem)
+def test_every_token_file_ever_released_can_still_be_read(path: Path, tmp_path: Path) -> None:
+    shutil.copy(path, tmp_path / "tokens.json")
+    (tmp_path / "tokens.json").chmod(0o600)
+
+    read = FileTokens(tmp_path).list()
+
+    assert [known.sha256 for known in read] == [known["sha256"] for known in json.loads(path.read_text())["tokens"]]
+
+
+def test_times_keep_their_instant(tokens: FileTokens, tmp_path: Path) -> None:
+    at = NOON.astimezone(timezone(timedelta(hours=2)))
+    tokens.create(Actor("ada"), role=Role.READER, at=at, random_bytes=chance(0))
+
+    assert FileTokens(tmp_path).list()[0].created_at == NOON
+
+
+def test_a_secret_equals_itself_only_by_content() -> None:
+    assert Secret("gs_a") == Secret("gs_a")
+    assert Secret("gs_a") != Secret("gs_b")
