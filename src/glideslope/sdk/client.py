@@ -1,0 +1,206 @@
+"""Two thin senders for the calls of `requests`, on the standard library: one that waits, one for asyncio.
+
+They raise typed errors to whoever calls them; what runs inside a request path never does (`observe`, `middleware`).
+"""
+
+import http.client
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from socket import SHUT_RDWR
+from time import monotonic
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from glideslope.domain.errors import Invalid
+from glideslope.sdk.errors import AnswerUnreadable, ServerRefused, ServerUnreachable, problem
+from glideslope.sdk.requests import Call
+
+T = TypeVar("T")
+
+TIMEOUT: Final = 5.0
+"""Seconds for one answer, beside what the call lets the server hold it back."""
+LARGEST: Final = 64 * 1024 * 1024
+"""Bytes of an answer; a longer one is not ours."""
+LONGEST_LINE: Final = 1024 * 1024
+_CHUNK: Final = 64 * 1024
+_IDLE: Final = 4
+
+
+class Client:
+    """Sends calls to one server and waits for the answers. May be shared by threads; connections are kept alive.
+
+    Raises Invalid for an address or token that cannot be sent.
+    """
+
+    def __init__(self, url: str, token: str = "", *, timeout: float = TIMEOUT) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise Invalid(f"{url!r} is not the address of a server: expected http://host:port.")
+        if not token.isprintable() or not token.isascii():
+            raise Invalid("The token holds characters that no HTTP header can carry.")
+        self.url = url.rstrip("/")
+        self._tls = parts.scheme == "https"
+        self._host = parts.hostname
+        self._port = parts.port
+        self._prefix = parts.path.rstrip("/")
+        self._token = token
+        self._timeout = timeout
+        self._idle: list[http.client.HTTPConnection] = []
+        self._busy: set[http.client.HTTPConnection] = set()
+        self._closed = False
+
+    def __repr__(self) -> str:
+        """Hide the token."""
+        return f"Client({self.url!r})"
+
+    def send(self, call: Call[T]) -> T:
+        """Send and return what the answer says. Raises ServerRefused, ServerUnreachable, AnswerUnreadable."""
+        status, body = self._exchange(call)
+        if not 200 <= status < 300:
+            raise ServerRefused(problem=problem(status, body))
+        try:
+            return call.decode(body)
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise AnswerUnreadable(url=self.url, why=f"its answer cannot be read ({error})") from error
+
+    def stream(self, call: Call[object], *, idle: float = 60.0) -> Iterator[bytes]:
+        """Yield the answer's lines without their ends, as they come (server-sent events, for instance).
+
+        Ends when the server closes the answer. Raises ServerRefused, and ServerUnreachable when nothing comes for
+        `idle` seconds or the connection breaks. Closing the iterator closes the connection.
+        """
+        connection = self._connect(idle)
+        self._busy.add(connection)
+        try:
+            response = self._ask(connection, call, accept="text/event-stream")
+            if not 200 <= response.status < 300:
+                raise ServerRefused(problem=problem(response.status, response.read(LARGEST)))
+            while line := response.readline(LONGEST_LINE):
+                yield line.rstrip(b"\r\n")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise ServerUnreachable(url=self.url, why=_why(error)) from error
+        finally:
+            self._busy.discard(connection)
+            connection.close()
+
+    def close(self) -> None:
+        """End all connections, also those on which an answer is awaited elsewhere: that wait ends as unreachable."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+        for connection in tuple(self._busy):
+            if (socket := connection.sock) is not None:
+                with suppress(OSError):
+                    socket.shutdown(SHUT_RDWR)
+
+    def forked(self) -> None:
+        """Let go of the parent's connections: two processes on one of them would read each other's answers."""
+        self._idle, self._busy = [], set()
+
+    def _exchange(self, call: Call[T]) -> tuple[int, bytes]:
+        # A kept connection may have been closed by the server meanwhile; only what may be sent twice risks one.
+        kept = self._idle.pop() if call.repeatable and self._idle else None
+        if kept is not None:
+            try:
+                return self._once(kept, call)
+            except (http.client.HTTPException, ConnectionError):
+                kept.close()
+            except (OSError, ValueError) as error:
+                kept.close()
+                raise ServerUnreachable(url=self.url, why=_why(error)) from error
+        fresh = self._connect(self._timeout + call.wait)
+        try:
+            return self._once(fresh, call)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            fresh.close()
+            raise ServerUnreachable(url=self.url, why=_why(error)) from error
+
+    def _once(self, connection: http.client.HTTPConnection, call: Call[T]) -> tuple[int, bytes]:
+        timeout = self._timeout + call.wait
+        deadline = monotonic() + timeout
+        if connection.sock is not None:
+            connection.sock.settimeout(timeout)
+        self._busy.add(connection)
+        try:
+            if self._closed:
+                raise ConnectionAbortedError("this client was closed")
+            response = self._ask(connection, call, accept="application/json")
+            body = _read(response, deadline=deadline)
+        finally:
+            self._busy.discard(connection)
+        if response.will_close or self._closed or len(self._idle) >= _IDLE:
+            connection.close()
+        else:
+            self._idle.append(connection)
+        return response.status, body
+
+    def _ask(self, connection: http.client.HTTPConnection, call: Call[T], *, accept: str) -> http.client.HTTPResponse:
+        headers = {"Accept": accept}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        if call.body is not None:
+            headers["Content-Type"] = call.content_type
+        connection.request(call.method, self._prefix + call.path, body=call.body, headers=headers)
+        return connection.getresponse()
+
+    def _connect(self, timeout: float) -> http.client.HTTPConnection:
+        if self._tls:
+            return http.client.HTTPSConnection(self._host, self._port, timeout=timeout)
+        return http.client.HTTPConnection(self._host, self._port, timeout=timeout)
+
+
+class AsyncClient:
+    """The same for asyncio: each call waits in a thread of the loop's pool, so that no loop is ever held up."""
+
+    def __init__(self, url: str, token: str = "", *, timeout: float = TIMEOUT) -> None:
+        self._client = Client(url, token, timeout=timeout)
+        self._again = (url, token)
+        self.url = self._client.url
+
+    async def send(self, call: Call[T]) -> T:
+        """Send and return what the answer says. Raises ServerRefused, ServerUnreachable."""
+        import asyncio  # costs more than all else here, and whoever awaits has it already
+
+        return await asyncio.to_thread(self._client.send, call)
+
+    async def stream(self, call: Call[object], *, idle: float = 60.0) -> AsyncIterator[bytes]:
+        """Yield the answer's lines as they come; see `Client.stream`."""
+        import asyncio  # as above
+
+        # A client of its own: closing it frees the thread that waits for the next line.
+        client = Client(*self._again)
+        lines = client.stream(call, idle=idle)
+        try:
+            while (line := await asyncio.to_thread(next, lines, None)) is not None:
+                yield line
+        finally:
+            client.close()
+            with suppress(ValueError):  # the thread is still inside: it ends with its connection
+                lines.close()  # type: ignore[attr-defined]  # it is a generator; Iterator hides that
+
+    def close(self) -> None:
+        """End all connections."""
+        self._client.close()
+
+
+def _read(response: http.client.HTTPResponse, *, deadline: float) -> bytes:
+    # A socket's timeout starts again with each byte: a server that trickles would hold the caller for ever.
+    parts: list[bytes] = []
+    size = 0
+    while part := response.read1(_CHUNK):
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST:
+            raise http.client.HTTPException(f"an answer of more than {LARGEST} bytes")
+        if monotonic() > deadline:
+            raise TimeoutError("the answer took too long")
+    if response.length:
+        raise http.client.IncompleteRead(b"", response.length)
+    response.close()
+    return b"".join(parts)
+
+
+def _why(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,84 @@
+"""What can go wrong between a service and the server. Raised by the senders only, never into a host's request path."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from glideslope.domain.errors import GlideslopeError, Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem document (RFC 9457) as the server wrote it; what it left out is empty."""
+
+    status: int
+    type: str = ""
+    title: str = ""
+    detail: str = ""
+    code: str = ""
+    traffic: str = ""
+    next_command: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+    """All members of the document, the named ones included."""
+
+
+def problem(status: int, body: bytes) -> Problem:
+    """Read a problem document; anything else becomes one without fields, since a refusal must not hide behind its form."""
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        fields = {}
+
+    def text(name: str) -> str:
+        value = fields.get(name, "")
+        return value if isinstance(value, str) else ""
+
+    type_ = text("type")
+    return Problem(
+        status=status,
+        type=type_,
+        title=text("title"),
+        detail=text("detail"),
+        code=text("code") or type_.rstrip("/").rpartition("/")[2].rpartition(":")[2].rpartition("#")[2],
+        traffic=text("traffic"),
+        next_command=text("next_command"),
+        fields=fields,
+    )
+
+
+class ServerRefused(GlideslopeError):
+    """The server answered, and the answer was no. `problem` says why, in its own code and words."""
+
+    code = "server-refused"
+
+    def __init__(self, *, problem: Problem) -> None:
+        said = problem.detail or problem.title or f"it answered with status {problem.status}"
+        super().__init__(
+            said if said.endswith((".", "?")) else f"The server refused: {said}.",
+            traffic=problem.traffic or "Traffic is unchanged.",
+            next_command=problem.next_command,
+        )
+        self.problem = problem
+        self.status = problem.status
+
+
+class ServerUnreachable(Unavailable):
+    """No answer, or none that can be trusted. Whether the call was carried out is unknown."""
+
+    code = "server-unreachable"
+
+    def __init__(self, *, url: str, why: str) -> None:
+        super().__init__(
+            f"The server at {url} does not answer: {why}.",
+            traffic="Exposure that cannot be renewed returns to the incumbent when its lease ends.",
+            next_command="glideslope doctor",
+        )
+        self.url = url
+        self.why = why
+
+
+class AnswerUnreadable(ServerUnreachable):
+    """Something answered, but not what was promised: another program, another version, or damage on the way."""
+
+    code = "answer-unreadable"

@@ -1,0 +1,257 @@
+"""Counting what happened to subjects, locally and cheaply; a thread sends the totals, and repeats them until they arrive."""
+
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from glideslope.domain.errors import GlideslopeError
+from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
+from glideslope.domain.metric import Cell, Kind, Metric
+from glideslope.domain.observation import Totals
+from glideslope.domain.traffic import Arm
+from glideslope.sdk.background import Background, after_fork
+from glideslope.sdk.briefed import NOT_BRIEFED, Briefed
+from glideslope.sdk.stamps import Stamps, step_number
+
+MOST_SUBJECTS: Final = 200_000
+"""Subjects remembered at once, about 25 MB; further ones are dropped and counted as dropped."""
+MOST_STEPS: Final = 64
+EVERY: Final = 1.0
+"""Seconds between messages."""
+WHOLE_EVERY: Final = 30
+"""Messages after which all totals are sent and not only those that changed, should the server have lost some."""
+
+_NO_DIGEST: Final = Digest("")
+_NO_VERSION: Final = VersionName("")
+_CANDIDATE: Final = Arm.CANDIDATE  # reading a member off its class costs a tenth of the budget
+_LARGEST: Final = sys.float_info.max
+_SEEN: Final = 1
+_BAD: Final = 2
+
+
+@dataclass(slots=True)
+class _Tally:
+    """One arm's counts of one metric: per slice one integer a bin."""
+
+    metric: Metric
+    event: bool
+    shift: int
+    """Where in a subject's state this metric's two bits lie."""
+    whole: list[int]
+    slices: dict[SliceName, list[int]] = field(default_factory=dict)
+
+
+_Tallies = dict[str, _Tally]
+
+
+@dataclass(slots=True)
+class _Step:
+    """What is counted in one step; `seen` maps a subject's hash to two bits a metric: counted, counted as bad."""
+
+    candidate: _Tallies
+    incumbent: _Tallies
+    seen: dict[int, int] = field(default_factory=dict)
+
+
+class Observer:
+    """Counts observations of one model and sends the totals under one source name. Thread-safe; never raises.
+
+    A subject counts once per step and metric, when it is first seen; if that was good and the metric is an event, then
+    once more at its first bad one. A request without a subject always counts. What cannot be counted, for want of
+    memory, of a briefing or of a finite number, is in `dropped`, which is sent along.
+
+    `send` delivers a message or raises GlideslopeError. `source` must be this process's own; a forked child gets another.
+    """
+
+    dropped: int
+    ignored: int
+    """Values of metrics that the plan does not name."""
+    unsent: int
+    """Messages in a row that did not arrive; their counts are in the next one."""
+
+    def __init__(
+        self,
+        model: ModelName,
+        *,
+        source: str,
+        epoch: int,
+        send: Callable[[Totals], object],
+        version: VersionName = _NO_VERSION,
+        most_subjects: int = MOST_SUBJECTS,
+        every: float = EVERY,
+    ) -> None:
+        self._model = model
+        self._origin = source
+        self._send = send
+        self._most_subjects = most_subjects
+        self._every = every
+        self.source = source
+        self.epoch = epoch
+        self.version = version
+        self.digest = _NO_DIGEST
+        self._briefed = NOT_BRIEFED
+        self._background = Background(self.send_totals, name=f"glideslope-observe-{model}")
+        self._forget()
+        after_fork(self)
+
+    def start(self) -> None:
+        """Send from now on, each second. Harmless when repeated; `forked` children start again by observing."""
+        self._wanted = True
+        self._asleep = False
+        self._background.start()
+
+    def stop(self, *, timeout: float = 1.0) -> bool:
+        """Send once more and end; tell whether that was done within `timeout` seconds."""
+        return self._background.stop(timeout=timeout)
+
+    def follow(self, briefed: Briefed) -> None:
+        """Count by this briefing from now on; what belongs to rollouts that it no longer names is forgotten."""
+        with self._lock:
+            self._briefed = briefed
+            for name in [name for name in self._steps if name[0] not in briefed.rollouts]:
+                step = self._steps.pop(name)
+                self._subjects -= len(step.seen)
+                if name[0] not in self._closed:
+                    self._closed.append(name[0])
+
+    # One function although it branches much: each call it were split into would cost a twentieth of its microsecond.
+    def observe(  # noqa: C901, PLR0912 - see above
+        self, stamps: Stamps, /, slices: Mapping[str, str] | None = None, **values: float
+    ) -> None:
+        """Count a value for each named metric under the request's stamps.
+
+        Requests outside any step and mirrored copies are not counted, nor are metrics that the plan does not name.
+        """
+        rollout = stamps.rollout
+        if not rollout or stamps.shadow:
+            return
+        try:
+            with self._lock:
+                step = self._steps.get((rollout, stamps.step)) or self._open(rollout, stamps.step)
+                if step is None:
+                    if rollout not in self._closed:
+                        self.dropped += len(values)
+                    return
+                tallies = step.candidate if stamps.arm is _CANDIDATE else step.incumbent
+                state = was = 0
+                if subject := stamps.subject:
+                    key = hash(subject)
+                    seen = step.seen
+                    state = was = seen.get(key, 0)
+                    if not was and self._subjects >= self._most_subjects:
+                        self.dropped += len(values)
+                        return
+                for name, value in values.items():
+                    tally = tallies.get(name)
+                    if tally is None:
+                        self.ignored += 1
+                        continue
+                    if not -_LARGEST <= value <= _LARGEST:  # NaN is neither
+                        self.dropped += 1
+                        continue
+                    if tally.event:
+                        bin_ = bad = 1 if value > 0 else 0
+                    else:
+                        bin_, bad = tally.metric.bin(value), 0
+                    if subject:
+                        bits = state >> tally.shift & 3
+                        if bits & _BAD or bits > bad:
+                            continue
+                        state |= (_SEEN | bad << 1) << tally.shift
+                    tally.whole[bin_] += 1
+                    if slices:
+                        for slice_ in self._briefed.slice_names(slices):
+                            tally.slices.setdefault(slice_, [0] * tally.metric.bins)[bin_] += 1
+                if state != was:
+                    if not was:
+                        self._subjects += 1
+                    seen[key] = state
+        except Exception:  # noqa: BLE001 - the boundary to the host: what cannot be counted is counted as dropped
+            self.dropped += 1
+
+    def drop(self, count: int = 1) -> None:
+        """Note that something else which belongs to the evidence was lost before it could be counted."""
+        with self._lock:
+            self.dropped += count
+
+    def send_totals(self) -> float:
+        """Send what changed since it last arrived; return the seconds until the next time. Never raises."""
+        message, sent = self._message()
+        try:
+            self._send(message)
+        except GlideslopeError:
+            self.unsent += 1
+        else:
+            self.unsent = 0
+            self._messages += 1
+            self._acknowledged.update(sent)
+        return self._every
+
+    def forked(self) -> None:
+        """Count from zero under another name: totals that two processes send under one name would swallow each other."""
+        self.source = f"{self._origin}.{threading.get_native_id()}"
+        self.epoch = time.time_ns() // 1_000_000
+        self._forget(wanted=self._wanted)
+
+    def _forget(self, *, wanted: bool = False) -> None:
+        self._lock = threading.Lock()
+        self._steps: dict[tuple[str, str], _Step] = {}
+        self._closed: deque[str] = deque(maxlen=MOST_STEPS)
+        self._subjects = 0
+        self._acknowledged: dict[Cell, int] = {}
+        self._messages = 0
+        self._wanted = wanted
+        self._asleep = wanted
+        self.dropped = self.ignored = self.unsent = 0
+
+    def _open(self, rollout: RolloutId, step: StepName) -> _Step | None:
+        """Begin a step's counts; None for a rollout that the briefing does not name, or when there are too many steps."""
+        if self._asleep:
+            self.start()
+        if rollout not in self._briefed.rollouts or step_number(step) is None or len(self._steps) >= MOST_STEPS:
+            return None
+        metrics = self._briefed.metrics
+        found = _Step(candidate=_tallies(metrics), incumbent=_tallies(metrics))
+        self._steps[rollout, step] = found
+        return found
+
+    def _message(self) -> tuple[Totals, dict[Cell, int]]:
+        copies: list[tuple[tuple[str, str], Arm, MetricName, SliceName, list[int]]] = []
+        with self._lock:
+            dropped = self.dropped
+            for name, step in self._steps.items():
+                for arm, tallies in ((Arm.CANDIDATE, step.candidate), (Arm.INCUMBENT, step.incumbent)):
+                    for tally in tallies.values():
+                        copies.append((name, arm, tally.metric.name, WHOLE, tally.whole.copy()))
+                        copies += [
+                            (name, arm, tally.metric.name, s, counts.copy()) for s, counts in tally.slices.items()
+                        ]
+        now = {
+            Cell(RolloutId(name[0]), StepName(name[1]), arm, metric, slice_, bin_): count
+            for name, arm, metric, slice_, counts in copies
+            for bin_, count in enumerate(counts)
+            if count
+        }
+        known = self._acknowledged = {cell: n for cell, n in self._acknowledged.items() if cell in now}
+        everything = self._messages % WHOLE_EVERY == 0
+        message = Totals(
+            source=self.source,
+            epoch=self.epoch,
+            model=self._model,
+            counts={cell.key(): count for cell, count in now.items() if everything or known.get(cell) != count},
+            dropped=dropped,
+            version=self.version,
+            digest=self.digest,
+        )
+        return message, now
+
+
+def _tallies(metrics: Mapping[MetricName, Metric]) -> _Tallies:
+    return {
+        name: _Tally(metric=metric, event=metric.kind is Kind.EVENT, shift=2 * place, whole=[0] * metric.bins)
+        for place, (name, metric) in enumerate(metrics.items())
+    }

@@ -1,0 +1,97 @@
+"""Every call of the HTTP API as a value, so that two thin senders can share them. Nothing here touches a network."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from glideslope.domain.ids import ModelName
+from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals
+
+T = TypeVar("T")
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One call: what to send and how to read the answer."""
+
+    method: str
+    path: str
+    """With the query, from the server's root."""
+    body: bytes | None
+    content_type: str
+    decode: Callable[[bytes], T]
+    """Raises msgspec.MsgspecError for a body that is not what was promised."""
+    wait: float = 0.0
+    """Seconds for which the server may hold the answer back; added to the sender's timeout."""
+    repeatable: bool = True
+    """Whether sending it twice is harmless: then a connection found dead may be replaced."""
+
+
+def briefing(model: ModelName, *, seen: str = "", wait: float = 0.0, source: str = "") -> Call[Briefing]:
+    """Ask for a model's briefing; the server holds the answer for up to `wait` seconds while its tag is still `seen`.
+
+    `seen` acknowledges that `source` obeys the briefing with that tag.
+    """
+    query = {name: text for name, text in (("seen", seen), ("source", source)) if text}
+    if wait > 0:
+        query["wait"] = f"{wait:g}"
+    path = f"/v1/models/{quote(model, safe='')}/briefing"
+    return Call(
+        method="GET",
+        path=f"{path}?{urlencode(query)}" if query else path,
+        body=None,
+        content_type="",
+        decode=_BRIEFING.decode,
+        wait=wait,
+    )
+
+
+def totals(message: Totals) -> Call[None]:
+    """Send a source's counts; grow-only, so repeats change nothing."""
+    return _post("/v1/observations", message, decode=_nothing)
+
+
+def shadow_answers(message: ShadowAnswers) -> Call[None]:
+    """Send what the shadowed candidate would have answered."""
+    return _post("/v1/shadow", message, decode=_nothing)
+
+
+def outcomes(message: Outcomes) -> Call[OutcomesTaken]:
+    """Send the truth about predictions; repeats are told apart by the server."""
+    return _post("/v1/outcomes", message, decode=_TAKEN.decode)
+
+
+def json_call(method: str, path: str, *, content: object = None, repeatable: bool | None = None) -> Call[Any]:
+    """Return any other call; `content` is sent as JSON unless it is None, and an empty answer is None.
+
+    A call that changes something counts as repeatable only when the caller says so (an idempotency key, for instance).
+    """
+    return Call(
+        method=method,
+        path=path,
+        body=None if content is None else msgspec.json.encode(content),
+        content_type="" if content is None else JSON,
+        decode=_anything,
+        repeatable=method in {"GET", "HEAD", "PUT", "DELETE"} if repeatable is None else repeatable,
+    )
+
+
+_BRIEFING: Final = msgspec.json.Decoder(Briefing)
+_TAKEN: Final = msgspec.json.Decoder(OutcomesTaken)
+
+
+def _post(path: str, message: msgspec.Struct, *, decode: Callable[[bytes], T]) -> Call[T]:
+    return Call(method="POST", path=path, body=msgspec.json.encode(message), content_type=JSON, decode=decode)
+
+
+def _nothing(_: bytes) -> None:
+    return None
+
+
+def _anything(body: bytes) -> Any:  # noqa: ANN401 - whatever the server answers; the caller knows what it asked
+    return msgspec.json.decode(body) if body else None
