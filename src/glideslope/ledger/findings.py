@@ -85,4 +85,5 @@ class Findings:
 def _place(finding: Finding) -> tuple[float, float, float]:
     unplaced = 0.0 if finding.code is Code.BUNDLE_MALFORMED else float("inf")
     latest = finding.through or finding.entry or unplaced
-    return latest, finding.entry or unplaced, finding.line or unplaced
+    width = finding.through - finding.entry if finding.through and finding.entry else 0
+    return latest, width, finding.line or unplaced

@@ -47,7 +47,7 @@ def read(body: Mapping[str, object], *, version: int) -> Rotation:
     if body.keys() != {"note"} or type(signed) is not str:
         raise RotationError(f"a key rotation holds a signed note, not {sorted(body)}")
     try:
-        unverified = note.parse(signed.encode())
+        unverified = note.parse(signed.encode("utf-8", "surrogatepass"))
         lines = unverified.text.split("\n")
         if len(lines) != 6 or lines[0] != _TAG:
             raise RotationError("the note is not that of a key rotation")
