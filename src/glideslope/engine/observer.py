@@ -1,0 +1,271 @@
+"""Observations into counters, counters into evidence. It judges nothing and forgets nothing that it acknowledged."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from glideslope.domain.errors import GlideslopeError, Invalid
+from glideslope.domain.evidence import Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
+from glideslope.domain.freeze import Baseline
+from glideslope.domain.gate import is_paired
+from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, StepName, VersionName
+from glideslope.domain.metric import BUILT_IN, ERRORS, EXPOSURE, LATENCY, Cell, Origin, differences, slice_names
+from glideslope.domain.observation import Totals
+from glideslope.domain.plan import Plan, StageKind
+from glideslope.domain.rollout import DECIDED, Rollout
+from glideslope.domain.traffic import Arm
+from glideslope.engine.ports import Clock, Counters, Served
+from glideslope.engine.record import Record
+from glideslope.engine.scopes import NO_STEP, Own, Scope, Window, baseline_scope
+
+OUTCOME_SEEN: Final = MetricName("outcome")
+"""Counted beside the losses: subjects of a step whose outcome has arrived."""
+
+RESCUED: Final = MetricName("rescued")
+"""Requests that the assigned candidate failed and the incumbent answered."""
+
+PAIR_PREFIX: Final = "pair."
+"""A pair's cell names its metric with this before it, and the candidate as its arm."""
+
+
+class Observer:
+    """All counters of this process; the gateway's it counts itself, the services' it merges."""
+
+    def __init__(self, *, record: Record, counters: Counters, clock: Clock, epoch: int) -> None:
+        self._record = record
+        self._counters = counters
+        self._clock = clock
+        self._scopes: dict[RolloutId, Scope] = {}
+        self._own = Own(source="gateway", epoch=epoch)
+        self._windows: dict[tuple[ModelName, Arm], Window] = {}
+        self._heard: dict[tuple[RolloutId, Origin], int] = {}
+        self._serving: dict[tuple[ModelName, VersionName], Digest] = {}
+        self.changed: set[RolloutId] = set()
+        """Rollouts whose evidence grew since somebody last cleared this."""
+
+    async def load(self) -> None:
+        """Read back what was saved: open rollouts, and every model's baseline."""
+        names = [r.id for r in self._record.rollouts()] + [baseline_scope(m.name) for m in self._record.models()]
+        for name in names:
+            scope = self.scope(name)
+            for total in await self._counters.load(f"{name}/"):
+                scope.absorb(total.source, epoch=total.epoch, totals={total.cell: total.count})
+
+    async def flush(self) -> None:
+        """Save what this process counted. Raises StoreUnavailable, keeping it for the next time."""
+        totals = self._own.take()
+        if not totals:
+            return
+        try:
+            await self._counters.save(totals)
+        except GlideslopeError:
+            self._own.give_back(totals)
+            raise
+
+    def scope(self, name: RolloutId) -> Scope:
+        """Return a scope's counters, empty at first."""
+        return self._scopes.setdefault(name, Scope(name))
+
+    def served(self, batch: Sequence[Served]) -> None:
+        """Take what the data plane saw (a `ServedSink`)."""
+        now = self._now()
+        for request in batch:
+            self._note(request, now=now)
+            if request.rollout:
+                self._count_measured(request, now=now)
+            if request.arm is Arm.INCUMBENT:
+                self._count_baseline(request)
+
+    def totals(self, totals: Totals) -> None:
+        """Take a service's totals. Raises Invalid for cells that do not exist."""
+        now = self._now()
+        by_scope: dict[RolloutId, dict[str, int]] = {}
+        for key, count in totals.counts.items():
+            cell = Cell.parse(key)
+            if not 0 <= count <= 2**53:
+                raise Invalid(f"{key} cannot have been seen {count} times.")
+            rollout = self._record.rollout(cell.rollout)
+            metric = next((g.metric for g in rollout.plan.guardrails if g.metric.name == cell.metric), None)
+            if metric is not None and not 0 <= cell.bin < metric.bins:
+                raise Invalid(f"{key}: {cell.metric} has {metric.bins} bins.")
+            by_scope.setdefault(cell.rollout, {})[key] = count
+            self._hear(cell.rollout, Origin.SERVICE, now)
+        for name, counts in by_scope.items():
+            self.scope(name).absorb(totals.source, epoch=totals.epoch, totals=counts)
+        if totals.digest:
+            self._serving[(totals.model, totals.version)] = totals.digest
+            self._touch(totals.model)
+
+    def counted(self, cells: Sequence[Cell]) -> None:
+        """Add outcomes that were made durable, each once."""
+        now = self._now()
+        for cell in cells:
+            self.scope(cell.rollout).add(cell, 1)
+            self._hear(cell.rollout, Origin.OUTCOME, now)
+
+    def evidence(self, rollout: Rollout, *, now: int, in_force: bool) -> Evidence:
+        """Freeze what is known about a rollout, in a fixed order."""
+        scope, plan = self.scope(rollout.id), rollout.plan
+        steps = [s.name for s in plan.steps[: rollout.position + 1] if s.candidate]
+        return Evidence(
+            counts=tuple(self._counts(scope, plan, steps)),
+            pairs=tuple(self._pairs(scope, plan)),
+            exposed=tuple(Exposed(step=s, **_arms(scope, s, EXPOSURE)) for s in steps),
+            maturity=tuple(Maturity(step=s, **_arms(scope, s, OUTCOME_SEEN)) for s in steps),
+            freshness=tuple(
+                Freshness(origin=origin.value, age=self._age(rollout.id, origin, now=now), dropped=scope.dropped)
+                for origin in Origin
+            ),
+            serving=tuple(
+                Serving(arm=arm, version=version, digest=self._serving[(plan.model, version)])
+                for arm, version in ((Arm.CANDIDATE, plan.candidate), (Arm.INCUMBENT, plan.incumbent))
+                if (plan.model, version) in self._serving
+            ),
+            in_force=in_force,
+        )
+
+    def baseline(self, model: ModelName) -> Baseline:
+        """Return the incumbent's recent traffic."""
+        scope = self.scope(baseline_scope(model))
+        histograms = {
+            name: bins
+            for name, metric in BUILT_IN.items()
+            if any(bins := scope.bins(NO_STEP, name, WHOLE, Arm.INCUMBENT, size=metric.bins))
+        }
+        second = self._now() // 1000
+        rate = sum(self.signals(model, arm, second=second)["requests_per_second"] for arm in Arm)
+        outcomes = sum(scope.bins(NO_STEP, OUTCOME_SEEN, WHOLE, Arm.INCUMBENT, size=1))
+        requests = sum(histograms.get(ERRORS.name, ()))
+        return Baseline(
+            histograms=histograms,
+            subjects_per_second=rate,
+            outcomes_per_second=rate * min(1.0, outcomes / requests) if requests else 0.0,
+            seconds=float(Window.SECONDS),
+        )
+
+    def signals(self, model: ModelName, arm: Arm, *, second: int | None = None) -> dict[str, float]:
+        """Return the last minute of one arm's traffic."""
+        window = self._windows.get((model, arm))
+        now = self._now() // 1000 if second is None else second
+        return window.signals(now=now) if window else {"requests_per_second": 0.0}
+
+    def forget(self, rollout: RolloutId) -> None:
+        """Drop the subjects of a rollout that has ended; its counts stay."""
+        scope = self._scopes.get(rollout)
+        if scope is not None:
+            scope.forget_subjects()
+
+    def _count_measured(self, request: Served, *, now: int) -> None:
+        try:
+            rollout = self._record.rollout(request.rollout)
+        except GlideslopeError:
+            return  # stamped by a ledger that is not ours; it is in the window, and in no comparison
+        scope, step = self.scope(rollout.id), request.step
+        subject = request.subject
+        new = scope.first(step, "request", subject) if subject else True
+        if new is None:
+            return
+        bad = _is_bad(request)
+        if new:
+            self._count(scope, step, request.arm, EXPOSURE, 0)
+            self._count(scope, step, request.arm, LATENCY.name, _latency_bin(rollout.plan, request))
+            self._count(scope, step, request.arm, ERRORS.name, int(bad))
+        if bad and subject:
+            # A subject's first bad event counts, not each: one client retrying in a loop must not fail the candidate alone.
+            worse = scope.first(step, "bad", subject)
+            if worse and not new:
+                self._count(scope, step, request.arm, ERRORS.name, 1)
+        if request.rescued:
+            self._count(scope, step, request.arm, RESCUED, 0)
+        self._hear(rollout.id, Origin.GATEWAY, now)
+
+    def _count_baseline(self, request: Served) -> None:
+        scope = self.scope(baseline_scope(request.model))
+        self._count(scope, NO_STEP, Arm.INCUMBENT, ERRORS.name, int(_is_bad(request)))
+        self._count(scope, NO_STEP, Arm.INCUMBENT, LATENCY.name, LATENCY.bin(request.latency_us / 1000))
+
+    def _count(self, scope: Scope, step: StepName, arm: Arm, metric: MetricName, bin_: int) -> None:
+        cell = Cell(scope.name, step, arm, metric, WHOLE, bin_)
+        scope.add(cell, 1)
+        self._own.count(cell.key())
+
+    def _note(self, request: Served, *, now: int) -> None:
+        window = self._windows.setdefault((request.model, request.arm), Window())
+        window.note(
+            at=now // 1000,
+            bad=_is_bad(request),
+            rescued=request.rescued,
+            latency_bin=LATENCY.bin(request.latency_us / 1000),
+        )
+
+    def _counts(self, scope: Scope, plan: Plan, steps: Sequence[StepName]) -> Sequence[Counts]:
+        slices = (WHOLE, *slice_names(plan.dimensions))
+        found = []
+        for step in steps:
+            for g in plan.guardrails:
+                for slice_ in slices if g.metric.origin is not Origin.GATEWAY else (WHOLE,):
+                    size = g.metric.bins
+                    candidate = scope.bins(step, g.metric.name, slice_, Arm.CANDIDATE, size=size)
+                    incumbent = scope.bins(step, g.metric.name, slice_, Arm.INCUMBENT, size=size)
+                    if any(candidate) or any(incumbent):
+                        found.append(
+                            Counts(
+                                step=step,
+                                metric=g.metric.name,
+                                slice=slice_,
+                                candidate=candidate,
+                                incumbent=incumbent,
+                            ),
+                        )
+        return found
+
+    def _pairs(self, scope: Scope, plan: Plan) -> Sequence[Pairs]:
+        shadows = [s.name for s in plan.steps if s.stage is StageKind.SHADOW]
+        found = []
+        for g in plan.guardrails:
+            if not is_paired(g.metric):
+                continue
+            size = len(differences(g.metric))
+            for slice_ in (WHOLE, *slice_names(plan.dimensions)):
+                rows = [scope.bins(s, pair_metric(g.metric.name), slice_, Arm.CANDIDATE, size=size) for s in shadows]
+                total = tuple(map(sum, zip(*rows, strict=True)))
+                if any(total):
+                    found.append(Pairs(metric=g.metric.name, slice=slice_, differences=total))
+        return found
+
+    def _hear(self, rollout: RolloutId, origin: Origin, now: int) -> None:
+        self._heard[(rollout, origin)] = now
+        self.changed.add(rollout)
+
+    def _touch(self, model: ModelName) -> None:
+        rollout = self._record.open_rollout_of(model)
+        if rollout is not None and rollout.phase not in DECIDED:
+            self.changed.add(rollout.id)
+
+    def _age(self, rollout: RolloutId, origin: Origin, *, now: int) -> int:
+        heard = self._heard.get((rollout, origin))
+        return -1 if heard is None else max(0, now - heard)
+
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp() * 1000)
+
+
+def pair_metric(metric: MetricName) -> MetricName:
+    """Return the name under which a metric's pairs are counted."""
+    return MetricName(f"{PAIR_PREFIX}{metric}")
+
+
+def _is_bad(request: Served) -> bool:
+    return request.rescued or request.status == 0 or request.status >= 500
+
+
+def _latency_bin(plan: Plan, request: Served) -> int:
+    """Return the bin; the candidate's time is divided by its tolerance first, so that "worse" means beyond the margin."""
+    milliseconds = request.latency_us / 1000
+    if request.arm is Arm.CANDIDATE:
+        tolerance = next((g.margin.size for g in plan.guardrails if g.metric.name == LATENCY.name), 0.0)
+        milliseconds /= 1 + tolerance
+    return LATENCY.bin(milliseconds)
+
+
+def _arms(scope: Scope, step: StepName, metric: MetricName) -> dict[str, int]:
+    return {arm.value: scope.bins(step, metric, WHOLE, arm, size=1)[0] for arm in (Arm.CANDIDATE, Arm.INCUMBENT)}

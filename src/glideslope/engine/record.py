@@ -1,0 +1,255 @@
+"""What happened, in memory as the store has it: streams folded into rollouts and models, appended in one transaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from glideslope.domain.errors import Invalid, NotFound, VersionConflict
+from glideslope.domain.events import (
+    Closed,
+    Event,
+    Installed,
+    Proposed,
+    Registered,
+    body_of,
+    event_of,
+    instant,
+    kind_of,
+    rfc3339,
+)
+from glideslope.domain.ids import ModelName, RolloutId, VersionName
+from glideslope.domain.rollout import ENDED, Rollout, apply, begin
+from glideslope.engine.ports import Clock, Draft, Fence, Store
+from glideslope.ledger import entry as ledger_entry
+from glideslope.ledger import manifest, merkle
+
+MODEL_PREFIX: Final = "model."
+ROLLOUT_PREFIX: Final = "r-"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event in its place. `at` in milliseconds since the epoch, `entry` the position in the ledger."""
+
+    stream: str
+    version: int
+    entry: int
+    at: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model, folded: its versions and which one serves."""
+
+    name: ModelName
+    versions: Mapping[VersionName, Registered]
+    registered_at: Mapping[VersionName, int]
+    incumbent: VersionName | None
+    installed: tuple[VersionName, ...]
+    """Every incumbent so far, oldest first."""
+
+    def version(self, name: VersionName) -> Registered:
+        """Return a registered version. Raises NotFound."""
+        found = self.versions.get(name)
+        if found is None:
+            raise NotFound(what=f"version of {self.name}", name=name, next_command=f"glideslope show {self.name}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Events for one stream, after the version that the writer has seen."""
+
+    stream: str
+    expected: int
+    events: Sequence[Event]
+    key: str
+
+
+@dataclass(slots=True)
+class _Stream:
+    history: list[Recorded] = field(default_factory=list)
+    frontier: merkle.Frontier = field(default_factory=merkle.Frontier)
+
+
+class Record:
+    """All streams, kept as events; the only way in and out of the ledger."""
+
+    def __init__(self, *, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._streams: dict[str, _Stream] = {}
+        self._rollouts: dict[RolloutId, Rollout] = {}
+        self._models: dict[ModelName, Model] = {}
+
+    async def load(self) -> None:
+        """Read everything there is; once, before anything else."""
+        for position, data in enumerate(await self._store.entries()):
+            entry = ledger_entry.decode(data)
+            self._take(data, entry=entry, position=position)
+
+    def now(self, *streams: str) -> int:
+        """Return the time for the next entry: the clock's, but never before what the streams already say."""
+        now = int(self._clock.now().timestamp() * 1000)
+        return max([now, *(self._streams[s].history[-1].at for s in streams if s in self._streams)])
+
+    async def append(self, appends: Sequence[Append], *, fence: Fence | None = None, at: int | None = None) -> None:
+        """Record events of one or more streams, all or nothing, durably. Raises VersionConflict, LeaseLost, StoreUnavailable."""
+        when = self.now(*(a.stream for a in appends)) if at is None else at
+        made: list[tuple[Draft, ledger_entry.Entry]] = []
+        for a in appends:
+            for k, event in enumerate(a.events):
+                entry = ledger_entry.Entry(
+                    stream=a.stream,
+                    version=a.expected + 1 + k,
+                    at=rfc3339(when),
+                    kind=kind_of(event),
+                    body=body_of(event),
+                )
+                data = ledger_entry.encode(entry)
+                made.append((Draft(stream=a.stream, version=entry.version, data=data, key=f"{a.key}/{k}"), entry))
+        try:
+            positions = await self._store.append([draft for draft, _ in made], fence=fence)
+        except VersionConflict as conflict:
+            await self._refresh(conflict.stream)
+            raise
+        for (draft, entry), position in zip(made, positions, strict=True):
+            if draft.version > self.version(draft.stream):
+                self._take(draft.data, entry=entry, position=position)
+
+    def closing(self, stream: str, after: Iterable[Event], *, at: int) -> Closed:
+        """Return the manifest that closes a stream once `after` has been appended at `at`."""
+        known = self._streams[stream]
+        frontier = known.frontier.copy()
+        for k, event in enumerate(after):
+            entry = ledger_entry.Entry(
+                stream=stream,
+                version=len(known.history) + 1 + k,
+                at=rfc3339(at),
+                kind=kind_of(event),
+                body=body_of(event),
+            )
+            frontier.append(merkle.leaf_hash(ledger_entry.encode(entry)))
+        body = manifest.body(manifest.of(frontier))
+        event = event_of("stream-closed", body)
+        if not isinstance(event, Closed):
+            raise Invalid("A manifest is not a closing event.")
+        return event
+
+    def version(self, stream: str) -> int:
+        """Return a stream's last version; 0 when there is none."""
+        known = self._streams.get(stream)
+        return len(known.history) if known else 0
+
+    def history(self, stream: str) -> Sequence[Recorded]:
+        """Return a stream's events in order."""
+        known = self._streams.get(stream)
+        return tuple(known.history) if known else ()
+
+    def size(self) -> int:
+        """Return how many entries are known."""
+        return sum(len(s.history) for s in self._streams.values())
+
+    def rollout(self, id_: RolloutId) -> Rollout:
+        """Return a rollout as it is. Raises NotFound."""
+        found = self._rollouts.get(id_)
+        if found is None:
+            raise NotFound(what="rollout", name=id_)
+        return found
+
+    def rollouts(self) -> Sequence[Rollout]:
+        """Return all rollouts, oldest first."""
+        return tuple(self._rollouts.values())
+
+    def open_rollouts(self) -> Sequence[Rollout]:
+        """Return those that have not ended."""
+        return tuple(r for r in self._rollouts.values() if r.phase not in ENDED)
+
+    def open_rollout_of(self, model: ModelName) -> Rollout | None:
+        """Return the model's rollout in progress."""
+        return next((r for r in self._rollouts.values() if r.plan.model == model and r.phase not in ENDED), None)
+
+    def next_rollout(self) -> RolloutId:
+        """Return the first free name; the store's unique key is the guard."""
+        return rollout_id(len(self._rollouts) + 1)
+
+    def model(self, name: ModelName) -> Model:
+        """Return a model. Raises NotFound."""
+        found = self._models.get(name)
+        if found is None:
+            raise NotFound(what="model", name=name, next_command="glideslope register")
+        return found
+
+    def find_model(self, name: ModelName) -> Model | None:
+        """Return a model, or None before its first version."""
+        return self._models.get(name)
+
+    def models(self) -> Sequence[Model]:
+        """Return all models, oldest first."""
+        return tuple(self._models.values())
+
+    async def _refresh(self, stream: str) -> None:
+        """Somebody else wrote to the stream: read what we have not seen."""
+        if self.version(stream) >= (await self._store.streams()).get(stream, 0):
+            return
+        for position, data in enumerate(await self._store.entries()):
+            entry = ledger_entry.decode(data)
+            if entry.version > self.version(entry.stream):
+                self._take(data, entry=entry, position=position)
+
+    def _take(self, data: bytes, *, entry: ledger_entry.Entry, position: int) -> None:
+        at = instant(entry.at)
+        event = event_of(entry.kind, dict(entry.body))
+        stream = self._streams.setdefault(entry.stream, _Stream())
+        stream.history.append(
+            Recorded(stream=entry.stream, version=entry.version, entry=position, at=at, event=event),
+        )
+        stream.frontier.append(merkle.leaf_hash(data))
+        if entry.stream.startswith(ROLLOUT_PREFIX):
+            id_ = RolloutId(entry.stream)
+            before = self._rollouts.get(id_)
+            self._rollouts[id_] = begin(id_, event, at=at) if before is None else apply(before, event, at=at)
+        elif entry.stream.startswith(MODEL_PREFIX):
+            name = ModelName(entry.stream.removeprefix(MODEL_PREFIX))
+            self._models[name] = _model(self._models.get(name), event, name=name, at=at)
+
+
+def rollout_id(number: int) -> RolloutId:
+    """Return the name of the n-th rollout: `r-0001`."""
+    return RolloutId(f"{ROLLOUT_PREFIX}{number:04d}")
+
+
+def rollout_number(id_: RolloutId) -> int:
+    """Return a rollout's number. Raises Invalid."""
+    digits = id_.removeprefix(ROLLOUT_PREFIX)
+    if not digits.isdecimal():
+        raise Invalid(f"{id_!r} is not a rollout; they are named like r-0001.")
+    return int(digits)
+
+
+def model_stream(name: ModelName) -> str:
+    """Return the name of a model's stream."""
+    return f"{MODEL_PREFIX}{name}"
+
+
+def _model(model: Model | None, event: Event, *, name: ModelName, at: int) -> Model:
+    before = model or Model(name=name, versions={}, registered_at={}, incumbent=None, installed=())
+    match event:
+        case Registered(version=version):
+            return replace(
+                before,
+                versions={**before.versions, version: event},
+                registered_at={**before.registered_at, version: before.registered_at.get(version, at)},
+            )
+        case Installed(version=version):
+            return replace(before, incumbent=version, installed=(*before.installed, version))
+        case _:
+            raise Invalid(f"{type(event).__name__} does not belong to a model.")
+
+
+def proposal(history: Sequence[Recorded]) -> Proposed:
+    """Return the proposal with which a rollout's history begins. Raises Invalid."""
+    if history and isinstance(history[0].event, Proposed):
+        return history[0].event
+    raise Invalid("A rollout's history does not begin with a proposal.")

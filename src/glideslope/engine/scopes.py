@@ -1,0 +1,155 @@
+"""Counters in memory: one scope per rollout, and one per model for the incumbent's ordinary traffic."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName, StepName
+from glideslope.domain.metric import LATENCY, Cell
+from glideslope.domain.traffic import Arm
+from glideslope.engine.ports import Total
+from glideslope.stats import counts
+
+NO_STEP: Final = StepName("-")
+MOST_SUBJECTS: Final = 2_000_000
+"""Subjects remembered per scope; beyond that observations are dropped, and counted as dropped."""
+
+
+def baseline_scope(model: ModelName) -> RolloutId:
+    """Return the scope in which a model's ordinary traffic is counted."""
+    return RolloutId(f"base.{model}")
+
+
+class Scope:
+    """Merged totals of one rollout or baseline. Integers only; sources merge by maximum, then add up."""
+
+    def __init__(self, name: RolloutId) -> None:
+        self.name = name
+        self.dropped = 0
+        self._totals = counts.Totals()
+        self._sum: dict[tuple[StepName, MetricName, SliceName, Arm], dict[int, int]] = {}
+        self._seen: set[tuple[StepName, str, str]] = set()
+
+    def absorb(self, source: str, *, epoch: int, totals: Mapping[str, int]) -> None:
+        """Take a source's totals by cell key. Raises ValueError for a count that is none, Invalid for a key that is none."""
+        cells = {key: Cell.parse(key) for key in totals}
+        for key, growth in self._totals.absorb(source, epoch=str(epoch), counts=dict(totals)).items():
+            self._add(cells[str(key)], growth)
+
+    def add(self, cell: Cell, growth: int) -> None:
+        """Count what was already made durable elsewhere."""
+        self._add(cell, growth)
+
+    def first(self, step: StepName, what: str, subject: str) -> bool | None:
+        """Tell whether a subject is new for `what` in a step; None when nobody more can be remembered."""
+        key = (step, what, subject)
+        if key in self._seen:
+            return False
+        if len(self._seen) >= MOST_SUBJECTS:
+            self.dropped += 1
+            return None
+        self._seen.add(key)
+        return True
+
+    def forget_subjects(self) -> None:
+        """Free what was only needed to count each subject once."""
+        self._seen.clear()
+
+    def bins(self, step: StepName, metric: MetricName, slice_: SliceName, arm: Arm, *, size: int) -> tuple[int, ...]:
+        """Return the counts per bin."""
+        found = self._sum.get((step, metric, slice_, arm), {})
+        return tuple(found.get(k, 0) for k in range(size))
+
+    def keys(self) -> Iterable[tuple[StepName, MetricName, SliceName, Arm]]:
+        """Return every counted combination."""
+        return self._sum.keys()
+
+    def _add(self, cell: Cell, growth: int) -> None:
+        bins = self._sum.setdefault((cell.step, cell.metric, cell.slice, cell.arm), {})
+        bins[cell.bin] = bins.get(cell.bin, 0) + growth
+
+
+@dataclass(slots=True)
+class Own:
+    """What this process counts itself: grow-only totals of one source, with what changed since they were saved."""
+
+    source: str
+    epoch: int
+    totals: dict[str, int] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+
+    def count(self, key: str) -> None:
+        """Count one."""
+        self.totals[key] = self.totals.get(key, 0) + 1
+        self.changed.add(key)
+
+    def take(self) -> Sequence[Total]:
+        """Return the totals that changed, and forget that they did."""
+        changed = [
+            Total(source=self.source, epoch=self.epoch, cell=key, count=self.totals[key]) for key in self.changed
+        ]
+        self.changed.clear()
+        return changed
+
+    def give_back(self, totals: Iterable[Total]) -> None:
+        """Remember them as changed again: they could not be saved."""
+        self.changed.update(total.cell for total in totals)
+
+
+@dataclass(slots=True)
+class _Second:
+    at: int
+    requests: int = 0
+    bad: int = 0
+    rescued: int = 0
+    latencies: dict[int, int] = field(default_factory=dict)
+
+
+class Window:
+    """The last minute of one arm's traffic, second by second, for people to look at; no decision rests on it."""
+
+    SECONDS: Final = 60
+
+    def __init__(self) -> None:
+        self._seconds: deque[_Second] = deque(maxlen=self.SECONDS)
+
+    def note(self, *, at: int, bad: bool, rescued: bool, latency_bin: int) -> None:
+        """Count one request that ended in second `at`."""
+        if not self._seconds or self._seconds[-1].at < at:
+            self._seconds.append(_Second(at))
+        second = self._seconds[-1]
+        second.requests += 1
+        second.bad += bad
+        second.rescued += rescued
+        second.latencies[latency_bin] = second.latencies.get(latency_bin, 0) + 1
+
+    def signals(self, *, now: int) -> dict[str, float]:
+        """Return throughput (1/s), error rate and latency quantiles (ms) of the seconds that are complete or under way."""
+        live = [s for s in self._seconds if now - s.at < self.SECONDS]
+        requests = sum(s.requests for s in live)
+        if not requests:
+            return {"requests_per_second": 0.0}
+        span = max(1, now - live[0].at + 1)
+        latencies: dict[int, int] = {}
+        for second in live:
+            for bin_, count in second.latencies.items():
+                latencies[bin_] = latencies.get(bin_, 0) + count
+        return {
+            "requests_per_second": round(requests / span, 2),
+            "error_rate": round(sum(s.bad for s in live) / requests, 6),
+            "rescued": float(sum(s.rescued for s in live)),
+            "latency_p50": _quantile(latencies, 0.5),
+            "latency_p95": _quantile(latencies, 0.95),
+            "latency_p99": _quantile(latencies, 0.99),
+        }
+
+
+def _quantile(bins: Mapping[int, int], q: float) -> float:
+    """Return the upper edge of the bin that holds the quantile, in milliseconds."""
+    left = q * sum(bins.values())
+    for bin_ in sorted(bins):
+        left -= bins[bin_]
+        if left <= 0:
+            return LATENCY.edges[min(bin_, len(LATENCY.edges) - 1)]
+    return LATENCY.edges[-1]
