@@ -33,7 +33,7 @@ def decide(  # noqa: PLR0911 - one return per rule, in order of precedence
     """Judge a rollout. Total over every state, evidence and time; `now` in milliseconds since the epoch, UTC."""
     if rollout.phase in DECIDED:
         return Hold(exposed=rollout.phase is Phase.PROMOTING, reasons=(Reason.ENDED,))
-    if rollout.phase is Phase.PROPOSED:
+    if rollout.phase is Phase.PROPOSED or rollout.position < 0:
         return _start(rollout)
     harm = harm_findings(rollout.plan, evidence)
     if broken := tuple(f for f in harm if f.verdict is Verdict.FAIL):
@@ -45,7 +45,7 @@ def decide(  # noqa: PLR0911 - one return per rule, in order of precedence
     if pause := _pause(rollout.plan, evidence, harm):
         return pause
     if rollout.phase is Phase.LAPSED:
-        return Advance(to=max(rollout.position, 0), reasons=(Reason.LEASE_RESTORED,))
+        return Advance(to=rollout.position, reasons=(Reason.LEASE_RESTORED,))
     step = rollout.step
     if step is None or now < rollout.entered_at:
         return Hold(exposed=True, reasons=(Reason.CLOCK_BACK,))
@@ -73,9 +73,12 @@ def _wrong_content(plan: Plan, evidence: Evidence) -> bool:
 
 def _pause(plan: Plan, evidence: Evidence, harm: tuple[Finding, ...]) -> Hold | None:
     """Harm to both arms, or a comparison that means nothing: withdraw the exposure, blame nobody, call a person."""
-    if broken := failing(limit_findings(plan, evidence)):
+    limits = limit_findings(plan, evidence)
+    if malformed := tuple(f for f in (*harm, *limits) if f.verdict is Verdict.INVALID):
+        return Hold(exposed=False, reasons=(Reason.MALFORMED,), findings=malformed)
+    if broken := failing(limits):
         return Hold(exposed=False, reasons=(Reason.LIMIT_BREACHED,), findings=broken)
-    if broken := failing((*split_findings(plan, evidence), *harm)):
+    if broken := failing(split_findings(plan, evidence)):
         return Hold(exposed=False, reasons=(Reason.SPLIT_BROKEN,), findings=broken)
     return None
 
@@ -106,7 +109,7 @@ def _judge(plan: Plan, step: Step, evidence: Evidence) -> tuple[tuple[Finding, .
             found = proof_findings(plan, evidence, step)
             if missing := _missing(plan, step, evidence):
                 return found, missing
-            if not all(f.verdict is Verdict.PASS for f in found):
+            if not found or not all(f.verdict is Verdict.PASS for f in found):
                 return found, Reason.NOT_ENOUGH
             baked = step.stage in (StageKind.FULL, StageKind.BAKE)
             return found, Reason.BAKED if baked else Reason.PASSED
@@ -126,12 +129,11 @@ def _missing(  # noqa: PLR0911 - one return per way of missing
     if step.stage in (StageKind.FULL, StageKind.BAKE):
         # Nothing is compared here, so outcomes may come in their own time; the gateway must still be seen to serve.
         origins = {Origin.GATEWAY}
-    ages = {f.origin: f.age for f in evidence.freshness}
     for origin in sorted(origins):
-        age = ages.get(origin.value, -1)
-        if age < 0:
+        ages = [f.age for f in evidence.freshness if f.origin == origin.value]
+        if not ages or min(ages) < 0:
             return Reason.NO_EVIDENCE
-        if age > (plan.outcomes_stale_after if origin is Origin.OUTCOME else plan.stale_after):
+        if max(ages) > (plan.outcomes_stale_after if origin is Origin.OUTCOME else plan.stale_after):
             return Reason.STALE
     if step.stage is StageKind.SHADOW:
         return None

@@ -30,7 +30,7 @@ class Question(StrEnum):
     OFFLINE = "offline"  # does the offline evaluation meet the criterion
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One test's answer. `wealth` and `line` are natural logarithms: the verdict changes when wealth reaches the line."""
 
     question: Question
@@ -45,7 +45,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     incumbent: int
 
 
-class Advance(msgspec.Struct, frozen=True, kw_only=True, tag="advance"):
+class Advance(msgspec.Struct, frozen=True, kw_only=True, tag="advance", forbid_unknown_fields=True):
     """Go to the step with this index (or back onto the same one after a lapse)."""
 
     to: int
@@ -53,7 +53,7 @@ class Advance(msgspec.Struct, frozen=True, kw_only=True, tag="advance"):
     findings: tuple[Finding, ...] = ()
 
 
-class Hold(msgspec.Struct, frozen=True, kw_only=True, tag="hold"):
+class Hold(msgspec.Struct, frozen=True, kw_only=True, tag="hold", forbid_unknown_fields=True):
     """Stay. `exposed` False withdraws the exposure until a person resumes."""
 
     exposed: bool
@@ -61,14 +61,14 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, tag="hold"):
     findings: tuple[Finding, ...] = ()
 
 
-class RollBack(msgspec.Struct, frozen=True, kw_only=True, tag="roll-back"):
+class RollBack(msgspec.Struct, frozen=True, kw_only=True, tag="roll-back", forbid_unknown_fields=True):
     """All traffic returns to the incumbent; the rollout is over."""
 
     reasons: tuple[Reason, ...]
     findings: tuple[Finding, ...] = ()
 
 
-class Promote(msgspec.Struct, frozen=True, kw_only=True, tag="promote"):
+class Promote(msgspec.Struct, frozen=True, kw_only=True, tag="promote", forbid_unknown_fields=True):
     """The candidate becomes the incumbent."""
 
     reasons: tuple[Reason, ...]

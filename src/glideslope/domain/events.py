@@ -15,7 +15,9 @@ from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, StepName,
 from glideslope.domain.plan import Evaluation, Plan
 
 
-class Registered(msgspec.Struct, frozen=True, kw_only=True, tag="version-registered", tag_field="kind"):
+class Registered(
+    msgspec.Struct, frozen=True, kw_only=True, tag="version-registered", tag_field="kind", forbid_unknown_fields=True
+):
     """A version exists, with this content, served here."""
 
     model: ModelName
@@ -27,7 +29,9 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True, tag="version-registe
     evaluations: tuple[Evaluation, ...] = ()
 
 
-class Installed(msgspec.Struct, frozen=True, kw_only=True, tag="incumbent-installed", tag_field="kind"):
+class Installed(
+    msgspec.Struct, frozen=True, kw_only=True, tag="incumbent-installed", tag_field="kind", forbid_unknown_fields=True
+):
     """A version serves: the model's first, or one that a rollout promoted."""
 
     model: ModelName
@@ -37,7 +41,9 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True, tag="incumbent-instal
     why: str = ""
 
 
-class Proposed(msgspec.Struct, frozen=True, kw_only=True, tag="rollout-proposed", tag_field="kind"):
+class Proposed(
+    msgspec.Struct, frozen=True, kw_only=True, tag="rollout-proposed", tag_field="kind", forbid_unknown_fields=True
+):
     """Somebody asks to replace the incumbent, along this frozen plan."""
 
     plan: Plan
@@ -49,7 +55,9 @@ class Proposed(msgspec.Struct, frozen=True, kw_only=True, tag="rollout-proposed"
     """What the earlier attempt ended with."""
 
 
-class Approved(msgspec.Struct, frozen=True, kw_only=True, tag="approval-given", tag_field="kind"):
+class Approved(
+    msgspec.Struct, frozen=True, kw_only=True, tag="approval-given", tag_field="kind", forbid_unknown_fields=True
+):
     """A person's yes or no to exactly this plan."""
 
     by: Actor
@@ -58,7 +66,7 @@ class Approved(msgspec.Struct, frozen=True, kw_only=True, tag="approval-given", 
     why: str
 
 
-class Decided(msgspec.Struct, frozen=True, kw_only=True, tag="decided", tag_field="kind"):
+class Decided(msgspec.Struct, frozen=True, kw_only=True, tag="decided", tag_field="kind", forbid_unknown_fields=True):
     """A decision, with all that it rests on. The entry's time is the decision's `now`."""
 
     decision: Decision
@@ -69,28 +77,32 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True, tag="decided", tag_fiel
     why: str = ""
 
 
-class Halted(msgspec.Struct, frozen=True, kw_only=True, tag="halted", tag_field="kind"):
+class Halted(msgspec.Struct, frozen=True, kw_only=True, tag="halted", tag_field="kind", forbid_unknown_fields=True):
     """A person withdrew the exposure and froze the rollout."""
 
     by: Actor
     why: str
 
 
-class Resumed(msgspec.Struct, frozen=True, kw_only=True, tag="resumed", tag_field="kind"):
+class Resumed(msgspec.Struct, frozen=True, kw_only=True, tag="resumed", tag_field="kind", forbid_unknown_fields=True):
     """A person let it go on; the step's clock starts anew."""
 
     by: Actor
     why: str
 
 
-class Lapsed(msgspec.Struct, frozen=True, kw_only=True, tag="lease-lapsed", tag_field="kind"):
+class Lapsed(
+    msgspec.Struct, frozen=True, kw_only=True, tag="lease-lapsed", tag_field="kind", forbid_unknown_fields=True
+):
     """The exposure was not renewed in time, so the data plane returned all traffic to the incumbent by itself."""
 
     step: StepName
     why: str
 
 
-class Confirmed(msgspec.Struct, frozen=True, kw_only=True, tag="traffic-confirmed", tag_field="kind"):
+class Confirmed(
+    msgspec.Struct, frozen=True, kw_only=True, tag="traffic-confirmed", tag_field="kind", forbid_unknown_fields=True
+):
     """The data plane itself reports that what was decided is in force."""
 
     exposed: bool
@@ -99,7 +111,9 @@ class Confirmed(msgspec.Struct, frozen=True, kw_only=True, tag="traffic-confirme
     """From the commit of the decision to the confirmation."""
 
 
-class Closed(msgspec.Struct, frozen=True, kw_only=True, tag="stream-closed", tag_field="kind"):
+class Closed(
+    msgspec.Struct, frozen=True, kw_only=True, tag="stream-closed", tag_field="kind", forbid_unknown_fields=True
+):
     """The stream ends here: how many entries came before, and their RFC 6962 root, so that omission shows."""
 
     count: int
@@ -149,4 +163,7 @@ def instant(text: str) -> int:
         moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
     except ValueError as error:
         raise Invalid(f"{text!r} is not a time like 2026-01-31T09:00:00.000Z.") from error
-    return round(moment.timestamp() * 1000)
+    found = round(moment.timestamp() * 1000)
+    if rfc3339(found) != text:
+        raise Invalid(f"{text!r} is not a time like 2026-01-31T09:00:00.000Z.")
+    return found

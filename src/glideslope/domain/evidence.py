@@ -6,7 +6,7 @@ from glideslope.domain.ids import Digest, MetricName, SliceName, StepName, Versi
 from glideslope.domain.traffic import Arm
 
 
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
+class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Outcomes per bin of one metric and slice under one step's coin."""
 
     step: StepName
@@ -16,7 +16,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     incumbent: tuple[int, ...]
 
 
-class Pairs(msgspec.Struct, frozen=True, kw_only=True):
+class Pairs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Shadow: how often the candidate's loss differed from the incumbent's by each bin of `domain.pairing`."""
 
     metric: MetricName
@@ -24,7 +24,7 @@ class Pairs(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[int, ...]
 
 
-class Exposed(msgspec.Struct, frozen=True, kw_only=True):
+class Exposed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Subjects really served in a step, per arm, as the gateway counted them."""
 
     step: StepName
@@ -32,7 +32,7 @@ class Exposed(msgspec.Struct, frozen=True, kw_only=True):
     incumbent: int
 
 
-class Maturity(msgspec.Struct, frozen=True, kw_only=True):
+class Maturity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many of a step's exposed subjects have had their outcome arrive, per arm."""
 
     step: StepName
@@ -40,7 +40,7 @@ class Maturity(msgspec.Struct, frozen=True, kw_only=True):
     incumbent: int
 
 
-class Freshness(msgspec.Struct, frozen=True, kw_only=True):
+class Freshness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a kind of source last reported. `age` in milliseconds; -1 when it never did."""
 
     origin: str
@@ -48,7 +48,7 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int = 0
 
 
-class Serving(msgspec.Struct, frozen=True, kw_only=True):
+class Serving(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an arm's servers say they serve."""
 
     arm: Arm
@@ -56,7 +56,7 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     digest: Digest
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that `decide` may look at besides the rollout and the time."""
 
     format: int = 1

@@ -1,5 +1,6 @@
 """Evidence in, findings out: which tests a guardrail is put to, and what each answers. Malformed evidence is INVALID."""
 
+import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -11,6 +12,7 @@ from glideslope.domain.evidence import Evidence
 from glideslope.domain.ids import WHOLE, SliceName
 from glideslope.domain.metric import Kind, Metric, Origin, differences, slice_names
 from glideslope.domain.plan import Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
+from glideslope.ledger.canonical import LARGEST_INTEGER
 from glideslope.stats import family
 from glideslope.stats.counts import Table, Tally
 from glideslope.stats.guard import RateGuard
@@ -98,17 +100,19 @@ def limit_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
     for g in plan.guardrails:
         if g.limit is None:
             continue
-        counts = [c for c in evidence.counts if c.metric == g.metric.name and c.slice == WHOLE]
-        tally = _tally(
-            [sum(pair) for pair in zip(*(_pooled(c.candidate, c.incumbent) for c in counts), strict=False)] or [0, 0]
-        )
+        arms = [
+            arm
+            for c in evidence.counts
+            if c.metric == g.metric.name and c.slice == WHOLE
+            for arm in (c.candidate, c.incumbent)
+        ]
         found.append(
             _of_tally(
                 Question.LIMIT,
                 g.metric.name,
                 WHOLE,
                 test=RateGuard(g.limit),
-                tally=tally,
+                tally=_added(arms, bins=g.metric.bins),
                 alpha=LIMIT_ALPHA,
                 crossing=Verdict.FAIL,
             ),
@@ -120,12 +124,20 @@ def offline_findings(plan: Plan) -> tuple[Finding, ...]:
     """Hold each criterion against the evaluation of its holdout. A missing or non-finite value is never a pass."""
     found = []
     for criterion in plan.criteria:
-        measured = [e for e in plan.evaluations if (e.metric, e.holdout) == (criterion.metric, criterion.holdout)]
-        verdict = Verdict.INCONCLUSIVE
-        for e in measured:
-            worse = e.candidate - e.incumbent if criterion.lower_is_better else e.incumbent - e.candidate
-            # A NaN is in no comparison, so the pass must be earned by one.
-            verdict = Verdict.PASS if worse <= criterion.margin else Verdict.FAIL
+        measured = [
+            e
+            for e in plan.evaluations
+            if (e.metric, e.holdout) == (criterion.metric, criterion.holdout) and e.count > 0
+        ]
+        worse = [
+            e.candidate - e.incumbent if criterion.lower_is_better else e.incumbent - e.candidate for e in measured
+        ]
+        if not measured:
+            verdict = Verdict.INCONCLUSIVE
+        else:
+            # A NaN is in no comparison and an infinity no measurement, so the pass must be earned by every one.
+            met = all(math.isfinite(w) and w <= criterion.margin for w in worse)
+            verdict = Verdict.PASS if met else Verdict.FAIL
         found.append(
             Finding(
                 question=Question.OFFLINE,
@@ -223,7 +235,7 @@ def paired_proof(g: Guardrail, loosen: float) -> TallyTest:
 
 def tables_of(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName) -> tuple[Table, ...] | None:
     """Return a guardrail's outcomes per coin; None when the evidence is malformed."""
-    tables = []
+    tables, steps = [], []
     for counts in evidence.counts:
         if counts.metric != g.metric.name or counts.slice != slice_:
             continue
@@ -235,16 +247,14 @@ def tables_of(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName) -
         if table is None or len(counts.candidate) != g.metric.bins:
             return None
         tables.append(table)
-    return tuple(tables)
+        steps.append(step.name)
+    return tuple(tables) if len(set(steps)) == len(steps) else None
 
 
 def tally_of(evidence: Evidence, g: Guardrail, slice_: SliceName) -> Tally | None:
     """Return a guardrail's pairs; None when the evidence is malformed."""
-    bins = len(differences(g.metric))
     found = [p.differences for p in evidence.pairs if p.metric == g.metric.name and p.slice == slice_]
-    if any(len(p) != bins for p in found):
-        return None
-    return _tally([sum(column) for column in zip(*found, strict=True)] or [0] * bins)
+    return _added(found, bins=len(differences(g.metric))) if len(found) <= 1 else None
 
 
 @lru_cache(maxsize=1024)
@@ -391,26 +401,25 @@ def _swapped(tables: tuple[Table, ...] | None) -> tuple[Table, ...] | None:
 def _table(
     candidate_weight: int, control_weight: int, candidate: tuple[int, ...], incumbent: tuple[int, ...]
 ) -> Table | None:
-    try:
-        return Table(
-            candidate_weight=candidate_weight,
-            control_weight=control_weight,
-            candidate=candidate,
-            incumbent=incumbent,
-        )
-    except ValueError:
+    if not candidate or len(candidate) != len(incumbent) or not (_countable(candidate) and _countable(incumbent)):
         return None
+    return Table(
+        candidate_weight=candidate_weight,
+        control_weight=control_weight,
+        candidate=candidate,
+        incumbent=incumbent,
+    )
 
 
-def _tally(counts: Sequence[int]) -> Tally | None:
-    try:
-        return Tally(tuple(counts))
-    except ValueError:
+def _added(rows: Sequence[tuple[int, ...]], *, bins: int) -> Tally | None:
+    """Add histograms, each of which must itself be one: a count below zero may not hide in a sum."""
+    if any(len(row) != bins or not _countable(row) for row in rows):
         return None
+    return Tally(tuple(map(sum, zip(*rows, strict=True))) or (0,) * bins)
 
 
-def _pooled(a: Sequence[int], b: Sequence[int]) -> list[int]:
-    return [x + y for x, y in zip(a, b, strict=False)]
+def _countable(counts: Sequence[int]) -> bool:
+    return all(type(count) is int and 0 <= count <= LARGEST_INTEGER for count in counts)
 
 
 def _reference(g: Guardrail) -> tuple[int, ...]:

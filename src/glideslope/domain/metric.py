@@ -38,7 +38,7 @@ class Loss(StrEnum):
     WRONG = "wrong"  # 1 when the likelier class did not happen
 
 
-class Metric(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+class Metric(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
     """A quantity's definition. `edges` are upper bin edges, ascending; the last bin is open unless `cap` closes it.
 
     Units: seconds never, milliseconds for latency, the loss's own unit for scores.
@@ -100,7 +100,12 @@ EXPOSURE: Final = MetricName("exposure")
 
 
 def loss_of(loss: Loss, *, probability: float, happened: bool) -> float:
-    """Return the loss of one prediction (unit of the loss). The probability is of the thing happening, in [0, 1]."""
+    """Return the loss of one prediction (unit of the loss). The probability is of the thing happening, in [0, 1].
+
+    Raises Invalid for any other, NaN too.
+    """
+    if not 0.0 <= probability <= 1.0:
+        raise Invalid(f"{probability} is not a probability.")
     p = probability if happened else 1.0 - probability
     match loss:
         case Loss.LOG:
@@ -145,7 +150,7 @@ def pair_bin(metric: Metric, *, candidate: float, incumbent: float) -> int:
     return round((difference + cap) / (2 * cap) * (DIFFERENCE_BINS - 1))
 
 
-class Dimension(msgspec.Struct, frozen=True, cache_hash=True):
+class Dimension(msgspec.Struct, frozen=True, cache_hash=True, forbid_unknown_fields=True):
     """A field by which the data is sliced, with the values that are looked at; any other value is in no slice."""
 
     field: str
@@ -180,7 +185,7 @@ class Cell(NamedTuple):
         """Read it back. Raises Invalid."""
         try:
             rollout, step, arm, metric, slice_, bin_ = key.split("/")
-            return cls(
+            cell = cls(
                 RolloutId(rollout),
                 StepName(step),
                 Arm(arm),
@@ -190,3 +195,7 @@ class Cell(NamedTuple):
             )
         except ValueError as error:
             raise Invalid(f"{key!r} names no cell: expected rollout/step/arm/metric/slice/bin.") from error
+        if cell.bin < 0 or cell.key() != key:
+            # One cell, one key: 01 and 1 would be counted side by side.
+            raise Invalid(f"{key!r} names no cell: {bin_} is not a bin.")
+        return cell

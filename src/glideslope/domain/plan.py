@@ -8,7 +8,8 @@ import msgspec
 
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.ids import Digest, ModelName, StepName, VersionName
-from glideslope.domain.metric import Dimension, Kind, Metric, Origin
+from glideslope.domain.metric import Dimension, Kind, Metric, Origin, slice_names
+from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
 from glideslope.domain.traffic import FULL, Split
 
 Milliseconds = int
@@ -49,14 +50,14 @@ class MarginKind(StrEnum):
     ABSOLUTE = "absolute"
 
 
-class Margin(msgspec.Struct, frozen=True, cache_hash=True):
+class Margin(msgspec.Struct, frozen=True, cache_hash=True, forbid_unknown_fields=True):
     """How much worse is tolerable. Relative 0.25 means up to 1.25 times; absolute is in the metric's unit."""
 
     kind: MarginKind
     size: float
 
 
-class Guardrail(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+class Guardrail(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
     """A metric that must not get worse, with everything that its tests need, frozen."""
 
     metric: Metric
@@ -74,7 +75,7 @@ class Guardrail(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """False while the metric is only watched for harm and its proof is not needed to advance."""
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+class Step(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
     """One leg of a stage. Times in milliseconds, shares in basis points."""
 
     name: StepName
@@ -99,7 +100,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         return self.candidate > 0 and self.control > 0
 
 
-class Criterion(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+class Criterion(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
     """An offline condition: the candidate's value may be worse than the incumbent's by at most `margin`."""
 
     metric: str
@@ -108,7 +109,7 @@ class Criterion(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     lower_is_better: bool
 
 
-class Evaluation(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
     """A measured offline comparison on the same rows."""
 
     metric: str
@@ -119,7 +120,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     lower_is_better: bool = True
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
     """What was agreed before anything moved. Nothing in it changes in flight; its digest is what people approve."""
 
     format: int = 1
@@ -158,8 +159,31 @@ def check_plan(plan: Plan) -> None:
     _check_ladder(plan)
     if plan.incumbent_digest == plan.candidate_digest:
         raise PlanInvalid(f"{plan.candidate} is the same content as the incumbent {plan.incumbent}.", where="candidate")
+    _check_offline(plan)
+    _check_dimensions(plan)
+
+
+def _check_offline(plan: Plan) -> None:
     if any(s.stage is StageKind.OFFLINE for s in plan.steps) and not plan.criteria:
         raise PlanInvalid("The offline stage has no criteria to judge by.", where="offline")
+    for c in plan.criteria:
+        if not math.isfinite(c.margin):
+            raise PlanInvalid(f"{c.metric} on {c.holdout}: a margin is a finite number.", where="offline")
+    for e in plan.evaluations:
+        if not (math.isfinite(e.incumbent) and math.isfinite(e.candidate)):
+            raise PlanInvalid(f"The evaluation of {e.metric} on {e.holdout} is not a finite number.", where="offline")
+
+
+def _check_dimensions(plan: Plan) -> None:
+    """A prediction's receipt has room for three dimensions of 255 values, and a slice's name stands between slashes."""
+    names = slice_names(plan.dimensions)
+    if len(plan.dimensions) > MAX_DIMENSIONS or any(len(d.values) > NO_SLICE for d in plan.dimensions):
+        raise PlanInvalid(
+            f"At most {MAX_DIMENSIONS} fields of {NO_SLICE} values each can be looked at separately.", where="slices"
+        )
+    for name in names:
+        if "/" in name or names.count(name) > 1:
+            raise PlanInvalid(f"The slice {name} is named twice or holds a slash.", where="slices")
 
 
 def _check_numbers(plan: Plan) -> None:
@@ -197,6 +221,10 @@ def _check_guardrails(plan: Plan) -> None:
             raise PlanInvalid(f"{g.metric.name}: a score's margin is absolute, like 0.02.", where="guardrails")
         if g.metric.kind is Kind.SCORE and g.metric.origin is not Origin.OUTCOME and not g.metric.edges:
             raise PlanInvalid(f"{g.metric.name}: a score needs bins.", where="guardrails")
+    if not any(g.required for g in plan.guardrails):
+        raise PlanInvalid(
+            "At least one guardrail's proof must be required, else nothing need be proven.", where="guardrails"
+        )
 
 
 def _check_ladder(plan: Plan) -> None:
@@ -211,13 +239,11 @@ def _check_ladder(plan: Plan) -> None:
         raise PlanInvalid("Steps are named s1, s2, ... in order.", where="stages")
     reached = 0
     for s in plan.steps:
-        weights = s.split.weights()
-        if s.stage is StageKind.CANARY and not (weights.candidate and weights.control):
-            raise PlanInvalid(f"{s.name}: a canary step needs a candidate and a control share.", where="stages")
-        if s.stage in (StageKind.FULL, StageKind.BAKE) and (s.candidate, s.control) != (FULL, 0):
-            raise PlanInvalid(f"{s.name}: {s.stage.value} means all traffic to the candidate.", where="stages")
-        if s.stage in (StageKind.OFFLINE, StageKind.SHADOW) and s.candidate:
-            raise PlanInvalid(f"{s.name}: nobody is exposed in {s.stage.value}.", where="stages")
+        _check_traffic(s)
+        if s.stage is StageKind.SHADOW and not _pairable(plan):
+            raise PlanInvalid(
+                f"{s.name}: a shadow needs a required guardrail on outcomes, else it proves nothing.", where="stages"
+            )
         if not 0 <= s.minimum <= s.maximum:
             raise PlanInvalid(f"{s.name}: the minimum time must not exceed the maximum.", where="stages")
         if not (math.isfinite(s.loosen) and s.loosen >= 1):
@@ -229,3 +255,21 @@ def _check_ladder(plan: Plan) -> None:
                 where="stages",
             )
         reached = max(reached, s.candidate + s.control)
+
+
+def _check_traffic(s: Step) -> None:
+    weights = s.split.weights()
+    if s.stage is StageKind.CANARY and not (weights.candidate and weights.control):
+        raise PlanInvalid(f"{s.name}: a canary step needs a candidate and a control share.", where="stages")
+    if s.stage in (StageKind.FULL, StageKind.BAKE) and (s.candidate, s.control) != (FULL, 0):
+        raise PlanInvalid(f"{s.name}: {s.stage.value} means all traffic to the candidate.", where="stages")
+    if s.stage in (StageKind.OFFLINE, StageKind.SHADOW) and s.candidate:
+        raise PlanInvalid(f"{s.name}: nobody is exposed in {s.stage.value}.", where="stages")
+    if not 0 <= s.mirror <= FULL or (s.stage is StageKind.OFFLINE and s.mirror):
+        raise PlanInvalid(f"{s.name}: a mirror is 0% to 100% of the requests, and none offline.", where="stages")
+    if s.stage is StageKind.SHADOW and not s.mirror:
+        raise PlanInvalid(f"{s.name}: a shadow needs a mirror.", where="stages")
+
+
+def _pairable(plan: Plan) -> bool:
+    return any(g.required and g.metric.origin is Origin.OUTCOME and g.metric.loss is not None for g in plan.guardrails)

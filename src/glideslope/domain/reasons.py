@@ -32,6 +32,7 @@ class Reason(StrEnum):
     CLOCK_BACK = "clock-ran-backwards"
     LIMIT_BREACHED = "absolute-limit-breached"
     SPLIT_BROKEN = "split-not-as-asked"
+    MALFORMED = "evidence-malformed"
     HALTED = "halted"
     ENDED = "rollout-ended"
 
@@ -66,6 +67,7 @@ _SENTENCES = {
     Reason.CLOCK_BACK: "The clock shows a time before this step began.",
     Reason.LIMIT_BREACHED: "An absolute limit is broken; it may be neither arm's fault, so exposure pauses.",
     Reason.SPLIT_BROKEN: "The traffic is not the split that was asked for, so no comparison counts.",
+    Reason.MALFORMED: "The evidence does not fit the plan's bins or counts below zero, so nothing may be concluded from it.",
     Reason.HALTED: "The rollout is halted; nobody is exposed until a person resumes it.",
     Reason.ENDED: "The rollout has ended.",
 }

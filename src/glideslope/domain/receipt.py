@@ -109,6 +109,9 @@ def read(prediction: str, *, keys: dict[int, ReceiptKey]) -> Receipt:
         data = base64.b64decode(prediction, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
         raise ReceiptInvalid("it is not base64") from error
+    if base64.urlsafe_b64encode(data).decode() != prediction:
+        # Else one prediction could be spelled, and counted, twice: the decoder also takes + and /.
+        raise ReceiptInvalid("it is not URL-safe base64")
     body, tag = data[:_BODY], data[_BODY:]
     key = keys.get(body[0])
     if key is None:

@@ -1,9 +1,9 @@
 """A rollout is a fold over its events; nothing else remembers anything about it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import assert_never
+from typing import Final, assert_never
 
 from glideslope.domain.decision import Advance, Decision, Hold, Promote, RollBack
 from glideslope.domain.errors import Invalid
@@ -42,6 +42,23 @@ class Phase(StrEnum):
 ENDED = frozenset({Phase.ROLLED_BACK, Phase.PROMOTED})
 DECIDED = ENDED | {Phase.ROLLING_BACK, Phase.PROMOTING}
 """Nothing but confirmation can follow."""
+
+_EXPOSABLE = frozenset({Phase.RUNNING, Phase.LAPSED, Phase.HALTED})
+
+_FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
+    Proposed: frozenset(),
+    Registered: frozenset(),
+    Installed: frozenset(),
+    Approved: frozenset(Phase) - DECIDED,
+    Decided: frozenset(Phase) - DECIDED,
+    # A proposal that could be halted could be resumed, past its approvals.
+    Halted: _EXPOSABLE,
+    Resumed: frozenset({Phase.HALTED}),
+    Lapsed: _EXPOSABLE | (DECIDED - ENDED),
+    Confirmed: frozenset(Phase) - ENDED,
+    Closed: ENDED,
+}
+"""In which phases each kind of event can happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +128,11 @@ def apply(  # noqa: PLR0911 - one return per kind of event
 ) -> Rollout:
     """Take one more event into account. Raises Invalid for one that cannot follow."""
     after = replace(rollout, version=rollout.version + 1, changed_at=at)
-    if rollout.phase in ENDED and not isinstance(event, Closed):
-        raise Invalid(f"{rollout.id} has ended ({rollout.phase}); {type(event).__name__} cannot follow.")
+    if rollout.phase not in _FOLLOWS[type(event)]:
+        raise Invalid(f"{rollout.id} is {rollout.phase}; {type(event).__name__} cannot follow.")
     match event:
+        case Approved(plan_digest=approved) if approved != rollout.plan_digest:
+            raise Invalid(f"{rollout.id} rests on {rollout.plan_digest}; an approval of {approved} is none of it.")
         case Approved(by=by, granted=True):
             return replace(after, granted=rollout.granted | {by}, denied=rollout.denied - {by})
         case Approved(by=by):
@@ -126,9 +145,9 @@ def apply(  # noqa: PLR0911 - one return per kind of event
             # The step is entered anew by a decision, never by the person's word alone.
             return replace(after, phase=Phase.LAPSED, last_by=by)
         case Lapsed():
-            return replace(after, phase=Phase.LAPSED, confirmed=True)
-        case Confirmed():
-            return _confirmed(after)
+            return _lapsed(after)
+        case Confirmed(exposed=exposed):
+            return _confirmed(after, exposed=exposed)
         case Closed():
             return after
         case Proposed() | Registered() | Installed():
@@ -147,25 +166,55 @@ def fold(id_: RolloutId, events: Iterable[tuple[int, Event]]) -> Rollout:
     return rollout
 
 
+def onward(rollout: Rollout) -> int | None:
+    """Return the index of the only step that may be entered next; None where none may, so that promoting is next."""
+    match rollout.phase:
+        case Phase.PROPOSED:
+            return 0
+        case Phase.LAPSED:
+            return rollout.position
+        case Phase.RUNNING if rollout.position + 1 < len(rollout.plan.steps):
+            return rollout.position + 1
+        case _:
+            return None
+
+
 def _decided(rollout: Rollout, decision: Decision, *, at: int) -> Rollout:
-    if rollout.phase in DECIDED:
-        raise Invalid(f"{rollout.id} was decided already ({rollout.phase}).")
     match decision:
         case Advance(to=to):
+            if to != onward(rollout):
+                raise Invalid(f"{rollout.id} is {rollout.phase} at {rollout.position}; it cannot advance to {to}.")
             return replace(rollout, phase=Phase.RUNNING, position=to, entered_at=at, confirmed=False)
-        case Hold(exposed=True):
+        case Hold(exposed=exposed) if exposed or rollout.phase is Phase.PROPOSED:
+            # A proposal exposes nobody; waiting for approvals is not a halt that a person must lift.
             return rollout
         case Hold():
             return replace(rollout, phase=Phase.HALTED, confirmed=rollout.phase is Phase.HALTED and rollout.confirmed)
         case RollBack():
             return replace(rollout, phase=Phase.ROLLING_BACK, confirmed=False)
         case Promote():
+            if rollout.phase is not Phase.RUNNING or onward(rollout) is not None:
+                raise Invalid(f"{rollout.id} is {rollout.phase} at {rollout.position}; it cannot be promoted.")
             return replace(rollout, phase=Phase.PROMOTING, confirmed=False)
         case _:
             assert_never(decision)
 
 
-def _confirmed(rollout: Rollout) -> Rollout:
+def _lapsed(rollout: Rollout) -> Rollout:
+    """All traffic returned by itself: running must be decided anew; a halt stays a halt, a decision a decision."""
+    if rollout.phase in DECIDED:
+        return rollout
+    if rollout.phase is Phase.HALTED:
+        return replace(rollout, confirmed=True)
+    return replace(rollout, phase=Phase.LAPSED, confirmed=True)
+
+
+def _confirmed(rollout: Rollout, *, exposed: bool) -> Rollout:
+    # While promoting, the candidate serves until it is the incumbent, so both answers confirm.
+    if rollout.phase is not Phase.PROMOTING and exposed != (exposure(rollout) is not None):
+        raise Invalid(
+            f"{rollout.id} is {rollout.phase}; traffic {'with' if exposed else 'without'} exposure is not what that asks."
+        )
     if rollout.phase is Phase.ROLLING_BACK:
         return replace(rollout, phase=Phase.ROLLED_BACK, confirmed=True)
     if rollout.phase is Phase.PROMOTING:
