@@ -12,8 +12,11 @@ from math import frexp, isfinite, ldexp
 SHORT = Context(prec=28, rounding=ROUND_HALF_EVEN)
 """Enough digits to round a logarithm correctly to a double."""
 
-LONG = Context(prec=60, rounding=ROUND_HALF_EVEN)
-"""For verdicts close to the line: 50 digits survive after summing."""
+LONG = Context(prec=70, rounding=ROUND_HALF_EVEN)
+"""For verdicts close to the line: at least 50 digits survive the sums."""
+
+FINAL = Context(prec=50, rounding=ROUND_HALF_EVEN)
+"""What a close verdict is read with, so that wealth of exactly 1/alpha is not lost to the last digits."""
 
 _CELLS = 64
 _EXP_32 = tuple(float(SHORT.exp(Decimal(-32 * k))) for k in range(24))

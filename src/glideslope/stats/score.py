@@ -20,18 +20,39 @@ BOLDNESS = tuple(BOLDEST / 2**step for step in range(8))
 """Parts of the wealth at risk, halving: the best one depends on effect over variance, which nobody knows beforehand."""
 
 
-def mean_bets(moves: Sequence[Fraction]) -> Bets:
+def mean_bets(moves: Sequence[Fraction], *, likely: Sequence[Fraction] = ()) -> Bets:
     """Return bets 1 + lam * z for the null that the mean of z is at most 0, given z per cell.
 
-    Raises `ValueError` if no cell is negative: then nothing could ever speak for the null.
+    `likely`, if given, are the probabilities of the cells under the truth one hopes to prove: the lam that grows fastest
+    under it then gets half of the prior. Raises `ValueError` if no z is negative: nothing could speak for the null.
     """
     worst = -min(moves)
     if worst <= 0:
         raise ValueError("every outcome would speak against the null; the margin or the centre is out of range")
-    return Bets.of(
-        prior=equal(len(BOLDNESS)),
-        factors=[[1 + boldness / worst * move for move in moves] for boldness in BOLDNESS],
-    )
+    scaled = [move / worst for move in moves]
+    prior, boldness = equal(len(BOLDNESS)), BOLDNESS
+    if likely:
+        prior = (Fraction(1, 2), *(weight / 2 for weight in prior))
+        boldness = (_fastest(scaled, likely=likely), *boldness)
+    return Bets.of(prior=prior, factors=[[1 + bold * move for move in scaled] for bold in boldness])
+
+
+def _fastest(moves: Sequence[Fraction], *, likely: Sequence[Fraction]) -> Fraction:
+    """Return the boldness of the fastest mean growth of log wealth, to one part in 65,536.
+
+    Bisection on the derivative, in doubles without any function of the C library: it chooses a bet and proves nothing,
+    but it must choose the same on every machine.
+    """
+    steps = 1 << 16
+    pairs = [(float(move), float(weight)) for move, weight in zip(moves, likely, strict=True)]
+    low, high = 1, int(BOLDEST * steps)
+    while low < high:
+        middle = (low + high) // 2
+        slope = 0.0
+        for move, weight in pairs:
+            slope += weight * move / (1.0 + middle / steps * move)
+        low, high = (middle + 1, high) if slope > 0.0 else (low, middle)
+    return Fraction(low, steps)
 
 
 def check_values(values: Sequence[float]) -> list[Fraction]:
@@ -86,24 +107,31 @@ class ScoreHarm:
 
 @dataclass(frozen=True, slots=True)
 class ScorePass:
-    """Proof on a bounded loss. Null: the candidate's mean loss exceeds the incumbent's by the margin or more."""
+    """Proof on a bounded loss. Null: the candidate's mean loss exceeds the incumbent's by the margin or more.
+
+    `reference`, if known, is the incumbent's usual histogram over the same bins: it sizes the bets, which saves about a
+    fifth of the subjects.
+    """
 
     values: tuple[float, ...]
     centre: float
     margin: float
+    reference: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self.values, centre=self.centre, margin=self.margin, positive=True)
+        if self.reference and (len(self.reference) != len(self.values) or min(self.reference) < 0):
+            raise ValueError(f"a reference must hold a count per value, got {self.reference}")
+        if self.reference and not sum(self.reference):
+            raise ValueError("a reference must hold at least one subject")
 
     @property
     def bins(self) -> int:
         return len(self.values)
 
     def bets(self, pi: Fraction) -> Bets:
-        values = list(map(written, self.values))
-        return mean_bets(
-            _moves(values=values, centre=written(self.centre), margin=written(self.margin), pi=pi, sign=-1)
-        )
+        usual = [Fraction(count, sum(self.reference)) for count in self.reference]
+        return _pass_bets(self.values, centre=self.centre, margin=self.margin, pi=pi, usual=usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,4 +169,12 @@ class DifferencePass:
         return 2
 
     def bets(self, pi: Fraction) -> Bets:
-        return ScorePass((0.0, 1.0), centre=self.base_rate, margin=self.margin).bets(pi)
+        base = written(self.base_rate)
+        return _pass_bets((0.0, 1.0), centre=self.base_rate, margin=self.margin, pi=pi, usual=[1 - base, base])
+
+
+def _pass_bets(
+    values: Sequence[float], *, centre: float, margin: float, pi: Fraction, usual: Sequence[Fraction]
+) -> Bets:
+    moves = _moves(values=list(map(written, values)), centre=written(centre), margin=written(margin), pi=pi, sign=-1)
+    return mean_bets(moves, likely=[pi * p for p in usual] + [(1 - pi) * p for p in usual])

@@ -14,7 +14,7 @@ from operator import mul
 from typing import Protocol, overload
 
 from glideslope.stats.counts import Table, Tally, joined
-from glideslope.stats.reals import LONG, decimal_ln, exp, ln, log_sum_exp, written
+from glideslope.stats.reals import FINAL, LONG, decimal_ln, exp, ln, log_sum_exp, written
 
 _BAND = 1e-9
 """Closer than this to the line, in nats, floats hand over to decimals."""
@@ -193,7 +193,8 @@ def _crossed_exactly(parts: _Parts, *, alpha: float) -> bool:
                 if count:
                     score = LONG.fma(count, decimal_ln(factor, context=LONG), score)
         wealth = LONG.add(wealth, LONG.exp(score))
-    return LONG.multiply(wealth, LONG.divide(*map(LONG.create_decimal, written(alpha).as_integer_ratio()))) >= 1
+    numerator, denominator = map(LONG.create_decimal, written(alpha).as_integer_ratio())
+    return FINAL.divide(LONG.multiply(wealth, numerator), denominator) >= 1
 
 
 def anytime_p(log_wealth: float) -> float:
