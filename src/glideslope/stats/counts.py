@@ -8,6 +8,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
 
 
 def _checked(counts: Sequence[int], *, what: str) -> tuple[int, ...]:
@@ -106,7 +109,7 @@ def joined(tables: Iterable[Table]) -> tuple[Table, ...]:
     )
 
 
-class Totals:
+class Totals(Generic[K]):
     """Grow-only counters per source and epoch, merged by maximum, read as one sum.
 
     A source counts upwards within an epoch and sends its totals again and again; after a restart it opens a new epoch.
@@ -117,10 +120,10 @@ class Totals:
     __slots__ = ("_seen", "_sum")
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, str], dict[Hashable, int]] = {}
-        self._sum: Counter[Hashable] = Counter()
+        self._seen: dict[tuple[str, str], dict[K, int]] = {}
+        self._sum: Counter[K] = Counter()
 
-    def absorb(self, source: str, *, epoch: str, counts: Mapping[Hashable, int]) -> dict[Hashable, int]:
+    def absorb(self, source: str, *, epoch: str, counts: Mapping[K, int]) -> dict[K, int]:
         """Take in one message and return by how much each key of the sum grew (keys that did not grow are left out).
 
         Raises `ValueError`, changing nothing, if a count is not an integer at or above 0.
@@ -129,7 +132,7 @@ class Totals:
             if type(count) is not int or count < 0:
                 raise ValueError(f"{source} sent {count!r} for {key!r}; expected an integer at or above 0")
         seen = self._seen.setdefault((source, epoch), {})
-        grown: dict[Hashable, int] = {}
+        grown: dict[K, int] = {}
         for key, count in counts.items():
             before = seen.get(key, 0)
             if count > before:
@@ -138,11 +141,11 @@ class Totals:
                 self._sum[key] += count - before
         return grown
 
-    def items(self) -> Iterable[tuple[tuple[str, str], Mapping[Hashable, int]]]:
+    def items(self) -> Iterable[tuple[tuple[str, str], Mapping[K, int]]]:
         """Yield ((source, epoch), totals), for storing and sending on."""
         return ((origin, dict(counts)) for origin, counts in self._seen.items())
 
-    def sum(self) -> Counter[Hashable]:
+    def sum(self) -> Counter[K]:
         """Return the sum over all sources and epochs, as a copy."""
         return self._sum.copy()
 
@@ -153,22 +156,22 @@ class Totals:
 
     __hash__ = None  # type: ignore[assignment]  # mutable, so it cannot be a key
 
-    def _lit(self) -> dict[tuple[str, str], dict[Hashable, int]]:
+    def _lit(self) -> dict[tuple[str, str], dict[K, int]]:
         return {origin: counts for origin, counts in self._seen.items() if counts}
 
 
-def merge(a: Totals, b: Totals) -> Totals:
+def merge(a: Totals[K], b: Totals[K]) -> Totals[K]:
     """Return the join of two totals, changing neither: associative, commutative, idempotent."""
-    both = Totals()
+    both = Totals[K]()
     for totals in (a, b):
         for (source, epoch), counts in totals.items():
             both.absorb(source, epoch=epoch, counts=counts)
     return both
 
 
-def total(parts: Iterable[Totals]) -> Counter[Hashable]:
+def total(parts: Iterable[Totals[K]]) -> Counter[K]:
     """Return the sum over all sources of any number of overlapping totals."""
-    both = Totals()
+    both = Totals[K]()
     for part in parts:
         for (source, epoch), counts in part.items():
             both.absorb(source, epoch=epoch, counts=counts)

@@ -53,7 +53,7 @@ def test_tables_are_values() -> None:
 
 
 def test_a_message_absorbed_twice_counts_once_and_reports_growth() -> None:
-    totals = Totals()
+    totals = Totals[str]()
 
     assert totals.absorb("edge-1", epoch="a", counts={"good": 10, "bad": 0}) == {"good": 10}
     assert totals.absorb("edge-1", epoch="a", counts={"good": 12}) == {"good": 2}
@@ -63,7 +63,7 @@ def test_a_message_absorbed_twice_counts_once_and_reports_growth() -> None:
 
 
 def test_a_restarted_source_counts_anew_in_its_next_epoch() -> None:
-    totals = Totals()
+    totals = Totals[str]()
     totals.absorb("edge-1", epoch="a", counts={"bad": 7})
     totals.absorb("edge-1", epoch="b", counts={"bad": 2})
     totals.absorb("edge-2", epoch="a", counts={"bad": 1})
@@ -73,7 +73,7 @@ def test_a_restarted_source_counts_anew_in_its_next_epoch() -> None:
 
 @pytest.mark.parametrize("count", [-1, 1.5, float("nan"), True])
 def test_a_message_with_one_bad_count_changes_nothing(count: int) -> None:
-    totals = Totals()
+    totals = Totals[str]()
 
     with pytest.raises(ValueError, match="edge-1"):
         totals.absorb("edge-1", epoch="a", counts={"good": 5, "bad": count})
@@ -81,7 +81,7 @@ def test_a_message_with_one_bad_count_changes_nothing(count: int) -> None:
 
 
 def test_merging_leaves_both_sides_as_they_were() -> None:
-    a, b = Totals(), Totals()
+    a, b = Totals[str](), Totals[str]()
     a.absorb("edge-1", epoch="a", counts={"bad": 1})
     b.absorb("edge-1", epoch="a", counts={"bad": 3})
     both = merge(a, b)
