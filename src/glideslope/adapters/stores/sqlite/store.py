@@ -60,11 +60,14 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Finish what waits and let another server have the file. May be called again."""
-        self._closed = True
-        await asyncio.to_thread(self._writer.close)
         with self._reading:
+            self._closed = True
             self._reader.close()
-        self._lock.release()
+        try:
+            # The writer closes last: only it can copy the log into the database and leave one plain file behind.
+            await asyncio.to_thread(self._writer.close)
+        finally:
+            self._lock.release()
 
     async def append(self, drafts: Sequence[Draft], *, fence: Fence | None = None) -> Sequence[int]:
         return await self._write(partial(statements.append, drafts=tuple(drafts), fence=fence))

@@ -92,6 +92,8 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
+        self.groups = 0
+        """How many transactions were made; fewer than acts when acts shared them."""
         self._thread = threading.Thread(target=self._work, name="glideslope-store", daemon=True)
         self._thread.start()
 
@@ -125,6 +127,7 @@ class Writer:
             jobs = [job for job in group if job is not None]
             working = len(jobs) == len(group)
             if jobs:
+                self.groups += 1
                 answers = commit(self._connection, [job.act for job in jobs], path=self._path)
                 _deliver(jobs, answers)
         self._connection.close()
