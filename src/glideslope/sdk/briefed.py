@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName
-from glideslope.domain.metric import Metric, Origin
+from glideslope.domain.metric import EXPOSURE, Kind, Metric, Origin
 from glideslope.domain.observation import Briefing
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE, ReceiptKey
 from glideslope.sdk import requests
@@ -22,6 +22,8 @@ RENEWALS: Final = 4
 SHORTEST_PAUSE: Final = 0.02
 """Seconds between polls, whatever the server does."""
 
+_EXPOSED: Final = Metric(name=EXPOSURE, kind=Kind.SCORE, origin=Origin.GATEWAY, edges=(1.0,))
+"""One bin, and a subject's first value only: whoever serves a subject says `exposure=1`."""
 _NO_SLICES: Final = (NO_SLICE,) * MAX_DIMENSIONS
 
 
@@ -31,7 +33,7 @@ class Briefed:
 
     rollouts: Mapping[RolloutId, int] = field(default_factory=dict)
     metrics: Mapping[MetricName, Metric] = field(default_factory=dict)
-    """Those counted by services."""
+    """Those counted here."""
     key: ReceiptKey | None = None
     tag: str = ""
     slices: Mapping[str, Mapping[str, tuple[int, int, SliceName]]] = field(default_factory=dict)
@@ -60,10 +62,17 @@ NOT_BRIEFED: Final = Briefed()
 
 
 def briefed(briefing: Briefing) -> Briefed:
-    """Make a briefing ready. Dimensions beyond what a receipt can carry are left out, as are their values beyond 255."""
+    """Make a briefing ready. Dimensions beyond what a receipt can carry are left out, as are their values beyond 255.
+
+    Where a grant is handed out, this process is the gateway: it counts the gateway's metrics, exposure included.
+    """
+    mine = {Origin.SERVICE} if briefing.grant is None else {Origin.SERVICE, Origin.GATEWAY}
+    metrics = {metric.name: metric for metric in briefing.metrics if metric.origin in mine}
+    if briefing.grant is not None:
+        metrics[EXPOSURE] = _EXPOSED
     return Briefed(
         rollouts=dict(briefing.rollouts),
-        metrics={metric.name: metric for metric in briefing.metrics if metric.origin is Origin.SERVICE},
+        metrics=metrics,
         key=ReceiptKey(id=briefing.key_id, secret=briefing.key) if briefing.key else None,
         tag=briefing.tag,
         slices={
@@ -91,7 +100,7 @@ class Polling:
         *,
         assigner: Assigner,
         follow: Callable[[Briefed], None],
-        source: str = "",
+        source: Callable[[], str],
         clock: Callable[[], float] = CLOCK,
     ) -> None:
         self._client = client
@@ -109,7 +118,7 @@ class Polling:
     def poll(self) -> float:
         """Ask once and return the seconds to wait before asking again. Never raises."""
         asked, waited, seen = self._clock(), self._wait, self.tag
-        call = requests.briefing(self._model, seen=seen, wait=waited, source=self._source)
+        call = requests.briefing(self._model, seen=seen, wait=waited, source=self._source())
         try:
             self._obey(self._client.send(call), asked=asked)
         except AnswerUnreadable:

@@ -1,14 +1,14 @@
 """Two thin senders for the calls of `requests`, on the standard library: one that waits, one for asyncio.
 
 They raise typed errors to whoever calls them; what runs inside a request path never does (`observe`, `middleware`).
+`http.client` is loaded by the first call: with its mail parser and TLS it costs as much as all else here.
 """
 
-import http.client
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from socket import SHUT_RDWR
 from time import monotonic
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,6 +16,9 @@ import msgspec
 from glideslope.domain.errors import Invalid
 from glideslope.sdk.errors import AnswerUnreadable, ServerRefused, ServerUnreachable, problem
 from glideslope.sdk.requests import Call
+
+if TYPE_CHECKING:
+    import http.client
 
 T = TypeVar("T")
 
@@ -71,6 +74,8 @@ class Client:
         Ends when the server closes the answer. Raises ServerRefused, and ServerUnreachable when nothing comes for
         `idle` seconds or the connection breaks. Closing the iterator closes the connection.
         """
+        import http.client
+
         connection = self._connect(idle)
         self._busy.add(connection)
         try:
@@ -100,6 +105,8 @@ class Client:
         self._idle, self._busy = [], set()
 
     def _exchange(self, call: Call[T]) -> tuple[int, bytes]:
+        import http.client
+
         # A kept connection may have been closed by the server meanwhile; only what may be sent twice risks one.
         kept = self._idle.pop() if call.repeatable and self._idle else None
         if kept is not None:
@@ -117,7 +124,7 @@ class Client:
             fresh.close()
             raise ServerUnreachable(url=self.url, why=_why(error)) from error
 
-    def _once(self, connection: http.client.HTTPConnection, call: Call[T]) -> tuple[int, bytes]:
+    def _once(self, connection: "http.client.HTTPConnection", call: Call[T]) -> tuple[int, bytes]:
         timeout = self._timeout + call.wait
         deadline = monotonic() + timeout
         if connection.sock is not None:
@@ -136,7 +143,9 @@ class Client:
             self._idle.append(connection)
         return response.status, body
 
-    def _ask(self, connection: http.client.HTTPConnection, call: Call[T], *, accept: str) -> http.client.HTTPResponse:
+    def _ask(
+        self, connection: "http.client.HTTPConnection", call: Call[T], *, accept: str
+    ) -> "http.client.HTTPResponse":
         headers = {"Accept": accept}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -145,7 +154,9 @@ class Client:
         connection.request(call.method, self._prefix + call.path, body=call.body, headers=headers)
         return connection.getresponse()
 
-    def _connect(self, timeout: float) -> http.client.HTTPConnection:
+    def _connect(self, timeout: float) -> "http.client.HTTPConnection":
+        import http.client
+
         if self._tls:
             return http.client.HTTPSConnection(self._host, self._port, timeout=timeout)
         return http.client.HTTPConnection(self._host, self._port, timeout=timeout)
@@ -185,7 +196,9 @@ class AsyncClient:
         self._client.close()
 
 
-def _read(response: http.client.HTTPResponse, *, deadline: float) -> bytes:
+def _read(response: "http.client.HTTPResponse", *, deadline: float) -> bytes:
+    import http.client
+
     # A socket's timeout starts again with each byte: a server that trickles would hold the caller for ever.
     parts: list[bytes] = []
     size = 0

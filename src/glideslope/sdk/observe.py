@@ -137,10 +137,10 @@ class Observer:
                         self.dropped += len(values)
                     return
                 tallies = step.candidate if stamps.arm is _CANDIDATE else step.incumbent
-                state = was = 0
+                seen = step.seen
+                key = state = was = 0
                 if subject := stamps.subject:
                     key = hash(subject)
-                    seen = step.seen
                     state = was = seen.get(key, 0)
                     if not was and self._subjects >= self._most_subjects:
                         self.dropped += len(values)

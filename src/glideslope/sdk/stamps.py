@@ -73,6 +73,13 @@ def of(assigned: Assigned, *, subject: str, request: str = "") -> Stamps:
     return Stamps(rollout=assigned.rollout, step=assigned.step, arm=assigned.arm, subject=subject, request=request)
 
 
+def to_headers(stamps: Stamps) -> list[tuple[str, str]]:
+    """Write the stamps for a request to a model server, as a gateway would; what is empty is left out."""
+    arm = (SHADOW if stamps.shadow else stamps.arm.value) if stamps.measured else ""
+    written = ((ROLLOUT, stamps.rollout), (STEP, stamps.step), (ARM, arm))
+    return [(name, text) for name, text in (*written, (REQUEST, stamps.request), (SUBJECT, stamps.subject)) if text]
+
+
 def step_number(step: str) -> int | None:
     """Return 3 for `s3`; None for what is not a step's name (1 to 255)."""
     match = _STEP_NUMBER.fullmatch(step)

@@ -1,0 +1,175 @@
+"""The data plane without a hop: services assign in process, and this driver holds what they are granted.
+
+Leases end in the services themselves; here is what was handed out, to whom, and until when it may still be obeyed.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from glideslope.domain.errors import NotFound, TokenStale
+from glideslope.domain.ids import ModelName
+from glideslope.domain.observation import Grant
+from glideslope.domain.traffic import Exposure, ObservedRoute, Route, Token
+from glideslope.engine.ports import Clock, Feature
+
+NO_GRANT: Final = "0"
+"""The tag while nobody is exposed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    exposure: Exposure
+    salt: str
+    token: Token
+    until: float
+    """Monotonic seconds."""
+
+    @property
+    def tag(self) -> str:
+        split = self.exposure.split
+        return f"{_written(self.token)}.{self.exposure.rollout}.{self.exposure.step}.{split.candidate}.{split.control}"
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One model's traffic."""
+
+    route: Route
+    newest: Token | None = None
+    lease: _Lease | None = None
+    handed: dict[tuple[str, str], _Lease] = field(default_factory=dict)
+    """Source and tag to the lease that the source was last handed under it, while it may still be obeyed."""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class InProcessDriver:
+    """Keeps the port Driver for services that assign by `glideslope.sdk`. Runs in one event loop; `clock` is told.
+
+    The briefing route asks `grant` for what to hand out, `tag` for what a long poll compares, and waits in `changed`.
+    """
+
+    name = "inprocess"
+    features = frozenset({Feature.STICKY, Feature.OBSERVE})
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._lanes: dict[ModelName, _Lane] = {}
+
+    async def shape(self, routes: Sequence[Route]) -> None:
+        """Take over the routes; a candidate or salt that is gone ends its exposure."""
+        wanted = {route.model: route for route in routes}
+        for model in self._lanes.keys() - wanted.keys():
+            self._lanes.pop(model).wake()
+        for model, route in wanted.items():
+            lane = self._lanes.get(model)
+            if lane is None:
+                self._lanes[model] = _Lane(route=route)
+                continue
+            before, lane.route = lane.route, route
+            if lane.lease is not None and (before.candidate, before.salt) != (route.candidate, route.salt):
+                lane.lease = None
+                lane.wake()
+
+    async def lease(self, model: ModelName, exposure: Exposure | None, *, token: Token, ttl: timedelta) -> None:
+        """Grant, renew or withdraw. Raises TokenStale, and NotFound for an exposure without a candidate or its salt.
+
+        After a lapse, a withdrawal or a change of candidate, only a newer token exposes again.
+        """
+        lane = self._lane(model)
+        if lane.newest is not None and token < lane.newest:
+            raise TokenStale(model=model, seen=_written(lane.newest), offered=_written(token))
+        if exposure is not None and (lane.route.candidate is None or not lane.route.salt):
+            raise NotFound(what="candidate to expose of", name=model)
+        if exposure is not None and token == lane.newest and self._live(lane) is None:
+            return
+        before = self.tag(model)
+        lane.newest = token
+        lane.lease = None
+        if exposure is not None:
+            until = self._clock.monotonic() + ttl.total_seconds()
+            lane.lease = _Lease(exposure=exposure, salt=lane.route.salt, token=token, until=until)
+        if self.tag(model) != before:
+            lane.wake()
+
+    async def observe(self, model: ModelName) -> ObservedRoute:
+        """Report the exposure that services may still obey: the current lease, or one that was handed out and not taken back.
+
+        A withdrawal is in force when each source has asked again, and at the latest when its lease has ended.
+        """
+        lane = self._lane(model)
+        lease = self._live(lane)
+        if lease is None:
+            self._forget_ended(lane)
+            lease = max(lane.handed.values(), key=lambda handed: handed.until, default=None)
+        candidate = lane.route.candidate
+        return ObservedRoute(
+            model=model,
+            exposure=None if lease is None else lease.exposure,
+            incumbent=lane.route.incumbent.version,
+            candidate=None if candidate is None else candidate.version,
+        )
+
+    def tag(self, model: ModelName) -> str:
+        """Return what changes whenever what `grant` hands out does, but for the time left of it. Raises NotFound."""
+        lease = self._live(self._lane(model))
+        return NO_GRANT if lease is None else lease.tag
+
+    def grant(self, model: ModelName, *, source: str = "") -> Grant | None:
+        """Hand out what is granted now, with the time left of it; None when nobody is to be exposed. Raises NotFound."""
+        lane = self._lane(model)
+        lease = self._live(lane)
+        if lease is None:
+            return None
+        left = int((lease.until - self._clock.monotonic()) * 1000)
+        if left <= 0:
+            return None
+        self._forget_ended(lane)
+        lane.handed[source, lease.tag] = lease
+        weights = lease.exposure.split.weights()
+        return Grant(
+            rollout=lease.exposure.rollout,
+            step=lease.exposure.step,
+            salt=lease.salt,
+            candidate=weights.candidate,
+            control=weights.control,
+            lease_ms=left,
+            epoch=lease.token.epoch,
+            version=lease.token.version,
+        )
+
+    def acknowledge(self, model: ModelName, *, seen: str, source: str = "") -> None:
+        """Note that a source obeys what it was given under the tag `seen`, and so nothing older. Raises NotFound."""
+        lane = self._lane(model)
+        for held in [held for held in lane.handed if held[0] == source and held[1] != seen]:
+            del lane.handed[held]
+
+    async def changed(self, model: ModelName, *, seen: str) -> None:
+        """Return as soon as the tag is not `seen` (any more). Bound it by a timeout: a lapse wakes nobody. Raises NotFound."""
+        while self.tag(model) == seen:
+            await self._lane(model).changed.wait()
+
+    def _lane(self, model: ModelName) -> _Lane:
+        lane = self._lanes.get(model)
+        if lane is None:
+            raise NotFound(what="model", name=model)
+        return lane
+
+    def _live(self, lane: _Lane) -> _Lease | None:
+        lease = lane.lease
+        return lease if lease is not None and self._clock.monotonic() < lease.until else None
+
+    def _forget_ended(self, lane: _Lane) -> None:
+        now = self._clock.monotonic()
+        for held in [held for held, lease in lane.handed.items() if lease.until <= now]:
+            del lane.handed[held]
+
+
+def _written(token: Token) -> str:
+    return f"{token.epoch}.{token.version}"

@@ -1,0 +1,119 @@
+"""ASGI middleware for model servers: reads the gateway's stamps, hands them to the handler, and answers with a receipt.
+
+Whatever fails in here, the application's own answer goes out unchanged.
+"""
+
+import os
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextvars import ContextVar
+from typing import Any, Final
+
+from glideslope.sdk import stamps as stamping
+from glideslope.sdk.service import Service
+from glideslope.sdk.stamps import NO_STAMPS, PREDICTION, Stamps
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+KEY: Final = "glideslope"
+"""Under this key of the scope a handler finds its Answering."""
+
+_PREDICTION: Final = PREDICTION.encode()
+
+
+class Answering:
+    """One request on its way through the service."""
+
+    __slots__ = ("_service", "prediction", "stamps")
+
+    def __init__(self, service: Service, *, stamps: Stamps) -> None:
+        self._service = service
+        self.stamps = stamps
+        self.prediction: str | None = None
+        """The id that the answer will carry; None until a score is recorded, or when no true one can be made."""
+
+    def record(
+        self, *, score: float | None = None, slices: Mapping[str, str] | None = None, **metrics: float
+    ) -> str | None:
+        """Note what was answered, before the answer is sent; return the prediction's id, or None. Never raises.
+
+        `score` is the probability given, `slices` the request's fields by name, `metrics` values by the metric's name.
+        """
+        made = self._service.predicted(self.stamps, score=score, slices=slices, metrics=metrics)
+        if made is not None:
+            self.prediction = made
+        return made
+
+
+_current: Final[ContextVar[Answering | None]] = ContextVar("glideslope", default=None)
+
+
+def record(*, score: float | None = None, slices: Mapping[str, str] | None = None, **metrics: float) -> str | None:
+    """Do `Answering.record` for the request at hand; outside of one, nothing."""
+    answering = _current.get()
+    return None if answering is None else answering.record(score=score, slices=slices, **metrics)
+
+
+class Glideslope:
+    """Wraps an ASGI application that serves one version of one model.
+
+    Without a `server` it only passes through. Raises Invalid for names, an address or a token that cannot be.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        model: str,
+        version: str,
+        server: str | None = None,
+        token: str = "",
+        folder: str | os.PathLike[str] | None = None,
+        source: str = "",
+    ) -> None:
+        self._app = app
+        self.service = Service(model, version=version, server=server, token=token, folder=folder, source=source)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request, connection or life, as ASGI asks."""
+        self.service.start()
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, self._ending(send))
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answering = Answering(self.service, stamps=_stamps(scope))
+        scope[KEY] = answering
+        token = _current.set(answering)
+        try:
+            await self._app(scope, receive, _with_receipt(send, answering))
+        finally:
+            _current.reset(token)
+
+    def _ending(self, send: Send) -> Send:
+        async def sent(message: Message) -> None:
+            if message["type"] in {"lifespan.shutdown.complete", "lifespan.shutdown.failed"}:
+                self.service.stop()
+            await send(message)
+
+        return sent
+
+
+def _stamps(scope: Message) -> Stamps:
+    try:
+        return stamping.from_headers(scope["headers"])
+    except Exception:  # noqa: BLE001 - the boundary to the host: a request that cannot be read here is served, uncounted
+        return NO_STAMPS
+
+
+def _with_receipt(send: Send, answering: Answering) -> Send:
+    async def sent(message: Message) -> None:
+        if answering.prediction is not None and message["type"] == "http.response.start":
+            headers = [*message.get("headers", ()), (_PREDICTION, answering.prediction.encode())]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return sent
