@@ -210,3 +210,11 @@ class Artifacts(Protocol):
     async def keep(self, folder: str) -> Digest:
         """Copy a folder into the store under its digest, and return that. Raises NotFound, StoreUnavailable."""
         ...
+
+
+class Probe(Protocol):
+    """Asks a model server whether it is there, before anybody is sent to it."""
+
+    async def ask(self, url: str) -> str | None:
+        """Return None when `url` answers its health check, else why not, as half a sentence. Never raises."""
+        ...

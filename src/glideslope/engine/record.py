@@ -82,6 +82,7 @@ class Record:
         self._streams: dict[str, _Stream] = {}
         self._rollouts: dict[RolloutId, Rollout] = {}
         self._models: dict[ModelName, Model] = {}
+        self._places: dict[int, Recorded] = {}
 
     async def load(self) -> None:
         """Read everything there is; once, before anything else."""
@@ -94,8 +95,14 @@ class Record:
         now = int(self._clock.now().timestamp() * 1000)
         return max([now, *(self._streams[s].history[-1].at for s in streams if s in self._streams)])
 
-    async def append(self, appends: Sequence[Append], *, fence: Fence | None = None, at: int | None = None) -> None:
-        """Record events of one or more streams, all or nothing, durably. Raises VersionConflict, LeaseLost, StoreUnavailable."""
+    async def append(
+        self, appends: Sequence[Append], *, fence: Fence | None = None, at: int | None = None
+    ) -> Sequence[Recorded]:
+        """Record events of one or more streams, all or nothing, durably, and return them in their places.
+
+        Events whose key is there already are not recorded again: what was recorded then is returned. Raises
+        VersionConflict, LeaseLost, StoreUnavailable.
+        """
         when = self.now(*(a.stream for a in appends)) if at is None else at
         made: list[tuple[Draft, ledger_entry.Entry]] = []
         for a in appends:
@@ -115,8 +122,9 @@ class Record:
             await self._refresh(conflict.stream)
             raise
         for (draft, entry), position in zip(made, positions, strict=True):
-            if draft.version > self.version(draft.stream):
+            if position not in self._places:
                 self._take(draft.data, entry=entry, position=position)
+        return [self._places[position] for position in positions]
 
     def closing(self, stream: str, after: Iterable[Event], *, at: int) -> Closed:
         """Return the manifest that closes a stream once `after` has been appended at `at`."""
@@ -202,9 +210,9 @@ class Record:
         at = instant(entry.at)
         event = event_of(entry.kind, dict(entry.body))
         stream = self._streams.setdefault(entry.stream, _Stream())
-        stream.history.append(
-            Recorded(stream=entry.stream, version=entry.version, entry=position, at=at, event=event),
-        )
+        recorded = Recorded(stream=entry.stream, version=entry.version, entry=position, at=at, event=event)
+        stream.history.append(recorded)
+        self._places[position] = recorded
         stream.frontier.append(merkle.leaf_hash(data))
         if entry.stream.startswith(ROLLOUT_PREFIX):
             id_ = RolloutId(entry.stream)

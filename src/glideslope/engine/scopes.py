@@ -27,14 +27,15 @@ class Scope:
     def __init__(self, name: RolloutId) -> None:
         self.name = name
         self.dropped = 0
-        self._totals = counts.Totals()
+        self._totals: counts.Totals[str] = counts.Totals()
         self._sum: dict[tuple[StepName, MetricName, SliceName, Arm], dict[int, int]] = {}
         self._seen: set[tuple[StepName, str, str]] = set()
 
     def absorb(self, source: str, *, epoch: int, totals: Mapping[str, int]) -> None:
         """Take a source's totals by cell key. Raises ValueError for a count that is none, Invalid for a key that is none."""
         cells = {key: Cell.parse(key) for key in totals}
-        for key, growth in self._totals.absorb(source, epoch=str(epoch), counts=dict(totals)).items():
+        counted = dict(totals)
+        for key, growth in self._totals.absorb(source, epoch=str(epoch), counts=counted).items():
             self._add(cells[str(key)], growth)
 
     def add(self, cell: Cell, growth: int) -> None:

@@ -1,0 +1,201 @@
+"""Before anything moves: what each step can tell from recent traffic, how long it takes, and how many it puts at risk."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from glideslope.domain.freeze import Baseline
+from glideslope.domain.metric import Kind, Origin
+from glideslope.domain.plan import AtMaximum, Evaluation, Guardrail, MarginKind, Plan, Step
+from glideslope.domain.traffic import FULL
+from glideslope.stats import planning
+
+WORSE: Final = 2.0
+"""The bad candidate that a forecast imagines: twice the rate of an event, or a loss two margins higher."""
+
+TYPICAL_DEVIATION: Final = 0.6
+"""Standard deviation taken for a loss that nobody measured yet, in its own unit."""
+
+
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+    """One guardrail in one step with a coin."""
+
+    step: Step
+    guardrail: Guardrail
+    subjects_to_proof: int | None
+    """Candidate subjects until an equal candidate is proven, on average; None when no number is enough."""
+    subjects_at_risk: int | None
+    """Candidate subjects until a candidate of WORSE is caught, on average."""
+    seconds_to_proof: float | None
+    detects: float | None
+    """Smallest ratio (event) or difference (score) that is caught within the step's maximum time; None without traffic."""
+
+
+class Warned(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a person should know before applying."""
+
+    code: str
+    sentence: str
+
+
+def forecast(plan: Plan, baseline: Baseline) -> tuple[Forecast, ...]:
+    """Forecast every guardrail in every step with a coin."""
+    return tuple(_forecast(plan, step, g, baseline) for step in plan.steps if step.has_coin for g in plan.guardrails)
+
+
+def blind_spots(plan: Plan, forecasts: Iterable[Forecast], baseline: Baseline) -> Sequence[tuple[str, str, int, int]]:
+    """Return (guardrail, step, needed, available) where a step cannot prove its guardrail in all the time it may take.
+
+    Without recent traffic nothing is known, so nothing is refused.
+    """
+    if baseline.subjects_per_second <= 0:
+        return ()
+    found = []
+    for f in forecasts:
+        if not f.guardrail.required or f.subjects_to_proof is None:
+            continue
+        gets = _candidates(f.step, baseline) * (3 if f.step.at_maximum is AtMaximum.EXTEND else 1)
+        if f.subjects_to_proof > gets:
+            found.append((f.guardrail.metric.name, f.step.name, f.subjects_to_proof, int(gets)))
+    return tuple(found)
+
+
+def warnings(plan: Plan, baseline: Baseline) -> tuple[Warned, ...]:
+    """Return what should make a person look twice."""
+    found = [*_split_warnings(plan.evaluations)]
+    if baseline.subjects_per_second <= 0:
+        found.append(
+            Warned(code="no-recent-traffic", sentence="There was no traffic in the last minute, so times are unknown."),
+        )
+    found.extend(
+        Warned(
+            code="rate-unknown",
+            sentence=f"{g.metric.name} was never seen on the incumbent; its base rate is a guess, which costs power only.",
+        )
+        for g in plan.guardrails
+        if g.metric.name not in baseline.histograms
+    )
+    if plan.approvals == 0:
+        found.append(
+            Warned(code="no-approval", sentence="The plan asks for no approval: it starts when it is applied.")
+        )
+    return tuple(found)
+
+
+def _split_warnings(evaluations: Sequence[Evaluation]) -> Iterable[Warned]:
+    """Two holdouts that disagree about who is better: the likely truth is the less flattering."""
+    for metric in dict.fromkeys(e.metric for e in evaluations):
+        of = [e for e in evaluations if e.metric == metric]
+        better = [e for e in of if _gain(e) > 0]
+        worse = [e for e in of if _gain(e) < 0]
+        if better and worse:
+            b, w = better[0], worse[0]
+            yield Warned(
+                code="holdouts-disagree",
+                sentence=(
+                    f"{metric} is better on the holdout {b.holdout!r} ({b.candidate:.3f} against {b.incumbent:.3f}) and worse on "
+                    f"{w.holdout!r} ({w.candidate:.3f} against {w.incumbent:.3f}, n {w.count:,}). The flattering one may share "
+                    "days, users or rows with the training."
+                ),
+            )
+
+
+def _gain(e: Evaluation) -> float:
+    return e.incumbent - e.candidate if e.lower_is_better else e.candidate - e.incumbent
+
+
+def _forecast(plan: Plan, step: Step, g: Guardrail, baseline: Baseline) -> Forecast:
+    weights = step.split.weights()
+    pi = weights.candidate / (weights.candidate + weights.control)
+    proof = _attempt(lambda: _to_proof(plan, step, g, baseline, pi=pi))
+    harm = _attempt(lambda: _to_harm(plan, g, baseline, pi=pi))
+    rate = _rate(g, baseline) * step.candidate / FULL
+    return Forecast(
+        step=step,
+        guardrail=g,
+        subjects_to_proof=proof,
+        subjects_at_risk=harm,
+        seconds_to_proof=proof / rate if proof is not None and rate > 0 else None,
+        detects=_detects(plan, step, g, baseline, pi=pi),
+    )
+
+
+def _to_proof(plan: Plan, step: Step, g: Guardrail, baseline: Baseline, *, pi: float) -> int:
+    margin = g.margin.size * step.loosen
+    match g.metric.kind:
+        case Kind.EVENT if g.margin.kind is MarginKind.RELATIVE:
+            return planning.subjects_to_pass_ratio(_base(g), margin=margin, pi=pi, alpha=plan.alpha_pass)
+        case Kind.EVENT:
+            return planning.subjects_to_pass_difference(_base(g), margin=margin, pi=pi, alpha=plan.alpha_pass)
+        case Kind.SCORE:
+            return planning.subjects_to_pass_score(_deviation(g, baseline), margin=margin, pi=pi, alpha=plan.alpha_pass)
+        case Kind.LATENCY:
+            # A shift of the logarithm, in units of its spread: latencies are about lognormal with a spread near 0.6.
+            return planning.subjects_to_pass_score(0.6, margin=math.log1p(g.margin.size), pi=pi, alpha=plan.alpha_pass)
+
+
+def _to_harm(plan: Plan, g: Guardrail, baseline: Baseline, *, pi: float) -> int:
+    alpha = _alpha(plan, g)
+    match g.metric.kind:
+        case Kind.EVENT:
+            ratio = min(WORSE, 0.999 / _base(g))
+            return planning.subjects_to_harm(_base(g), ratio=ratio, pi=pi, alpha=alpha)
+        case Kind.SCORE:
+            size = g.margin.size
+            return planning.subjects_to_harm_score(
+                _deviation(g, baseline), difference=WORSE * size, margin=size, pi=pi, alpha=alpha
+            )
+        case Kind.LATENCY:
+            gap = math.log1p(g.margin.size)
+            return planning.subjects_to_harm_score(0.6, difference=WORSE * gap, margin=gap, pi=pi, alpha=alpha)
+
+
+def _detects(plan: Plan, step: Step, g: Guardrail, baseline: Baseline, *, pi: float) -> float | None:
+    gets = int(_candidates(step, baseline))
+    if gets < 1:
+        return None
+    alpha = _alpha(plan, g)
+    match g.metric.kind:
+        case Kind.EVENT:
+            return planning.smallest_ratio(_base(g), subjects=gets, pi=pi, alpha=alpha)
+        case Kind.SCORE | Kind.LATENCY:
+            deviation = 0.6 if g.metric.kind is Kind.LATENCY else _deviation(g, baseline)
+            # score_information inverted: gap = deviation * sqrt(2 ln(1/alpha) / (n (1 - pi)))
+            return deviation * math.sqrt(2 * math.log(1 / alpha) / (gets * (1 - pi)))
+
+
+def _alpha(plan: Plan, g: Guardrail) -> float:
+    total = sum(other.weight for other in plan.guardrails)
+    sliced = bool(plan.dimensions) and g.metric.origin is not Origin.GATEWAY
+    return plan.alpha * g.weight / total * (0.5 if sliced else 1.0)
+
+
+def _candidates(step: Step, baseline: Baseline) -> float:
+    return baseline.subjects_per_second * step.candidate / FULL * step.maximum / 1000
+
+
+def _rate(g: Guardrail, baseline: Baseline) -> float:
+    return baseline.outcomes_per_second if g.metric.origin is Origin.OUTCOME else baseline.subjects_per_second
+
+
+def _base(g: Guardrail) -> float:
+    return min(0.499, max(1e-6, g.base_rate))
+
+
+def _deviation(g: Guardrail, baseline: Baseline) -> float:
+    histogram = baseline.histograms.get(g.metric.name, ())
+    count = sum(histogram)
+    if count < 2:
+        return TYPICAL_DEVIATION
+    mean = sum(v * n for v, n in zip(g.metric.values, histogram, strict=True)) / count
+    variance = sum(n * (v - mean) ** 2 for v, n in zip(g.metric.values, histogram, strict=True)) / count
+    return math.sqrt(variance) or TYPICAL_DEVIATION
+
+
+def _attempt(ask: Callable[[], int]) -> int | None:
+    try:
+        return ask()
+    except ValueError:
+        return None

@@ -1,0 +1,235 @@
+"""One method per command: load, ask the domain, record, wake the governor. Nothing is done before it is recorded."""
+
+from collections.abc import Awaitable, Callable
+
+from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.decision import DECIDER, RollBack
+from glideslope.domain.draft import Draft
+from glideslope.domain.errors import (
+    AlreadyRegistered,
+    Conflict,
+    DigestChanged,
+    EndpointUnreachable,
+    FeatureMissing,
+    Invalid,
+    NotInPhase,
+    PlanCannotDetect,
+    RolloutEnded,
+    RolloutInProgress,
+    SelfApproval,
+    VersionConflict,
+)
+from glideslope.domain.events import Approved, Decided, Event, Halted, Installed, Proposed, Registered, Resumed
+from glideslope.domain.forecast import blind_spots, forecast
+from glideslope.domain.freeze import Baseline, freeze, plan_digest
+from glideslope.domain.ids import ModelName, RolloutId
+from glideslope.domain.plan import Plan, StageKind
+from glideslope.domain.reasons import Reason
+from glideslope.domain.rollout import DECIDED, Phase, Rollout
+from glideslope.engine.observer import Observer
+from glideslope.engine.ports import Driver, Feature, Probe
+from glideslope.engine.record import Append, Model, Record, model_stream, proposal
+
+RETRIES = 5
+"""How often a command is tried again when somebody else wrote first."""
+
+
+class Handlers:
+    """Commands of people and services. `key` makes each idempotent."""
+
+    def __init__(
+        self, *, record: Record, observer: Observer, driver: Driver, probe: Probe, wake: Callable[[], None]
+    ) -> None:
+        self._record = record
+        self._observer = observer
+        self._driver = driver
+        self._probe = probe
+        self._wake = wake
+
+    async def register(self, command: Register, *, key: str) -> ModelName:
+        """Make a version known. The same content under the same name again is no error. Raises AlreadyRegistered, Conflict."""
+        model = self._record.find_model(command.model)
+        known = model.versions.get(command.version) if model else None
+        if known is not None and known.digest != command.digest:
+            raise AlreadyRegistered(model=command.model, version=command.version)
+        if command.incumbent and model is not None and model.incumbent not in (None, command.version):
+            raise Conflict(
+                f"{command.model} is served by {model.incumbent} already; another version becomes the incumbent by a rollout.",
+                next_command="glideslope plan",
+            )
+        event = Registered(
+            model=command.model,
+            version=command.version,
+            digest=command.digest,
+            url=command.url,
+            by=command.by,
+            why=command.why,
+            evaluations=command.evaluations,
+        )
+        events: list[Event] = [] if known == event else [event]
+        if command.incumbent and (model is None or model.incumbent is None):
+            events.append(Installed(model=command.model, version=command.version, by=command.by, why=command.why))
+        if events:
+            stream = model_stream(command.model)
+            expected = self._record.version(stream)
+            await self._record.append((Append(stream=stream, expected=expected, events=events, key=key),))
+            self._wake()
+        return command.model
+
+    def resolve(self, draft: Draft) -> tuple[Plan, Baseline]:
+        """Freeze a draft against what is registered and recent. Raises PlanInvalid, NotFound, Conflict."""
+        model = self._record.model(draft.model)
+        if model.incumbent is None:
+            raise Conflict(
+                f"{model.name} has no incumbent yet; register its first version with --incumbent.",
+                next_command=f"glideslope register {model.name} VERSION --incumbent",
+            )
+        baseline = self._observer.baseline(model.name)
+        plan = freeze(
+            draft,
+            incumbent=model.version(model.incumbent),
+            candidate=model.version(draft.candidate),
+            baseline=baseline,
+        )
+        return plan, baseline
+
+    async def propose(self, command: Propose, *, key: str) -> RolloutId:
+        """Record a proposal with its frozen plan. Raises what `resolve` does, RolloutInProgress, PlanCannotDetect and others."""
+        plan, baseline = self.resolve(command.draft)
+        digest = plan_digest(plan)
+        if command.plan_digest is not None and command.plan_digest != digest:
+            raise DigestChanged(rollout=f"the plan for {plan.model}", seen=command.plan_digest, current=digest)
+        model = self._record.model(plan.model)
+        open_ = self._record.open_rollout_of(plan.model)
+        if open_ is not None:
+            raise RolloutInProgress(model=plan.model, rollout=open_.id)
+        self._check_features(plan)
+        for guardrail, step, needs, gets in blind_spots(plan, forecast(plan, baseline), baseline):
+            raise PlanCannotDetect(step=step, guardrail=guardrail, needs=needs, gets=gets)
+        await self._check_reachable(model, plan)
+        learned = self._learned(command.attempt_of)
+        event = Proposed(
+            plan=plan,
+            plan_digest=digest,
+            by=command.by,
+            attempt_of=command.attempt_of or RolloutId(""),
+            learned=learned,
+        )
+
+        async def once() -> RolloutId:
+            id_ = self._record.next_rollout()
+            (recorded,) = await self._record.append((Append(stream=id_, expected=0, events=(event,), key=key),))
+            return RolloutId(recorded.stream)
+
+        return await self._persist(once)
+
+    async def approve(self, command: Approve, *, key: str) -> RolloutId:
+        """Record a yes or no. Raises SelfApproval, DigestChanged, NotInPhase, NotFound."""
+        rollout = self._record.rollout(command.rollout)
+        if command.by == rollout.proposed_by:
+            raise SelfApproval(rollout=rollout.id, actor=command.by)
+        if command.plan_digest != rollout.plan_digest:
+            raise DigestChanged(rollout=rollout.id, seen=command.plan_digest, current=rollout.plan_digest)
+        event = Approved(
+            by=command.by,
+            granted=command.granted,
+            plan_digest=command.plan_digest,
+            why=_reason(command.why),
+        )
+        return await self._append(rollout.id, event, key=key, phases={Phase.PROPOSED})
+
+    async def halt(self, command: Halt, *, key: str) -> RolloutId:
+        """Withdraw the exposure and freeze. Raises NotInPhase, RolloutEnded, NotFound."""
+        event = Halted(by=command.by, why=_reason(command.why))
+        return await self._append(command.rollout, event, key=key, phases={Phase.RUNNING, Phase.LAPSED})
+
+    async def resume(self, command: Resume, *, key: str) -> RolloutId:
+        """Let it go on, by a fresh decision. Raises NotInPhase, RolloutEnded, NotFound."""
+        event = Resumed(by=command.by, why=_reason(command.why))
+        return await self._append(command.rollout, event, key=key, phases={Phase.HALTED})
+
+    async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutId:
+        """Return all traffic to the incumbent. Always possible until the rollout is decided. Raises RolloutEnded, NotFound."""
+        rollout = self._record.rollout(command.rollout)
+        event = Decided(
+            decision=RollBack(reasons=(Reason.ORDERED,)),
+            evidence=self._observer.evidence(rollout, now=self._record.now(rollout.id), in_force=False),
+            decider=DECIDER,
+            by=command.by,
+            why=_reason(command.why),
+        )
+        return await self._append(rollout.id, event, key=key, phases=set(Phase) - DECIDED)
+
+    async def retry(self, command: Retry, *, key: str) -> RolloutId:
+        """Propose a rolled-back change again, linked to the earlier attempt. Raises NotInPhase and what `propose` does."""
+        earlier = self._record.rollout(command.rollout)
+        if earlier.phase is not Phase.ROLLED_BACK:
+            raise NotInPhase(rollout=earlier.id, phase=earlier.phase.value, needs=Phase.ROLLED_BACK.value)
+        if command.draft is None:
+            raise Invalid(
+                "Say what to try: the file of the earlier attempt, adjusted.",
+                next_command="glideslope retry ID -f FILE",
+            )
+        draft = command.draft
+        if draft.model != earlier.plan.model:
+            raise Conflict(f"{earlier.id} was about {earlier.plan.model}, not {draft.model}.")
+        return await self.propose(Propose(draft=draft, by=command.by, attempt_of=earlier.id), key=key)
+
+    async def _append(
+        self, id_: RolloutId, event: Event, *, key: str, phases: set[Phase] | frozenset[Phase]
+    ) -> RolloutId:
+        async def once() -> RolloutId:
+            rollout = self._record.rollout(id_)
+            if not any(r.event == event for r in self._record.history(id_)[-1:]):
+                _require(rollout, phases)
+            await self._record.append((Append(stream=id_, expected=rollout.version, events=(event,), key=key),))
+            return id_
+
+        return await self._persist(once)
+
+    async def _persist(self, once: Callable[[], Awaitable[RolloutId]]) -> RolloutId:
+        for _ in range(RETRIES):
+            try:
+                done = await once()
+            except VersionConflict:
+                continue
+            self._wake()
+            return done
+        raise Conflict("Others kept writing first; nothing was recorded. Look again and repeat.")
+
+    def _check_features(self, plan: Plan) -> None:
+        needed = {Feature.STICKY, Feature.OBSERVE}
+        if any(s.stage is StageKind.SHADOW for s in plan.steps):
+            needed.add(Feature.MIRROR)
+        for feature in sorted(needed - self._driver.features):
+            raise FeatureMissing(driver=self._driver.name, feature=feature.value)
+
+    async def _check_reachable(self, model: Model, plan: Plan) -> None:
+        candidate = model.version(plan.candidate)
+        why = await self._probe.ask(candidate.url)
+        if why is not None:
+            raise EndpointUnreachable(version=f"{model.name} {candidate.version}", url=candidate.url, why=why)
+
+    def _learned(self, attempt_of: RolloutId | None) -> str:
+        if attempt_of is None:
+            return ""
+        earlier = self._record.rollout(attempt_of)
+        proposal(self._record.history(attempt_of))
+        last = earlier.last
+        reasons = ", ".join(r.value for r in last.reasons) if last is not None else "nothing decided"
+        return f"{earlier.id} of {earlier.plan.candidate} ended {earlier.phase.value}: {reasons}"
+
+
+def _require(rollout: Rollout, phases: set[Phase] | frozenset[Phase]) -> None:
+    if rollout.phase in phases:
+        return
+    if rollout.phase in DECIDED:
+        raise RolloutEnded(rollout=rollout.id, phase=rollout.phase.value)
+    needs = " or ".join(sorted(p.value for p in phases))
+    raise NotInPhase(rollout=rollout.id, phase=rollout.phase.value, needs=needs)
+
+
+def _reason(why: str) -> str:
+    if not why.strip():
+        raise Invalid("Every act needs a reason: say it with -m.")
+    return why.strip()

@@ -1,0 +1,173 @@
+"""Takes outcomes as they come: reads their receipts, counts each once, pairs them with the shadow's answers."""
+
+from collections.abc import Mapping, Sequence
+
+from glideslope.domain.errors import GlideslopeError, NotFound, ReceiptInvalid
+from glideslope.domain.gate import is_paired
+from glideslope.domain.ids import WHOLE, MetricName, RolloutId, SliceName, StepName
+from glideslope.domain.metric import BUILT_IN, Cell, Dimension, Metric, loss_bin, loss_of, pair_bin
+from glideslope.domain.observation import Outcome, OutcomeRefusal, Outcomes, OutcomesTaken, ShadowAnswers
+from glideslope.domain.plan import StageKind
+from glideslope.domain.receipt import SCORE_LEVELS, Receipt, ReceiptKey, model_hash, read
+from glideslope.domain.rollout import Rollout
+from glideslope.domain.traffic import Arm
+from glideslope.engine.observer import OUTCOME_SEEN, Observer, pair_metric
+from glideslope.engine.pairing import Pair, Pairing
+from glideslope.engine.ports import Counters, Total
+from glideslope.engine.record import Model, Record, rollout_id
+from glideslope.engine.scopes import NO_STEP, baseline_scope
+
+Claims = dict[str, Cell]
+
+
+class OutcomeDesk:
+    """Counts outcomes durably before it acknowledges them."""
+
+    def __init__(
+        self,
+        *,
+        record: Record,
+        observer: Observer,
+        counters: Counters,
+        keys: Mapping[int, ReceiptKey],
+    ) -> None:
+        self._record = record
+        self._observer = observer
+        self._counters = counters
+        self._keys = dict(keys)
+        self._pairing = Pairing()
+
+    async def take(self, outcomes: Outcomes) -> OutcomesTaken:
+        """Count a batch. One that cannot be counted is refused by itself; the others do not suffer."""
+        claims: Claims = {}
+        markers: dict[str, bool] = {}
+        refused = []
+        for outcome in outcomes.outcomes:
+            try:
+                self._claim(outcome, claims, markers)
+            except GlideslopeError as error:
+                refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
+        new = await self._count(claims)
+        measured = [key for key, is_measured in markers.items() if is_measured]
+        counted = sum(key in new for key in measured)
+        baseline = sum(key in new for key, is_measured in markers.items() if not is_measured)
+        return OutcomesTaken(
+            counted=counted,
+            unmeasured=baseline,
+            repeated=len(outcomes.outcomes) - len(refused) - counted - baseline,
+            refused=tuple(refused),
+        )
+
+    async def answers(self, answers: ShadowAnswers) -> None:
+        """Take what the shadowed candidate would have answered. Raises NotFound."""
+        rollout = self._record.rollout(answers.rollout)
+        claims: Claims = {}
+        for request, score in answers.answers:
+            pair = self._pairing.answer(rollout.id, request, max(0, min(SCORE_LEVELS, score)))
+            if pair is not None:
+                claims |= _pair_claims(rollout, pair)
+        await self._count(claims)
+
+    def forget(self, rollout: RolloutId) -> None:
+        """Drop what waits for a rollout that has ended."""
+        self._pairing.forget(rollout)
+
+    def _claim(self, outcome: Outcome, claims: Claims, markers: dict[str, bool]) -> None:
+        receipt = read(outcome.prediction, keys=self._keys)
+        model = self._model(receipt)
+        if receipt.rollout == 0:
+            marker, made = _baseline_claims(model, receipt, happened=outcome.happened)
+            markers[marker] = False
+            claims |= made
+            rollout = self._record.open_rollout_of(model.name)
+        else:
+            rollout = self._record.rollout(rollout_id(receipt.rollout))
+            marker, made = _measured_claims(rollout, receipt, happened=outcome.happened)
+            markers[marker] = True
+            claims |= made
+        if rollout is not None and _in_shadow(rollout):
+            pair = self._pairing.outcome(rollout.id, receipt, happened=outcome.happened)
+            if pair is not None:
+                claims |= _pair_claims(rollout, pair)
+
+    def _model(self, receipt: Receipt) -> Model:
+        for model in self._record.models():
+            if model_hash(model.name) == receipt.model:
+                return model
+        raise NotFound(what="model for the prediction", name=f"{receipt.model:04x}")
+
+    async def _count(self, claims: Claims) -> frozenset[str]:
+        if not claims:
+            return frozenset()
+        keys = list(claims)
+        totals = [Total(source="outcomes", epoch=0, cell=claims[key].key(), count=1) for key in keys]
+        flags = await self._counters.once(keys, totals)
+        new = [key for key, is_new in zip(keys, flags, strict=True) if is_new]
+        self._observer.counted([claims[key] for key in new])
+        return frozenset(new)
+
+
+def _in_shadow(rollout: Rollout) -> bool:
+    return any(s.stage is StageKind.SHADOW for s in rollout.plan.steps)
+
+
+def _baseline_claims(model: Model, receipt: Receipt, *, happened: bool) -> tuple[str, Claims]:
+    scope = baseline_scope(model.name)
+    stem = f"o/{scope}/{receipt.request:x}-{receipt.subject:x}-{receipt.at:x}"
+    claims = {f"{stem}/{OUTCOME_SEEN}": Cell(scope, NO_STEP, Arm.INCUMBENT, OUTCOME_SEEN, WHOLE, 0)}
+    for metric in BUILT_IN.values():
+        if metric.loss is not None:
+            bin_ = loss_bin(metric, probability=receipt.probability, happened=happened)
+            claims[f"{stem}/{metric.name}"] = Cell(scope, NO_STEP, Arm.INCUMBENT, metric.name, WHOLE, bin_)
+    return f"{stem}/{OUTCOME_SEEN}", claims
+
+
+def _measured_claims(rollout: Rollout, receipt: Receipt, *, happened: bool) -> tuple[str, Claims]:
+    """Count a subject once per step; who named none is counted per request."""
+    if not 1 <= receipt.step <= len(rollout.plan.steps):
+        raise ReceiptInvalid(f"{rollout.id} has no step {receipt.step}")
+    step = StepName(f"s{receipt.step}")
+    who = f"{receipt.subject:x}" if receipt.subject else f"r{receipt.request:x}"
+    stem = f"o/{rollout.id}/{step}/{who}"
+    marker = f"{stem}/{OUTCOME_SEEN}"
+    claims = {marker: Cell(rollout.id, step, receipt.arm, OUTCOME_SEEN, WHOLE, 0)}
+    for g in rollout.plan.guardrails:
+        if is_paired(g.metric):
+            bin_ = loss_bin(g.metric, probability=receipt.probability, happened=happened)
+            for slice_ in _slices(rollout.plan.dimensions, receipt):
+                cell = Cell(rollout.id, step, receipt.arm, g.metric.name, slice_, bin_)
+                claims[f"{stem}/{g.metric.name}/{slice_}"] = cell
+    return marker, claims
+
+
+def _pair_claims(rollout: Rollout, pair: Pair) -> Claims:
+    step = next(s.name for s in rollout.plan.steps if s.stage is StageKind.SHADOW)
+    claims: Claims = {}
+    for g in rollout.plan.guardrails:
+        if is_paired(g.metric):
+            bin_ = _pair_bin(g.metric, pair)
+            for slice_ in _slices(rollout.plan.dimensions, pair.receipt):
+                key = f"p/{rollout.id}/{pair.receipt.request:x}/{g.metric.name}/{slice_}"
+                claims[key] = Cell(
+                    rollout.id, step, Arm.CANDIDATE, pair_metric(MetricName(g.metric.name)), slice_, bin_
+                )
+    return claims
+
+
+def _pair_bin(metric: Metric, pair: Pair) -> int:
+    if metric.loss is None:
+        raise ReceiptInvalid(f"{metric.name} does not judge predictions")
+    return pair_bin(
+        metric,
+        candidate=loss_of(metric.loss, probability=pair.candidate_score / SCORE_LEVELS, happened=pair.happened),
+        incumbent=loss_of(metric.loss, probability=pair.receipt.probability, happened=pair.happened),
+    )
+
+
+def _slices(dimensions: Sequence[Dimension], receipt: Receipt) -> Sequence[SliceName]:
+    named = [
+        SliceName(f"{dimension.field}={dimension.values[index]}")
+        for dimension, index in zip(dimensions, receipt.slices, strict=False)
+        if index < len(dimension.values)
+    ]
+    return (WHOLE, *named)

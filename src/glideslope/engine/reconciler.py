@@ -1,0 +1,182 @@
+"""Makes the traffic obey the record: desired against observed, read back from the data plane, as often as it takes.
+
+Level-triggered: it looks at what should be and what is, never at how either came about, so it may be killed anywhere.
+It acts only on what was committed.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from glideslope.domain.errors import GlideslopeError
+from glideslope.domain.events import Closed, Confirmed, Event, Installed
+from glideslope.domain.ids import MACHINE, ModelName, RolloutId
+from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
+from glideslope.domain.traffic import Endpoint, Exposure, ObservedRoute, Route, Token
+from glideslope.engine.ports import Clock, Driver, Fence
+from glideslope.engine.record import Append, Model, Record, model_stream, rollout_number
+
+LOOK_EVERY = 1.0
+"""Seconds between looks at traffic that has been confirmed."""
+
+
+@dataclass(slots=True)
+class _Standing:
+    """What this process did and saw for one model; lost at a restart, and then seen anew."""
+
+    renewed: float | None = None
+    looked: float | None = None
+    in_force: bool = False
+    granted: Exposure | None = None
+
+
+class Reconciler:
+    """Drives one data plane."""
+
+    def __init__(self, *, record: Record, driver: Driver, clock: Clock) -> None:
+        self._record = record
+        self._driver = driver
+        self._clock = clock
+        self._standing: dict[ModelName, _Standing] = {}
+        self._shaped: tuple[Route, ...] | None = None
+        self._committed: dict[RolloutId, float] = {}
+        self.trouble = ""
+        """Why the data plane did not obey last time; empty when it did."""
+
+    def committed(self, rollout: RolloutId) -> None:
+        """Note that a decision was committed just now, to measure how soon it is confirmed."""
+        self._committed[rollout] = self._clock.monotonic()
+
+    def in_force(self, rollout: Rollout) -> bool:
+        """Tell whether the data plane itself last reported the rollout's desired exposure."""
+        standing = self._standing.get(rollout.plan.model)
+        return standing is not None and standing.in_force and standing.granted == exposure(rollout)
+
+    def lapsed(self, rollout: Rollout) -> bool:
+        """Tell whether an exposure that was in force was not renewed in time, so that it ended by itself."""
+        wanted = exposure(rollout)
+        standing = self._standing.get(rollout.plan.model)
+        if wanted is None or rollout.phase is not Phase.RUNNING:
+            return False
+        if standing is None or standing.granted is None or standing.renewed is None:
+            return rollout.confirmed
+        return standing.granted == wanted and self._clock.monotonic() - standing.renewed > rollout.plan.lease / 1000
+
+    async def reconcile(self, fence: Fence) -> None:
+        """Bring all traffic to what the record says, and record what the data plane confirms."""
+        self.trouble = ""
+        await self._shape()
+        for rollout in self._record.open_rollouts():
+            await self.obey(rollout, fence)
+
+    async def obey(self, rollout: Rollout, fence: Fence) -> None:
+        """Do for one rollout what the record says; trouble is kept for people to see, and tried again."""
+        if exposure(rollout) is not None:
+            # Only what exposes needs its shape first; withdrawing must not wait for anything.
+            await self._shape()
+        try:
+            await self._lease(rollout, fence)
+            await self._look(rollout, fence)
+        except GlideslopeError as error:
+            self.trouble = str(error)
+
+    async def _shape(self) -> None:
+        routes = tuple(route for model in self._record.models() if (route := self._route(model)) is not None)
+        if routes != self._shaped:
+            await self._driver.shape(routes)
+            self._shaped = routes
+
+    def _route(self, model: Model) -> Route | None:
+        if model.incumbent is None:
+            return None
+        rollout = self._record.open_rollout_of(model.name)
+        incumbent = _endpoint(model, model.incumbent)
+        if rollout is None or rollout.phase is Phase.PROPOSED:
+            return Route(model=model.name, incumbent=incumbent)
+        candidate = _endpoint(model, rollout.plan.candidate)
+        if rollout.phase is Phase.PROMOTING:
+            return Route(model=model.name, incumbent=candidate)
+        return Route(model=model.name, incumbent=incumbent, candidate=candidate, salt=rollout.id)
+
+    async def _lease(self, rollout: Rollout, fence: Fence) -> None:
+        model = rollout.plan.model
+        standing = self._standing.setdefault(model, _Standing())
+        wanted = exposure(rollout) if rollout.phase is not Phase.PROMOTING else None
+        now = self._clock.monotonic()
+        ttl = rollout.plan.lease / 1000
+        renewed = standing.renewed is not None and standing.granted == wanted
+        if renewed and (wanted is None or now - (standing.renewed or 0.0) < ttl / 4):
+            return
+        token = Token(epoch=fence.epoch, version=(rollout_number(rollout.id) << 24) | rollout.version)
+        await self._driver.lease(model, wanted, token=token, ttl=timedelta(seconds=ttl))
+        if standing.granted != wanted:
+            standing.in_force = False
+            standing.looked = None
+        standing.granted = wanted
+        # The time before the call: the data plane counts from no earlier, so we never believe too long.
+        standing.renewed = now
+
+    async def _look(self, rollout: Rollout, fence: Fence) -> None:
+        standing = self._standing[rollout.plan.model]
+        now = self._clock.monotonic()
+        if (
+            rollout.confirmed
+            and standing.in_force
+            and standing.looked is not None
+            and now - standing.looked < LOOK_EVERY
+        ):
+            return
+        observed = await self._driver.observe(rollout.plan.model)
+        standing.looked = now
+        standing.in_force = _matches(rollout, observed)
+        if standing.in_force and not rollout.confirmed:
+            await self._confirm(rollout, fence)
+
+    async def _confirm(self, rollout: Rollout, fence: Fence) -> None:
+        since = self._committed.pop(rollout.id, None)
+        at = self._record.now(rollout.id, model_stream(rollout.plan.model))
+        elapsed = at - rollout.changed_at if since is None else (self._clock.monotonic() - since) * 1000
+        step = rollout.step
+        confirmed = Confirmed(
+            exposed=exposure(rollout) is not None and rollout.phase is not Phase.PROMOTING,
+            step=step.name if step else rollout.plan.steps[0].name,
+            milliseconds=round(float(elapsed), 3),
+        )
+        events: list[Event] = [confirmed]
+        appends = []
+        if rollout.phase in (Phase.ROLLING_BACK, Phase.PROMOTING):
+            closed: Closed = self._record.closing(rollout.id, events, at=at)
+            events.append(closed)
+        if rollout.phase is Phase.PROMOTING:
+            appends.append(self._installation(rollout))
+        key = f"{rollout.id}/{rollout.version}/confirmed"
+        appends.insert(0, Append(stream=rollout.id, expected=rollout.version, events=events, key=key))
+        await self._record.append(appends, fence=fence, at=at)
+        if self._record.rollout(rollout.id).phase in ENDED:
+            self._standing.pop(rollout.plan.model, None)
+
+    def _installation(self, rollout: Rollout) -> Append:
+        stream = model_stream(rollout.plan.model)
+        event = Installed(
+            model=rollout.plan.model,
+            version=rollout.plan.candidate,
+            by=MACHINE,
+            rollout=rollout.id,
+            why=rollout.plan.why,
+        )
+        return Append(
+            stream=stream,
+            expected=self._record.version(stream),
+            events=(event,),
+            key=f"{rollout.id}/installed",
+        )
+
+
+def _matches(rollout: Rollout, observed: ObservedRoute) -> bool:
+    if rollout.phase is Phase.PROMOTING:
+        return observed.exposure is None and observed.incumbent == rollout.plan.candidate
+    return observed.exposure == exposure(rollout)
+
+
+def _endpoint(model: Model, name: str) -> Endpoint:
+    registered = next(v for v in model.versions.values() if v.version == name)
+    return Endpoint(version=registered.version, digest=registered.digest, url=registered.url)
