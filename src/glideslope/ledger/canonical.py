@@ -112,8 +112,16 @@ def _text(value: object, *, depth: int) -> str:
     if type(value) is dict:
         return _object_text(value, depth=depth + 1)
     if type(value) is list or type(value) is tuple:
-        return "[" + ",".join([_text(item, depth=depth + 1) for item in value]) + "]"
+        return _array_text(value, depth=depth + 1)
     raise CanonicalError(f"a {type(value).__name__} is not a JSON value")
+
+
+def _array_text(items: list[object] | tuple[object, ...], *, depth: int) -> str:
+    scalars = _SCALARS
+    written = [
+        _text(item, depth=depth) if (scalar := scalars.get(type(item))) is None else scalar(item) for item in items
+    ]
+    return "[" + ",".join(written) + "]"
 
 
 def _object_text(members: dict[str, object], *, depth: int) -> str:
