@@ -1,0 +1,478 @@
+"""What `decide` answers, row by row: the phase, what is known, how long the step has run; and the decision with its reasons."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
+import pytest
+
+from glideslope.domain.decide import EXTENSIONS, decide
+from glideslope.domain.decision import Advance, Hold, Promote, RollBack, breach
+from glideslope.domain.evidence import NOTHING, Evidence, Freshness, Serving
+from glideslope.domain.ids import Actor, Digest, SliceName, StepName, VersionName
+from glideslope.domain.plan import AtMaximum, Evaluation, Plan
+from glideslope.domain.reasons import Reason
+from glideslope.domain.rollout import Phase, Rollout
+from glideslope.domain.traffic import Arm
+from glideslope.testing import examples
+from glideslope.testing.examples import APPROVER, MINUTE, OWNER, SECOND, USUAL
+
+ENTERED = 1_000_000_000
+PLAN = examples.plan()
+
+S1, S2, S3, S4, S5, S6, S7 = range(7)
+"""Offline, shadow, three canary steps, full, bake."""
+
+
+def at_step(position: int, *, plan: Plan = PLAN, phase: Phase = Phase.RUNNING) -> Rollout:
+    return replace(
+        examples.proposed(PLAN),
+        plan=plan,
+        phase=phase,
+        position=position,
+        entered_at=ENTERED,
+        granted=frozenset({APPROVER}),
+    )
+
+
+def waiting(*, granted: set[Actor] | None = None, denied: set[Actor] | None = None, plan: Plan = PLAN) -> Rollout:
+    return replace(examples.proposed(PLAN), plan=plan, granted=frozenset(granted or ()), denied=frozenset(denied or ()))
+
+
+def known(position: int, **changes: object) -> Evidence:
+    """Good evidence at a step, with some of its fields replaced."""
+    return msgspec.structs.replace(examples.evidence(PLAN, f"s{position + 1}"), **changes)
+
+
+def harmful(position: int, **worse: float) -> Evidence:
+    return examples.evidence(PLAN, f"s{position + 1}", candidate={**USUAL, **worse})
+
+
+def broken_at_both(position: int, **worse: float) -> Evidence:
+    both = {**USUAL, **worse}
+    return examples.evidence(PLAN, f"s{position + 1}", candidate=both, incumbent=both)
+
+
+def from_source(origin: str, *, age: int) -> Evidence:
+    kept = tuple(f for f in known(S4).freshness if f.origin != origin)
+    return known(S4, freshness=(*kept, Freshness(origin=origin, age=age)))
+
+
+def serving(arm: Arm, version: str, digest: str) -> Evidence:
+    return known(S4, serving=(Serving(arm=arm, version=VersionName(version), digest=Digest(digest)),))
+
+
+def counted(**changes: object) -> Evidence:
+    """Evidence at s4 with something wrong in its first row."""
+    first, *rest = known(S4).counts
+    return known(S4, counts=(msgspec.structs.replace(first, **changes), *rest))
+
+
+def exposed_as(*, candidate: int, incumbent: int) -> Evidence:
+    *before, now = known(S4).exposed
+    return known(S4, exposed=(*before, msgspec.structs.replace(now, candidate=candidate, incumbent=incumbent)))
+
+
+def matured(*, candidate: float, incumbent: float) -> Evidence:
+    *before, now = known(S4).maturity
+    part = msgspec.structs.replace(
+        now, candidate=int(now.candidate * candidate), incumbent=int(now.incumbent * incumbent)
+    )
+    return known(S4, maturity=(*before, part))
+
+
+def measured(*values: float, count: int = 100, holdout: str = "days") -> Plan:
+    """A plan whose candidate reached these values offline, where the incumbent reached 0.69 and 0.01 less is tolerated."""
+    return examples.plan(
+        evaluations=[
+            Evaluation(metric="auc", holdout=holdout, incumbent=0.69, candidate=v, count=count) for v in values
+        ]
+    )
+
+
+def at_most(way: AtMaximum) -> Rollout:
+    return at_step(S4, plan=examples.plan(at_maximum=way))
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    rollout: Rollout
+    evidence: Evidence
+    says: type[Advance | Hold | RollBack | Promote]
+    because: tuple[Reason, ...]
+    after: int = 2 * MINUTE
+    expect: Mapping[str, object] = field(default_factory=dict)
+
+
+EXPOSED, WITHDRAWN = {"exposed": True}, {"exposed": False}
+NO = NOTHING
+UNPROVEN = examples.evidence(PLAN, "s4", size=100)
+
+ROWS = [
+    # Before anything moves, approvals are all that counts.
+    Row("a proposal waits for its approvals", waiting(), NO, Hold, (Reason.AWAITING_APPROVAL,), expect=WITHDRAWN),
+    Row("the proposer's own approval does not count", waiting(granted={OWNER}), NO, Hold, (Reason.AWAITING_APPROVAL,)),
+    Row("an approval starts it", waiting(granted={APPROVER}), NO, Advance, (Reason.APPROVED,), expect={"to": 0}),
+    Row(
+        "a plan that asks for none starts at once",
+        waiting(plan=examples.plan(approvals=0)),
+        NO,
+        Advance,
+        (Reason.APPROVED,),
+    ),
+    Row("a denial ends it", waiting(granted={APPROVER}, denied={Actor("joan")}), NO, RollBack, (Reason.DENIED,)),
+    Row("the proposer's own denial does not count", waiting(denied={OWNER}), NO, Hold, (Reason.AWAITING_APPROVAL,)),
+    Row(
+        "harm elsewhere says nothing about a proposal",
+        waiting(),
+        harmful(S4, errors=0.5),
+        Hold,
+        (Reason.AWAITING_APPROVAL,),
+    ),
+    Row(
+        "lapsed before any step is still a proposal",
+        replace(waiting(), phase=Phase.LAPSED),
+        NO,
+        Hold,
+        (Reason.AWAITING_APPROVAL,),
+    ),
+    # Offline: the criteria are judged on what was measured when the plan was made.
+    Row("a criterion that is met", at_step(S1), NO, Advance, (Reason.OFFLINE_PASSED,), expect={"to": S2}),
+    Row(
+        "exactly at the margin is met",
+        at_step(S1, plan=measured(0.6800000000000002)),
+        NO,
+        Advance,
+        (Reason.OFFLINE_PASSED,),
+    ),
+    Row("a criterion that is missed", at_step(S1, plan=measured(0.5)), NO, RollBack, (Reason.OFFLINE_FAILED,)),
+    Row(
+        "one of two measurements misses it",
+        at_step(S1, plan=measured(0.5, 0.7)),
+        NO,
+        RollBack,
+        (Reason.OFFLINE_FAILED,),
+    ),
+    Row("a NaN is no pass", at_step(S1, plan=measured(float("nan"))), NO, RollBack, (Reason.OFFLINE_FAILED,)),
+    Row("an infinity is no pass", at_step(S1, plan=measured(float("inf"))), NO, RollBack, (Reason.OFFLINE_FAILED,)),
+    Row("no measurement is no pass", at_step(S1, plan=measured()), NO, Hold, (Reason.OFFLINE_MISSING,)),
+    Row(
+        "another holdout is no measurement",
+        at_step(S1, plan=measured(0.7, holdout="x")),
+        NO,
+        Hold,
+        (Reason.OFFLINE_MISSING,),
+    ),
+    Row(
+        "a measurement on no rows is none",
+        at_step(S1, plan=measured(0.7, count=0)),
+        NO,
+        Hold,
+        (Reason.OFFLINE_MISSING,),
+    ),
+    # Shadow: the same request answered by both.
+    Row("pairs prove it", at_step(S2), known(S2), Advance, (Reason.PASSED,), expect={"to": S3}),
+    Row("no pairs yet", at_step(S2), known(S2, pairs=()), Hold, (Reason.NOT_ENOUGH,), expect=EXPOSED),
+    Row("pairs show harm", at_step(S2), harmful(S2, wrong=0.4), RollBack, (Reason.BREACHED,)),
+    Row(
+        "pairs show harm later",
+        at_step(S4),
+        known(S4, pairs=harmful(S2, wrong=0.4).pairs),
+        RollBack,
+        (Reason.BREACHED,),
+    ),
+    # Canary: good news must be proven.
+    Row("every guardrail is proven", at_step(S4), known(S4), Advance, (Reason.PASSED,), expect={"to": S5}),
+    Row("too little to tell", at_step(S4), UNPROVEN, Hold, (Reason.NOT_ENOUGH,), expect=EXPOSED),
+    Row("no counts of outcomes", at_step(S4), known(S4, counts=()), Hold, (Reason.NOT_ENOUGH,)),
+    Row("before the minimum time", at_step(S4), known(S4), Hold, (Reason.MINIMUM_TIME,), after=MINUTE - 1),
+    Row("at the minimum time", at_step(S4), known(S4), Advance, (Reason.PASSED,), after=MINUTE),
+    Row("the last canary step leads to all", at_step(S5), known(S5), Advance, (Reason.PASSED,), expect={"to": S6}),
+    # Missing is never a yes.
+    Row("nothing is known at all", at_step(S4), NO, Hold, (Reason.UNCONFIRMED,), expect=EXPOSED),
+    Row("the data plane does not confirm", at_step(S4), known(S4, in_force=False), Hold, (Reason.UNCONFIRMED,)),
+    Row("no source ever reported", at_step(S4), known(S4, freshness=()), Hold, (Reason.NO_EVIDENCE,)),
+    Row("the gateway never reported", at_step(S4), from_source("gateway", age=-1), Hold, (Reason.NO_EVIDENCE,)),
+    Row("the gateway is silent", at_step(S4), from_source("gateway", age=5 * SECOND + 1), Hold, (Reason.STALE,)),
+    Row("the gateway is just in time", at_step(S4), from_source("gateway", age=5 * SECOND), Advance, (Reason.PASSED,)),
+    Row("outcomes may take longer", at_step(S4), from_source("outcome", age=MINUTE), Advance, (Reason.PASSED,)),
+    Row("but not for ever", at_step(S4), from_source("outcome", age=MINUTE + 1), Hold, (Reason.STALE,)),
+    Row(
+        "a source that no guardrail needs may be silent",
+        at_step(S4),
+        from_source("service", age=-1),
+        Advance,
+        (Reason.PASSED,),
+    ),
+    Row(
+        "of two ages the older counts",
+        at_step(S4),
+        known(S4, freshness=(Freshness(origin="gateway", age=10**9), *known(S4).freshness)),
+        Hold,
+        (Reason.STALE,),
+    ),
+    Row("nobody was exposed", at_step(S4), known(S4, exposed=known(S3).exposed), Hold, (Reason.NO_EVIDENCE,)),
+    Row(
+        "a few outcomes of the candidate", at_step(S4), matured(candidate=0.4, incumbent=1.0), Hold, (Reason.IMMATURE,)
+    ),
+    Row(
+        "a few outcomes of the incumbent", at_step(S4), matured(candidate=1.0, incumbent=0.4), Hold, (Reason.IMMATURE,)
+    ),
+    Row("half of both suffices here", at_step(S4), matured(candidate=0.5, incumbent=0.5), Advance, (Reason.PASSED,)),
+    Row("maturity is unknown", at_step(S4), known(S4, maturity=()), Hold, (Reason.IMMATURE,)),
+    # Bad news wins over everything.
+    Row("more errors", at_step(S4), harmful(S4, errors=0.06), RollBack, (Reason.BREACHED,)),
+    Row("slower", at_step(S4), harmful(S4, latency=0.05), RollBack, (Reason.BREACHED,)),
+    Row(
+        "more wrong",
+        at_step(S4),
+        msgspec.structs.replace(harmful(S4, wrong=0.3), pairs=()),
+        RollBack,
+        (Reason.BREACHED,),
+    ),
+    Row(
+        "a guardrail that need not be proven can still break",
+        at_step(S4),
+        harmful(S4, log_loss=0.5),
+        RollBack,
+        (Reason.BREACHED,),
+    ),
+    Row(
+        "wrong in one slice alone",
+        at_step(S4),
+        examples.evidence(PLAN, "s4", candidate_in_slice={"wrong": 0.45}),
+        RollBack,
+        (Reason.BREACHED,),
+    ),
+    Row("harm before the minimum time", at_step(S4), harmful(S4, errors=0.5), RollBack, (Reason.BREACHED,), after=1),
+    Row("harm at a time before the step", at_step(S4), harmful(S4, errors=0.5), RollBack, (Reason.BREACHED,), after=-5),
+    Row(
+        "harm in stale, unconfirmed evidence",
+        at_step(S4),
+        msgspec.structs.replace(harmful(S4, errors=0.5), freshness=(), in_force=False, maturity=(), exposed=()),
+        RollBack,
+        (Reason.BREACHED,),
+    ),
+    Row("harm shows only after the canary", at_step(S6), harmful(S5, errors=0.06), RollBack, (Reason.BREACHED,)),
+    Row("harm while halted", at_step(S4, phase=Phase.HALTED), harmful(S4, errors=0.5), RollBack, (Reason.BREACHED,)),
+    Row("harm while lapsed", at_step(S4, phase=Phase.LAPSED), harmful(S4, errors=0.5), RollBack, (Reason.BREACHED,)),
+    Row(
+        "a server of other content",
+        at_step(S4),
+        serving(Arm.CANDIDATE, "v2", "sha256:x"),
+        RollBack,
+        (Reason.DIGEST_DIFFERS,),
+    ),
+    Row(
+        "an unknown version serves",
+        at_step(S4),
+        serving(Arm.CANDIDATE, "v9", PLAN.candidate_digest),
+        RollBack,
+        (Reason.DIGEST_DIFFERS,),
+    ),
+    Row(
+        "the arms are crossed",
+        at_step(S4),
+        serving(Arm.INCUMBENT, "v2", PLAN.candidate_digest),
+        RollBack,
+        (Reason.DIGEST_DIFFERS,),
+    ),
+    # Nobody's fault, or no comparison at all: withdraw, and call a person.
+    Row(
+        "both arms fail beyond the limit",
+        at_step(S4),
+        broken_at_both(S4, errors=0.5),
+        Hold,
+        (Reason.LIMIT_BREACHED,),
+        expect=WITHDRAWN,
+    ),
+    Row(
+        "the split is not as asked",
+        at_step(S4),
+        exposed_as(candidate=4_000, incumbent=10_000),
+        Hold,
+        (Reason.SPLIT_BROKEN,),
+        expect=WITHDRAWN,
+    ),
+    Row(
+        "a negative number of subjects",
+        at_step(S4),
+        exposed_as(candidate=-1, incumbent=10_000),
+        Hold,
+        (Reason.SPLIT_BROKEN,),
+    ),
+    Row(
+        "other bins than the plan's",
+        at_step(S4),
+        counted(candidate=(1, 2, 3), incumbent=(1, 2, 3)),
+        Hold,
+        (Reason.MALFORMED,),
+        expect=WITHDRAWN,
+    ),
+    Row("no bins", at_step(S4), counted(candidate=(), incumbent=()), Hold, (Reason.MALFORMED,)),
+    Row("arms of different bins", at_step(S4), counted(candidate=(1, 2, 3)), Hold, (Reason.MALFORMED,)),
+    Row("a count below zero", at_step(S4), counted(candidate=(10, -1)), Hold, (Reason.MALFORMED,)),
+    Row("a count that no ledger can hold", at_step(S4), counted(candidate=(2**53, 1)), Hold, (Reason.MALFORMED,)),
+    Row("the same counts twice", at_step(S4), known(S4, counts=known(S4).counts * 2), Hold, (Reason.MALFORMED,)),
+    Row("the same pairs twice", at_step(S4), known(S4, pairs=known(S4).pairs * 2), Hold, (Reason.MALFORMED,)),
+    # A halt is lifted by a person, a lapse by a fresh decision for the same step.
+    Row("halted stays halted", at_step(S4, phase=Phase.HALTED), known(S4), Hold, (Reason.HALTED,), expect=WITHDRAWN),
+    Row(
+        "a lapsed lease comes back",
+        at_step(S4, phase=Phase.LAPSED),
+        known(S4),
+        Advance,
+        (Reason.LEASE_RESTORED,),
+        expect={"to": S4},
+    ),
+    Row(
+        "but not with a broken split",
+        at_step(S4, phase=Phase.LAPSED),
+        exposed_as(candidate=4_000, incumbent=10_000),
+        Hold,
+        (Reason.SPLIT_BROKEN,),
+    ),
+    # Time.
+    Row("a clock before the step began", at_step(S4), known(S4), Hold, (Reason.CLOCK_BACK,), after=-1, expect=EXPOSED),
+    Row("the maximum has not passed", at_step(S4), UNPROVEN, Hold, (Reason.NOT_ENOUGH,), after=10 * MINUTE - 1),
+    Row(
+        "past it, hold for a person",
+        at_most(AtMaximum.HOLD),
+        UNPROVEN,
+        Hold,
+        (Reason.DEADLINE_HOLD, Reason.NOT_ENOUGH),
+        after=10 * MINUTE,
+        expect=EXPOSED,
+    ),
+    Row(
+        "past it, roll back",
+        at_most(AtMaximum.ROLL_BACK),
+        UNPROVEN,
+        RollBack,
+        (Reason.DEADLINE_ROLLBACK, Reason.NOT_ENOUGH),
+        after=10 * MINUTE,
+    ),
+    Row(
+        "past it, roll back says what was missing",
+        at_most(AtMaximum.ROLL_BACK),
+        NO,
+        RollBack,
+        (Reason.DEADLINE_ROLLBACK, Reason.UNCONFIRMED),
+        after=10 * MINUTE,
+    ),
+    Row(
+        "past it, take longer",
+        at_most(AtMaximum.EXTEND),
+        UNPROVEN,
+        Hold,
+        (Reason.DEADLINE_EXTENDED, Reason.NOT_ENOUGH),
+        after=EXTENSIONS * 10 * MINUTE - 1,
+    ),
+    Row(
+        "but not for ever longer",
+        at_most(AtMaximum.EXTEND),
+        UNPROVEN,
+        Hold,
+        (Reason.DEADLINE_HOLD, Reason.NOT_ENOUGH),
+        after=EXTENSIONS * 10 * MINUTE,
+    ),
+    Row(
+        "a proof that comes late is a proof",
+        at_most(AtMaximum.ROLL_BACK),
+        known(S4),
+        Advance,
+        (Reason.PASSED,),
+        after=99 * MINUTE,
+    ),
+    # Full and bake: nobody is compared any more; the gateway must be seen to serve.
+    Row("all served without a breach", at_step(S6), known(S6), Advance, (Reason.BAKED,), expect={"to": S7}),
+    Row("the end of the ladder", at_step(S7), known(S7), Promote, (Reason.BAKED,)),
+    Row(
+        "outcomes may be late now",
+        at_step(S7),
+        known(S7, maturity=(), freshness=(Freshness(origin="gateway", age=0),)),
+        Promote,
+        (Reason.BAKED,),
+    ),
+    Row("a silent gateway is not seen to serve", at_step(S7), known(S7, freshness=()), Hold, (Reason.NO_EVIDENCE,)),
+    Row(
+        "nobody served by the candidate", at_step(S7), known(S7, exposed=known(S6).exposed), Hold, (Reason.NO_EVIDENCE,)
+    ),
+    # The end.
+    *(
+        Row(f"nothing follows {phase.value}", at_step(S7, phase=phase), harmful(S5, errors=0.5), Hold, (Reason.ENDED,))
+        for phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.PROMOTING, Phase.PROMOTED)
+    ),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_decide_answers(row: Row) -> None:
+    decision = decide(row.rollout, row.evidence, now=ENTERED + row.after)
+
+    assert (type(decision), decision.reasons) == (row.says, row.because)
+    assert {name: getattr(decision, name) for name in row.expect} == row.expect
+
+
+GIVEN_BY_PEOPLE = {Reason.ORDERED}
+
+
+def test_every_reason_stands_in_some_row() -> None:
+    """A reason that no row shows would be a promise that nobody has seen kept."""
+    shown = {reason for row in ROWS for reason in row.because}
+
+    assert set(Reason) - shown == GIVEN_BY_PEOPLE
+
+
+def test_every_phase_stands_in_some_row() -> None:
+    assert {row.rollout.phase for row in ROWS} == set(Phase)
+
+
+def test_rows_have_names_of_their_own() -> None:
+    names = [row.name for row in ROWS]
+
+    assert len(set(names)) == len(names)
+
+
+def test_a_rollback_names_the_guardrail_and_the_slice_that_broke() -> None:
+    evidence = examples.evidence(PLAN, "s4", candidate_in_slice={"wrong": 0.45})
+
+    assert breach(decide(at_step(S4), evidence, now=ENTERED)) == ("wrong", SliceName("origin=LGA"))
+
+
+def test_outcomes_under_no_coin_are_not_compared() -> None:
+    """In a full step everybody is served by the candidate: its errors there prove nothing about the arm."""
+    full = known(S6)
+    flood = tuple(
+        msgspec.structs.replace(row, step=StepName("s6"), candidate=(0, 10**6), incumbent=(10**6, 0))
+        for row in known(S4).counts
+        if len(row.candidate) == 2
+    )
+    unlimited = msgspec.structs.replace(
+        PLAN, guardrails=tuple(msgspec.structs.replace(g, limit=None) for g in PLAN.guardrails)
+    )
+    counts = tuple(row for row in full.counts if row.step != "s6") + flood
+
+    decision = decide(
+        at_step(S6, plan=unlimited), msgspec.structs.replace(full, counts=counts), now=ENTERED + 2 * MINUTE
+    )
+
+    assert decision.reasons == (Reason.BAKED,)
+
+
+def test_outcomes_of_steps_and_metrics_outside_the_plan_change_nothing() -> None:
+    stray = tuple(
+        msgspec.structs.replace(row, step=StepName("s99"), candidate=(0, 10**6)) for row in known(S4).counts[:1]
+    )
+    evidence = known(S4, counts=known(S4).counts + stray)
+    limitless = replace(
+        at_step(S4),
+        plan=msgspec.structs.replace(
+            PLAN, guardrails=tuple(msgspec.structs.replace(g, limit=None) for g in PLAN.guardrails)
+        ),
+    )
+
+    assert decide(limitless, evidence, now=ENTERED + 2 * MINUTE) == decide(
+        limitless, known(S4), now=ENTERED + 2 * MINUTE
+    )
