@@ -42,21 +42,28 @@ def _require(connection: apsw.Connection, fence: Fence) -> None:
 
 
 def _append_one(connection: apsw.Connection, draft: Draft) -> int:
-    known = connection.execute("SELECT position FROM entry WHERE key = ?", (draft.key,)).get
-    if known is not None:
-        return int(known)
     last = connection.execute("SELECT max(version) FROM entry WHERE stream = ?", (draft.stream,)).get or 0
     if draft.version != last + 1:
-        raise VersionConflict(stream=draft.stream, expected=draft.version - 1)
+        return _known(connection, draft)
     try:
         position = connection.execute(
             "INSERT INTO entry (position, stream, version, key, data)"
-            " SELECT coalesce(max(position) + 1, 0), ?, ?, ?, ? FROM entry RETURNING position",
+            # `WHERE true` tells the grammar that ON belongs to the INSERT, not to a join.
+            " SELECT coalesce(max(position) + 1, 0), ?, ?, ?, ? FROM entry WHERE true"
+            " ON CONFLICT (key) DO NOTHING RETURNING position",
             (draft.stream, draft.version, draft.key, draft.data),
         ).get
     except apsw.ConstraintError as error:
         # The unique key is the real guard; the look before it only finds the gap that a unique key cannot see.
         raise VersionConflict(stream=draft.stream, expected=draft.version - 1) from error
+    return _known(connection, draft) if position is None else int(position)
+
+
+def _known(connection: apsw.Connection, draft: Draft) -> int:
+    """Return where this act was recorded before. Raises VersionConflict when it never was: then its version is wrong."""
+    position = connection.execute("SELECT position FROM entry WHERE key = ?", (draft.key,)).get
+    if position is None:
+        raise VersionConflict(stream=draft.stream, expected=draft.version - 1)
     return int(position)
 
 

@@ -17,7 +17,7 @@ from glideslope.domain.errors import StoreUnavailable
 
 T = TypeVar("T")
 Act = Callable[[apsw.Connection], T]
-"""Runs statements inside a transaction that it neither begins nor ends."""
+"""Runs statements inside a transaction that it neither begins nor ends; may be run again after it was undone."""
 
 MOST: Final = 1024
 """Acts in one transaction: bounds how long the first waits for the last."""
@@ -46,13 +46,32 @@ def commit(connection: apsw.Connection, acts: Sequence[Act[Any]], *, path: str) 
     When the transaction as a whole is lost (no space, I/O error), every act is answered StoreUnavailable or StoreCorrupt.
     """
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        answers = [_run(connection, act, path=path) for act in acts]
-        connection.execute("COMMIT")
+        answers = _all_or_none(connection, acts)
+        if answers is None:
+            answers = _each_for_itself(connection, acts, path=path)
     except apsw.Error as error:
         _roll_back(connection)
         lost = translated(error, path=path)
         return [lost] * len(acts)
+    return answers
+
+
+def _all_or_none(connection: apsw.Connection, acts: Sequence[Act[Any]]) -> list[Answer] | None:
+    """Run the acts without savepoints, which would cost as much as the acts; None, undone, when one of them fails."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        answers: list[Answer] = [Done(act(connection)) for act in acts]
+    except Exception:  # noqa: BLE001 - whatever it is, it is met again, and answered, by itself
+        _roll_back(connection)
+        return None
+    connection.execute("COMMIT")
+    return answers
+
+
+def _each_for_itself(connection: apsw.Connection, acts: Sequence[Act[Any]], *, path: str) -> list[Answer]:
+    connection.execute("BEGIN IMMEDIATE")
+    answers = [_run(connection, act, path=path) for act in acts]
+    connection.execute("COMMIT")
     return answers
 
 
