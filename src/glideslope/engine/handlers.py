@@ -104,7 +104,7 @@ class Handlers:
         if open_ is not None:
             raise RolloutInProgress(model=plan.model, rollout=open_.id)
         self._check_features(plan)
-        for guardrail, step, needs, gets in blind_spots(plan, forecast(plan, baseline), baseline):
+        for guardrail, step, needs, gets in blind_spots(forecast(plan, baseline), baseline):
             raise PlanCannotDetect(step=step, guardrail=guardrail, needs=needs, gets=gets)
         await self._check_reachable(model, plan)
         learned = self._learned(command.attempt_of)
@@ -180,6 +180,7 @@ class Handlers:
     ) -> RolloutId:
         async def once() -> RolloutId:
             rollout = self._record.rollout(id_)
+            # The same act sent again must be answered by its key, not refused because it has worked.
             if not any(r.event == event for r in self._record.history(id_)[-1:]):
                 _require(rollout, phases)
             await self._record.append((Append(stream=id_, expected=rollout.version, events=(event,), key=key),))

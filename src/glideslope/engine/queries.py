@@ -1,0 +1,261 @@
+"""Read models: what pages, terminals and programs are shown. They change nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+from glideslope.domain.decision import Hold
+from glideslope.domain.errors import NotFound
+from glideslope.domain.events import Confirmed, Decided, Event, kind_of, rfc3339
+from glideslope.domain.evidence import NOTHING, Evidence
+from glideslope.domain.ids import WHOLE, ModelName, RolloutId
+from glideslope.domain.metric import EXPOSURE
+from glideslope.domain.plan import Step
+from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
+from glideslope.domain.traffic import Arm
+from glideslope.engine.display import guardrail_views
+from glideslope.engine.observer import RESCUED, Observer
+from glideslope.engine.reconciler import Reconciler
+from glideslope.engine.record import Model, Record, Recorded
+from glideslope.engine.stories import actor_of, sentence
+from glideslope.engine.views import (
+    DecisionView,
+    FleetView,
+    HappeningView,
+    ModelView,
+    RolloutView,
+    StepView,
+    VersionView,
+)
+
+
+class Queries:
+    """Questions about the record and the counters."""
+
+    def __init__(self, *, record: Record, observer: Observer, reconciler: Reconciler) -> None:
+        self._record = record
+        self._observer = observer
+        self._reconciler = reconciler
+
+    def fleet(self) -> FleetView:
+        """Return all at a glance; rollouts newest first, without their guardrails."""
+        return FleetView(
+            models=tuple(self.model(m.name) for m in self._record.models()),
+            rollouts=tuple(self.rollout(r.id, with_guardrails=False) for r in reversed(self._record.rollouts())),
+            entries=self._record.size(),
+            gateway=self._reconciler.trouble or "ready",
+            time=rfc3339(self._record.now()),
+        )
+
+    def model(self, name: ModelName) -> ModelView:
+        """Return a model. Raises NotFound."""
+        model = self._record.model(name)
+        open_ = self._record.open_rollout_of(name)
+        signals: Mapping[str, Mapping[str, float]] = {
+            arm.value: self._observer.signals(name, arm) for arm in (Arm.INCUMBENT, Arm.CANDIDATE)
+        }
+        return ModelView(
+            name=name,
+            incumbent=model.incumbent or "",
+            rollout=open_.id if open_ else "",
+            versions=tuple(
+                VersionView(
+                    version=v.version,
+                    digest=v.digest,
+                    url=v.url,
+                    by=v.by,
+                    at=rfc3339(model.registered_at[v.version]),
+                    state=self._state(model, v.version),
+                )
+                for v in model.versions.values()
+            ),
+            requests_per_second=round(sum(s["requests_per_second"] for s in signals.values()), 2),
+            signals=signals,
+        )
+
+    def rollout(self, id_: RolloutId, *, with_guardrails: bool = True) -> RolloutView:
+        """Return everything about one rollout. Raises NotFound."""
+        rollout = self._record.rollout(id_)
+        history = self._record.history(id_)
+        evidence = self._evidence(rollout, history)
+        last = next((self._decision(rollout, r) for r in reversed(history) if isinstance(r.event, Decided)), None)
+        subjects = self._subjects(rollout)
+        step, plan, wanted = rollout.step, rollout.plan, exposure(rollout)
+        return RolloutView(
+            id=id_,
+            model=plan.model,
+            incumbent=plan.incumbent,
+            candidate=plan.candidate,
+            phase=rollout.phase.value,
+            stage=step.stage.value if step else "",
+            step=step.name if step else "",
+            share=wanted.split.candidate if wanted else 0,
+            confirmed=rollout.confirmed,
+            reasons=last.reasons if last else (),
+            sentences=last.sentences if last else (),
+            next=self._next(rollout),
+            owner=plan.owner,
+            why=plan.why,
+            proposed_by=rollout.proposed_by,
+            proposed_at=rfc3339(rollout.proposed_at),
+            changed_at=rfc3339(rollout.changed_at),
+            ended=rollout.phase in ENDED,
+            approvals_needed=plan.approvals,
+            approved_by=tuple(sorted(rollout.granted)),
+            denied_by=tuple(sorted(rollout.denied)),
+            plan_digest=rollout.plan_digest,
+            attempt_of=rollout.attempt_of,
+            version=rollout.version,
+            steps=tuple(self._step(rollout, k, s, subjects) for k, s in enumerate(plan.steps)),
+            guardrails=guardrail_views(plan, evidence, step) if with_guardrails and step else (),
+            candidate_subjects=sum(candidate for candidate, _ in subjects.values()),
+            rescued=self._rescued(rollout),
+            last=last,
+            confirmation_ms=self._confirmation(history),
+        )
+
+    def decisions(self, id_: RolloutId) -> Sequence[DecisionView]:
+        """Return every recorded decision, oldest first. Raises NotFound."""
+        rollout = self._record.rollout(id_)
+        return [self._decision(rollout, r) for r in self._record.history(id_) if isinstance(r.event, Decided)]
+
+    def story(self, id_: RolloutId, *, after: int) -> Sequence[HappeningView]:
+        """Return what happened after a version, as sentences. Raises NotFound."""
+        plan = self._record.rollout(id_).plan
+        return [
+            HappeningView(
+                version=r.version,
+                entry=r.entry,
+                at=rfc3339(r.at),
+                by=actor_of(r.event),
+                kind=kind_of(r.event),
+                sentence=sentence(r.event, plan=plan),
+            )
+            for r in self._record.history(id_)
+            if r.version > after
+        ]
+
+    def _evidence(self, rollout: Rollout, history: Sequence[Recorded]) -> Evidence:
+        """An ended rollout is shown as it was judged; a living one as it is."""
+        if rollout.phase in ENDED:
+            recorded = [r.event.evidence for r in history if isinstance(r.event, Decided)]
+            return recorded[-1] if recorded else NOTHING
+        return self._observer.evidence(
+            rollout,
+            now=self._record.now(rollout.id),
+            in_force=self._reconciler.in_force(rollout),
+        )
+
+    def _decision(self, rollout: Rollout, recorded: Recorded) -> DecisionView:
+        event = recorded.event
+        if not isinstance(event, Decided):
+            raise NotFound(what="decision", name=f"{rollout.id}@{recorded.version}")
+        step = self._step_at(rollout, recorded.version)
+        return DecisionView(
+            rollout=rollout.id,
+            version=recorded.version,
+            entry=recorded.entry,
+            at=rfc3339(recorded.at),
+            by=event.by,
+            decision=str(event.decision.__struct_config__.tag),
+            step=step.name if step else "",
+            stage=step.stage.value if step else "",
+            reasons=tuple(r.value for r in event.decision.reasons),
+            sentences=tuple(r.sentence for r in event.decision.reasons),
+            findings=event.decision.findings,
+            why=event.why,
+        )
+
+    def _step_at(self, rollout: Rollout, version: int) -> Step | None:
+        """Return the step in which a decision was taken."""
+        position = -1
+        for r in self._record.history(rollout.id):
+            if r.version >= version:
+                break
+            position = _position(r.event, position)
+        return rollout.plan.steps[position] if position >= 0 else None
+
+    def _step(self, rollout: Rollout, k: int, step: Step, subjects: Mapping[str, tuple[int, int]]) -> StepView:
+        state = "done" if k < rollout.position else "now" if k == rollout.position else "ahead"
+        if rollout.phase is Phase.PROMOTED:
+            state = "done"
+        candidate, incumbent = subjects.get(step.name, (0, 0))
+        return StepView(
+            name=step.name,
+            stage=step.stage.value,
+            candidate=step.candidate,
+            control=step.control,
+            mirror=step.mirror,
+            minimum=step.minimum,
+            maximum=step.maximum,
+            state=state,
+            candidate_subjects=candidate,
+            incumbent_subjects=incumbent,
+        )
+
+    def _subjects(self, rollout: Rollout) -> Mapping[str, tuple[int, int]]:
+        scope = self._observer.scope(rollout.id)
+        return {
+            s.name: (
+                scope.bins(s.name, EXPOSURE, WHOLE, Arm.CANDIDATE, size=1)[0],
+                scope.bins(s.name, EXPOSURE, WHOLE, Arm.INCUMBENT, size=1)[0],
+            )
+            for s in rollout.plan.steps
+        }
+
+    def _rescued(self, rollout: Rollout) -> int:
+        scope = self._observer.scope(rollout.id)
+        return sum(scope.bins(s.name, RESCUED, WHOLE, Arm.CANDIDATE, size=1)[0] for s in rollout.plan.steps)
+
+    def _confirmation(self, history: Sequence[Recorded]) -> float | None:
+        return next((r.event.milliseconds for r in reversed(history) if isinstance(r.event, Confirmed)), None)
+
+    def _state(self, model: Model, version: str) -> str:
+        if version == model.incumbent:
+            return "incumbent"
+        open_ = self._record.open_rollout_of(model.name)
+        if open_ is not None and open_.plan.candidate == version:
+            return "candidate"
+        if version in model.installed:
+            return "was incumbent"
+        tried = [r for r in self._record.rollouts() if (r.plan.model, r.plan.candidate) == (model.name, version)]
+        return "rolled back" if any(r.phase is Phase.ROLLED_BACK for r in tried) else "registered"
+
+    def _next(self, rollout: Rollout) -> str:
+        match rollout.phase:
+            case Phase.PROPOSED:
+                missing = rollout.plan.approvals - len(rollout.granted - {rollout.proposed_by})
+                return f"Waits for {missing} approval{'s' if missing != 1 else ''}." if missing > 0 else "Starts now."
+            case Phase.HALTED:
+                return "Waits for a person to resume it or to roll it back."
+            case Phase.LAPSED:
+                return "A fresh decision must let the exposure come back."
+            case Phase.ROLLING_BACK | Phase.PROMOTING:
+                return "Waits for the data plane to confirm."
+            case Phase.ROLLED_BACK:
+                return f"{rollout.plan.incumbent} serves everybody. Try again with: glideslope retry {rollout.id}"
+            case Phase.PROMOTED:
+                return f"{rollout.plan.candidate} serves everybody."
+            case Phase.RUNNING:
+                return self._next_step(rollout)
+            case _:
+                assert_never(rollout.phase)
+
+    def _next_step(self, rollout: Rollout) -> str:
+        step = rollout.step
+        if step is None:
+            return "Starts now."
+        after = rollout.plan.steps[rollout.position + 1 :]
+        then = "is promoted" if not after else f"goes to {after[0].name} {after[0].stage.value}"
+        if after and after[0].candidate:
+            then += f" ({after[0].candidate / 100:g}%)"
+        held = isinstance(rollout.last, Hold)
+        return (
+            f"When every guardrail is proven it {then}, no earlier than {rfc3339(rollout.entered_at + step.minimum)}"
+            f"{'; it holds for now' if held else ''}."
+        )
+
+
+def _position(event: Event, before: int) -> int:
+    if isinstance(event, Decided):
+        return int(getattr(event.decision, "to", before))
+    return before

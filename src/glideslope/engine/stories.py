@@ -1,0 +1,101 @@
+"""Events as sentences: what a person reads in a terminal, on a page, in an announcement."""
+
+from typing import assert_never
+
+from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, Question, RollBack, Verdict
+from glideslope.domain.events import (
+    Approved,
+    Closed,
+    Confirmed,
+    Decided,
+    Event,
+    Halted,
+    Installed,
+    Lapsed,
+    Proposed,
+    Registered,
+    Resumed,
+)
+from glideslope.domain.ids import MACHINE, WHOLE, Actor
+from glideslope.domain.plan import Plan
+
+
+def sentence(event: Event, *, plan: Plan) -> str:
+    """Return one event of a rollout as a sentence."""
+    match event:
+        case Proposed(by=by, plan=proposed):
+            return f"{by} proposes {proposed.model} {proposed.incumbent} -> {proposed.candidate}: {proposed.why}"
+        case Approved(by=by, granted=True, why=why):
+            return f"{by} approves: {why}"
+        case Approved(by=by, why=why):
+            return f"{by} denies: {why}"
+        case Decided(decision=decision, by=by, why=why):
+            return decided(decision, plan=plan) + (f" Ordered by {by}: {why}" if by != MACHINE else "")
+        case Halted(by=by, why=why):
+            return f"{by} halts it; nobody is exposed. {why}"
+        case Resumed(by=by, why=why):
+            return f"{by} resumes it. {why}"
+        case Lapsed(step=step, why=why):
+            return f"The lease of {step} lapsed; all traffic returned to the incumbent by itself ({why})."
+        case Confirmed(exposed=True, step=step, milliseconds=milliseconds):
+            return f"The data plane confirms {step} after {milliseconds:.0f} ms."
+        case Confirmed(milliseconds=milliseconds):
+            return f"The data plane confirms that nobody is exposed after {milliseconds:.0f} ms."
+        case Closed(count=count):
+            return f"The story ends after {count} entries."
+        case Registered(version=version, by=by):
+            return f"{by} registers {version}."
+        case Installed(version=version, by=by):
+            return f"{by} installs {version} as the incumbent."
+        case _:
+            assert_never(event)
+
+
+def decided(decision: Decision, *, plan: Plan) -> str:
+    """Return a decision as a sentence, with the finding that carried it."""
+    why = " ".join(reason.sentence for reason in decision.reasons)
+    match decision:
+        case Advance(to=to):
+            step = plan.steps[to]
+            share = f" ({step.candidate / 100:g}%)" if step.candidate else ""
+            return f"Advance to {step.name} {step.stage.value}{share}. {why}"
+        case Hold(exposed=True):
+            return f"Hold. {why}"
+        case Hold():
+            return f"Hold, nobody exposed. {why}{_cause(decision)}"
+        case RollBack():
+            return f"Roll back to {plan.incumbent}. {why}{_cause(decision)}"
+        case Promote():
+            return f"Promote {plan.candidate}. {why}"
+        case _:
+            assert_never(decision)
+
+
+def cause(decision: Decision) -> Finding | None:
+    """Return the finding that carried a decision against the candidate: the one furthest beyond its line."""
+    bad = [f for f in decision.findings if f.verdict in (Verdict.FAIL, Verdict.INVALID)]
+    return max(bad, key=lambda f: f.wealth - f.line, default=None)
+
+
+def _cause(decision: Decision) -> str:
+    found = cause(decision)
+    if found is None:
+        return ""
+    where = "" if found.slice == WHOLE else f" on {found.slice}"
+    if found.question is Question.OFFLINE:
+        return f" {found.subject}{where}, n {found.candidate:,}."
+    return (
+        f" {found.subject}{where}: evidence {found.wealth:.2f} of {found.line:.2f} nats, "
+        f"{found.candidate:,} candidate and {found.incumbent:,} incumbent subjects."
+    )
+
+
+def actor_of(event: Event) -> Actor:
+    """Return who did it; glideslope itself where nobody else did."""
+    match event:
+        case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed():
+            return event.by
+        case Lapsed() | Confirmed() | Closed():
+            return MACHINE
+        case _:
+            assert_never(event)
