@@ -63,7 +63,7 @@ class InProcessDriver:
         self._lanes: dict[ModelName, _Lane] = {}
 
     async def shape(self, routes: Sequence[Route]) -> None:
-        """Take over the routes; a candidate or salt that is gone ends its exposure."""
+        """Take over the routes; another candidate, incumbent or salt ends the exposure, a moved endpoint does not."""
         wanted = {route.model: route for route in routes}
         for model in self._lanes.keys() - wanted.keys():
             self._lanes.pop(model).wake()
@@ -73,21 +73,22 @@ class InProcessDriver:
                 self._lanes[model] = _Lane(route=route)
                 continue
             before, lane.route = lane.route, route
-            if lane.lease is not None and (before.candidate, before.salt) != (route.candidate, route.salt):
+            if lane.lease is not None and _compared(before) != _compared(route):
                 lane.lease = None
                 lane.wake()
 
     async def lease(self, model: ModelName, exposure: Exposure | None, *, token: Token, ttl: timedelta) -> None:
         """Grant, renew or withdraw. Raises TokenStale, and NotFound for an exposure without a candidate or its salt.
 
-        After a lapse, a withdrawal or a change of candidate, only a newer token exposes again.
+        After a lapse only a newer token exposes again: a renewal prolongs, it brings nothing back.
         """
         lane = self._lane(model)
         if lane.newest is not None and token < lane.newest:
             raise TokenStale(model=model, seen=_written(lane.newest), offered=_written(token))
         if exposure is not None and (lane.route.candidate is None or not lane.route.salt):
             raise NotFound(what="candidate to expose of", name=model)
-        if exposure is not None and token == lane.newest and self._live(lane) is None:
+        known = lane.lease
+        if known and (known.exposure, known.token) == (exposure, token) and self._live(lane) is None:
             return
         before = self.tag(model)
         lane.newest = token
@@ -173,3 +174,9 @@ class InProcessDriver:
 
 def _written(token: Token) -> str:
     return f"{token.epoch}.{token.version}"
+
+
+def _compared(route: Route) -> tuple[object, ...]:
+    """Return what a comparison rests on."""
+    ends = (route.incumbent, route.candidate)
+    return (route.salt, *(end and (end.version, end.digest) for end in ends))
