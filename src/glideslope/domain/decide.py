@@ -27,9 +27,7 @@ EXTENSIONS = 3
 """How many maximum times an extended step may take in all, before a person must look."""
 
 
-def decide(  # noqa: PLR0911 - one return per rule, in order of precedence
-    rollout: Rollout, evidence: Evidence, *, now: int
-) -> Decision:
+def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     """Judge a rollout. Total over every state, evidence and time; `now` in milliseconds since the epoch, UTC."""
     if rollout.phase in DECIDED:
         return Hold(exposed=rollout.phase is Phase.PROMOTING, reasons=(Reason.ENDED,))
@@ -117,9 +115,7 @@ def _judge(plan: Plan, step: Step, evidence: Evidence) -> tuple[tuple[Finding, .
             assert_never(step.stage)
 
 
-def _missing(  # noqa: PLR0911 - one return per way of missing
-    plan: Plan, step: Step, evidence: Evidence
-) -> Reason | None:
+def _missing(plan: Plan, step: Step, evidence: Evidence) -> Reason | None:
     """Return why the evidence may not be believed yet; None when nothing is missing."""
     if not evidence.in_force:
         return Reason.UNCONFIRMED

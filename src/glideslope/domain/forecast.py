@@ -45,7 +45,7 @@ def forecast(plan: Plan, baseline: Baseline) -> tuple[Forecast, ...]:
     return tuple(_forecast(plan, step, g, baseline) for step in plan.steps if step.has_coin for g in plan.guardrails)
 
 
-def blind_spots(plan: Plan, forecasts: Iterable[Forecast], baseline: Baseline) -> Sequence[tuple[str, str, int, int]]:
+def blind_spots(forecasts: Iterable[Forecast], baseline: Baseline) -> Sequence[tuple[str, str, int, int]]:
     """Return (guardrail, step, needed, available) where a step cannot prove its guardrail in all the time it may take.
 
     Without recent traffic nothing is known, so nothing is refused.

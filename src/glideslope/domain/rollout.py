@@ -123,9 +123,7 @@ def begin(id_: RolloutId, event: Event, *, at: int) -> Rollout:
     )
 
 
-def apply(  # noqa: PLR0911 - one return per kind of event
-    rollout: Rollout, event: Event, *, at: int
-) -> Rollout:
+def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
     """Take one more event into account. Raises Invalid for one that cannot follow."""
     after = replace(rollout, version=rollout.version + 1, changed_at=at)
     if rollout.phase not in _FOLLOWS[type(event)]:

@@ -151,7 +151,7 @@ def _mean(metric: Metric, rows: Sequence[Sequence[int]], *, tolerance: float) ->
     if not total:
         return None
     if metric.kind is not Kind.LATENCY:
-        return sum(v * n for v, n in zip(metric.values, counts, strict=True)) / total
+        return float(sum(v * n for v, n in zip(metric.values, counts, strict=True))) / total
     left = total / 2
     for edge, count in zip((*metric.edges, metric.edges[-1]), counts, strict=True):
         left -= count
