@@ -1,0 +1,250 @@
+"""The keys of `glideslope.yaml`, each with its type, its meaning and its default: what the file's JSON Schema is made from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from glideslope.domain.draft import DAY, Draft
+from glideslope.domain.errors import NameInvalid
+from glideslope.domain.ids import ModelName, VersionName, model_name, version_name
+from glideslope.domain.metric import BUILT_IN
+from glideslope.domain.plan import Margin
+from glideslope.interfaces.document import quantities
+
+N = TypeVar("N", ModelName, VersionName)
+
+METRICS: Final = tuple(sorted(BUILT_IN))
+MOST_VALUES: Final = 250
+"""Of one field. A receipt has a byte for each field, and keeps a few of its values for itself."""
+
+
+def _model(text: object) -> ModelName:
+    return _named(text, model_name)
+
+
+def _version(text: object) -> VersionName:
+    return _named(text, version_name)
+
+
+def _named(text: object, accept: Callable[[str], N]) -> N:
+    if not isinstance(text, str):
+        raise ValueError(f"{text!r} is not text; write it in quotes")  # noqa: TRY004 - pydantic turns ValueError into a refusal
+    try:
+        return accept(text)
+    except NameInvalid as error:
+        raise ValueError(error.sentence) from None
+
+
+def _words(text: object) -> str:
+    if not isinstance(text, str):
+        raise ValueError(f"{text!r} is not text; write it in quotes")  # noqa: TRY004 - as above
+    if not text.strip():
+        raise ValueError("this needs a word")
+    return text
+
+
+def _slice_part(text: object) -> str:
+    words = _words(text)
+    if "/" in words or "=" in words or not words.isprintable() or words != words.strip() or len(words) > 64:
+        raise ValueError(f"{words!r} cannot name a slice: 1 to 64 printable characters without slash or equals sign")
+    return words
+
+
+_TEXT: Final = {"type": "string", "minLength": 1}
+_FRACTION: Final = {
+    "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": quantities.PERCENT}]
+}
+
+Words = Annotated[str, BeforeValidator(_words), WithJsonSchema(_TEXT)]
+SlicePart = Annotated[
+    str, BeforeValidator(_slice_part), WithJsonSchema({**_TEXT, "maxLength": 64, "pattern": "^[^/=]+$"})
+]
+Duration = Annotated[
+    int, BeforeValidator(quantities.duration), WithJsonSchema({"type": "string", "pattern": quantities.DURATION})
+]
+Share = Annotated[
+    int, BeforeValidator(quantities.share), WithJsonSchema({"type": "string", "pattern": quantities.PERCENT})
+]
+Fraction = Annotated[float, BeforeValidator(quantities.fraction), WithJsonSchema(_FRACTION)]
+Tolerance = Annotated[
+    Margin,
+    BeforeValidator(quantities.margin),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": quantities.PERCENT},
+                {"type": "string", "pattern": quantities.POINTS},
+            ]
+        }
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class One:
+    """Lets a list of one be written as that one."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 - pydantic's
+        return core_schema.no_info_before_validator_function(self._listed, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        many = handler(schema)
+        return {"anyOf": [many["items"], many]}
+
+    def _listed(self, written: object) -> object:
+        return written if isinstance(written, list) else [written]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Short:
+    """Lets a mapping be written as the value of its most important key: `shadow: 1h` for `shadow: {for: 1h}`."""
+
+    key: str
+    schema: dict[str, Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 - pydantic's
+        return core_schema.no_info_before_validator_function(self._widened, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [handler(schema), self.schema]}
+
+    def _widened(self, written: object) -> object:
+        return written if isinstance(written, dict) else {self.key: written}
+
+
+_ONE: Final = One()
+_DURATION_SHORT: Final = Short("for", {"type": "string", "pattern": quantities.DURATION})
+_SHARES_SHORT: Final = Short(
+    "shares", {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": quantities.PERCENT}}
+)
+
+
+class Strict(BaseModel):
+    """What is not named here is refused, and nothing is converted from one type to another."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
+    )
+
+
+class Criterion(Strict):
+    """The candidate may be worse by at most `margin` on this holdout."""
+
+    holdout: Words = Field(description="Name of the evaluation's holdout, as registered with the version.")
+    margin: float = Field(description="How much worse is tolerable, in the metric's own unit; 0.0 means not at all.")
+    lower_is_better: bool | None = Field(
+        default=None,
+        description="Whether less is better. Needed unless the metric is built in (there, less is better).",
+    )
+
+
+class Timed(Strict):
+    """How long a stage lasts at least and at most, and what an unproven one does then."""
+
+    minimum: Duration = Field(default=0, alias="for", description="Least time in each step: 500ms, 30s, 10m, 2h, 7d.")
+    at_most: Duration = Field(default=7 * DAY, description="Most time in each step.")
+    then: Literal["hold", "extend", "roll-back"] = Field(
+        default="hold", description="What a step does that is not proven when its most time has passed."
+    )
+
+
+class Shadow(Timed):
+    """Copies of requests are answered by the candidate; nobody sees its answers."""
+
+    mirror: Share = Field(default=10_000, description="Share of the requests that are copied.")
+
+
+class Canary(Timed):
+    """A growing share of the subjects is answered by the candidate, compared with a control group."""
+
+    shares: Annotated[tuple[Share, ...], Field(min_length=1, strict=False)] = Field(
+        description="The steps, as shares of the subjects, ascending."
+    )
+
+
+class Stage(Strict):
+    """One regime of the plan: exactly one of these keys."""
+
+    offline: dict[str, Annotated[tuple[Criterion, ...], Field(min_length=1, strict=False), _ONE]] | None = Field(
+        default=None, description="What the registered evaluations must show before anything moves."
+    )
+    shadow: Annotated[Shadow, _DURATION_SHORT] | None = Field(
+        default=None, description="`shadow: 1h` is short for `for: 1h`."
+    )
+    canary: Annotated[Canary, _SHARES_SHORT] | None = Field(
+        default=None, description="`canary: [5%, 25%]` is short for `shares: [5%, 25%]`."
+    )
+    full: Annotated[Timed, _DURATION_SHORT] | None = Field(
+        default=None, description="Everybody, nothing to compare with."
+    )
+    bake: Annotated[Timed, _DURATION_SHORT] | None = Field(
+        default=None, description="A last wait before the promotion."
+    )
+
+
+class Guardrail(Strict):
+    """A metric that must not get worse."""
+
+    metric: Literal[METRICS] = Field(description="What is measured.")  # type: ignore[valid-type]  # the closed set of built-in metrics
+    margin: Tolerance = Field(
+        description="How much worse is tolerable: 25% (relative), 0.02 (absolute), 0.5pp (percentage points)."
+    )
+    harm: Literal["worse", "beyond-margin"] | None = Field(
+        default=None, description="What rolls back: worse at all, or worse by more than the margin."
+    )
+    limit: Fraction | None = Field(default=None, description="Rate of an event that nobody may exceed, whoever serves.")
+    weight: int = Field(default=1, ge=1, le=1000, description="Share of alpha in proportion to the other guardrails.")
+    required: bool = Field(default=True, description="False: only watched for harm; no proof needed to advance.")
+    base_rate: float | None = Field(
+        default=None, ge=0, description="The incumbent's rate or mean, if it is not to be taken from recent traffic."
+    )
+
+
+_D: Final = Draft(model=ModelName("m"), candidate=VersionName("v"), owner="o", why="w")
+
+
+class Document(Strict):
+    """An update of a model, as `glideslope plan` reads it. Four keys suffice; everything else has the default shown."""
+
+    model: Annotated[str, BeforeValidator(_model), WithJsonSchema(_TEXT)] = Field(
+        description="What callers ask for by name."
+    )
+    candidate: Annotated[str, BeforeValidator(_version), WithJsonSchema(_TEXT)] = Field(
+        description="The registered version that asks to replace the incumbent."
+    )
+    owner: Words = Field(description="Who can be reached about this change.")
+    why: Words = Field(description="What is better for those affected.")
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1, strict=False)] | None = Field(
+        default=None, description="The course, in the order offline, shadow, canary, full, bake; some may be left out."
+    )
+    guardrails: Annotated[tuple[Guardrail, ...], Field(min_length=1, strict=False)] | None = Field(
+        default=None, description="What must not get worse."
+    )
+    slices: dict[SlicePart, Annotated[tuple[SlicePart, ...], Field(min_length=1, strict=False)]] = Field(
+        default={}, description="Fields of the data, each with the values that are looked at separately."
+    )
+    alpha: Fraction = Field(default=_D.alpha, description="Chance of ever rolling back a candidate that is not worse.")
+    alpha_pass: Fraction = Field(
+        default=_D.alpha_pass, description="Chance of a proof for one that is beyond a margin."
+    )
+    approvals: int = Field(
+        default=_D.approvals, ge=0, le=20, description="How many others than the proposer must approve."
+    )
+    lease: Duration = Field(default=_D.lease, description="How long an exposure outlives its last renewal.")
+    stale_after: Duration = Field(
+        default=_D.stale_after, description="Silence of a source after which nothing advances."
+    )
+    outcomes_stale_after: Duration = Field(default=_D.outcomes_stale_after, description="The same for outcomes.")
+    maturity: Fraction = Field(default=_D.maturity, description="Least share of outcomes that a proof needs.")

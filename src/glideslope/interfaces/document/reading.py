@@ -1,0 +1,329 @@
+"""From the text of `glideslope.yaml` to a draft; whatever is wrong is refused with its place in the file."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from glideslope.domain.draft import DEFAULT_GUARDRAILS, DEFAULT_STAGES, Draft, GuardrailDraft, StageDraft
+from glideslope.domain.errors import PlanInvalid
+from glideslope.domain.ids import MetricName, ModelName, VersionName
+from glideslope.domain.metric import BUILT_IN, Dimension, Kind
+from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, MarginKind, StageKind
+from glideslope.domain.receipt import MAX_DIMENSIONS
+from glideslope.interfaces.document import models, tree
+from glideslope.interfaces.document.text import DocumentInvalid, Source
+from glideslope.interfaces.document.tree import Path, Tree, dotted
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A draft that remembers where each of its parts is written."""
+
+    draft: Draft
+    tree: Tree
+
+    def located(self, error: PlanInvalid) -> DocumentInvalid:
+        """Give a refusal that came later (from `freeze` or `check_plan`) its place in the file, by its `where`."""
+        if isinstance(error, DocumentInvalid):
+            return error
+        path = self._path(error.where)
+        # What stands on a line of its own is shown by its key, since its value may go on for lines.
+        span = self.tree.span(path, key=len(path) == 1)
+        found = self.tree.source.refusal(error.sentence, span, where=error.where, suggestion=error.suggestion)
+        found.next_command = error.next_command
+        return found
+
+    def _path(self, where: str) -> Path:
+        first, _, rest = where.partition(".")
+        if first == "guardrails" and rest:
+            names = [guardrail.metric for guardrail in self.draft.guardrails]
+            return ("guardrails", names.index(MetricName(rest)), "metric") if rest in names else ("guardrails",)
+        kinds = [stage.stage.value for stage in self.draft.stages]
+        return ("stages", kinds.index(first)) if first in kinds else (first,)
+
+
+def read(text: str, *, file: str) -> Document:
+    """Read a plan as written. `file` is what its author calls it. Raises DocumentInvalid (a PlanInvalid)."""
+    found = tree.read(Source(text=text, file=file))
+    try:
+        model = models.Document.model_validate(found.value)
+    except ValidationError as error:
+        raise _refusal(error, found) from None
+    return Document(draft=_draft(model, found), tree=found)
+
+
+_TYPES: Final = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list, like [a, b]",
+    "tuple_type": "a list, like [a, b]",
+    "dict_type": "a list of keys and values",
+    "model_type": "a list of keys and values",
+    "model_attributes_type": "a list of keys and values",
+    "finite_number": "a finite number",
+    "too_short": "at least one entry",
+}
+
+
+def _refusal(error: ValidationError, found: Tree) -> DocumentInvalid:
+    """Turn what pydantic found into one refusal: unknown keys first (they explain missing ones), then by place."""
+    refusals = [_one(each, found) for each in error.errors(include_url=False)]
+    order = {"extra_forbidden": 0, "missing": 2}
+    ranked = zip((order.get(each["type"], 1) for each in error.errors(include_url=False)), refusals, strict=True)
+    return min(ranked, key=lambda pair: (pair[0], pair[1].line, pair[1].column))[1]
+
+
+def _one(each: ErrorDetails, found: Tree) -> DocumentInvalid:
+    # A union adds the name of the branch to the place, a mapping's key adds "[key]": neither is written in the file.
+    written = tuple(part for part in each["loc"] if part != "[key]")
+    path = _in_file(written, found)
+    name = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "this entry"
+    where, source = dotted(path), found.source
+    match each["type"]:
+        case "extra_forbidden":
+            allowed = _allowed(path[:-1])
+            close = get_close_matches(str(path[-1]), allowed, n=1, cutoff=0.5)
+            return source.refusal(
+                f"unknown key {name}",
+                found.span(path, key=True),
+                where=where,
+                suggestion=f"`{close[0]}`" if close else "",
+                allowed=allowed,
+            )
+        case "missing":
+            key = str(written[-1])
+            return source.refusal(f"`{key}` is missing", found.span(path, key=True), where=dotted((*path, key)))
+        case "literal_error":
+            given = str(each["input"])
+            choices = models.METRICS if path[-1:] == ("metric",) else _choices(path)
+            close = get_close_matches(given, choices, n=1, cutoff=0.5)
+            noun = "metric" if path[-1:] == ("metric",) else "value here"
+            return source.refusal(
+                f"there is no {noun} `{given}`; there are {', '.join(choices)}",
+                found.span(path),
+                where=where,
+                suggestion=f"`{close[0]}`" if close else "",
+            )
+        case "value_error":
+            sentence = str(each["ctx"]["error"])
+        case kind if kind in _TYPES:
+            sentence = f"{name} must be {_TYPES[kind]}, not {_shown(each['input'])}"
+        case _:
+            sentence = f"{name}: {each['msg'][0].lower()}{each['msg'][1:]}"
+    return source.refusal(sentence, found.span(path, key="[key]" in each["loc"]), where=where)
+
+
+def _in_file(written: tuple[str | int, ...], found: Tree) -> Path:
+    """Return the part of a place that the file really has, without the branches of unions."""
+    path: Path = ()
+    for part in written:
+        if (*path, part) in found.values:
+            path = (*path, part)
+    return path
+
+
+def _shown(value: object) -> str:
+    match value:
+        case dict():
+            return "a list of keys and values"
+        case list():
+            return "a list"
+        case bool():
+            return str(value).lower()
+        case _:
+            return f"`{value}`"
+
+
+def _models(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - an annotation is whatever was written
+    """Yield the models and containers that a field may hold."""
+    if get_origin(annotation) in (Union, UnionType) or hasattr(annotation, "__metadata__"):
+        for each in get_args(annotation)[: 1 if hasattr(annotation, "__metadata__") else None]:
+            yield from _models(each)
+    else:
+        yield annotation
+
+
+def _step(kind: Any, part: str | int) -> Iterator[Any]:  # noqa: ANN401 - as above
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        for name, field in kind.model_fields.items():
+            if (field.alias or name) == part:
+                yield from _models(field.annotation)
+    elif get_origin(kind) in (tuple, list):
+        # A list of one may be written as that one: then the place has no number.
+        for each in _models(get_args(kind)[0]):
+            yield from [each] if isinstance(part, int) else _step(each, part)
+    elif get_origin(kind) is dict:
+        yield from _models(get_args(kind)[1])
+
+
+def _kinds(path: Path) -> list[Any]:
+    kinds: list[Any] = [models.Document]
+    for part in path:
+        kinds = [after for kind in kinds for after in _step(kind, part)]
+    elements = [after for kind in kinds if get_origin(kind) is tuple for after in _models(get_args(kind)[0])]
+    return kinds + elements
+
+
+def _allowed(path: Path) -> tuple[str, ...]:
+    """Return the keys that may be written at a place."""
+    return tuple(
+        field.alias or name
+        for kind in _kinds(path)
+        if isinstance(kind, type) and issubclass(kind, BaseModel)
+        for name, field in kind.model_fields.items()
+    )
+
+
+def _choices(path: Path) -> tuple[str, ...]:
+    """Return the words that may be written at a place."""
+    return tuple(str(each) for kind in _kinds(path) for each in get_args(kind))
+
+
+def _draft(model: models.Document, found: Tree) -> Draft:
+    stages, criteria = _stages(model, found)
+    _check_guardrails(model, found)
+    _check_slices(model, found)
+    return Draft(
+        model=ModelName(model.model),
+        candidate=VersionName(model.candidate),
+        owner=model.owner,
+        why=model.why,
+        stages=stages,
+        guardrails=DEFAULT_GUARDRAILS if model.guardrails is None else tuple(_guardrail(g) for g in model.guardrails),
+        slices=tuple(Dimension(field=name, values=values) for name, values in model.slices.items()),
+        offline=criteria,
+        alpha=model.alpha,
+        alpha_pass=model.alpha_pass,
+        approvals=model.approvals,
+        stale_after=model.stale_after,
+        outcomes_stale_after=model.outcomes_stale_after,
+        maturity=model.maturity,
+        lease=model.lease,
+    )
+
+
+def _stages(model: models.Document, found: Tree) -> tuple[tuple[StageDraft, ...], tuple[Criterion, ...]]:
+    if model.stages is None:
+        return DEFAULT_STAGES, ()
+    stages: list[StageDraft] = []
+    criteria: list[Criterion] = []
+    for number, stage in enumerate(model.stages):
+        path = ("stages", number)
+        named = [name for name in models.Stage.model_fields if getattr(stage, name) is not None]
+        if len(named) != 1:
+            raise found.source.refusal(
+                f"a stage is exactly one of {', '.join(models.Stage.model_fields)}",
+                found.span(path),
+                where=dotted(path),
+            )
+        if stage.offline is not None:
+            if criteria:
+                raise found.source.refusal("offline is a stage twice", found.span((*path, "offline"), key=True))
+            criteria.extend(_criteria(stage.offline, found, (*path, "offline")))
+        stages.append(_stage(StageKind(named[0]), stage))
+    return tuple(stages), tuple(criteria)
+
+
+def _stage(kind: StageKind, stage: models.Stage) -> StageDraft:
+    timed: models.Timed | None = {
+        StageKind.OFFLINE: None,
+        StageKind.SHADOW: stage.shadow,
+        StageKind.CANARY: stage.canary,
+        StageKind.FULL: stage.full,
+        StageKind.BAKE: stage.bake,
+    }[kind]
+    if timed is None:
+        return StageDraft(stage=kind)
+    return StageDraft(
+        stage=kind,
+        shares=stage.canary.shares if stage.canary else (),
+        mirror=stage.shadow.mirror if stage.shadow else 10_000,
+        minimum=timed.minimum,
+        maximum=timed.at_most,
+        at_maximum=AtMaximum(timed.then),
+    )
+
+
+def _criteria(written: Mapping[str, Sequence[models.Criterion]], found: Tree, path: Path) -> Iterator[Criterion]:
+    if not written:
+        raise found.source.refusal("the offline stage has no criteria to judge by", found.span(path, key=True))
+    for metric, each in written.items():
+        for criterion in each:
+            if criterion.lower_is_better is None and metric not in BUILT_IN:
+                raise found.source.refusal(
+                    f"is less of `{metric}` better? say `lower_is_better: true` or `false`",
+                    found.span((*path, metric), key=True),
+                    where=dotted((*path, metric)),
+                )
+            yield Criterion(
+                metric=metric,
+                holdout=criterion.holdout,
+                margin=criterion.margin,
+                lower_is_better=criterion.lower_is_better is not False,
+            )
+
+
+def _guardrail(written: models.Guardrail) -> GuardrailDraft:
+    return GuardrailDraft(
+        metric=MetricName(written.metric),
+        margin=written.margin,
+        harm=None if written.harm is None else HarmNull(written.harm),
+        base_rate=written.base_rate,
+        limit=written.limit,
+        weight=written.weight,
+        required=written.required,
+    )
+
+
+def _check_guardrails(model: models.Document, found: Tree) -> None:
+    """Say at the margin itself what `check_plan` could only say of all guardrails."""
+    seen: dict[str, int] = {}
+    for number, guardrail in enumerate(model.guardrails or ()):
+        path = ("guardrails", number)
+        kind = BUILT_IN[MetricName(guardrail.metric)].kind
+        margin = (*path, "margin")
+        written = found.value["guardrails"][number]["margin"]  # type: ignore[index,call-overload]  # the model has read it already
+        sentence, at = "", margin
+        if guardrail.metric in seen:
+            line = found.span(("guardrails", seen[guardrail.metric])).line
+            sentence, at = f"`{guardrail.metric}` is a guardrail twice, first on line {line}", (*path, "metric")
+        elif kind is Kind.LATENCY and guardrail.margin.kind is not MarginKind.RELATIVE:
+            sentence = f"the margin of `{guardrail.metric}` is relative, like 25%"
+        elif kind is Kind.SCORE and guardrail.margin.kind is not MarginKind.ABSOLUTE:
+            sentence = f"the margin of `{guardrail.metric}` is absolute, in its own unit, like 0.02"
+        elif kind is not Kind.EVENT and isinstance(written, str) and written.endswith("pp"):
+            sentence = f"`{guardrail.metric}` is not a rate, so its margin cannot be in percentage points"
+        elif kind is not Kind.EVENT and guardrail.limit is not None:
+            sentence, at = f"`{guardrail.metric}` is not a rate, so it has no limit", (*path, "limit")
+        if sentence:
+            raise found.source.refusal(sentence, found.span(at), where=dotted(at))
+        seen[guardrail.metric] = number
+
+
+def _check_slices(model: models.Document, found: Tree) -> None:
+    if len(model.slices) > MAX_DIMENSIONS:
+        extra = list(model.slices)[MAX_DIMENSIONS]
+        raise found.source.refusal(
+            f"data is sliced by at most {MAX_DIMENSIONS} fields",
+            found.span(("slices", extra), key=True),
+            where="slices",
+        )
+    for name, values in model.slices.items():
+        for number, value in enumerate(values):
+            path = ("slices", name, number)
+            if number >= models.MOST_VALUES:
+                raise found.source.refusal(
+                    f"at most {models.MOST_VALUES} values of one field can be looked at",
+                    found.span(path),
+                    where=dotted(path),
+                )
+            if value in values[:number]:
+                raise found.source.refusal(f"`{value}` is listed twice", found.span(path), where=dotted(path))

@@ -1,0 +1,134 @@
+"""A draft written out in full, with every default, so that it reads back as the same draft; and the schema of the file."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import yaml
+
+from glideslope.domain.draft import Draft, GuardrailDraft, StageDraft
+from glideslope.domain.errors import Invalid
+from glideslope.domain.plan import Criterion, StageKind
+from glideslope.interfaces.document import models, quantities, tree
+
+SCHEMA_FILE: Final = "glideslope.schema.json"
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+_PLAIN: Final = re.compile(r"(?=.*[A-Za-z%])[A-Za-z0-9][A-Za-z0-9_.%@+-]*")
+_WORDS_OF_OTHERS: Final = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+"""We read some of these as text, but other programs would not."""
+
+
+def show(draft: Draft) -> str:
+    """Write the draft as a file. Raises Invalid for a draft that no file can say (an offline stage with times)."""
+    written: dict[str, Any] = {
+        "model": draft.model,
+        "candidate": draft.candidate,
+        "owner": draft.owner,
+        "why": draft.why,
+        "stages": [_stage(stage, draft.offline) for stage in draft.stages],
+        "guardrails": [_guardrail(guardrail) for guardrail in draft.guardrails],
+        "slices": {dimension.field: list(dimension.values) for dimension in draft.slices},
+        "alpha": draft.alpha,
+        "alpha_pass": draft.alpha_pass,
+        "approvals": draft.approvals,
+        "lease": quantities.write_duration(draft.lease),
+        "stale_after": quantities.write_duration(draft.stale_after),
+        "outcomes_stale_after": quantities.write_duration(draft.outcomes_stale_after),
+        "maturity": draft.maturity,
+    }
+    head = f"# yaml-language-server: $schema=./{SCHEMA_FILE}\n"
+    return head + "".join(_pair(key, value) for key, value in written.items())
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of `glideslope.yaml`, for editors."""
+    found: dict[str, Any] = _without_null(models.Document.model_json_schema(by_alias=True))
+    return {"$schema": DIALECT, **found, "title": "glideslope.yaml"}
+
+
+def _pair(key: str, value: object) -> str:
+    if not isinstance(value, list):
+        return f"{key}: {_flow(value)}\n"
+    return f"{key}:\n" + "".join(f"  - {_flow(each)}\n" for each in value)
+
+
+def _flow(value: object) -> str:
+    """Write a value on one line. Text that might be read as something else is quoted, and so is all that is not plain."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case int():
+            return str(value)
+        case float():
+            text = repr(value)
+            return text if "." in text or "e" not in text else text.replace("e", ".0e")
+        case str():
+            return _text(value)
+        case Mapping():
+            return "{" + ", ".join(f"{_flow(key)}: {_flow(each)}" for key, each in value.items()) + "}"
+        case Sequence():
+            return "[" + ", ".join(_flow(each) for each in value) + "]"
+        case _:
+            raise Invalid(f"{value!r} cannot be written in a plan.")
+
+
+def _text(text: str) -> str:
+    if _PLAIN.fullmatch(text) and not tree.is_number(text) and text.lower() not in _WORDS_OF_OTHERS:
+        return text
+    # PyYAML escapes what must be; without a width it would fold long lines.
+    quoted: str = yaml.safe_dump(text, default_style='"', width=10**9, allow_unicode=True)
+    return quoted.strip()
+
+
+def _stage(stage: StageDraft, criteria: tuple[Criterion, ...]) -> dict[str, Any]:
+    if stage.stage is StageKind.OFFLINE:
+        if stage != StageDraft(stage=StageKind.OFFLINE):
+            raise Invalid("An offline stage has criteria, but no times.")
+        return {"offline": _offline(criteria)}
+    body: dict[str, Any] = {}
+    if stage.stage is StageKind.CANARY:
+        body["shares"] = [quantities.write_share(share) for share in stage.shares]
+    if stage.stage is StageKind.SHADOW:
+        body["mirror"] = quantities.write_share(stage.mirror)
+    body["for"] = quantities.write_duration(stage.minimum)
+    body["at_most"] = quantities.write_duration(stage.maximum)
+    body["then"] = stage.at_maximum.value
+    return {stage.stage.value: body}
+
+
+def _offline(criteria: tuple[Criterion, ...]) -> dict[str, Any]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for each in criteria:
+        written = {"holdout": each.holdout, "margin": each.margin, "lower_is_better": each.lower_is_better}
+        found.setdefault(each.metric, []).append(written)
+    return {metric: each[0] if len(each) == 1 else each for metric, each in found.items()}
+
+
+def _guardrail(draft: GuardrailDraft) -> dict[str, Any]:
+    written = {
+        "metric": draft.metric,
+        "margin": quantities.write_margin(draft.margin),
+        "harm": None if draft.harm is None else draft.harm.value,
+        "limit": draft.limit,
+        "weight": draft.weight,
+        "required": draft.required,
+        "base_rate": draft.base_rate,
+    }
+    return {key: value for key, value in written.items() if value is not None}
+
+
+def _without_null(node: Any) -> Any:  # noqa: ANN401 - JSON
+    """Leave out `null`: what is not wanted is not written, it has no empty value."""
+    match node:
+        case {"anyOf": [*options], **rest} if {"type": "null"} in options:
+            kept = [each for each in options if each != {"type": "null"}]
+            rest.pop("default", None)
+            return _without_null({**rest, **kept[0]} if len(kept) == 1 else {**rest, "anyOf": kept})
+        case dict():
+            return {key: _without_null(each) for key, each in node.items()}
+        case list():
+            return [_without_null(each) for each in node]
+        case _:
+            return node
