@@ -145,31 +145,33 @@ class Observer:
                     if not was and self._subjects >= self._most_subjects:
                         self.dropped += len(values)
                         return
-                for name, value in values.items():
-                    tally = tallies.get(name)
-                    if tally is None:
-                        self.ignored += 1
-                        continue
-                    if not -_LARGEST <= value <= _LARGEST:  # NaN is neither
-                        self.dropped += 1
-                        continue
-                    if tally.event:
-                        bin_ = bad = 1 if value > 0 else 0
-                    else:
-                        bin_, bad = tally.metric.bin(value), 0
-                    if subject:
-                        bits = state >> tally.shift & 3
-                        if bits & _BAD or bits > bad:
+                try:
+                    for name, value in values.items():
+                        tally = tallies.get(name)
+                        if tally is None:
+                            self.ignored += 1
                             continue
-                        state |= (_SEEN | bad << 1) << tally.shift
-                    tally.whole[bin_] += 1
-                    if slices:
-                        for slice_ in self._briefed.slice_names(slices):
-                            tally.slices.setdefault(slice_, [0] * tally.metric.bins)[bin_] += 1
-                if state != was:
-                    if not was:
-                        self._subjects += 1
-                    seen[key] = state
+                        if not -_LARGEST <= value <= _LARGEST:  # NaN is neither
+                            self.dropped += 1
+                            continue
+                        if tally.event:
+                            bin_ = bad = 1 if value > 0 else 0
+                        else:
+                            bin_, bad = tally.metric.bin(value), 0
+                        if subject:
+                            bits = state >> tally.shift & 3
+                            if bits & _BAD or bits > bad:
+                                continue
+                            state |= (_SEEN | bad << 1) << tally.shift
+                        tally.whole[bin_] += 1
+                        if slices:
+                            for slice_ in self._briefed.slice_names(slices):
+                                tally.slices.setdefault(slice_, [0] * tally.metric.bins)[bin_] += 1
+                finally:
+                    if state != was:
+                        if not was:
+                            self._subjects += 1
+                        seen[key] = state
         except Exception:  # noqa: BLE001 - the boundary to the host: what cannot be counted is counted as dropped
             self.dropped += 1
 

@@ -1,0 +1,50 @@
+"""Services and gateways toss the same coin: whatever the subject, salt and split."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glideslope.domain.ids import RolloutId, StepName
+from glideslope.domain.observation import Grant
+from glideslope.domain.traffic import FULL, Arm, Split, assign
+from glideslope.sdk.assign import Assigner
+
+subjects = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80)
+splits = st.integers(0, FULL).flatmap(
+    lambda candidate: st.builds(Split, candidate=st.just(candidate), control=st.integers(0, FULL - candidate))
+)
+
+
+def granted(split: Split, *, salt: str) -> Assigner:
+    weights = split.weights()
+    assigner = Assigner(clock=lambda: 0.0)
+    grant = Grant(
+        rollout=RolloutId("m-1"),
+        step=StepName("s1"),
+        salt=salt,
+        candidate=weights.candidate,
+        control=weights.control,
+        lease_ms=1_000,
+        epoch=1,
+        version=1,
+    )
+    assert assigner.obey(grant, asked=0.0)
+    return assigner
+
+
+@given(keys=st.lists(subjects, max_size=30), salt=subjects, split=splits)
+def test_a_service_assigns_as_the_rules_do_one_by_one_and_in_batches(keys: list[str], salt: str, split: Split) -> None:
+    assigner = granted(split, salt=salt)
+
+    expected = [assign(key, salt=salt, weights=split.weights()) for key in keys]
+    assert expected == [assigner.assign(key).assignment for key in keys]
+    assert expected == [assigned.assignment for assigned in assigner.assign_many(keys)]
+
+
+@given(key=subjects, split=splits, more=st.integers(0, FULL))
+def test_widening_moves_nobody_back(key: str, split: Split, more: int) -> None:
+    wider = Split(candidate=min(split.candidate + more, FULL), control=0)
+
+    before = granted(split, salt="s").assign(key).arm
+    after = granted(wider, salt="s").assign(key).arm
+
+    assert before is Arm.INCUMBENT or after is Arm.CANDIDATE
