@@ -1,6 +1,7 @@
 """Takes Envoy's access log over gRPC and hands on who was served, by which arm, how well.
 
-What a request was assigned to is read from the names of its route and its cluster: a caller can write neither.
+What a request was assigned to is read from the names of its route and its cluster: a caller can write neither. The cluster
+is the one that answered: after a rescue that is `rescue`, which nothing else leads to.
 """
 
 import logging
@@ -20,7 +21,13 @@ from glideslope.engine.ports import Served, ServedSink
 
 _log = logging.getLogger(__name__)
 
-_ARMS: Final = {"candidate": Arm.CANDIDATE, "control": Arm.INCUMBENT, "rest": Arm.INCUMBENT}
+_ARMS: Final = {
+    "candidate": Arm.CANDIDATE,
+    "alone": Arm.CANDIDATE,
+    "rescue": Arm.CANDIDATE,
+    "control": Arm.INCUMBENT,
+    "rest": Arm.INCUMBENT,
+}
 
 
 def served(entries: Iterable[Any]) -> list[Served]:
@@ -33,8 +40,7 @@ def _served(entry: Any) -> Served | None:  # noqa: ANN401 - generated messages c
     assigned = _assigned(common.route_name, common.upstream_cluster)
     if assigned is None:
         return None
-    model, rollout, step, arm, version, sticky = assigned
-    answered_by = common.custom_tags.get("served", "")
+    model, rollout, step, arm, rescued, sticky = assigned
     took = common.duration
     return Served(
         model=model,
@@ -44,24 +50,21 @@ def _served(entry: Any) -> Served | None:  # noqa: ANN401 - generated messages c
         subject=entry.request.request_headers.get(SUBJECT, "") if sticky else "",
         status=entry.response.response_code.value,
         latency_us=took.seconds * 1_000_000 + took.nanos // 1_000,
-        rescued=common.upstream_request_attempt_count > 1 or answered_by not in ("", version),
+        rescued=rescued or common.upstream_request_attempt_count > 1,
     )
 
 
 @lru_cache(maxsize=4096)
-def _assigned(route: str, cluster: str) -> tuple[ModelName, RolloutId, StepName, Arm, str, bool] | None:
+def _assigned(route: str, cluster: str) -> tuple[ModelName, RolloutId, StepName, Arm, bool, bool] | None:
     parts = route.split("|")
-    model_version_role = cluster.rsplit("/", 2)
-    if len(parts) != 4 or len(model_version_role) != 3 or not parts[0]:
+    role = cluster.rpartition("/")[2]
+    if len(parts) != 4 or role not in _ARMS:
         return None
     model, rollout, step, how = parts
-    _, version, role = model_version_role
-    if role not in _ARMS:
-        return None
     if role == "rest":
         # The route still bears its step's name when its lease has lapsed; nobody tossed a coin for this request.
         rollout, step = "", ""
-    return ModelName(model), RolloutId(rollout), StepName(step), _ARMS[role], version, how == BY_SUBJECT
+    return ModelName(model), RolloutId(rollout), StepName(step), _ARMS[role], role == "rescue", how == BY_SUBJECT
 
 
 class AccessLogService:
@@ -82,7 +85,7 @@ class AccessLogService:
         return als_pb2.StreamAccessLogsResponse()
 
 
-def log_handler(service: AccessLogService) -> grpc.GenericRpcHandler[Any, Any]:
+def log_handler(service: AccessLogService) -> "grpc.GenericRpcHandler[Any, Any]":
     """Return what a gRPC server needs to take logs."""
     return grpc.method_handlers_generic_handler(
         "envoy.service.accesslog.v3.AccessLogService",

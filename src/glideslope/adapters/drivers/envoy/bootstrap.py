@@ -28,14 +28,17 @@ class Gateway:
     node: str = "gateway"
     """Names this gateway to the server that leases."""
     max_connections: int = 20_000
-    body_limit: int = 32 * 1024 * 1024
-    """Bytes of a request kept for a rescue; a longer one is still served, but cannot be sent again."""
 
 
 def bootstrap(gateway: Gateway) -> Json:
     """Return the bootstrap document. Paths in it are relative to the gateway's folder, in which Envoy runs."""
     return {
-        "node": {"id": gateway.node, "cluster": "glideslope"},
+        "node": {
+            "id": gateway.node,
+            "cluster": "glideslope",
+            # Given on the command line; told here too, so that this document says all that an Envoy is started with.
+            "metadata": {"concurrency": gateway.concurrency},
+        },
         # Without an admin layer nobody can set weights through the admin: only a lease exposes.
         "layered_runtime": {"layers": [_lease_layer(slot) for slot in SLOTS]},
         "admin": {"address": {"pipe": {"path": ADMIN, "mode": 0o600}}},
@@ -173,15 +176,6 @@ def _access_log() -> Json:
                 "grpc_service": _server_channel(),
                 "buffer_flush_interval": "0.1s",
                 "buffer_size_bytes": 65536,
-                "custom_tags": [
-                    {
-                        "tag": "served",
-                        "metadata": {
-                            "kind": {"host": {}},
-                            "metadata_key": {"key": "glideslope", "path": [{"key": "version"}]},
-                        },
-                    }
-                ],
             },
             "additional_request_headers_to_log": [SUBJECT],
         },

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import grpc.aio
 
@@ -52,7 +52,7 @@ class EnvoyDriver:
         patience: float = 5.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._folder = Folder(folder.absolute())
+        self._folder = Folder.at(folder)
         self._limits = limits or Limits()
         self._patience = patience
         self._admin = Admin(self._folder.admin)
@@ -68,6 +68,7 @@ class EnvoyDriver:
     async def __aenter__(self) -> Self:
         self._folder.create()
         self._lanes = kept.load(self._folder.lanes)
+        self._leases.inherit(lane.slot for lane in self._lanes.values() if lane.slot)
         server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         server.add_generic_rpc_handlers((lease_handler(self._leases), log_handler(self._logs)))
         try:
@@ -103,7 +104,7 @@ class EnvoyDriver:
             try:
                 await self._publisher.publish(documents, final)
             except DriverUnavailable:
-                self._lanes = _last_good(before, self._granted)
+                self._lanes = _restored(before, self._lanes)
                 kept.save(self._folder.lanes, self._lanes)
                 raise
 
@@ -145,6 +146,10 @@ class EnvoyDriver:
         This counts the unmeasured too, at no cost per request. Raises DriverUnavailable.
         """
         return await requests_of(self._admin, model)
+
+    def gateways(self) -> Sequence[str]:
+        """Return which gateways listen for leases now."""
+        return self._leases.nodes()
 
     # Leases
 
@@ -193,9 +198,9 @@ class EnvoyDriver:
         raise DriverUnavailable(driver=self.name, why=f"{len(SLOTS)} rollouts are under way; no more fit one gateway")
 
 
-def _last_good(before: dict[ModelName, Lane], granted: Mapping[ModelName, Any]) -> dict[ModelName, Lane]:
-    """Return the lanes that Envoy goes on with; a lease that was ended stays ended."""
-    return {model: lane if model in granted else replace(lane) for model, lane in before.items()}
+def _restored(before: Mapping[ModelName, Lane], now: Mapping[ModelName, Lane]) -> dict[ModelName, Lane]:
+    """Return the lanes that Envoy goes on with; an order that came meanwhile is still the newest."""
+    return {model: replace(lane, token=now[model].token) if model in now else lane for model, lane in before.items()}
 
 
 def _shown(token: Token) -> str:

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from glideslope.domain.errors import DriverUnavailable
 
@@ -28,6 +28,11 @@ class Folder:
     """A gateway's folder. Raises DriverUnavailable when its path is too long to hold sockets."""
 
     path: Path
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """Return the folder at a path, made absolute."""
+        return cls(path.absolute())
 
     def __post_init__(self) -> None:
         if len(os.fsencode(self.server)) > _LONGEST_SOCKET:

@@ -49,6 +49,8 @@ class Limits:
     """Requests under way at once per cluster."""
     retries: int = 256
     """Rescues under way at once per cluster."""
+    body: int = 32 * 1024 * 1024
+    """Bytes of a request kept for its rescue; a longer one is served, but cannot be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +125,15 @@ def _clusters(route: Route, limits: Limits) -> list[Json]:
     alone = cluster_name(route.model, route.candidate.version, "alone")
     control = cluster_name(route.model, route.incumbent.version, "control")
     candidate = cluster_name(route.model, route.candidate.version, "candidate")
+    rescue = cluster_name(route.model, route.incumbent.version, "rescue")
     shadow = cluster_name(route.model, route.candidate.version, "shadow")
     return [
         *clusters,
         _pool(control, route.incumbent, limits),
         _pool(alone, route.candidate, limits) | _watched(limits),
-        _rescued(candidate, [alone, rest], limits),
+        # A cluster of its own: the access log names the cluster that answered, and this one tells a rescue.
+        _pool(rescue, route.incumbent, limits),
+        _rescued(candidate, [alone, rescue], limits),
         _pool(shadow, route.candidate, limits) | {"circuit_breakers": _breakers(limits.shadow_requests, limits)},
     ]
 
@@ -263,6 +268,7 @@ def _route_configuration(lanes: Lanes, limits: Limits) -> Json:
             {
                 "name": ROUTES,
                 "domains": ["*"],
+                "request_body_buffer_limit": limits.body,
                 "routes": [*routes, _direct("/", 404 if lanes else 503, nothing)],
             }
         ],

@@ -7,7 +7,7 @@ what is in force and can bring back nothing that has lapsed. Source: the xDS tra
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -59,13 +59,22 @@ class LeaseService:
         self._monotonic = monotonic
         self._layers: dict[str, Layer] = {}
         self._streams: list[Stream] = []
+        self._inherited: frozenset[str] = frozenset()
         self._nonce = 0
         # A version that an Envoy remembers from an earlier server must not look like one of ours.
         self._version = time.time_ns()
 
+    def inherit(self, slots: Iterable[str]) -> None:
+        """Leave alone what an earlier server leased in these slots, until we have our own word on them.
+
+        Its life goes on shrinking in Envoy; a slot that is nobody's is emptied instead when an Envoy connects.
+        """
+        self._inherited = self._slots & frozenset(slots)
+
     def put(self, slot: str, values: Mapping[str, Any], ttl: timedelta) -> int:
         """Put a layer in force everywhere for `ttl`; return the version to wait for."""
         self._version += 1
+        self._inherited -= {slot}
         self._layers[slot] = Layer(values, self._version, self._monotonic() + ttl.total_seconds())
         self._broadcast(slot)
         return self._version
@@ -73,6 +82,7 @@ class LeaseService:
     def clear(self, slot: str) -> int:
         """Withdraw the layer at once; return the version to wait for."""
         self._version += 1
+        self._inherited -= {slot}
         self._layers.pop(slot, None)
         self._broadcast(slot)
         return self._version
@@ -162,7 +172,8 @@ class LeaseService:
                 continue
             stream.node = request.node.id or stream.node
             asked = frozenset(request.resource_names_subscribe) & self._slots
-            fresh = asked - stream.names
+            left_alone = self._inherited & frozenset(request.initial_resource_versions)
+            fresh = asked - stream.names - left_alone
             stream.names = (stream.names | asked) - frozenset(request.resource_names_unsubscribe)
             self._note_answer(stream, request)
             if fresh:
@@ -181,7 +192,7 @@ class LeaseService:
         stream.answered.set()
 
 
-def lease_handler(service: LeaseService) -> grpc.GenericRpcHandler[Any, Any]:
+def lease_handler(service: LeaseService) -> "grpc.GenericRpcHandler[Any, Any]":
     """Return what a gRPC server needs to lease."""
     return grpc.method_handlers_generic_handler(
         "envoy.service.discovery.v3.AggregatedDiscoveryService",

@@ -1,0 +1,156 @@
+"""One Envoy as a process: started here or found alive, watched through a descriptor that cannot mistake it for another."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from glideslope.adapters.drivers.envoy import layout
+from glideslope.adapters.drivers.envoy.admin import Admin
+from glideslope.adapters.drivers.envoy.bootstrap import Gateway
+from glideslope.adapters.drivers.envoy.layout import Folder
+from glideslope.domain.errors import DriverUnavailable
+
+_POLL: Final = 0.02
+
+
+class Running(msgspec.Struct, frozen=True):
+    """What a gateway's folder says about its Envoy."""
+
+    pid: int
+    started: int
+    """Clock ticks from the machine's start to the process's: with the pid it names one process, ever."""
+    host: str
+    port: int
+
+
+@dataclass(slots=True, eq=False)
+class Envoy:
+    """A living Envoy. `child` is set when it is ours to reap."""
+
+    running: Running
+    descriptor: int
+    child: subprocess.Popen[bytes] | None = None
+
+    async def died(self) -> None:
+        """Wait for its end."""
+        loop = asyncio.get_running_loop()
+        gone = asyncio.Event()
+        loop.add_reader(self.descriptor, gone.set)
+        try:
+            await gone.wait()
+        finally:
+            loop.remove_reader(self.descriptor)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to this process and no other."""
+        try:
+            signal.pidfd_send_signal(self.descriptor, number)
+        except ProcessLookupError:
+            return
+
+    def close(self) -> int | None:
+        """Let go of what has died, and return how it ended if it was a child."""
+        os.close(self.descriptor)
+        return self.child.wait() if self.child else None
+
+
+def start(folder: Folder, gateway: Gateway, *, binary: Path) -> Envoy:
+    """Start Envoy in its folder, in a session of its own: it outlives us, and an interrupt at the terminal is not for it."""
+    with folder.log.open("ab") as log:
+        child = subprocess.Popen(
+            [
+                str(binary),
+                *("-c", folder.bootstrap.name),
+                "--disable-hot-restart",
+                *("--concurrency", str(gateway.concurrency)),
+                *("-l", "warning"),
+                # Else it complains twice a second for as long as no server lives.
+                *("--component-log-level", "config:error"),
+            ],
+            cwd=folder.path,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    started = _started(child.pid)
+    running = Running(pid=child.pid, started=started or 0, host=gateway.host, port=gateway.port)
+    layout.replace(folder.pid, msgspec.json.encode(running).decode())
+    return Envoy(running, os.pidfd_open(child.pid), child)
+
+
+def find(folder: Folder) -> Envoy | None:
+    """Return the Envoy that lives in this folder, whoever started it."""
+    try:
+        running = msgspec.json.decode(folder.pid.read_bytes(), type=Running)
+        descriptor = os.pidfd_open(running.pid)
+    except (FileNotFoundError, ProcessLookupError, msgspec.DecodeError):
+        return None
+    if _started(running.pid) != running.started:
+        os.close(descriptor)
+        return None
+    return Envoy(running, descriptor)
+
+
+def running(folder: Path) -> Running | None:
+    """Return where the gateway in `folder` listens, or None when no Envoy lives there."""
+    envoy = find(Folder.at(folder))
+    if envoy is None:
+        return None
+    envoy.close()
+    return envoy.running
+
+
+async def ready(folder: Path, *, timeout: float) -> Running:  # noqa: ASYNC109 - the bound belongs to the promise
+    """Wait until the gateway in `folder` takes requests. Raises DriverUnavailable after `timeout` seconds."""
+    admin = Admin(Folder.at(folder).admin)
+    try:
+        async with asyncio.timeout(timeout):
+            while True:
+                try:
+                    await admin.get("/ready")
+                except DriverUnavailable:
+                    pass
+                else:
+                    if found := running(folder):
+                        return found
+                await asyncio.sleep(_POLL)
+    except TimeoutError:
+        raise DriverUnavailable(driver="envoy", why=f"it is not ready after {timeout:g} s") from None
+
+
+async def stop(envoy: Envoy, folder: Folder, *, drain: float) -> None:
+    """Take no new connections, let the requests under way finish for up to `drain` seconds, then end it."""
+    admin = Admin(folder.admin)
+    try:
+        await admin.post("/drain_listeners")
+        async with asyncio.timeout(drain):
+            while (await admin.stats("^http.gateway.downstream_rq_active$")).popitem()[1] != "0":  # noqa: ASYNC110 - another process sets no event
+                await asyncio.sleep(_POLL)
+    except (DriverUnavailable, TimeoutError):
+        pass
+    envoy.send(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(5):
+            await envoy.died()
+    except TimeoutError:
+        envoy.send(signal.SIGKILL)
+        await envoy.died()
+    envoy.close()
+    folder.pid.unlink(missing_ok=True)
+
+
+def _started(pid: int) -> int | None:
+    """Return field 22 of /proc/<pid>/stat, proc(5); None for a process that has ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    after_name = stat.rpartition(") ")[2].split()
+    return None if after_name[0] == "Z" else int(after_name[19])

@@ -1,0 +1,211 @@
+"""Keeps one Envoy alive, in a process of its own: the gateway outlives the server, and even its supervisor.
+
+It knows nothing of rollouts. Run it with `python -m glideslope.adapters.drivers.envoy.supervisor FOLDER --port PORT`.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from glideslope.adapters.drivers.envoy import lanes, layout, process
+from glideslope.adapters.drivers.envoy.binary import find_binary
+from glideslope.adapters.drivers.envoy.bootstrap import Gateway, bootstrap
+from glideslope.adapters.drivers.envoy.layout import Folder
+from glideslope.adapters.drivers.envoy.process import Envoy
+from glideslope.adapters.drivers.envoy.shape import Limits, compile_lanes
+from glideslope.domain.errors import DriverUnavailable, GlideslopeError, PortInUse
+
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 5.0
+_SOUND: Final = 10.0
+"""Seconds after which a start counts as having worked."""
+
+_LOG_LIMIT: Final = 5_000_000
+_LOG_CHECK: Final = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+async def run_gateway(
+    folder: Path, gateway: Gateway, *, stopping: asyncio.Event, binary: Path | None = None, drain: float = 10.0
+) -> None:
+    """Keep an Envoy serving from `folder` until `stopping` is set, then drain and end it.
+
+    An Envoy that still lives there with the same settings is adopted, without a request lost. Port 0 takes the port of
+    the last time, or any free one. Raises DriverUnavailable when another supervisor works there, PortInUse.
+    """
+    home = Folder.at(folder)
+    home.create()
+    executable = binary or find_binary()
+    with _sole_supervisor(home):
+        settled = replace(gateway, port=gateway.port or _any_port(home, gateway.host))
+        _write_first_documents(home)
+        envoy = await _adopted(home, settled, drain)
+        if envoy is None:
+            _require_free(settled)
+        await _keep_alive(home, settled, envoy, binary=executable, stopping=stopping, drain=drain)
+
+
+async def _adopted(home: Folder, gateway: Gateway, drain: float) -> Envoy | None:
+    """Return a living Envoy that fits; one that does not is ended. Writes the bootstrap that is wanted now."""
+    wanted = json.dumps(bootstrap(gateway), indent=1)
+    envoy = process.find(home)
+    fits = home.bootstrap.exists() and home.bootstrap.read_text() == wanted
+    if envoy is not None and not fits:
+        await process.stop(envoy, home, drain=drain)
+        envoy = None
+    if not fits:
+        layout.replace(home.bootstrap, wanted)
+    if envoy is not None:
+        _log.warning("adopted the Envoy that was already serving (process %d)", envoy.running.pid)
+    return envoy
+
+
+async def _keep_alive(
+    home: Folder, gateway: Gateway, envoy: Envoy | None, *, binary: Path, stopping: asyncio.Event, drain: float
+) -> None:
+    loop = asyncio.get_running_loop()
+    pause = _FIRST_PAUSE
+    while not stopping.is_set():
+        if envoy is None:
+            envoy = process.start(home, gateway, binary=binary)
+        since = loop.time()
+        if not await _watch(envoy, home, stopping):
+            await process.stop(envoy, home, drain=drain)
+            return
+        status = envoy.close()
+        envoy = None
+        pause = _FIRST_PAUSE if loop.time() - since > _SOUND else min(pause * 2, _LONGEST_PAUSE)
+        _log.error("Envoy ended (status %s); starting it again in %.2f s", status, pause)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), pause)
+
+
+async def _watch(envoy: Envoy, home: Folder, stopping: asyncio.Event) -> bool:
+    """Return True when Envoy died, False when it is to be stopped."""
+    died = asyncio.create_task(envoy.died())
+    stopped = asyncio.create_task(stopping.wait())
+    try:
+        while not (died.done() or stopped.done()):
+            await asyncio.wait((died, stopped), timeout=_LOG_CHECK, return_when=asyncio.FIRST_COMPLETED)
+            _rotate(home.log)
+        return died.done()
+    finally:
+        died.cancel()
+        stopped.cancel()
+        await asyncio.wait((died, stopped))
+
+
+def _rotate(log: Path) -> None:
+    """Copy and cut: Envoy goes on writing to the same file, at its new end."""
+    if log.exists() and log.stat().st_size > _LOG_LIMIT:
+        shutil.copyfile(log, log.with_suffix(".log.1"))
+        with log.open("r+b") as file:
+            file.truncate(0)
+
+
+def _write_first_documents(home: Folder) -> None:
+    """Give a gateway without a past something to serve: what it last carried, or the news that it carries nothing."""
+    if home.clusters.exists() and home.routes.exists():
+        return
+    documents = compile_lanes(lanes.load(home.lanes), limits=Limits())
+    layout.replace(home.clusters, json.dumps(documents.clusters))
+    layout.replace(home.routes, json.dumps(documents.routes))
+
+
+@contextlib.contextmanager
+def _sole_supervisor(home: Folder) -> Iterator[None]:
+    with home.lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            why = f"another supervisor already works in {home.path}"
+            raise DriverUnavailable(driver="envoy", why=why) from None
+        yield
+
+
+def _any_port(home: Folder, host: str) -> int:
+    """Return the port of the last time, so that callers find the gateway again, unless somebody else took it."""
+    last = _last_port(home)
+    living = process.find(home)
+    if living is not None:
+        living.close()
+        return last
+    return last if last and _is_free(host, last) else _free_port(host)
+
+
+def _last_port(home: Folder) -> int:
+    try:
+        listener = json.loads(home.bootstrap.read_text())["static_resources"]["listeners"][0]
+        return int(listener["address"]["socket_address"]["port_value"])
+    except (FileNotFoundError, ValueError, LookupError):
+        return 0
+
+
+def _require_free(gateway: Gateway) -> None:
+    if not _is_free(gateway.host, gateway.port):
+        raise PortInUse(port=gateway.port, purpose="gateway", setting="--gateway-port")
+
+
+def _is_free(host: str, port: int) -> bool:
+    """Envoy shares a port with whoever shares too; ask without sharing."""
+    try:
+        with _probe(host) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError:
+        return False
+    return True
+
+
+def _free_port(host: str) -> int:
+    with _probe(host) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _probe(host: str) -> socket.socket:
+    return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+
+
+async def _main(arguments: argparse.Namespace) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    gateway = Gateway(port=arguments.port, host=arguments.host, concurrency=arguments.concurrency)
+    await run_gateway(arguments.folder, gateway, stopping=stopping, drain=arguments.drain)
+
+
+def main() -> int:
+    """Run from the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="glideslope-gateway", description="Keeps one Envoy alive.")
+    parser.add_argument("folder", type=Path, help="the gateway's folder")
+    parser.add_argument("--port", type=int, required=True, help="where requests arrive; 0 takes any free port")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--concurrency", type=int, default=1, help="worker threads (default: %(default)s)")
+    parser.add_argument(
+        "--drain", type=float, default=10.0, help="seconds for requests under way (default: %(default)s)"
+    )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        asyncio.run(_main(parser.parse_args()))
+    except GlideslopeError as error:
+        print(f"[{error.code}] {error}", file=sys.stderr)  # noqa: T201 - this is a command's last word
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
