@@ -89,18 +89,19 @@ class Store(Protocol):
     async def append(self, drafts: Sequence["Draft"], *, fence: "Fence | None" = None) -> Sequence[int]:
         """Append all drafts or none, durably, and return their ledger positions (from 0).
 
-        A draft whose idempotency key is already there is not written again: its position is returned. Raises
-        VersionConflict when a stream's next version is not the draft's, LeaseLost when the fence no longer holds,
+        Versions count from 1 in each stream. A draft whose idempotency key is already there is not written again, whatever
+        its version and content are now: its position is returned. Raises VersionConflict when a stream's next version is
+        not the draft's, LeaseLost when the fence no longer holds (even if all keys are known: the caller must stop),
         StoreUnavailable when the outcome is unknown (ask again with the same keys).
         """
         ...
 
     async def entries(self, start: int = 0, stop: int | None = None) -> Sequence[bytes]:
-        """Return entries' canonical bytes by ledger position, half-open."""
+        """Return entries' canonical bytes by ledger position, half-open; read a long ledger in pages."""
         ...
 
     async def streams(self) -> Mapping[str, int]:
-        """Return every stream's name with its last version."""
+        """Return every stream's name with its last version, which is also its number of entries."""
         ...
 
     async def stream(self, name: str) -> Sequence[bytes]:
@@ -121,7 +122,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A lease that must still be held, in this epoch, at the moment of the commit."""
+    """A lease that must still be held, in this epoch, at the moment of the commit.
+
+    Held means: nobody took it over and it was not given back. Whether its time is up is for `acquire` to find.
+    """
 
     name: str
     epoch: int
@@ -129,7 +133,7 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to act for `name` until `until`; `epoch` grows with every change of holder."""
+    """The right to act for `name` until just before `until`; `epoch` counts from 1 and grows with every change of holder."""
 
     name: str
     holder: str
@@ -141,7 +145,10 @@ class Leases(Protocol):
     """One governor per rollout, however many servers."""
 
     async def acquire(self, name: str, *, holder: str, ttl: timedelta, now: datetime) -> Lease | None:
-        """Take or renew; None while another holds it. Taking it from another, or again after a lapse, raises the epoch."""
+        """Take or renew; None while another holds it. Taking it from another, or again after a lapse, raises the epoch.
+
+        Raises Invalid for a holder without name and a time without zone.
+        """
         ...
 
     async def release(self, lease: Lease) -> None:
@@ -163,17 +170,21 @@ class Counters(Protocol):
     """Evidence between commits: totals per source and epoch, merged by maximum."""
 
     async def save(self, totals: Sequence[Total]) -> None:
-        """Keep the maximum of what is there and what comes, all or nothing."""
+        """Keep the maximum of what is there and what comes, all or nothing.
+
+        Raises Invalid for a count or epoch outside 0 to 2^53 - 1, which not every reader of JSON keeps exactly.
+        """
         ...
 
     async def load(self, prefix: str) -> Sequence[Total]:
-        """Return the totals of all cells that start with `prefix` (a rollout)."""
+        """Return the totals of all cells that start with `prefix` (a rollout), taken literally: end it with its separator."""
         ...
 
     async def once(self, keys: Sequence[str], totals: Sequence[Total]) -> Sequence[bool]:
         """Note keys never seen before and add the totals' counts of those, in one transaction; tell which were new.
 
-        `totals[i]` belongs to `keys[i]`; its count is an increment. This is how an outcome counts exactly once.
+        `totals[i]` belongs to `keys[i]`; its count is an increment. This is how an outcome counts exactly once. Raises Invalid,
+        noting no key, as `save` does and when a sum would leave that range.
         """
         ...
 
@@ -182,7 +193,10 @@ class Checkpoints(Protocol):
     """Signed statements of the ledger's size and root."""
 
     async def keep(self, size: int, note: bytes) -> None:
-        """Store a checkpoint; one per size."""
+        """Store a checkpoint; one per size.
+
+        Keeping the same again is harmless. Raises Conflict for another note of a size that has one: two stories about one ledger.
+        """
         ...
 
     async def checkpoints(self) -> Sequence[bytes]:
@@ -196,7 +210,7 @@ class Signer(Protocol):
     name: str
 
     def sign(self, text: bytes) -> bytes:
-        """Return a C2SP signed note over the text."""
+        """Return a C2SP signed note over the text (UTF-8, ending in a newline). Raises NoteError for any other."""
         ...
 
 
@@ -204,11 +218,11 @@ class Artifacts(Protocol):
     """Content-addressed versions."""
 
     async def digest(self, folder: str) -> Digest:
-        """Return the OpenSSF model-signing root digest of a folder. Raises NotFound."""
+        """Return the OpenSSF model-signing root digest of a folder. Raises NotFound, ArtifactInvalid."""
         ...
 
     async def keep(self, folder: str) -> Digest:
-        """Copy a folder into the store under its digest, and return that. Raises NotFound, StoreUnavailable."""
+        """Copy a folder into the store under its digest, and return that. Raises NotFound, ArtifactInvalid, StoreUnavailable."""
         ...
 
 

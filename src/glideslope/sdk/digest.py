@@ -16,7 +16,9 @@ PIECE: Final = 1 << 20
 def folder_digest(folder: str | os.PathLike[str]) -> Digest:
     """Return a folder's identity: the root digest of OpenSSF Model Signing over all of its files.
 
-    Nothing is left out, hidden files neither. Raises NotFound and ArtifactInvalid, as `walk_folder` does.
+    Nothing is left out, hidden files neither. (The tool `model_signing` leaves out `.git`, `.github`, `.gitignore` and
+    `.gitattributes` unless told otherwise; a folder with these has another digest there.) Raises NotFound and
+    ArtifactInvalid, as `walk_folder` does.
     """
     return root_digest({name: file_digest(read_pieces(path)) for name, path in walk_folder(Path(folder))})
 
