@@ -19,8 +19,9 @@ class SplitTest:
     """Two-sided test on `Table.sizes()`, one bin per arm. Null: a counted subject goes to the candidate with chance pi.
 
     The mixture of Dirichlet distributions of Lindon & Malek (2022) is the usual choice; a fixed grid of odds is taken
-    because its bets are logarithms of fractions, where the other needs lgamma, which differs between C libraries. The
-    grid needs no more subjects (tests compare them). Evaluate step by step, to name the step that broke.
+    because its bets are logarithms of fractions, where the other needs lgamma, which differs between C libraries. Against
+    the other with k = 1000 at alpha 0.001 it needs 0.87 (50 % asked, 45 % found) to 1.11 times (5 %, 4.5 %) the subjects.
+    Evaluate step by step, to name the step that broke.
     """
 
     odds: tuple[float, ...] = ODDS
