@@ -156,10 +156,10 @@ def sign(text: str, *signers: Signs) -> bytes:
     if not signers:
         raise NoteError("a note needs at least one signer")
     message = text.encode()
-    lines = [
-        f"{_DASH}{signer.verifier.name} {encode_base64(signer.verifier.key_id + signer.sign(message))}\n"
-        for signer in signers
-    ]
+    lines: list[str] = []
+    for signer in signers:
+        verifier = signer.verifier
+        lines.append(f"{_DASH}{verifier.name} {encode_base64(verifier.key_id + signer.sign(message))}\n")
     return f"{text}\n{''.join(lines)}".encode()
 
 
