@@ -146,7 +146,7 @@ def _with_findings(view: GuardrailView, harm: Iterable[Finding], proof: Iterable
 
 def _mean(metric: Metric, rows: Sequence[Sequence[int]], *, tolerance: float) -> float | None:
     """Return the mean of events and scores; for latency the median in milliseconds, the candidate's tolerance undone."""
-    counts = [sum(column) for column in zip(*rows, strict=True)] if rows else []
+    counts: list[int] = [sum(column) for column in zip(*rows, strict=True)] if rows else []
     total = sum(counts)
     if not total:
         return None

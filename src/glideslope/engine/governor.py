@@ -21,7 +21,8 @@ from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Append, Record
 
 LEASE_NAME: Final = "governor"
-LEASE: Final = timedelta(seconds=5)
+LEASE: Final = timedelta(seconds=3)
+"""How long the store keeps others from governing; after a kill -9 the next governor waits at most this long."""
 PERIOD: Final = 0.1
 """Seconds between ticks when nobody wakes it."""
 

@@ -13,7 +13,7 @@ from glideslope.domain.observation import Totals
 from glideslope.domain.plan import Plan, StageKind
 from glideslope.domain.rollout import DECIDED, Rollout
 from glideslope.domain.traffic import Arm
-from glideslope.engine.ports import Clock, Counters, Served
+from glideslope.engine.ports import Clock, Counters, Served, Total
 from glideslope.engine.record import Record
 from glideslope.engine.scopes import NO_STEP, Own, Scope, Window, baseline_scope
 
@@ -94,6 +94,14 @@ class Observer:
         if totals.digest:
             self._serving[(totals.model, totals.version)] = totals.digest
             self._touch(totals.model)
+
+    @staticmethod
+    def as_totals(totals: Totals) -> Sequence[Total]:
+        """Return a service's message as the counters keep it."""
+        return [
+            Total(source=totals.source, epoch=totals.epoch, cell=key, count=count)
+            for key, count in totals.counts.items()
+        ]
 
     def counted(self, cells: Sequence[Cell]) -> None:
         """Add outcomes that were made durable, each once."""

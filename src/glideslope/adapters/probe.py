@@ -1,0 +1,42 @@
+"""Asks a model server for its health over HTTP/1.1."""
+
+import asyncio
+from typing import Final
+from urllib.parse import urlsplit
+
+PATIENCE: Final = 2.0
+"""Seconds."""
+
+
+class HttpProbe:
+    """Keeps the port Probe: GET /healthz must answer 200."""
+
+    async def ask(self, url: str) -> str | None:
+        """Return None when it answers, else why not."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port or 80
+        except ValueError as error:
+            return str(error)
+        if parts.scheme != "http" or not host:
+            return "it is not an address like http://host:port"
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await _status(host, port)
+        except TimeoutError:
+            return f"no answer within {PATIENCE:g} s"
+        except OSError as error:
+            return error.strerror or str(error)
+
+
+async def _status(host: str, port: int) -> str | None:
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        await writer.drain()
+        line = (await reader.readline()).decode("latin-1").split()
+    finally:
+        writer.close()
+    if len(line) < 2:
+        return "it answered no HTTP"
+    return None if line[1] == "200" else f"its /healthz answers {line[1]}"

@@ -1,0 +1,50 @@
+"""Every setting, in one place: where state lies and which doors are open."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+STATE_FOLDER: Final = ".glideslope"
+API_PORT: Final = 8787
+GATEWAY_PORT: Final = 8780
+LOOPBACK: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One server on one machine. Only loopback is listened on; a port of 0 takes any free one."""
+
+    state: Path
+    port: int = API_PORT
+    gateway_port: int = GATEWAY_PORT
+    with_gateway: bool = True
+
+    @property
+    def database(self) -> Path:
+        """The record and the counters."""
+        return self.state / "glideslope.sqlite"
+
+    @property
+    def gateway(self) -> Path:
+        """The gateway's folder: its sockets, its shape, its log."""
+        return self.state / "gateway"
+
+    @property
+    def address(self) -> Path:
+        """Where the server's URL is written for the command line."""
+        return self.state / "address"
+
+    @property
+    def gateway_address(self) -> Path:
+        """Where the gateway's URL is written."""
+        return self.state / "gateway-address"
+
+    @property
+    def checkpoint_key(self) -> Path:
+        """The key that signs the ledger's checkpoints."""
+        return self.state / "checkpoint.key"
+
+    @property
+    def receipt_key(self) -> Path:
+        """The key that signs prediction receipts."""
+        return self.state / "receipt.key"

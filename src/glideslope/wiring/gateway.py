@@ -1,0 +1,22 @@
+"""The gateway process: keeps one Envoy alive, whatever becomes of the server."""
+
+import asyncio
+import signal
+
+from glideslope.adapters.drivers.envoy.bootstrap import Gateway
+from glideslope.adapters.drivers.envoy.supervisor import run_gateway
+from glideslope.settings import LOOPBACK, Settings
+
+
+def run(settings: Settings) -> None:
+    """Keep the gateway alive in this process until SIGTERM or SIGINT. Raises DriverUnavailable, PortInUse."""
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    await run_gateway(settings.gateway, Gateway(port=settings.gateway_port, host=LOOPBACK), stopping=stopping)

@@ -1,0 +1,159 @@
+"""The server process: state, engine, data plane and HTTP API in one event loop."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import uvicorn
+
+from glideslope.adapters.clock import SystemClock
+from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
+from glideslope.adapters.drivers.inprocess import InProcessDriver
+from glideslope.adapters.identity.tokens import FileTokens
+from glideslope.adapters.probe import HttpProbe
+from glideslope.adapters.secret_file import create_secret, read_secret
+from glideslope.adapters.signers.file_key import FileKeySigner
+from glideslope.adapters.stores.sqlite.store import SqliteStore
+from glideslope.domain.errors import NotFound, PortInUse, StoreUnavailable
+from glideslope.domain.ids import Actor, ModelName
+from glideslope.domain.observation import Grant
+from glideslope.domain.receipt import ReceiptKey
+from glideslope.engine.app import App, World
+from glideslope.engine.ports import Driver, Served
+from glideslope.engine.views import CheckView
+from glideslope.interfaces.api.app import create_app
+from glideslope.settings import LOOPBACK, Settings
+
+ORIGIN: Final = "glideslope"
+"""The name under which the ledger's checkpoints are signed."""
+
+SHUTDOWN: Final = 3
+"""Seconds that open streams may hold up a shutdown."""
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until told to stop. Raises StoreInUse, StoreCorrupt, StoreUnavailable, PortInUse, DriverUnavailable."""
+    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    listening = listen(settings.port, purpose="server", setting="--port")
+    port = listening.getsockname()[1]
+    async with running(settings) as app:
+        api = create_app(app, new_key=lambda: secrets.token_hex(16))
+        config = uvicorn.Config(
+            api,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=SHUTDOWN,
+            lifespan="off",
+        )
+        settings.address.write_text(f"http://{LOOPBACK}:{port}\n")
+        await uvicorn.Server(config).serve(sockets=[listening])
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[App]:
+    """Open the state, start the data plane and govern, until left."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(SqliteStore(settings.database))
+        tokens = FileTokens(settings.state)
+        tokens.first_start(Actor(_operator()), at=clock.now(), random_bytes=secrets.token_bytes(32))
+        signer = FileKeySigner(settings.checkpoint_key, name=ORIGIN, random_bytes=secrets.token_bytes)
+        sink = _Sink()
+        in_process = InProcessDriver(clock=clock)
+        driver: Driver = in_process
+        if settings.with_gateway:
+            driver = await stack.enter_async_context(EnvoyDriver(settings.gateway, sink=sink))
+
+        def grant(model: ModelName) -> Grant | None:
+            try:
+                return in_process.grant(model)
+            except NotFound:
+                return None
+
+        async def checks() -> Sequence[CheckView]:
+            return [_state_check(settings)]
+
+        key = ReceiptKey(id=1, secret=_receipt_secret(settings))
+        app = App(
+            World(
+                store=store,
+                leases=store,
+                counters=store,
+                checkpoints=store,
+                signer=signer,
+                driver=driver,
+                probe=HttpProbe(),
+                clock=clock,
+                identify=tokens.find,
+                grant=grant,
+                vkey=signer.verifier.vkey,
+                keys={key.id: key},
+                holder=f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}",
+                checks=checks,
+            ),
+            epoch=int(clock.now().timestamp() * 1000),
+        )
+        sink.app = app
+        await stack.enter_async_context(app.running())
+        yield app
+
+
+def listen(port: int, *, purpose: str, setting: str) -> socket.socket:
+    """Return a listening socket on loopback. Raises PortInUse."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((LOOPBACK, port))
+    except OSError as error:
+        listening.close()
+        raise PortInUse(port=port, purpose=purpose, setting=setting) from error
+    listening.listen(1024)
+    return listening
+
+
+class _Sink:
+    """Passes on what the data plane saw, once there is an app to take it."""
+
+    def __init__(self) -> None:
+        self.app: App | None = None
+
+    def __call__(self, batch: Sequence[Served]) -> None:
+        if self.app is not None:
+            self.app.observer.served(batch)
+
+
+def _receipt_secret(settings: Settings) -> bytes:
+    content = read_secret(settings.receipt_key)
+    if content is None:
+        create_secret(settings.receipt_key, secrets.token_bytes(32))
+        content = read_secret(settings.receipt_key)
+    if content is None or len(content) != 32:
+        raise StoreUnavailable(f"{settings.receipt_key} does not hold a key of 32 bytes")
+    return content
+
+
+def _operator() -> str:
+    """Return whom the first token belongs to: who started the server."""
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or "operator"
+
+
+def _state_check(settings: Settings) -> CheckView:
+    try:
+        status = os.statvfs(settings.state)
+    except OSError as error:
+        return CheckView(name="disk", ok=False, sentence=f"{settings.state}: {error.strerror}.")
+    free = status.f_bavail * status.f_frsize
+    enough = free > 100_000_000
+    sentence = f"{free / 1e9:.1f} GB are free for state."
+    return CheckView(name="disk", ok=enough, sentence=sentence)
+
+
+def run_server(settings: Settings) -> None:
+    """Serve in this process until SIGTERM or SIGINT."""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve(settings))
