@@ -10,7 +10,7 @@ from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote
 from glideslope.domain.evidence import Evidence, Exposed
 from glideslope.domain.gate import (
     failing,
-    harm_findings,
+    harm_found,
     is_paired,
     limit_findings,
     offline_findings,
@@ -33,7 +33,7 @@ def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
         return Hold(exposed=rollout.phase is Phase.PROMOTING, reasons=(Reason.ENDED,))
     if rollout.phase is Phase.PROPOSED or rollout.position < 0:
         return _start(rollout)
-    harm = harm_findings(rollout.plan, evidence)
+    harm = harm_found(rollout.plan, evidence)
     if broken := tuple(f for f in harm if f.verdict is Verdict.FAIL):
         return RollBack(reasons=(Reason.BREACHED,), findings=broken)
     if _wrong_content(rollout.plan, evidence):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Final, assert_never
@@ -29,46 +30,56 @@ SPLIT_ALPHA: Final = 0.001
 LIMIT_ALPHA: Final = 0.01
 """Chance of ever pausing for an absolute limit that is kept, per guardrail."""
 
+_SPLIT: Final = SplitTest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question: a test, what it is asked over (None is malformed), and what crossing its line means."""
+
+    question: Question
+    crossing: Verdict
+    subject: str
+    slice: SliceName
+    test: Test | TallyTest
+    alpha: float
+    over: tuple[Table, ...] | Tally | None
+
+    def verdict(self) -> Verdict:
+        if self.over is None:
+            return Verdict.INVALID
+        reached = crossed(self.test, self.over, self.alpha)  # type: ignore[arg-type]  # asked over what it reads
+        return self.crossing if reached else Verdict.INCONCLUSIVE
+
+    def finding(self, verdict: Verdict) -> Finding:
+        candidate, incumbent = _sizes(self.over)
+        wealth = 0.0 if self.over is None else log_wealth(self.test, self.over)  # type: ignore[arg-type]  # as above
+        return Finding(
+            question=self.question,
+            verdict=verdict,
+            subject=self.subject,
+            slice=self.slice,
+            wealth=round(wealth, 4),
+            line=round(-ln(self.alpha), 4),
+            candidate=candidate,
+            incumbent=incumbent,
+        )
+
 
 def harm_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
     """Ask of every guardrail, on the whole and on each slice: is the candidate worse? FAIL is yes, for good."""
-    return tuple(
-        finding
-        for guardrail in plan.guardrails
-        for slice_, alpha in _alphas(plan, guardrail)
-        for finding in _harm(plan, guardrail, slice_, alpha=alpha, evidence=evidence)
-    )
+    return tuple(asked.finding(asked.verdict()) for asked in _harm(plan, evidence))
+
+
+def harm_found(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
+    """Return of the same findings only those that say something: FAIL, or INVALID for malformed evidence."""
+    judged = ((asked, asked.verdict()) for asked in _harm(plan, evidence))
+    return tuple(asked.finding(verdict) for asked, verdict in judged if verdict is not Verdict.INCONCLUSIVE)
 
 
 def proof_findings(plan: Plan, evidence: Evidence, step: Step) -> tuple[Finding, ...]:
     """Ask of every required guardrail: is the candidate proven to be within the margin? Only PASS is yes."""
-    if step.stage is StageKind.SHADOW:
-        asked = [g for g in plan.guardrails if g.required and is_paired(g.metric)]
-        return tuple(
-            _ask_pairs(
-                Question.PROOF,
-                g,
-                WHOLE,
-                test=paired_proof(g, step.loosen),
-                alpha=plan.alpha_pass,
-                evidence=evidence,
-            )
-            for g in asked
-        )
-    return tuple(
-        _ask(
-            Question.PROOF,
-            g,
-            WHOLE,
-            test=proof_test(g, step.loosen),
-            alpha=plan.alpha_pass,
-            tables=_swapped(tables_of(plan, evidence, g, WHOLE))
-            if g.metric.kind is Kind.LATENCY
-            else tables_of(plan, evidence, g, WHOLE),
-        )
-        for g in plan.guardrails
-        if g.required
-    )
+    return tuple(asked.finding(asked.verdict()) for asked in _proofs(plan, evidence, step))
 
 
 def split_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
@@ -78,19 +89,17 @@ def split_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
         step = _step(plan, exposed.step)
         if step is None or not step.has_coin:
             continue
-        weights = step.split.weights()
-        table = _table(weights.candidate, weights.control, (exposed.candidate,), (exposed.incumbent,))
-        found.append(
-            _of_tables(
-                Question.SPLIT,
-                step.name,
-                WHOLE,
-                test=SplitTest(),
-                tables=None if table is None else (table,),
-                alpha=SPLIT_ALPHA,
-                crossing=Verdict.INVALID,
-            ),
+        table = _table(step, (exposed.candidate,), (exposed.incumbent,))
+        asked = _Asked(
+            question=Question.SPLIT,
+            crossing=Verdict.INVALID,
+            subject=step.name,
+            slice=WHOLE,
+            test=_SPLIT,
+            alpha=SPLIT_ALPHA,
+            over=None if table is None else (table,),
         )
+        found.append(asked.finding(asked.verdict()))
     return tuple(found)
 
 
@@ -106,17 +115,16 @@ def limit_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
             if c.metric == g.metric.name and c.slice == WHOLE
             for arm in (c.candidate, c.incumbent)
         ]
-        found.append(
-            _of_tally(
-                Question.LIMIT,
-                g.metric.name,
-                WHOLE,
-                test=RateGuard(g.limit),
-                tally=_added(arms, bins=g.metric.bins),
-                alpha=LIMIT_ALPHA,
-                crossing=Verdict.FAIL,
-            ),
+        asked = _Asked(
+            question=Question.LIMIT,
+            crossing=Verdict.FAIL,
+            subject=g.metric.name,
+            slice=WHOLE,
+            test=limit_test(g.limit),
+            alpha=LIMIT_ALPHA,
+            over=_added(arms, bins=g.metric.bins),
         )
+        found.append(asked.finding(asked.verdict()))
     return tuple(found)
 
 
@@ -233,6 +241,12 @@ def paired_proof(g: Guardrail, loosen: float) -> TallyTest:
     return PairedScorePass(values=differences(g.metric), margin=g.margin.size * loosen)
 
 
+@lru_cache(maxsize=1024)
+def limit_test(limit: float) -> TallyTest:
+    """Return the test of an absolute limit on a rate."""
+    return RateGuard(limit)
+
+
 def tables_of(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName) -> tuple[Table, ...] | None:
     """Return a guardrail's outcomes per coin; None when the evidence is malformed."""
     tables, steps = [], []
@@ -242,8 +256,7 @@ def tables_of(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName) -
         step = _step(plan, counts.step)
         if step is None or not step.has_coin:
             continue
-        weights = step.split.weights()
-        table = _table(weights.candidate, weights.control, counts.candidate, counts.incumbent)
+        table = _table(step, counts.candidate, counts.incumbent)
         if table is None or len(counts.candidate) != g.metric.bins:
             return None
         tables.append(table)
@@ -273,120 +286,54 @@ def _alphas(plan: Plan, g: Guardrail) -> tuple[tuple[SliceName, float], ...]:
     )
 
 
-def _harm(plan: Plan, g: Guardrail, slice_: SliceName, *, alpha: float, evidence: Evidence) -> Iterable[Finding]:
-    paired = is_paired(g.metric) and any(s.stage is StageKind.SHADOW for s in plan.steps)
-    # Two chances to be wrong about one guardrail share its alpha.
-    share = alpha / 2 if paired else alpha
-    yield _ask(Question.HARM, g, slice_, test=harm_test(g), alpha=share, tables=tables_of(plan, evidence, g, slice_))
-    if paired:
-        yield _ask_pairs(Question.HARM, g, slice_, test=paired_harm(g), alpha=share, evidence=evidence)
+def _harm(plan: Plan, evidence: Evidence) -> Iterable[_Asked]:
+    shadowed = any(s.stage is StageKind.SHADOW for s in plan.steps)
+    for g in plan.guardrails:
+        paired = shadowed and is_paired(g.metric)
+        for slice_, alpha in _alphas(plan, g):
+            # Two chances to be wrong about one guardrail share its alpha.
+            share = alpha / 2 if paired else alpha
+            yield _Asked(
+                question=Question.HARM,
+                crossing=Verdict.FAIL,
+                subject=g.metric.name,
+                slice=slice_,
+                test=harm_test(g),
+                alpha=share,
+                over=tables_of(plan, evidence, g, slice_),
+            )
+            if paired:
+                yield _Asked(
+                    question=Question.HARM,
+                    crossing=Verdict.FAIL,
+                    subject=g.metric.name,
+                    slice=slice_,
+                    test=paired_harm(g),
+                    alpha=share,
+                    over=tally_of(evidence, g, slice_),
+                )
 
 
-def _ask(
-    question: Question,
-    g: Guardrail,
-    slice_: SliceName,
-    *,
-    test: Test,
-    alpha: float,
-    tables: tuple[Table, ...] | None,
-) -> Finding:
-    return _of_tables(
-        question, g.metric.name, slice_, test=test, tables=tables, alpha=alpha, crossing=_bad_or_good(question)
-    )
+def _proofs(plan: Plan, evidence: Evidence, step: Step) -> Iterable[_Asked]:
+    shadow = step.stage is StageKind.SHADOW
+    for g in plan.guardrails:
+        if not g.required or (shadow and not is_paired(g.metric)):
+            continue
+        yield _Asked(
+            question=Question.PROOF,
+            crossing=Verdict.PASS,
+            subject=g.metric.name,
+            slice=WHOLE,
+            test=paired_proof(g, step.loosen) if shadow else proof_test(g, step.loosen),
+            alpha=plan.alpha_pass,
+            over=tally_of(evidence, g, WHOLE) if shadow else _for_proof(g, tables_of(plan, evidence, g, WHOLE)),
+        )
 
 
-def _ask_pairs(
-    question: Question,
-    g: Guardrail,
-    slice_: SliceName,
-    *,
-    test: TallyTest,
-    alpha: float,
-    evidence: Evidence,
-) -> Finding:
-    tally = tally_of(evidence, g, slice_)
-    return _of_tally(
-        question, g.metric.name, slice_, test=test, tally=tally, alpha=alpha, crossing=_bad_or_good(question)
-    )
-
-
-def _bad_or_good(question: Question) -> Verdict:
-    return Verdict.PASS if question is Question.PROOF else Verdict.FAIL
-
-
-def _of_tables(
-    question: Question,
-    subject: str,
-    slice_: SliceName,
-    *,
-    test: Test,
-    tables: tuple[Table, ...] | None,
-    alpha: float,
-    crossing: Verdict,
-) -> Finding:
-    if tables is None:
-        return _finding(question, subject, slice_, verdict=Verdict.INVALID, wealth=0.0, alpha=alpha, sizes=(0, 0))
-    return _finding(
-        question,
-        subject,
-        slice_,
-        verdict=crossing if crossed(test, tables, alpha) else Verdict.INCONCLUSIVE,
-        wealth=log_wealth(test, tables),
-        alpha=alpha,
-        sizes=(sum(sum(t.candidate) for t in tables), sum(sum(t.incumbent) for t in tables)),
-    )
-
-
-def _of_tally(
-    question: Question,
-    subject: str,
-    slice_: SliceName,
-    *,
-    test: TallyTest,
-    tally: Tally | None,
-    alpha: float,
-    crossing: Verdict,
-) -> Finding:
-    if tally is None:
-        return _finding(question, subject, slice_, verdict=Verdict.INVALID, wealth=0.0, alpha=alpha, sizes=(0, 0))
-    return _finding(
-        question,
-        subject,
-        slice_,
-        verdict=crossing if crossed(test, tally, alpha) else Verdict.INCONCLUSIVE,
-        wealth=log_wealth(test, tally),
-        alpha=alpha,
-        sizes=(sum(tally.counts), sum(tally.counts)),
-    )
-
-
-def _finding(
-    question: Question,
-    subject: str,
-    slice_: SliceName,
-    *,
-    verdict: Verdict,
-    wealth: float,
-    alpha: float,
-    sizes: tuple[int, int],
-) -> Finding:
-    candidate, incumbent = sizes
-    return Finding(
-        question=question,
-        verdict=verdict,
-        subject=subject,
-        slice=slice_,
-        wealth=round(wealth, 4),
-        line=round(-ln(alpha), 4),
-        candidate=candidate,
-        incumbent=incumbent,
-    )
-
-
-def _swapped(tables: tuple[Table, ...] | None) -> tuple[Table, ...] | None:
-    if tables is None:
-        return None
+def _for_proof(g: Guardrail, tables: tuple[Table, ...] | None) -> tuple[Table, ...] | None:
+    """Swap the arms for a latency, whose proof asks whether the incumbent is slower."""
+    if tables is None or g.metric.kind is not Kind.LATENCY:
+        return tables
     return tuple(
         Table(
             candidate_weight=t.control_weight,
@@ -398,14 +345,26 @@ def _swapped(tables: tuple[Table, ...] | None) -> tuple[Table, ...] | None:
     )
 
 
-def _table(
-    candidate_weight: int, control_weight: int, candidate: tuple[int, ...], incumbent: tuple[int, ...]
-) -> Table | None:
+def _sizes(over: tuple[Table, ...] | Tally | None) -> tuple[int, int]:
+    if over is None:
+        return (0, 0)
+    if isinstance(over, Tally):
+        return (sum(over.counts), sum(over.counts))
+    return (sum(sum(t.candidate) for t in over), sum(sum(t.incumbent) for t in over))
+
+
+def _table(step: Step, candidate: tuple[int, ...], incumbent: tuple[int, ...]) -> Table | None:
     if not candidate or len(candidate) != len(incumbent) or not (_countable(candidate) and _countable(incumbent)):
         return None
+    return _counted(step, candidate, incumbent)
+
+
+@lru_cache(maxsize=16_384)  # between two looks most rows stay as they are
+def _counted(step: Step, candidate: tuple[int, ...], incumbent: tuple[int, ...]) -> Table:
+    weights = step.split.weights()
     return Table(
-        candidate_weight=candidate_weight,
-        control_weight=control_weight,
+        candidate_weight=weights.candidate,
+        control_weight=weights.control,
         candidate=candidate,
         incumbent=incumbent,
     )
@@ -419,7 +378,7 @@ def _added(rows: Sequence[tuple[int, ...]], *, bins: int) -> Tally | None:
 
 
 def _countable(counts: Sequence[int]) -> bool:
-    return all(type(count) is int and 0 <= count <= LARGEST_INTEGER for count in counts)
+    return not counts or (set(map(type, counts)) == {int} and min(counts) >= 0 and max(counts) <= LARGEST_INTEGER)
 
 
 def _reference(g: Guardrail) -> tuple[int, ...]:
