@@ -99,9 +99,9 @@ class EnvoyDriver:
                 if lane.slot and (model not in lanes or not lanes[model].slot):
                     self._forget(model, lane.slot)
             before, self._lanes = self._lanes, lanes
-            if lanes != before:
-                kept.save(self._folder.lanes, lanes)
             try:
+                if lanes != before:
+                    kept.save(self._folder.lanes, lanes)
                 await self._publisher.publish(documents, final)
             except DriverUnavailable:
                 self._lanes = _restored(before, self._lanes)
@@ -182,6 +182,7 @@ class EnvoyDriver:
                 documents = compile_lanes(self._lanes, limits=self._limits)
                 await self._publisher.publish(documents, documents)
             except DriverUnavailable:
+                # First of all nobody is exposed; what follows may fail for the same reason.
                 self._forget(model, begun.slot)
                 self._lanes[model] = replace(lane, token=self._lanes[model].token)
                 kept.save(self._folder.lanes, self._lanes)

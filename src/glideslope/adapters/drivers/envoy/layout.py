@@ -91,7 +91,10 @@ class Folder:
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a watcher, sees the old or the new one whole."""
+    """Write a file so that a reader, or a watcher, sees the old or the new one whole. Raises DriverUnavailable."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(text)
-    fresh.replace(path)
+    try:
+        fresh.write_text(text)
+        fresh.replace(path)
+    except OSError as error:
+        raise DriverUnavailable(driver="envoy", why=f"{path} cannot be written: {error.strerror}") from error
