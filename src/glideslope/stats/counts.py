@@ -16,9 +16,10 @@ K = TypeVar("K", bound=Hashable)
 def _checked(counts: Sequence[int], *, what: str) -> tuple[int, ...]:
     if not counts:
         raise ValueError(f"{what} has no bins")
-    for count in counts:
-        if type(count) is not int or count < 0:
-            raise ValueError(f"{what} holds {count!r}; expected integers at or above 0")
+    # Two passes in C: this runs for every table of every look.
+    if set(map(type, counts)) != {int} or min(counts) < 0:
+        wrong = next(count for count in counts if type(count) is not int or count < 0)
+        raise ValueError(f"{what} holds {wrong!r}; expected integers at or above 0")
     return tuple(counts)
 
 
@@ -90,22 +91,24 @@ class Tally:
 
 
 def _added(rows: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    return tuple(map(sum, zip(*rows, strict=True)))
+    return rows[0] if len(rows) == 1 else tuple(map(sum, zip(*rows, strict=True)))
 
 
-def joined(tables: Iterable[Table]) -> tuple[Table, ...]:
-    """Add tables tossed with the same coin and sort by coin: the one form in which tables are evaluated.
+def joined(tables: Sequence[Table]) -> Sequence[Table]:
+    """Add tables tossed with the same coin: the form in which tables are evaluated.
 
     Steps with equal odds are one step to the statistics, however often a ramp visited them.
     """
-    rows: dict[tuple[int, int], list[tuple[tuple[int, ...], tuple[int, ...]]]] = {}
+    groups: dict[tuple[int, int], list[Table]] = {}
     for table in tables:
         divisor = gcd(table.candidate_weight, table.control_weight)
         key = (table.candidate_weight // divisor, table.control_weight // divisor)
-        rows.setdefault(key, []).append((table.candidate, table.incumbent))
+        groups.setdefault(key, []).append(table)
+    if len(groups) == len(tables):
+        return tables
     return tuple(
-        Table(*key, _added([row[0] for row in rows[key]]), _added([row[1] for row in rows[key]]))
-        for key in sorted(rows, key=lambda key: (Fraction(*key), key))
+        Table(*key, _added([table.candidate for table in group]), _added([table.incumbent for table in group]))
+        for key, group in groups.items()
     )
 
 

@@ -43,7 +43,7 @@ def ratio_interval(tables: Sequence[Table], *, alpha: float) -> Interval:
     Errors-only label bets with the ratio as the null. The estimate is that of Mantel and Haenszel (1959).
     """
     line = _line(alpha)
-    parts = joined(tables)
+    parts = _in_order(tables)
     steps = [(t.candidate_weight / t.control_weight, t.candidate[-1], t.incumbent[-1]) for t in parts]
 
     def theta(index: int) -> float:
@@ -74,7 +74,7 @@ def difference_interval(tables: Sequence[Table], *, values: Sequence[float], cen
     """
     line = _line(alpha)
     span = _span(values)
-    parts = joined(tables)
+    parts = _in_order(tables)
     cells: list[tuple[int, float, float, float]] = []
     for table in parts:
         pi = table.candidate_weight / (table.candidate_weight + table.control_weight)
@@ -140,6 +140,11 @@ def _line(alpha: float) -> float:
     if not 0.0 < alpha < 1.0:
         raise ValueError(f"alpha is {alpha!r}; expected a number between 0 and 1")
     return ln(2.0 / alpha)
+
+
+def _in_order(tables: Sequence[Table]) -> list[Table]:
+    """Return joined tables by coin: these sums are floats, so their order matters."""
+    return sorted(joined(tables), key=lambda table: table.coin)
 
 
 def _span(values: Sequence[float]) -> float:

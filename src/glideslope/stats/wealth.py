@@ -19,8 +19,8 @@ from glideslope.stats.reals import FINAL, LONG, decimal_ln, exp, ln, log_sum_exp
 _BAND = 1e-9
 """Closer than this to the line, in nats, floats hand over to decimals."""
 
-_ROUNDING = 2.0**-50
-"""Bounds the relative error of a weight, a product and the sum together."""
+_ROUNDING = 2.0**-53
+"""Half a unit in the last place: each weight, each product and each addition may be off by this part of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,14 @@ class Bets:
     """What a test stakes under one coin: per alternative, the factor by which one outcome multiplies the wealth.
 
     Cells are the candidate's bins, then the incumbent's; a test without arms has its bins alone. `rows` holds, per
-    alternative, the logarithm of its prior followed by the logarithms of its factors, each rounded correctly.
+    alternative, the logarithm of its prior followed by the logarithms of its factors, each rounded correctly; `weights` are
+    the latter alone.
     """
 
     prior: tuple[Fraction, ...]
     factors: tuple[tuple[Fraction, ...], ...]
     rows: tuple[tuple[float, ...], ...]
+    weights: tuple[tuple[float, ...], ...]
     steepest: float
     spread: float
 
@@ -56,6 +58,7 @@ class Bets:
             prior=tuple(prior),
             factors=tuple(tuple(row) for row in factors),
             rows=rows,
+            weights=tuple(row[1:] for row in rows),
             steepest=max(abs(weight) for row in rows for weight in row[1:]),
             spread=ln(float(len(rows))),
         )
@@ -116,9 +119,11 @@ def _scores(parts: _Parts) -> list[float]:
     """Return ln(prior) plus the log of the wealth per alternative; correctly rounded sums, so in no order at all."""
     (first, cells), *more = parts
     if not more:
-        return [fsum((row[0], *map(mul, row[1:], cells))) for row in first.rows]
+        return [
+            fsum((row[0], *map(mul, weights, cells))) for row, weights in zip(first.rows, first.weights, strict=True)
+        ]
     return [
-        fsum(chain((row[0],), *(map(mul, bets.rows[h][1:], counts) for bets, counts in parts)))
+        fsum(chain((row[0],), *(map(mul, bets.weights[h], counts) for bets, counts in parts)))
         for h, row in enumerate(first.rows)
     ]
 
@@ -152,10 +157,11 @@ def crossed(test: Test | TallyTest, evidence: Sequence[Table] | Tally, alpha: fl
     if not parts:
         return False
     rough = _rough_scores(parts)
-    size = 0.0
+    size, terms = 0.0, 0
     for bets, cells in parts:
         size += sum(cells) * bets.steepest
-    band = _BAND + _ROUNDING * size
+        terms += len(cells)
+    band = _BAND + _ROUNDING * (terms + 8) * size
     top = max(rough)
     if top > line + band:
         return True
@@ -170,11 +176,16 @@ def crossed(test: Test | TallyTest, evidence: Sequence[Table] | Tally, alpha: fl
 
 def _rough_scores(parts: _Parts) -> list[float]:
     """Return what `_scores` does within the band and in a fraction of the time; good enough to be sure, mostly."""
-    if len(parts) > 1 or len(parts[0][1]) != 4:
-        return _scores(parts)
-    bets, cells = parts[0]
-    a, b, c, d = map(float, cells)
-    return [prior + a * w + b * x + c * y + d * z for prior, w, x, y, z in bets.rows]
+    first = parts[0][0]
+    if len(parts) == 1 and len(parts[0][1]) == 4:
+        a, b, c, d = map(float, parts[0][1])
+        return [prior + a * w + b * x + c * y + d * z for prior, w, x, y, z in first.rows]
+    # The built-in `sum` of floats rounds differently from Python 3.12 on, but always within the band.
+    rough = [row[0] for row in first.rows]
+    for bets, cells in parts:
+        floats = tuple(map(float, cells))
+        rough = [score + sum(map(mul, weights, floats)) for score, weights in zip(rough, bets.weights, strict=True)]
+    return rough
 
 
 @lru_cache(maxsize=1024)
