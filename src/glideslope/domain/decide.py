@@ -103,14 +103,16 @@ def _judge(plan: Plan, step: Step, evidence: Evidence) -> tuple[tuple[Finding, .
                 return found, Reason.OFFLINE_FAILED
             proven = bool(found) and all(f.verdict is Verdict.PASS for f in found)
             return found, Reason.OFFLINE_PASSED if proven else Reason.OFFLINE_MISSING
-        case StageKind.SHADOW | StageKind.CANARY | StageKind.FULL | StageKind.BAKE:
+        case StageKind.SHADOW | StageKind.CANARY:
             found = proof_findings(plan, evidence, step)
             if missing := _missing(plan, step, evidence):
                 return found, missing
-            if not found or not all(f.verdict is Verdict.PASS for f in found):
-                return found, Reason.NOT_ENOUGH
-            baked = step.stage in (StageKind.FULL, StageKind.BAKE)
-            return found, Reason.BAKED if baked else Reason.PASSED
+            proven = bool(found) and all(f.verdict is Verdict.PASS for f in found)
+            return found, Reason.PASSED if proven else Reason.NOT_ENOUGH
+        case StageKind.FULL | StageKind.BAKE:
+            # The proof was given when the last step with a coin was left, and stands: without a coin none can be asked
+            # for again. Harm that shows later, in outcomes still to come, is asked about before this.
+            return (), _missing(plan, step, evidence) or Reason.BAKED
         case _:
             assert_never(step.stage)
 
