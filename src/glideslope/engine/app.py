@@ -193,9 +193,8 @@ class App:
         )
 
     async def ledger(self) -> AsyncIterator[bytes]:
-        """Yield the bundle, line by line, up to a fresh checkpoint."""
-        async for line in self.notary.bundle():
-            yield line
+        """Return the bundle, line by line, up to a fresh checkpoint."""
+        return self.notary.bundle()
 
     async def verifier(self) -> str:
         return self._world.vkey
