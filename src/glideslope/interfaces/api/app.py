@@ -1,0 +1,40 @@
+"""Puts the routes together into one application over a service."""
+
+import asyncio
+from collections.abc import Callable
+
+from fastapi import FastAPI
+
+from glideslope import __version__
+from glideslope.engine.service import Service
+from glideslope.interfaces.api import commands, openapi, problems, queries, reports, streams
+from glideslope.interfaces.api.door import Door
+
+
+def create_app(service: Service, *, new_key: Callable[[], str], stopping: asyncio.Event | None = None) -> FastAPI:
+    """Return the HTTP API over *service*.
+
+    `new_key` makes the idempotency key of a command that came without one. Setting `stopping` ends all event streams: set
+    it when the server is asked to shut down, since it waits for open answers.
+    """
+    app = FastAPI(
+        title="Glideslope",
+        version=__version__,
+        description="Governed updates of machine-learning models. Every refusal is a problem document (RFC 9457) with a stable code.",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    door = Door(service=service, new_key=new_key)
+    for router in (
+        queries.fleet(door),
+        queries.rollouts(door),
+        commands.planning(door),
+        commands.acting(door),
+        streams.streams(door, stopping=stopping or asyncio.Event()),
+        reports.reports(door),
+    ):
+        app.include_router(router)
+    problems.install(app)
+    openapi.install(app)
+    return app

@@ -1,0 +1,97 @@
+"""What callers write in the bodies of commands. Unknown members are refused, nothing is converted."""
+
+import msgspec
+
+from glideslope.domain.plan import Evaluation
+
+
+class VersionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A version to register: its content's digest, and where it is served."""
+
+    version: str
+    digest: str
+    url: str
+    why: str
+    evaluations: tuple[Evaluation, ...] = ()
+    incumbent: bool = False
+    """Install it as the model's first incumbent."""
+
+
+class DocumentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A plan as written."""
+
+    text: str
+    """The content of `glideslope.yaml`."""
+    file: str = "glideslope.yaml"
+    """What its author calls the file; errors name it."""
+
+
+class ProposalBody(DocumentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A plan to carry out."""
+
+    plan_digest: str | None = None
+    """The plan that the proposer saw; refused when the same text now gives another."""
+
+
+class ApprovalBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A yes or no to exactly the plan with this digest."""
+
+    plan_digest: str
+    why: str
+    granted: bool = True
+
+
+class ReasonBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why a person orders something; it stands in the ledger."""
+
+    why: str
+
+
+class RetryBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why it may go better now; without a text the earlier plan is tried again."""
+
+    why: str
+    text: str | None = None
+    file: str = "glideslope.yaml"
+
+
+class LedgerKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The key under which checkpoints verify."""
+
+    vkey: str
+    """In the notation of C2SP signed notes."""
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """The server answers."""
+
+    status: str = "ok"
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """A refusal (RFC 9457), with what to do about it."""
+
+    type: str
+    """`urn:glideslope:error:` and the code."""
+    title: str
+    status: int
+    detail: str
+    """What happened, as a sentence."""
+    code: str
+    """Never changes meaning; `glideslope explain CODE` says more."""
+    traffic: str
+    """What became of the traffic."""
+    next_command: str
+    """Can be pasted; may be empty."""
+    file: str = ""
+    where: str = ""
+    """The part of the plan: `guardrails.0.margin`."""
+    line: int = 0
+    """From 1; 0 when the refusal is not about a place in a file. So do the following belong to files."""
+    column: int = 0
+    width: int = 0
+    source: str = ""
+    """The line itself."""
+    suggestion: str = ""
+    allowed: tuple[str, ...] = ()
+    """The keys that are known there."""

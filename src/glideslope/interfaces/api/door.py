@@ -1,0 +1,79 @@
+"""What every request passes: who calls and may they, how long may the body be, under which key, and the answer's bytes."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import msgspec
+from fastapi import Request
+from fastapi.responses import Response
+
+from glideslope.domain.errors import NotAllowed, TokenUnknown
+from glideslope.domain.identity import Identity, Role
+from glideslope.engine.service import Service
+from glideslope.interfaces.api.problems import BodyTooLarge, RequestInvalid
+
+T = TypeVar("T")
+
+LOOKING: Final = frozenset({Role.READER, Role.MEMBER, Role.ADMIN})
+ACTING: Final = frozenset({Role.MEMBER, Role.ADMIN})
+REPORTING: Final = frozenset({Role.SOURCE, Role.ADMIN})
+TELLING: Final = frozenset({Role.SOURCE, Role.MEMBER, Role.ADMIN})
+"""Outcomes also come from people, in files."""
+
+BODY: Final = 1 << 20
+"""Bytes of a command's body."""
+
+JSON: Final = "application/json"
+
+_BEARER: Final = re.compile(r"Bearer +([\x21-\x7e]{1,512})", re.IGNORECASE)
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Lets requests in to one service."""
+
+    service: Service
+    new_key: Callable[[], str]
+    """Makes the idempotency key of a command that came without one."""
+
+    def caller(self, request: Request, roles: frozenset[Role], *, act: str) -> Identity:
+        """Return who calls. Raises TokenUnknown, NotAllowed."""
+        match = _BEARER.fullmatch(request.headers.get("authorization", ""))
+        if match is None:
+            raise TokenUnknown
+        identity = self.service.identify(match[1])
+        if identity.role not in roles:
+            raise NotAllowed(actor=identity.actor, act=act)
+        return identity
+
+    def key(self, request: Request) -> str:
+        """Return the key under which a command is carried out once. Raises RequestInvalid."""
+        given = request.headers.get("idempotency-key")
+        if given is None:
+            return self.new_key()
+        if not _KEY.fullmatch(given):
+            raise RequestInvalid("an Idempotency-Key is 1 to 200 visible ASCII characters")
+        return given
+
+
+async def body(request: Request, kind: type[T], *, limit: int = BODY) -> T:
+    """Read and decode a body. Raises BodyTooLarge, RequestInvalid."""
+    found = bytearray()
+    async for piece in request.stream():
+        found += piece
+        if len(found) > limit:
+            raise BodyTooLarge(limit=limit)
+    try:
+        return msgspec.json.decode(found, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RequestInvalid(str(error).rstrip(".")) from None
+    except RecursionError:
+        raise RequestInvalid("it is nested too deep") from None
+
+
+def answer(view: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:  # noqa: ANN401 - any view
+    """Return a view as JSON, encoded as it is."""
+    return Response(msgspec.json.encode(view), status_code=status, media_type=JSON, headers=headers)

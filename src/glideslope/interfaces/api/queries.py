@@ -1,0 +1,95 @@
+"""The queries: what there is, what was decided and why."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+
+from glideslope.domain.ids import RolloutId, model_name
+from glideslope.engine.views import (
+    CheckView,
+    DecisionView,
+    FleetView,
+    HappeningView,
+    ModelView,
+    ReplayView,
+    RolloutView,
+)
+from glideslope.interfaces.api.bodies import Health, LedgerKey
+from glideslope.interfaces.api.door import LOOKING, Door, answer
+from glideslope.interfaces.api.openapi import described
+
+
+def fleet(door: Door) -> APIRouter:
+    """Return the routes that show everything at a glance, and the server itself."""
+    router = APIRouter(tags=["fleet"])
+    service = door.service
+
+    @router.get("/v1/healthz", summary="Tell that the server answers", **described(answer=Health, public=True))
+    async def healthz() -> Response:
+        return answer(Health())
+
+    @router.get("/v1/fleet", summary="Show all models and rollouts", **described(answer=FleetView))
+    async def all_of_it(request: Request) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.fleet())
+
+    @router.get("/v1/models/{model}", summary="Show a model and its versions", **described(answer=ModelView))
+    async def one_model(request: Request, model: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.model(model_name(model)))
+
+    @router.get("/v1/doctor", summary="Look for what is wrong", **described(answer=tuple[CheckView, ...]))
+    async def doctor(request: Request) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.doctor())
+
+    @router.get("/v1/ledger/key", summary="Show the key that an auditor writes down", **described(answer=LedgerKey))
+    async def key(request: Request) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(LedgerKey(vkey=await service.verifier()))
+
+    return router
+
+
+def rollouts(door: Door) -> APIRouter:
+    """Return the routes that show rollouts."""
+    router = APIRouter(tags=["rollouts"])
+    service = door.service
+
+    @router.get("/v1/rollouts", summary="List rollouts, newest first", **described(answer=tuple[RolloutView, ...]))
+    async def listed(request: Request) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer((await service.fleet()).rollouts)
+
+    @router.get("/v1/rollouts/{rollout}", summary="Show a rollout", **described(answer=RolloutView))
+    async def one(request: Request, rollout: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.rollout(RolloutId(rollout)))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/decisions", summary="List its decisions", **described(answer=tuple[DecisionView, ...])
+    )
+    async def decisions(request: Request, rollout: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.decisions(RolloutId(rollout)))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/story",
+        summary="Tell what happened, entry by entry",
+        **described(answer=tuple[HappeningView, ...]),
+    )
+    async def story(request: Request, rollout: str, after: Annotated[int, Query(ge=0, le=2**53)] = 0) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.story(RolloutId(rollout), after=after))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/decisions/{version}/replay",
+        summary="Make a decision again from the record",
+        **described(answer=ReplayView),
+    )
+    async def replay(request: Request, rollout: str, version: Annotated[int, Path(ge=1, le=2**53)]) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.replay(RolloutId(rollout), version))
+
+    return router

@@ -1,0 +1,65 @@
+"""What services ask and tell: briefings, counts, shadow answers, outcomes. Decoded without the framework's validation."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from glideslope.domain.ids import model_name
+from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals
+from glideslope.interfaces.api.door import REPORTING, TELLING, Door, answer, body
+from glideslope.interfaces.api.openapi import described
+
+LARGEST_TOTALS: Final = 8 << 20
+LARGEST_SHADOW: Final = 4 << 20
+LARGEST_OUTCOMES: Final = 16 << 20
+LONGEST_WAIT: Final = 60.0
+"""Seconds for which a briefing is held back at most."""
+
+
+def reports(door: Door) -> APIRouter:
+    """Return the routes for sources."""
+    router = APIRouter(tags=["sources"])
+    service = door.service
+
+    @router.get(
+        "/v1/models/{model}/briefing",
+        summary="Fetch what a service needs to assign, observe and mint; waits while it is still the one seen",
+        **described(answer=Briefing),
+    )
+    async def briefing(
+        request: Request,
+        model: str,
+        seen: Annotated[str, Query(max_length=200)] = "",
+        wait: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0.0,
+    ) -> Response:
+        door.caller(request, REPORTING, act="fetch a briefing")
+        found = await service.briefing(model_name(model), seen=seen, wait=min(wait, LONGEST_WAIT))
+        return answer(found, headers={"Cache-Control": "no-store"})
+
+    @router.post(
+        "/v1/observations", summary="Report a source's counts", **described(body=Totals, answer=None, status=204)
+    )
+    async def observations(request: Request) -> Response:
+        door.caller(request, REPORTING, act="report observations")
+        await service.observe(await body(request, Totals, limit=LARGEST_TOTALS))
+        return Response(status_code=204)
+
+    @router.post(
+        "/v1/shadow",
+        summary="Report a shadowed candidate's answers",
+        **described(body=ShadowAnswers, answer=None, status=204),
+    )
+    async def shadow(request: Request) -> Response:
+        door.caller(request, REPORTING, act="report shadow answers")
+        await service.shadow(await body(request, ShadowAnswers, limit=LARGEST_SHADOW))
+        return Response(status_code=204)
+
+    @router.post(
+        "/v1/outcomes", summary="Tell the truth about predictions", **described(body=Outcomes, answer=OutcomesTaken)
+    )
+    async def outcomes(request: Request) -> Response:
+        door.caller(request, TELLING, act="report outcomes")
+        return answer(await service.outcomes(await body(request, Outcomes, limit=LARGEST_OUTCOMES)))
+
+    return router

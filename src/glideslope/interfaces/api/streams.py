@@ -1,0 +1,111 @@
+"""What does not fit into one answer: a rollout as it changes (server-sent events), and the whole ledger."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+
+from glideslope.domain.errors import GlideslopeError
+from glideslope.domain.ids import RolloutId
+from glideslope.engine.views import RolloutView
+from glideslope.interfaces.api.door import LOOKING, Door
+from glideslope.interfaces.api.openapi import described
+from glideslope.interfaces.api.problems import problem_of
+
+EVENTS: Final = "text/event-stream"
+BUNDLE: Final = "application/octet-stream"
+BEAT: Final = 15.0
+"""Seconds of silence after which a comment shows that the connection lives."""
+CHUNK: Final = 64 * 1024
+
+
+def streams(door: Door, *, stopping: asyncio.Event) -> APIRouter:
+    """Return the streaming routes; all event streams end when `stopping` is set, so that a shutdown need not wait for them."""
+    router = APIRouter(tags=["streams"])
+
+    @router.get(
+        "/v1/rollouts/{rollout}/events",
+        summary="Follow a rollout: its view now and after each change, as server-sent events",
+        **described(answer=EVENTS),
+    )
+    async def events(request: Request, rollout: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        views = door.service.follow(RolloutId(rollout))
+        # The first is awaited here, so that an unknown rollout is a 404 and not a broken stream.
+        first = await anext(views)
+        return StreamingResponse(
+            follow(first, views, stopping=stopping), media_type=EVENTS, headers={"Cache-Control": "no-store"}
+        )
+
+    @router.get("/v1/ledger", summary="Fetch the whole ledger as a bundle", **described(answer=BUNDLE))
+    async def ledger(request: Request) -> Response:
+        door.caller(request, LOOKING, act="look")
+        pieces = _joined(await door.service.ledger())
+        first = await anext(pieces, b"")
+        headers = {"Content-Disposition": 'attachment; filename="ledger.bundle"', "Cache-Control": "no-store"}
+        return StreamingResponse(_with_first(first, pieces), media_type=BUNDLE, headers=headers)
+
+    return router
+
+
+async def follow(
+    first: RolloutView, views: AsyncIterator[RolloutView], *, stopping: asyncio.Event, beat: float = BEAT
+) -> AsyncIterator[bytes]:
+    """Write views as server-sent events until the rollout has ended, the views do, or the server stops."""
+    yield _event(first)
+    view = first
+    stop = asyncio.ensure_future(stopping.wait())
+    coming = asyncio.ensure_future(_next(views))
+    try:
+        while not view.ended:
+            done, _ = await asyncio.wait({coming, stop}, timeout=beat, return_when=asyncio.FIRST_COMPLETED)
+            if stop in done:
+                return
+            if not done:
+                yield b": nothing changed\n\n"
+                continue
+            try:
+                found = coming.result()
+            except GlideslopeError as error:
+                yield b"event: problem\ndata: " + msgspec.json.encode(problem_of(error)) + b"\n\n"
+                return
+            if found is None:
+                return
+            view = found
+            yield _event(view)
+            coming = asyncio.ensure_future(_next(views))
+    finally:
+        stop.cancel()
+        coming.cancel()
+        with suppress(asyncio.CancelledError, GlideslopeError):
+            await coming
+
+
+async def _next(views: AsyncIterator[RolloutView]) -> RolloutView | None:
+    return await anext(views, None)
+
+
+def _event(view: RolloutView) -> bytes:
+    return b"event: rollout\nid: %d\ndata: %s\n\n" % (view.version, msgspec.json.encode(view))
+
+
+async def _joined(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Send many lines at once: a ledger has some hundred thousand."""
+    kept = bytearray()
+    async for line in lines:
+        kept += line
+        if len(kept) >= CHUNK:
+            yield bytes(kept)
+            kept.clear()
+    if kept:
+        yield bytes(kept)
+
+
+async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
