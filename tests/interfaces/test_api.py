@@ -218,7 +218,6 @@ def test_reports_arrive_as_they_were_sent(http: Any, service: Any) -> None:
     assert service.reported[-1] == ("late-arrival", "t0", 60.0)
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize(
     "token", [None, "", "Bearer", "Bearer unknown", "Basic gs_admin", "gs_admin", "Bearer gs_admin x"]
 )

@@ -1,7 +1,7 @@
 """What does not fit into one answer: a rollout as it changes (server-sent events), and the whole ledger."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from typing import Final
 
@@ -54,7 +54,7 @@ def streams(door: Door, *, stopping: asyncio.Event) -> APIRouter:
 
 async def follow(
     first: RolloutView, views: AsyncIterator[RolloutView], *, stopping: asyncio.Event, beat: float = BEAT
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Write views as server-sent events until the rollout has ended, the views do, or the server stops."""
     yield _event(first)
     view = first
