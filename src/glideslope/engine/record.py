@@ -104,7 +104,7 @@ class Record:
         VersionConflict, LeaseLost, StoreUnavailable.
         """
         when = self.now(*(a.stream for a in appends)) if at is None else at
-        made: list[tuple[Draft, ledger_entry.Entry]] = []
+        drafts: list[Draft] = []
         for a in appends:
             for k, event in enumerate(a.events):
                 entry = ledger_entry.Entry(
@@ -115,15 +115,17 @@ class Record:
                     body=body_of(event),
                 )
                 data = ledger_entry.encode(entry)
-                made.append((Draft(stream=a.stream, version=entry.version, data=data, key=f"{a.key}/{k}"), entry))
+                drafts.append(Draft(stream=a.stream, version=entry.version, data=data, key=f"{a.key}/{k}"))
         try:
-            positions = await self._store.append([draft for draft, _ in made], fence=fence)
+            positions = await self._store.append(drafts, fence=fence)
         except VersionConflict as conflict:
             await self._refresh(conflict.stream)
             raise
-        for (draft, entry), position in zip(made, positions, strict=True):
+        for position in positions:
             if position not in self._places:
-                self._take(draft.data, entry=entry, position=position)
+                # What the store holds counts: after a lost acknowledgement it is the first try's entry, not this one's.
+                (data,) = await self._store.entries(position, position + 1)
+                self._take(data, entry=ledger_entry.decode(data), position=position)
         return [self._places[position] for position in positions]
 
     def closing(self, stream: str, after: Iterable[Event], *, at: int) -> Closed:
