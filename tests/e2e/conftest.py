@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ import pytest
 
 from glideslope.adapters.drivers.envoy.bootstrap import Gateway
 from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
-from glideslope.adapters.drivers.envoy.process import ready
+from glideslope.adapters.drivers.envoy.layout import Folder
+from glideslope.adapters.drivers.envoy.process import find, ready
 from glideslope.adapters.drivers.envoy.shape import Limits
 from glideslope.adapters.drivers.envoy.supervisor import run_gateway
 from glideslope.domain.errors import DriverUnavailable
@@ -130,7 +132,13 @@ async def bare_bench(tmp_path: Path) -> AsyncIterator[EnvoyBench]:
     """Model servers and an empty folder: neither driver nor gateway has been started."""
     async with contextlib.AsyncExitStack() as stack:
         servers = {name: await stack.enter_async_context(ModelServer(name)) for name in VERSIONS}
-        yield EnvoyBench(tmp_path / "gw", servers, stack)
+        bench = EnvoyBench(tmp_path / "gw", servers, stack)
+        yield bench
+    # A gateway outlives its supervisor; no test may leave one behind, however it ended.
+    if left := find(Folder.at(bench.folder)):
+        left.send(signal.SIGKILL)
+        await left.died()
+        left.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from glideslope.domain.stamps import ARM, SERVED, VERSION
 from glideslope.domain.traffic import Arm
 from glideslope.testing.contracts.driver import FRAUD, exposing, leased
-from glideslope.testing.http import Behaviour, Caller
+from glideslope.testing.http import Behaviour, Caller, Message
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import EnvoyBench
@@ -38,7 +38,7 @@ async def test_a_broken_candidate_costs_no_caller_an_answer_and_is_blamed(
 async def test_a_killed_candidate_costs_no_caller_an_answer_and_comes_back(envoy_bench: "EnvoyBench") -> None:
     await leased(envoy_bench, exposure=EVERYBODY)
     candidate = envoy_bench.servers["v8"]
-    answers = []
+    answers: list[Message] = []
 
     async def keep_asking() -> None:
         async with Caller(envoy_bench.port) as caller:

@@ -1,6 +1,7 @@
 """Model servers that misbehave on request, and callers that show exactly what came back. HTTP/1.1 over loopback."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 from dataclasses import dataclass, field
@@ -140,10 +141,14 @@ class Caller:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        writer = self._connection[1] if self._connection else None
         self.close()
+        if writer is not None:
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     def close(self) -> None:
-        """Hang up."""
+        """Hang up; the next request opens another connection."""
         if self._connection is not None:
             self._connection[1].close()
             self._connection = None
