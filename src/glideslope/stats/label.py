@@ -5,6 +5,7 @@ any drift and any ramp. (Lindon & Malek 2022; Turner, Ly & Gruenwald 2024; Podko
 docs/explanation/label-e-process.md.)
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -202,10 +203,7 @@ def _scaled(below: Sequence[Fraction], *, edges: Sequence[Fraction], scale: Frac
 
 
 def _distribution(x: Fraction, *, below: Sequence[Fraction], edges: Sequence[Fraction]) -> Fraction:
-    """Interpolate P(X <= x): straight within a bin, from the origin in the first."""
-    previous, p_previous = Fraction(0), Fraction(0)
-    for edge, p in zip(edges, below, strict=True):
-        if x <= edge:
-            return p_previous + (p - p_previous) * (x - previous) / (edge - previous)
-        previous, p_previous = edge, p
-    raise AssertionError("an edge divided by a scale above 1 lies below the last edge")
+    """Interpolate P(X <= x) for x up to the last edge: straight within a bin, from the origin in the first."""
+    at = bisect_left(edges, x)
+    low, p_low = (edges[at - 1], below[at - 1]) if at else (Fraction(0), Fraction(0))
+    return p_low + (below[at] - p_low) * (x - low) / (edges[at] - low)

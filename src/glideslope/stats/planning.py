@@ -18,8 +18,6 @@ PASS_OVERHEAD = 0.25
 MEAN_OVERHEAD = 1.25
 """The same for bets on means, whose size has to be learnt too."""
 
-_STEPS = 200
-
 
 def divergence(a: float, *, b: float) -> float:
     """Return the Kullback-Leibler divergence of two rates in nats, b strictly between 0 and 1."""
@@ -150,10 +148,8 @@ def smallest_ratio(base: float, *, subjects: int, pi: float, alpha: float) -> fl
     low, high = 1.0, 1.0 / base
     if subjects_to_harm(base, ratio=high, pi=pi, alpha=alpha) > subjects:
         return None
-    for _ in range(_STEPS):
-        middle = (low + high) / 2.0
-        if not low < middle < high:
-            break
+    # Until no double lies between the two.
+    while low < (middle := (low + high) / 2.0) < high:
         enough = information(base, candidate_rate=base * middle, pi=pi) > 0.0 and (
             subjects_to_harm(base, ratio=middle, pi=pi, alpha=alpha) <= subjects
         )
@@ -173,12 +169,9 @@ def _slope(rate: float, *, at: float) -> float:
 
 def _root(slope: Callable[[float], float], *, low: float, high: float) -> float:
     """Bisect an increasing function over an open interval."""
-    for _ in range(_STEPS):
-        middle = (low + high) / 2.0
-        if not low < middle < high:
-            break
+    while low < (middle := (low + high) / 2.0) < high:
         low, high = (middle, high) if slope(middle) < 0.0 else (low, middle)
-    return (low + high) / 2.0
+    return middle
 
 
 def _check(base: float, candidate_rate: float, pi: float) -> None:

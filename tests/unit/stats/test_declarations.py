@@ -1,15 +1,19 @@
 """What people declare is refused if it cannot mean anything: NaN, infinite, negative, vacuous."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from math import inf, nan
 
 import pytest
 
+from glideslope.stats.betting import label_bets
+from glideslope.stats.counts import Table, Tally
 from glideslope.stats.guard import RateGuard
 from glideslope.stats.label import BinsHarm, EventHarm, EventHarmBeyond, RatioPass
 from glideslope.stats.paired import PairedHarm, PairedPass, PairedScoreHarm, PairedScorePass
-from glideslope.stats.score import DifferenceHarm, DifferencePass, ScoreHarm, ScorePass
+from glideslope.stats.score import DifferenceHarm, DifferencePass, ScoreHarm, ScorePass, mean_bets
 from glideslope.stats.split import SplitTest
+from glideslope.stats.wealth import crossed, log_wealth
 
 REFUSED: dict[str, Callable[[], object]] = {
     "a base rate that is no number": lambda: EventHarm(nan),
@@ -51,6 +55,10 @@ REFUSED: dict[str, Callable[[], object]] = {
     "a limit that is no number": lambda: RateGuard(nan),
     "odds at one": lambda: SplitTest(odds=(1.0,)),
     "no odds": lambda: SplitTest(odds=()),
+    "likelihood ratios that fall towards worse bins": lambda: label_bets(
+        pi=Fraction(1, 2), prior=(Fraction(1),), likelihoods=[(Fraction(2), Fraction(1))]
+    ),
+    "bets that cannot be lost": lambda: mean_bets([Fraction(0), Fraction(1)]),
 }
 
 
@@ -77,3 +85,64 @@ def test_alternatives_for_latency_see_shifts_and_tails() -> None:
 
     assert all(list(row) == sorted(row) and row[0] < 1 < row[-1] for row in ratios)
     assert [row[-1] for row in ratios[:6]] == sorted(row[-1] for row in ratios[:6])
+
+
+HARMED = [
+    (EventHarm(0.01), (100, 30), (390, 5)),
+    (EventHarmBeyond(0.5), (100, 30), (390, 5)),
+    (BinsHarm((97, 2, 1), edges=(10.0, 90.0)), (80, 20, 30), (380, 10, 5)),
+    (ScoreHarm((0.0, 0.5, 1.0), centre=0.1), (80, 20, 30), (380, 10, 5)),
+    (DifferenceHarm(0.01, base_rate=0.01), (100, 30), (390, 5)),
+]
+HEALTHY = [
+    (RatioPass(1.0, base_rate=0.1), (900, 100), (2_700, 300)),
+    (ScorePass((0.0, 0.5, 1.0), centre=0.1, margin=0.1), (900, 50, 50), (2_700, 150, 150)),
+    (ScorePass((0.0, 0.5, 1.0), centre=0.1, margin=0.1, reference=(90, 5, 5)), (900, 50, 50), (2_700, 150, 150)),
+    (DifferencePass(0.1, base_rate=0.1), (900, 100), (2_700, 300)),
+]
+
+
+@pytest.mark.parametrize(("test", "candidate", "incumbent"), HARMED + HEALTHY, ids=repr)
+def test_each_test_speaks_when_it_should_and_is_silent_when_the_arms_are_swapped_or_empty(
+    test: EventHarm, candidate: tuple[int, ...], incumbent: tuple[int, ...]
+) -> None:
+    table = Table(1, 3, candidate, incumbent)
+    empty = Table(1, 3, (0,) * test.bins, (0,) * test.bins)
+    worse = Table(1, 3, candidate[::-1], incumbent)
+
+    assert crossed(test, [table], 0.01)
+    assert not crossed(test, [empty], 0.01)
+    assert (log_wealth(test, [worse]) > 0) == (
+        type(test) in {EventHarm, EventHarmBeyond, BinsHarm, ScoreHarm, DifferenceHarm}
+    )
+
+
+@pytest.mark.parametrize(
+    ("test", "harmful", "equal"),
+    [
+        (PairedHarm(), (900, 60, 10, 30), (900, 35, 35, 30)),
+        (PairedScoreHarm((-1.0, -0.2, 0.0, 0.4, 1.0), margin=0.01), (10, 50, 800, 90, 50), (50, 50, 800, 25, 50)),
+        (RateGuard(0.05), (900, 100), (990, 10)),
+    ],
+    ids=repr,
+)
+def test_tests_of_tallies_find_harm_and_only_harm(
+    test: PairedHarm, harmful: tuple[int, ...], equal: tuple[int, ...]
+) -> None:
+    assert crossed(test, Tally(harmful), 0.01)
+    assert not crossed(test, Tally(equal), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("test", "equal", "worse"),
+    [
+        (PairedPass(0.5), (800, 50, 50, 100), (800, 95, 20, 85)),
+        (PairedScorePass((-1.0, 0.0, 1.0), margin=0.1), (50, 900, 50), (10, 850, 140)),
+    ],
+    ids=repr,
+)
+def test_pairs_prove_equality_and_nothing_worse(
+    test: PairedPass, equal: tuple[int, ...], worse: tuple[int, ...]
+) -> None:
+    assert crossed(test, Tally(equal), 0.05)
+    assert not crossed(test, Tally(worse), 0.5)

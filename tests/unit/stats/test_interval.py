@@ -15,6 +15,13 @@ def equal_arms(scale: int) -> list[Table]:
     return [Table(1, 19, (99 * scale, scale), (19 * 99 * scale, 19 * scale))]
 
 
+def test_a_step_that_only_one_arm_has_seen_does_not_enter_the_estimate() -> None:
+    tables = [Table(1, 19, (0, 0), (5, 5)), Table(1, 1, (90, 10), (80, 20)), Table(1, 3, (0, 0), (0, 0))]
+
+    assert ratio_interval(tables, alpha=0.05).estimate == pytest.approx(0.5)
+    assert difference_interval(tables, values=(0.0, 1.0), centre=0.1, alpha=0.05).estimate == pytest.approx(-0.1)
+
+
 def test_without_evidence_nothing_is_ruled_out_and_nothing_estimated() -> None:
     nothing = Interval(low=None, high=None, estimate=None, candidate_count=0, incumbent_count=0)
 
