@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from socket import SHUT_RDWR
 from time import monotonic
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -57,6 +57,12 @@ class Client:
     def __repr__(self) -> str:
         """Hide the token."""
         return f"Client({self.url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def send(self, call: Call[T]) -> T:
         """Send and return what the answer says. Raises ServerRefused, ServerUnreachable, AnswerUnreadable."""

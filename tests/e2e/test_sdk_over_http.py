@@ -1,0 +1,450 @@
+"""A service and a real HTTP server that is there, gone, slow, failing or babbling: the host never sees a difference."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import pytest
+
+from glideslope.domain.ids import MetricName, ModelName, RolloutId, StepName
+from glideslope.domain.metric import Kind, Metric, Origin
+from glideslope.domain.observation import Briefing, Grant, Outcomes, OutcomesTaken, ShadowAnswers, Totals
+from glideslope.domain.receipt import ReceiptKey, read, request_hash
+from glideslope.domain.traffic import TOTAL, Arm
+from glideslope.sdk import (
+    AsyncClient,
+    Client,
+    Glideslope,
+    OutcomeSender,
+    ServerRefused,
+    ServerUnreachable,
+    Service,
+    record,
+)
+from glideslope.sdk import requests as calls
+from glideslope.sdk.errors import AnswerUnreadable
+
+MODEL = ModelName("fraud")
+TOKEN = "token-1"  # noqa: S105 - it opens nothing
+KEY = ReceiptKey(id=3, secret=b"s" * 32)
+CLICKED = Metric(name=MetricName("clicked"), kind=Kind.EVENT, origin=Origin.SERVICE)
+GRANT = Grant(
+    rollout=RolloutId("fraud-1"),
+    step=StepName("s1"),
+    salt="x",
+    candidate=TOTAL,
+    control=0,
+    lease_ms=2_000,
+    epoch=1,
+    version=1,
+)
+
+
+class FakeServer:
+    """Speaks the part of the API that services use, as well or as badly as `mood` says."""
+
+    def __init__(self) -> None:
+        self.mood = "well"
+        self.grant: Grant | None = None
+        self.model = MODEL
+        self.tag = "a"
+        self.changed = threading.Condition()
+        self.totals: list[Totals] = []
+        self.shadow: list[ShadowAnswers] = []
+        self.outcomes: list[Outcomes] = []
+        self.tokens: set[str] = set()
+        self.connections = 0
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
+        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    def brief(self, *, grant: Grant | None, tag: str) -> None:
+        with self.changed:
+            self.grant, self.tag = grant, tag
+            self.changed.notify_all()
+
+    def briefing(self) -> Briefing:
+        return Briefing(
+            model=self.model,
+            grant=self.grant,
+            rollouts={RolloutId("fraud-1"): 17},
+            metrics=(CLICKED,),
+            dimensions=(),
+            key_id=KEY.id,
+            key=KEY.secret,
+            tag=self.tag,
+        )
+
+    def answer(self, path: str, body: bytes) -> bytes:
+        match path:
+            case "/v1/observations":
+                self.totals.append(msgspec.json.decode(body, type=Totals))
+                return b""
+            case "/v1/shadow":
+                self.shadow.append(msgspec.json.decode(body, type=ShadowAnswers))
+                return b""
+            case "/v1/outcomes":
+                self.outcomes.append(msgspec.json.decode(body, type=Outcomes))
+                return msgspec.json.encode(
+                    OutcomesTaken(counted=len(self.outcomes[-1].outcomes), repeated=0, unmeasured=0)
+                )
+            case _:
+                return b'{"echo":true}'
+
+    def close(self) -> None:
+        self.mood = "gone"
+        with self.changed:
+            self.changed.notify_all()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+
+def handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        moods: ClassVar[dict[str, tuple[int, bytes]]] = {
+            "failing": (500, b"oops"),
+            "babbling": (200, b"<html>hello</html>"),
+            "refusing": (
+                403,
+                b'{"type":"https://x/errors#token-unknown","detail":"Who are you?","next_command":"glideslope doctor"}',
+            ),
+        }
+
+        def setup(self) -> None:
+            super().setup()
+            server.connections += 1
+
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            if parts.path == "/events":
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b"event: decided\r\ndata: 1\n\n")
+                self.close_connection = True
+            elif parts.path.endswith("/briefing"):
+                query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+                deadline = time.monotonic() + float(query.get("wait", "0"))
+                with server.changed:
+                    while server.mood == "well" and server.tag == query.get("seen"):
+                        if not server.changed.wait(deadline - time.monotonic()):
+                            break
+                self._reply(msgspec.json.encode(server.briefing()))
+            else:
+                self._reply(server.answer(parts.path, b""))
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self._reply(server.answer(self.path, body) if server.mood == "well" else b"")
+
+        def _reply(self, body: bytes) -> None:
+            server.tokens.add(self.headers.get("Authorization", ""))
+            status, body = self.moods.get(server.mood, (200, body))
+            if server.mood in {"hanging up", "gone"}:
+                self.close_connection = True
+                return
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if server.mood == "slow":
+                body = body[:1]  # and never the rest
+            self.wfile.write(body)
+            while server.mood == "slow":
+                with server.changed:
+                    server.changed.wait()
+                self.close_connection = True
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's name for it
+            pass
+
+    return Handler
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    made = FakeServer()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(server: FakeServer) -> Iterator[Client]:
+    with Client(server.url, timeout=1.0) as made:
+        yield made
+
+
+@pytest.fixture
+def service(server: FakeServer) -> Iterator[Service]:
+    made = Service(MODEL, version="v2", server=server.url, token=TOKEN)
+    yield made
+    made.stop()
+
+
+def wait_until(condition: Callable[[], object], *, seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "this did not happen in time"
+        time.sleep(0.005)
+
+
+def test_a_grant_reaches_the_service_and_a_withdrawal_too(server: FakeServer, service: Service) -> None:
+    service.start()
+    server.brief(grant=GRANT, tag="b")
+    wait_until(lambda: service.assign("anna").arm is Arm.CANDIDATE)
+
+    server.brief(grant=None, tag="c")
+    began = time.monotonic()
+    wait_until(lambda: service.assign("anna").arm is Arm.INCUMBENT)
+
+    assert time.monotonic() - began < 1.5, "it waited for the lease instead of the word"
+    assert server.tokens == {f"Bearer {TOKEN}"}
+
+
+def test_exposure_goes_on_as_long_as_the_server_renews_and_ends_when_it_dies(
+    server: FakeServer, service: Service
+) -> None:
+    server.brief(grant=msgspec.structs.replace(GRANT, lease_ms=600), tag="b")
+    service.start()
+    wait_until(lambda: service.assign("anna").arm is Arm.CANDIDATE)
+
+    until = time.monotonic() + 1.8
+    while time.monotonic() < until:
+        assert service.assign("anna").arm is Arm.CANDIDATE, "a renewal came too late"
+        time.sleep(0.01)
+    server.close()
+    died = time.monotonic()
+    wait_until(lambda: service.assign("anna").arm is Arm.INCUMBENT)
+
+    assert time.monotonic() - died < 0.7
+
+
+@pytest.mark.parametrize("mood", ["failing", "babbling", "refusing", "hanging up", "slow"])
+def test_whatever_becomes_of_the_server_the_incumbent_serves_without_delay(
+    server: FakeServer, service: Service, mood: str
+) -> None:
+    server.brief(grant=msgspec.structs.replace(GRANT, lease_ms=500), tag="b")
+    service.start()
+    wait_until(lambda: service.assign("anna").arm is Arm.CANDIDATE)
+
+    with server.changed:
+        server.mood = mood
+        server.changed.notify_all()
+
+    slowest = 0.0
+    deadline = time.monotonic() + 10
+    while service.assigner.remaining and time.monotonic() < deadline:
+        began = time.thread_time()
+        arm = service.assign("anna").arm
+        slowest = max(slowest, time.thread_time() - began)
+        assert arm in set(Arm)
+    assert service.assign("anna").arm is Arm.INCUMBENT
+    assert slowest < 0.05, "assigning waited for something"
+
+
+def test_a_briefing_of_another_model_exposes_nobody(server: FakeServer, service: Service) -> None:
+    server.model = ModelName("spam")
+    server.brief(grant=GRANT, tag="b")
+    service.start()
+
+    wait_until(lambda: server.tokens)
+    wait_until(lambda: service.observer.send_totals() and server.totals)
+
+    assert service.assign("anna").arm is Arm.INCUMBENT
+    assert service.briefed.tag == ""
+
+
+async def ask(app: Glideslope, headers: dict[str, str]) -> dict[bytes, bytes]:
+    """Send one request through the middleware and return the answer's headers."""
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await app({"type": "http", "headers": raw}, receive, send)
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    return dict(sent[0]["headers"])
+
+
+async def handler_of_the_host(_scope: Any, _receive: Any, send: Any) -> None:
+    record(score=0.25, slices={"origin": "LGA"}, clicked=1.0)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"x-own", b"1")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+STAMPED = {
+    "x-glideslope-rollout": "fraud-1",
+    "x-glideslope-step": "s1",
+    "x-glideslope-arm": "candidate",
+    "x-glideslope-subject": "anna",
+    "x-request-id": "r-1",
+}
+
+
+async def test_an_answer_carries_a_receipt_that_the_server_can_read_and_its_metrics_are_counted(
+    server: FakeServer,
+) -> None:
+    app = Glideslope(handler_of_the_host, model=MODEL, version="v2", server=server.url, token=TOKEN)
+    app.service.start()
+    await asyncio.to_thread(wait_until, lambda: app.service.briefed.key)
+
+    headers = await ask(app, STAMPED)
+
+    receipt = read(headers[b"x-glideslope-prediction"].decode(), keys={KEY.id: KEY})
+    assert (receipt.rollout, receipt.step, receipt.arm) == (17, 1, Arm.CANDIDATE)
+    assert (round(receipt.probability, 3), receipt.request) == (0.25, request_hash("r-1"))
+    assert headers[b"x-own"] == b"1"
+    await asyncio.to_thread(
+        wait_until, lambda: any("fraud-1/s1/candidate/clicked/all/1" in message.counts for message in server.totals)
+    )
+    assert {message.version for message in server.totals} == {"v2"}
+    app.service.stop()
+
+
+async def test_a_mirrored_copy_is_answered_without_a_receipt_and_told_for_its_pair(server: FakeServer) -> None:
+    app = Glideslope(handler_of_the_host, model=MODEL, version="v2", server=server.url)
+    app.service.start()
+    await asyncio.to_thread(wait_until, lambda: app.service.briefed.key)
+
+    headers = await ask(app, {**STAMPED, "x-glideslope-arm": "shadow"})
+    await asyncio.to_thread(wait_until, lambda: server.shadow)
+    app.service.stop()
+
+    assert b"x-glideslope-prediction" not in headers
+    assert server.shadow == [
+        ShadowAnswers(model=MODEL, rollout=RolloutId("fraud-1"), answers=((request_hash("r-1"), 16384),))
+    ]
+    assert not any(message.counts for message in server.totals)
+
+
+@pytest.mark.parametrize("mood", ["failing", "babbling", "refusing", "hanging up", "slow", "gone"])
+async def test_an_application_answers_as_ever_whatever_becomes_of_the_server(server: FakeServer, mood: str) -> None:
+    if mood == "gone":
+        server.close()
+    server.mood = mood
+    app = Glideslope(handler_of_the_host, model=MODEL, version="v2", server=server.url)
+
+    began = time.monotonic()
+    for _ in range(50):
+        headers = await ask(app, STAMPED)
+        assert headers == {b"x-own": b"1"}
+    took = time.monotonic() - began
+    app.service.stop(timeout=0.2)
+
+    assert took < 1.0
+
+
+def test_outcomes_wait_for_the_server_and_arrive_in_batches(server: FakeServer, client: Client) -> None:
+    server.mood = "failing"
+    sender = OutcomeSender(client, every=0.02, largest=2)
+    for number in range(5):
+        assert sender.send(f"p{number}", happened=number % 2 == 0)
+    failed = sender.flush()
+
+    server.mood = "well"
+    wait_until(lambda: not sender.waiting)
+    stopped = sender.stop()
+
+    told = [(outcome.prediction, outcome.happened) for batch in server.outcomes for outcome in batch.outcomes]
+    assert told == [("p0", True), ("p1", False), ("p2", True), ("p3", False), ("p4", True)]
+    assert (failed, stopped, sender.counted, sender.dropped) == (False, True, 5, 0)
+    assert max(len(batch.outcomes) for batch in server.outcomes) == 2
+
+
+def test_outcomes_beyond_the_buffer_are_dropped_and_counted(server: FakeServer, client: Client) -> None:
+    sender = OutcomeSender(client, every=60, most=2)
+    server.mood = "failing"
+
+    taken = [sender.send(f"p{number}", happened=True) for number in range(4)]
+    sender.stop()
+
+    assert taken == [True, True, False, False]
+    assert sender.dropped == 2
+
+
+def test_a_refusal_carries_the_problem_in_its_own_words(server: FakeServer, client: Client) -> None:
+    server.mood = "refusing"
+
+    with pytest.raises(ServerRefused, match="Who are you") as refused:
+        client.send(calls.json_call("GET", "/v1/models"))
+
+    assert (refused.value.status, refused.value.problem.code) == (403, "token-unknown")
+    assert refused.value.next_command == "glideslope doctor"
+
+
+def test_an_answer_that_is_not_what_was_promised_is_told_apart(server: FakeServer, client: Client) -> None:
+    server.mood = "babbling"
+
+    with pytest.raises(AnswerUnreadable):
+        client.send(calls.briefing(MODEL))
+
+
+@pytest.mark.parametrize("mood", ["hanging up", "slow", "gone"])
+def test_no_answer_is_told_as_such_and_in_time(server: FakeServer, mood: str) -> None:
+    server.mood = mood
+    if mood == "gone":
+        server.close()
+    began = time.monotonic()
+
+    with pytest.raises(ServerUnreachable):
+        Client(server.url, timeout=0.2).send(calls.json_call("GET", "/v1/models"))
+
+    assert time.monotonic() - began < 2
+
+
+def test_connections_are_kept_and_one_that_died_meanwhile_is_replaced(server: FakeServer, client: Client) -> None:
+    for _ in range(5):
+        assert client.send(calls.json_call("GET", "/v1/x")) == {"echo": True}
+    kept = server.connections
+
+    server.mood = "hanging up"
+    with pytest.raises(ServerUnreachable):
+        client.send(calls.json_call("GET", "/v1/x"))
+    server.mood = "well"
+
+    assert kept == 1
+    assert client.send(calls.json_call("GET", "/v1/x")) == {"echo": True}
+
+
+async def test_the_asynchronous_client_sends_the_same_calls_and_streams_lines(server: FakeServer) -> None:
+    client = AsyncClient(server.url, "secret-2")
+
+    answers = await asyncio.gather(*(client.send(calls.json_call("GET", "/v1/x")) for _ in range(3)))
+    lines = [line async for line in client.stream(calls.json_call("GET", "/events"))]
+    client.close()
+
+    assert answers == [{"echo": True}] * 3
+    assert lines == [b"event: decided", b"data: 1", b""]
+    assert server.tokens == {"Bearer secret-2"}
+
+
+def test_a_closed_client_frees_whoever_waits(server: FakeServer) -> None:
+    client = Client(server.url)
+    ended: list[str] = []
+
+    def wait() -> None:
+        try:
+            client.send(calls.briefing(MODEL, seen="a", wait=30))
+        except ServerUnreachable as error:
+            ended.append(error.code)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    wait_until(lambda: server.connections)
+    while waiting.is_alive():
+        client.close()
+        waiting.join(0.05)
+
+    assert ended == ["server-unreachable"]
