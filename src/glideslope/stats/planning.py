@@ -12,11 +12,11 @@ from glideslope.stats.reals import ln
 HARM_OVERHEAD = 1.25
 """Nats that the mixture over unknown effects costs on top of ln(1/alpha): measured, 18 settings at two alphas."""
 
-PASS_OVERHEAD = 0.25
+PASS_OVERHEAD = 0.3
 """The same for proofs, where half of the prior lies on the truth one hopes for."""
 
 MEAN_OVERHEAD = 1.25
-"""The same for bets on means, whose size has to be learnt too."""
+"""The same for bets on means whose best size is unknown: all but `DifferencePass`, and `ScorePass` with a reference."""
 
 
 def divergence(a: float, *, b: float) -> float:
@@ -117,7 +117,7 @@ def subjects_to_pass_difference(base: float, *, margin: float, pi: float, alpha:
     """Return mean candidate subjects until `DifferencePass` clears a candidate that is equal."""
     _above(margin, what="margin", bound=0.0)
     nats = difference_information(base, candidate_rate=base, difference=margin, pi=pi)
-    return subjects(nats, alpha=alpha, overhead=MEAN_OVERHEAD)
+    return subjects(nats, alpha=alpha, overhead=PASS_OVERHEAD)
 
 
 def subjects_to_harm_score(deviation: float, *, difference: float, margin: float, pi: float, alpha: float) -> int:
@@ -128,7 +128,7 @@ def subjects_to_harm_score(deviation: float, *, difference: float, margin: float
 
 
 def subjects_to_pass_score(deviation: float, *, margin: float, pi: float, alpha: float) -> int:
-    """Return mean candidate subjects until `ScorePass` clears a candidate that is equal."""
+    """Return mean candidate subjects until `ScorePass` clears an equal candidate; with a reference about a fifth fewer."""
     _above(margin, what="margin", bound=0.0)
     return subjects(score_information(deviation, gap=margin, pi=pi), alpha=alpha, overhead=MEAN_OVERHEAD)
 
