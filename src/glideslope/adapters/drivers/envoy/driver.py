@@ -173,7 +173,7 @@ class EnvoyDriver:
                 return
             begun = replace(lane, rollout=exposure.rollout, step=exposure.step, slot=lane.slot or self._free_slot())
             values = runtime_values(begun, exposure)
-            before = self._granted.get(model)
+            before = self._granted.get(model) if self._leases.in_force(begun.slot) else None
             both = runtime_values(lane, before[0]) | values if before else values
             self._lanes[model] = begun
             try:

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import logging
+import resource
 import shutil
 import signal
 import socket
@@ -180,6 +181,9 @@ def _probe(host: str) -> socket.socket:
 
 
 async def _main(arguments: argparse.Namespace) -> None:
+    # Envoy inherits it: every connection is a descriptor, and the usual 1,024 are soon gone.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

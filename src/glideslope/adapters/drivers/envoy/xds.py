@@ -99,6 +99,10 @@ class LeaseService:
         for stream in listening:
             self._send(stream, [heartbeat])
 
+    def in_force(self, slot: str) -> bool:
+        """Tell whether the layer's life is not over yet."""
+        return self._current(slot) is not None
+
     def nodes(self) -> Sequence[str]:
         """Return who is connected and asked for leases."""
         return [stream.node for stream in self._streams if stream.names]
