@@ -11,7 +11,7 @@ from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutI
 from glideslope.domain.metric import BUILT_IN, ERRORS, EXPOSURE, LATENCY, Cell, Origin, differences, slice_names
 from glideslope.domain.observation import Totals
 from glideslope.domain.plan import Plan, StageKind
-from glideslope.domain.rollout import DECIDED, Rollout
+from glideslope.domain.rollout import DECIDED, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.ports import Clock, Counters, Served, Total
 from glideslope.engine.record import Record
@@ -74,6 +74,12 @@ class Observer:
                 self._count_measured(request, now=now)
             if request.arm is Arm.INCUMBENT:
                 self._count_baseline(request)
+        for model in {request.model for request in batch}:
+            rollout = self._record.open_rollout_of(model)
+            wanted = exposure(rollout) if rollout is not None else None
+            if rollout is not None and wanted is not None and not wanted.split.candidate:
+                # A shadow measures no request at the gateway, which is nevertheless seen to work.
+                self._hear(rollout.id, Origin.GATEWAY, now)
 
     def totals(self, totals: Totals) -> None:
         """Take a service's totals. Raises Invalid for cells that do not exist."""

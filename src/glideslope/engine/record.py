@@ -81,6 +81,7 @@ class Record:
         self._clock = clock
         self._streams: dict[str, _Stream] = {}
         self._rollouts: dict[RolloutId, Rollout] = {}
+        self._open: dict[ModelName, RolloutId] = {}
         self._models: dict[ModelName, Model] = {}
         self._places: dict[int, Recorded] = {}
 
@@ -174,11 +175,12 @@ class Record:
 
     def open_rollouts(self) -> Sequence[Rollout]:
         """Return those that have not ended."""
-        return tuple(r for r in self._rollouts.values() if r.phase not in ENDED)
+        return tuple(self._rollouts[id_] for id_ in sorted(self._open.values()))
 
     def open_rollout_of(self, model: ModelName) -> Rollout | None:
         """Return the model's rollout in progress."""
-        return next((r for r in self._rollouts.values() if r.plan.model == model and r.phase not in ENDED), None)
+        found = self._open.get(model)
+        return None if found is None else self._rollouts[found]
 
     def next_rollout(self) -> RolloutId:
         """Return the first free name; the store's unique key is the guard."""
@@ -219,7 +221,12 @@ class Record:
         if entry.stream.startswith(ROLLOUT_PREFIX):
             id_ = RolloutId(entry.stream)
             before = self._rollouts.get(id_)
-            self._rollouts[id_] = begin(id_, event, at=at) if before is None else apply(before, event, at=at)
+            rollout = begin(id_, event, at=at) if before is None else apply(before, event, at=at)
+            self._rollouts[id_] = rollout
+            if rollout.phase not in ENDED:
+                self._open[rollout.plan.model] = id_
+            elif self._open.get(rollout.plan.model) == id_:
+                del self._open[rollout.plan.model]
         elif entry.stream.startswith(MODEL_PREFIX):
             name = ModelName(entry.stream.removeprefix(MODEL_PREFIX))
             self._models[name] = _model(self._models.get(name), event, name=name, at=at)
