@@ -59,6 +59,11 @@ class Governor:
         self.trouble = ""
         """Why the last tick did not do its work; empty when it did."""
 
+    @property
+    def acting(self) -> bool:
+        """Tell whether this governor held its lease at the last tick: of several, one does."""
+        return self._lease is not None
+
     def wake(self) -> None:
         """Ask for a tick now: something was recorded."""
         self._wake.set()
