@@ -7,6 +7,7 @@ All three are the same learner with the same settings; only their data differ. N
 import hashlib
 import importlib.metadata
 import json
+import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -94,9 +95,6 @@ def train(flights: Flights, rows: Bools) -> HistGradientBoostingClassifier:
         max_iter=ITERATIONS,
         max_leaf_nodes=LEAVES,
         early_stopping=False,
-        # Unused without early stopping. Its default, "loss", is also the name of a parameter: whether the two are one
-        # object differs between processes and shows in the bytes of the file.
-        scoring=None,
         random_state=SEED,
     )
     model.fit(flights.features[rows], flights.late[rows])
@@ -161,8 +159,7 @@ def _run(fit: _Fit, flights: Flights) -> HistGradientBoostingClassifier:
 
 def _train_fits(flights: Flights, fits: Sequence[_Fit], *, processes: int) -> list[HistGradientBoostingClassifier]:
     # One thread each and several processes: the learner's own threads wait for one another by spinning, which on a
-    # busy machine made the same work five times as long. A pool even of one: a model that has not crossed from another
-    # process is written in other bytes.
+    # busy machine made the same work five times as long.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         return list(pool.map(_run, fits, repeat(flights)))
 
@@ -226,7 +223,10 @@ def write_version(
 ) -> Path:
     """Write model.joblib, features.json, training.json and evaluation.json; no file holds a time of writing."""
     folder.mkdir(parents=True, exist_ok=True)
-    joblib.dump(model, folder / "model.joblib")
+    # Which equal strings are one object depends on what the process did before, and shows in the bytes. Reading the
+    # model back once settles it, for names that were met for the first time on the way here.
+    settled = pickle.loads(pickle.dumps(model))  # noqa: S301 - written by the same expression
+    joblib.dump(settled, folder / "model.joblib")
     rows = recipe.window(flights)
     _write_json(
         folder / "features.json",

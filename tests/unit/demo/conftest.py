@@ -10,8 +10,13 @@ from glideslope.demo.training import Versions, train_all
 
 
 @pytest.fixture(scope="session")
-def flights(tmp_path_factory: pytest.TempPathFactory) -> Flights:
-    return load_flights(tmp_path_factory.mktemp("flights"))
+def kept_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("flights")
+
+
+@pytest.fixture(scope="session")
+def flights(kept_in: Path) -> Flights:
+    return load_flights(kept_in)
 
 
 @pytest.fixture(scope="session")

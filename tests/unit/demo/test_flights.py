@@ -71,11 +71,11 @@ def test_a_selection_keeps_names_and_order(flights: Flights) -> None:
     assert december.subject(0) == flights.subject(int(np.flatnonzero(flights.months(12, 12))[0]))
 
 
-def test_what_was_kept_is_what_was_parsed(flights: Flights, tmp_path: Path) -> None:
-    load_flights(tmp_path)
-    kept = load_flights(tmp_path)
+def test_what_was_kept_is_what_was_parsed(flights: Flights, kept_in: Path) -> None:
+    kept = load_flights(kept_in)
 
-    assert [path.name for path in tmp_path.iterdir()] == ["flights-2.npz"]
+    assert kept is not flights
+    assert [path.name for path in kept_in.iterdir()] == ["flights-2.npz"]
     assert np.array_equal(kept.features, flights.features, equal_nan=True)
     assert (kept.arrives == flights.arrives).all()
     assert (kept.carriers, kept.destinations) == (flights.carriers, flights.destinations)
