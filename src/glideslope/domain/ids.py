@@ -31,7 +31,7 @@ Digest = NewType("Digest", str)
 WHOLE: Final = SliceName("all")
 MACHINE: Final = Actor("glideslope")
 
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 

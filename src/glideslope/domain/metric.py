@@ -147,7 +147,10 @@ def pair_bin(metric: Metric, *, candidate: float, incumbent: float) -> int:
         return (candidate > 0) + 2 * (incumbent > 0)
     cap = metric.edges[-1]
     difference = min(candidate, cap) - min(incumbent, cap)
-    return round((difference + cap) / (2 * cap) * (DIFFERENCE_BINS - 1))
+    middle = DIFFERENCE_BINS // 2
+    steps = round(abs(difference) / cap * middle)
+    # Rounded by size, so that exchanging the arms mirrors the bin: a tie may favour neither.
+    return middle + steps if difference > 0 else middle - steps
 
 
 class Dimension(msgspec.Struct, frozen=True, cache_hash=True, forbid_unknown_fields=True):
