@@ -1,6 +1,7 @@
 """One method per command: load, ask the domain, record, wake the governor. Nothing is done before it is recorded."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
 from glideslope.domain.decision import DECIDER, RollBack
@@ -19,7 +20,7 @@ from glideslope.domain.errors import (
     SelfApproval,
     VersionConflict,
 )
-from glideslope.domain.events import Approved, Decided, Event, Halted, Installed, Proposed, Registered, Resumed
+from glideslope.domain.events import Approved, Decided, Event, Halted, Installed, Proposed, Registered, Resumed, kind_of
 from glideslope.domain.forecast import blind_spots, forecast
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.ids import ModelName, RolloutId
@@ -32,6 +33,9 @@ from glideslope.engine.record import Append, Model, Record, model_stream, propos
 
 RETRIES = 5
 """How often a command is tried again when somebody else wrote first."""
+
+
+Name = TypeVar("Name", ModelName, RolloutId)
 
 
 class Handlers:
@@ -48,6 +52,22 @@ class Handlers:
 
     async def register(self, command: Register, *, key: str) -> ModelName:
         """Make a version known. The same content under the same name again is no error. Raises AlreadyRegistered, Conflict."""
+        key = f"register/{command.model}/{key}"
+        if await self._record.known(key) is not None:
+            return command.model
+
+        async def once() -> ModelName:
+            events = self._registration(command)
+            if events:
+                stream = model_stream(command.model)
+                expected = self._record.version(stream)
+                await self._record.append((Append(stream=stream, expected=expected, events=events, key=key),))
+            return command.model
+
+        return await self._persist(once)
+
+    def _registration(self, command: Register) -> Sequence[Event]:
+        """Return what there is to record: nothing for what is known. Raises AlreadyRegistered, Conflict."""
         model = self._record.find_model(command.model)
         known = model.versions.get(command.version) if model else None
         if known is not None and known.digest != command.digest:
@@ -69,12 +89,7 @@ class Handlers:
         events: list[Event] = [] if known == event else [event]
         if command.incumbent and (model is None or model.incumbent is None):
             events.append(Installed(model=command.model, version=command.version, by=command.by, why=command.why))
-        if events:
-            stream = model_stream(command.model)
-            expected = self._record.version(stream)
-            await self._record.append((Append(stream=stream, expected=expected, events=events, key=key),))
-            self._wake()
-        return command.model
+        return events
 
     def resolve(self, draft: Draft) -> tuple[Plan, Baseline]:
         """Freeze a draft against what is registered and recent. Raises PlanInvalid, NotFound, Conflict."""
@@ -95,14 +110,16 @@ class Handlers:
 
     async def propose(self, command: Propose, *, key: str) -> RolloutId:
         """Record a proposal with its frozen plan. Raises what `resolve` does, RolloutInProgress, PlanCannotDetect and others."""
+        key = f"propose/{key}"
+        if (done := await self._record.known(key)) is not None:
+            # What was asked for is there; it must not be refused because it is in progress.
+            return RolloutId(done.stream)
         plan, baseline = self.resolve(command.draft)
         digest = plan_digest(plan)
         if command.plan_digest is not None and command.plan_digest != digest:
             raise DigestChanged(rollout=f"the plan for {plan.model}", seen=command.plan_digest, current=digest)
         model = self._record.model(plan.model)
-        open_ = self._record.open_rollout_of(plan.model)
-        if open_ is not None:
-            raise RolloutInProgress(model=plan.model, rollout=open_.id)
+        self._check_free(plan)
         self._check_features(plan)
         for guardrail, step, needs, gets in blind_spots(forecast(plan, baseline), baseline):
             raise PlanCannotDetect(step=step, guardrail=guardrail, needs=needs, gets=gets)
@@ -117,6 +134,8 @@ class Handlers:
         )
 
         async def once() -> RolloutId:
+            # Again, since much may have happened while the candidate was asked whether it answers.
+            self._check_free(plan)
             id_ = self._record.next_rollout()
             (recorded,) = await self._record.append((Append(stream=id_, expected=0, events=(event,), key=key),))
             return RolloutId(recorded.stream)
@@ -178,17 +197,20 @@ class Handlers:
     async def _append(
         self, id_: RolloutId, event: Event, *, key: str, phases: set[Phase] | frozenset[Phase]
     ) -> RolloutId:
+        key = f"{kind_of(event)}/{id_}/{key}"
+        if await self._record.known(key) is not None:
+            # The same act sent again is answered, not refused because it has worked.
+            return id_
+
         async def once() -> RolloutId:
             rollout = self._record.rollout(id_)
-            # The same act sent again must be answered by its key, not refused because it has worked.
-            if not any(r.event == event for r in self._record.history(id_)[-1:]):
-                _require(rollout, phases)
+            _require(rollout, phases)
             await self._record.append((Append(stream=id_, expected=rollout.version, events=(event,), key=key),))
             return id_
 
         return await self._persist(once)
 
-    async def _persist(self, once: Callable[[], Awaitable[RolloutId]]) -> RolloutId:
+    async def _persist(self, once: Callable[[], Awaitable[Name]]) -> Name:
         for _ in range(RETRIES):
             try:
                 done = await once()
@@ -197,6 +219,18 @@ class Handlers:
             self._wake()
             return done
         raise Conflict("Others kept writing first; nothing was recorded. Look again and repeat.")
+
+    def _check_free(self, plan: Plan) -> None:
+        """One at a time, and against the incumbent that serves. Raises RolloutInProgress, Conflict."""
+        open_ = self._record.open_rollout_of(plan.model)
+        if open_ is not None:
+            raise RolloutInProgress(model=plan.model, rollout=open_.id)
+        incumbent = self._record.model(plan.model).incumbent
+        if incumbent != plan.incumbent:
+            raise Conflict(
+                f"{plan.model} is served by {incumbent} by now, not by {plan.incumbent}. Look at the plan again.",
+                next_command="glideslope plan",
+            )
 
     def _check_features(self, plan: Plan) -> None:
         needed = {Feature.STICKY, Feature.OBSERVE}

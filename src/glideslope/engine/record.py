@@ -84,12 +84,31 @@ class Record:
         self._open: dict[ModelName, RolloutId] = {}
         self._models: dict[ModelName, Model] = {}
         self._places: dict[int, Recorded] = {}
+        self._read = 0
+        """Every position below has its place."""
 
     async def load(self) -> None:
         """Read everything there is; once, before anything else."""
-        for position, data in enumerate(await self._store.entries()):
-            entry = ledger_entry.decode(data)
-            self._take(data, entry=entry, position=position)
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Read what was written since: by others, or by us when the acknowledgement was lost. Raises StoreUnavailable."""
+        start = self._read
+        for position, data in enumerate(await self._store.entries(start), start=start):
+            if position not in self._places:
+                self._take(data, entry=ledger_entry.decode(data), position=position)
+
+    async def known(self, key: str) -> Recorded | None:
+        """Return the first event that was recorded under a key; None when the act was never done. Raises StoreUnavailable."""
+        # No stream's next version is 0, so the store can only find the key or refuse.
+        probe = Draft(stream="-", version=0, data=b"", key=f"{key}/0")
+        try:
+            (position,) = await self._store.append((probe,))
+        except VersionConflict:
+            return None
+        if position not in self._places:
+            await self.refresh()
+        return self._places[position]
 
     def now(self, *streams: str) -> int:
         """Return the time for the next entry: the clock's, but never before what the streams already say."""
@@ -119,14 +138,12 @@ class Record:
                 drafts.append(Draft(stream=a.stream, version=entry.version, data=data, key=f"{a.key}/{k}"))
         try:
             positions = await self._store.append(drafts, fence=fence)
-        except VersionConflict as conflict:
-            await self._refresh(conflict.stream)
+        except VersionConflict:
+            await self.refresh()
             raise
-        for position in positions:
-            if position not in self._places:
-                # What the store holds counts: after a lost acknowledgement it is the first try's entry, not this one's.
-                (data,) = await self._store.entries(position, position + 1)
-                self._take(data, entry=ledger_entry.decode(data), position=position)
+        if any(position not in self._places for position in positions):
+            # What the store holds counts: after a lost acknowledgement it is the first try's entry, not this one's.
+            await self.refresh()
         return [self._places[position] for position in positions]
 
     def closing(self, stream: str, after: Iterable[Event], *, at: int) -> Closed:
@@ -201,15 +218,6 @@ class Record:
         """Return all models, oldest first."""
         return tuple(self._models.values())
 
-    async def _refresh(self, stream: str) -> None:
-        """Somebody else wrote to the stream: read what we have not seen."""
-        if self.version(stream) >= (await self._store.streams()).get(stream, 0):
-            return
-        for position, data in enumerate(await self._store.entries()):
-            entry = ledger_entry.decode(data)
-            if entry.version > self.version(entry.stream):
-                self._take(data, entry=entry, position=position)
-
     def _take(self, data: bytes, *, entry: ledger_entry.Entry, position: int) -> None:
         at = instant(entry.at)
         event = event_of(entry.kind, dict(entry.body))
@@ -217,6 +225,8 @@ class Record:
         recorded = Recorded(stream=entry.stream, version=entry.version, entry=position, at=at, event=event)
         stream.history.append(recorded)
         self._places[position] = recorded
+        while self._read in self._places:
+            self._read += 1
         stream.frontier.append(merkle.leaf_hash(data))
         if entry.stream.startswith(ROLLOUT_PREFIX):
             id_ = RolloutId(entry.stream)
