@@ -152,7 +152,7 @@ class Client:
     def _ask(
         self, connection: "http.client.HTTPConnection", call: Call[T], *, accept: str
     ) -> "http.client.HTTPResponse":
-        headers = {"Accept": accept}
+        headers = {**call.headers, "Accept": accept}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         if call.body is not None:

@@ -1,7 +1,7 @@
 """Every call of the HTTP API as a value, so that two thin senders can share them. Nothing here touches a network."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -30,6 +30,8 @@ class Call(Generic[T]):
     """Seconds for which the server may hold the answer back; added to the sender's timeout."""
     repeatable: bool = True
     """Whether sending it twice is harmless: then a connection found dead may be replaced."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Beside those that every call has: an Idempotency-Key, for instance."""
 
 
 def briefing(model: ModelName, *, seen: str = "", wait: float = 0.0, source: str = "") -> Call[Briefing]:
