@@ -27,7 +27,7 @@ from glideslope.testing.http import Caller, Message, ModelServer
 VERSIONS = ("v1", "v2", "v7", "v8", "v9")
 
 # Short enough that a hanging candidate is given up within a test.
-LIMITS = Limits(attempt=Limits().attempt / 25, timeout=Limits().timeout / 5)
+LIMITS = Limits(attempt=Limits().attempt / 10, timeout=Limits().timeout / 5)
 
 
 @dataclass(eq=False)

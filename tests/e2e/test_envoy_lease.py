@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
 from glideslope.adapters.drivers.envoy.shape import Limits
 from glideslope.domain.errors import DriverUnavailable, TokenStale
 from glideslope.domain.stamps import ARM, SERVED, STEP
-from glideslope.domain.traffic import Arm, Assignment, Token
+from glideslope.domain.traffic import Arm, Assignment, Route, Token
 from glideslope.testing.contracts.driver import (
     FIRST,
     FRAUD,
@@ -31,6 +33,7 @@ from glideslope.testing.contracts.driver import (
     reaches,
     route,
 )
+from glideslope.testing.http import Caller, Message
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import EnvoyBench
@@ -206,3 +209,55 @@ async def test_withdrawing_during_the_beginning_of_a_step_wins(envoy_bench: "Env
 
     assert await envoy_bench.serve(FRAUD, "somebody") == UNEXPOSED
     await reaches(envoy_bench, lambda: in_force(envoy_bench, None))
+
+
+async def test_a_server_that_misjudges_time_cannot_renew_what_envoy_let_lapse(bare_bench: "EnvoyBench") -> None:
+    """The life of a lease is counted by Envoy; this server's clock stands still."""
+    async with EnvoyDriver(bare_bench.folder, sink=bare_bench.served.extend, monotonic=lambda: 0.0) as driver:
+        await bare_bench.start_gateway()
+        await bare_bench.until(lambda: bool(driver.gateways()), what="Envoy asks for leases")
+        await driver.shape([route(bare_bench)])
+        await driver.lease(FRAUD, EVERYBODY, token=FIRST, ttl=timedelta(seconds=0.2))
+        assert await bare_bench.serve(FRAUD, "somebody") == EXPOSED
+        await asyncio.sleep(0.25)
+
+        for _ in range(3):
+            await driver.lease(FRAUD, EVERYBODY, token=FIRST, ttl=LONG)
+            await asyncio.sleep(0.02)
+
+            assert await bare_bench.serve(FRAUD, "somebody") == UNEXPOSED
+
+
+async def test_a_model_server_may_be_known_by_name(envoy_bench: "EnvoyBench") -> None:
+    """Envoy resolves it before the route leads there."""
+    by_name = replace(
+        route(envoy_bench),
+        incumbent=replace(envoy_bench.endpoint("v7"), url=f"http://localhost:{envoy_bench.servers['v7'].port}"),
+    )
+
+    await envoy_bench.driver.shape([by_name])
+
+    assert (await envoy_bench.ask(FRAUD, "somebody")).headers[SERVED] == "v7"
+
+
+async def test_promoting_costs_no_request(envoy_bench: "EnvoyBench") -> None:
+    """The new incumbent is ready before the first request is led to it."""
+    await leased(envoy_bench, exposure=EVERYBODY)
+    answers: list[Message] = []
+    done = asyncio.Event()
+
+    async def keep_asking() -> None:
+        async with Caller(envoy_bench.port) as caller:
+            while not done.is_set():
+                answers.append(await caller.ask("/fraud/predict"))
+
+    asking = asyncio.create_task(keep_asking())
+    for version in ("v8", "v9", "v1", "v7"):
+        await envoy_bench.driver.shape([Route(FRAUD, incumbent=envoy_bench.endpoint(version))])
+        answered = len(answers)
+        await envoy_bench.until(lambda answered=answered: len(answers) > answered + 2, what="callers go on")  # type: ignore[misc] # a default is not in the type
+    done.set()
+    await asking
+
+    assert {200} == {answer.status for answer in answers}
+    assert answers[-1].headers[SERVED] == "v7"

@@ -13,7 +13,7 @@ from glideslope.domain.traffic import Arm, Assignment, Endpoint, Exposure, Route
 from glideslope.engine.ports import Driver
 
 LONG: Final = timedelta(seconds=30)
-SHORT: Final = timedelta(seconds=0.3)
+SHORT: Final = timedelta(seconds=0.5)
 FIRST: Final = Token(epoch=1, version=1)
 SECOND: Final = Token(epoch=1, version=2)
 UNEXPOSED: Final = Assignment(Arm.INCUMBENT, measured=False)
@@ -81,7 +81,7 @@ class DriverContract:
         assert (await bench.driver.observe(FRAUD)).exposure is None
 
     async def test_a_renewed_lease_goes_on(self, bench: DriverBench) -> None:
-        ttl = timedelta(seconds=0.6)
+        ttl = timedelta(seconds=0.8)
         await leased(bench, ttl=ttl)
 
         for _ in range(5):

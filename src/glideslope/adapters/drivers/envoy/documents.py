@@ -12,6 +12,7 @@ from glideslope.domain.errors import DriverUnavailable
 
 _CLUSTERS: Final = "cluster_manager.cds"
 _ROUTES: Final = f"http.gateway.rds.{ROUTES}"
+_WARMING: Final = "cluster_manager.warming_clusters"
 _POLL: Final = 0.003
 
 
@@ -29,6 +30,7 @@ class Publisher:
         Raises DriverUnavailable.
         """
         await self._put(self._folder.clusters, making.clusters, _CLUSTERS)
+        await self._warmed()
         await self._put(self._folder.routes, making.routes, _ROUTES)
         if final.clusters["version_info"] != making.clusters["version_info"]:
             await self._put(self._folder.clusters, final.clusters, _CLUSTERS)
@@ -59,6 +61,16 @@ class Publisher:
                     await asyncio.sleep(_POLL)
         except TimeoutError:
             why = f"it has not taken a shape within {self._patience:g} s"
+            raise DriverUnavailable(driver="envoy", why=why) from None
+
+    async def _warmed(self) -> None:
+        """Wait until new clusters know their hosts and their health: before that, requests to them would fail."""
+        try:
+            async with asyncio.timeout(self._patience):
+                while (await self._admin.stats(f"^{_WARMING}$"))[_WARMING] != "0":  # noqa: ASYNC110 - another process sets no event
+                    await asyncio.sleep(_POLL)
+        except TimeoutError:
+            why = f"new clusters are not ready within {self._patience:g} s; are their hosts known?"
             raise DriverUnavailable(driver="envoy", why=why) from None
 
     async def _state(self, subject: str) -> dict[str, str]:

@@ -143,6 +143,8 @@ def _pool(name: str, endpoint: Endpoint, limits: Limits) -> Json:
     return {
         "name": name,
         "type": "STATIC" if _is_ip(host) else "STRICT_DNS",
+        # With both families as hosts, half of the requests to a name like localhost would be refused.
+        "dns_lookup_family": "V4_PREFERRED",
         "connect_timeout": "1s",
         "lb_policy": "LEAST_REQUEST",
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},

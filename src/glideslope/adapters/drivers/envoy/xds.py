@@ -43,6 +43,8 @@ class Stream:
     names: frozenset[str] = frozenset()
     unanswered: dict[str, int] = field(default_factory=dict)
     """Version by nonce of what was sent with a body."""
+    heartbeats: dict[str, str] = field(default_factory=dict)
+    """Slot by nonce of renewals."""
     accepted: int = 0
     """The newest version that it has taken."""
     refused: int = 0
@@ -97,7 +99,7 @@ class LeaseService:
         heartbeat = discovery_pb2.Resource(name=slot, version=str(layer.version))
         heartbeat.ttl.FromTimedelta(ttl)
         for stream in listening:
-            self._send(stream, [heartbeat])
+            stream.heartbeats[self._send(stream, [heartbeat])] = slot
 
     def in_force(self, slot: str) -> bool:
         """Tell whether the layer's life is not over yet."""
@@ -141,16 +143,15 @@ class LeaseService:
         resource = self._resource(slot)
         for stream in self._streams:
             if slot in stream.names:
-                self._send(stream, [resource], version=self._version)
+                stream.unanswered[self._send(stream, [resource])] = self._version
 
-    def _send(self, stream: Stream, resources: Sequence[discovery_pb2.Resource], *, version: int = 0) -> None:
+    def _send(self, stream: Stream, resources: Sequence[discovery_pb2.Resource]) -> str:
         self._nonce += 1
         nonce = str(self._nonce)
-        if version:
-            stream.unanswered[nonce] = version
         stream.outbox.put_nowait(
             discovery_pb2.DeltaDiscoveryResponse(type_url=RUNTIME, nonce=nonce, resources=resources)
         )
+        return nonce
 
     async def stream(
         self,
@@ -181,13 +182,20 @@ class LeaseService:
             stream.names = (stream.names | asked) - frozenset(request.resource_names_unsubscribe)
             self._note_answer(stream, request)
             if fresh:
-                self._send(stream, [self._resource(slot) for slot in sorted(fresh)], version=self._version)
+                nonce = self._send(stream, [self._resource(slot) for slot in sorted(fresh)])
+                stream.unanswered[nonce] = self._version
 
     def _note_answer(self, stream: Stream, request: discovery_pb2.DeltaDiscoveryRequest) -> None:
         if not request.response_nonce:
             return
         version = stream.unanswered.pop(request.response_nonce, 0)
-        if request.HasField("error_detail"):
+        renewed = stream.heartbeats.pop(request.response_nonce, "")
+        if renewed:
+            if request.HasField("error_detail"):
+                # Envoy refuses a heartbeat for what it no longer has. No renewal shall bring it back.
+                _log.warning("%s had let a lease lapse before its renewal came", stream.node)
+                self._layers.pop(renewed, None)
+        elif request.HasField("error_detail"):
             stream.refused = max(stream.refused, version)
             stream.why = request.error_detail.message
             _log.warning("%s refused a lease: %s", stream.node, stream.why)
