@@ -2,7 +2,9 @@
 
 Simulates the router's coin per flight and the tests of `glideslope.stats`, looked at after every landing, over many
 salts of the hash. The salts vary the coin, not the flights: models and plans were chosen on these same two months, so
-rates say how the demo will go and nothing about other data. Run: `python benchmarks/flights_study.py --folder DIR` (trains into DIR once; `--json`, `--quick`).
+rates say how the demo will go and nothing about other data.
+
+Run: `python benchmarks/flights_study.py --folder DIR` (trains into DIR once; `--json`, `--quick`).
 """
 
 import argparse
