@@ -83,7 +83,7 @@ class Assigner:
     def assign_many(self, subjects: Iterable[str]) -> list[Assigned]:
         """Return the arms of many subjects, equal to `assign` of each; the lease is looked at once, at the start.
 
-        Raises whatever iterating over `subjects` raises; for columns see `columns.assign_column`.
+        Raises whatever iterating over `subjects` raises.
         """
         prefix, start, end, candidate, measured, as_candidate, as_control = self._state
         if not self._within(start, end):
