@@ -261,3 +261,20 @@ async def test_promoting_costs_no_request(envoy_bench: "EnvoyBench") -> None:
 
     assert {200} == {answer.status for answer in answers}
     assert answers[-1].headers[SERVED] == "v7"
+
+
+async def test_a_step_does_not_begin_on_a_shape_that_changed_while_it_waited(envoy_bench: "EnvoyBench") -> None:
+    driver = envoy_bench.driver
+    await driver.shape([route(envoy_bench)])
+    async with driver._publishing:
+        shaping = asyncio.create_task(driver.shape([replace(route(envoy_bench), candidate=envoy_bench.endpoint("v9"))]))
+        await asyncio.sleep(0)
+        leasing = asyncio.create_task(driver.lease(FRAUD, EVERYBODY, token=FIRST, ttl=LONG))
+        await asyncio.sleep(0)
+    await shaping
+
+    with pytest.raises(DriverUnavailable, match="changed"):
+        await leasing
+
+    observed = await driver.observe(FRAUD)
+    assert (observed.candidate, observed.exposure) == ("v9", None)

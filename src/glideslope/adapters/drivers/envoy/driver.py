@@ -171,6 +171,7 @@ class EnvoyDriver:
         async with self._publishing:
             if self._orders[model] != order:
                 return
+            lane = self._unchanged(lane)
             begun = replace(lane, rollout=exposure.rollout, step=exposure.step, slot=lane.slot or self._free_slot())
             values = runtime_values(begun, exposure)
             before = self._granted.get(model) if self._leases.in_force(begun.slot) else None
@@ -190,6 +191,13 @@ class EnvoyDriver:
             if self._orders[model] == order:
                 self._leases.put(begun.slot, values, ttl)
                 self._granted[model] = (exposure, token)
+
+    def _unchanged(self, lane: Lane) -> Lane:
+        """Return the lane as it is after waiting. Raises DriverUnavailable when another comparison was shaped meanwhile."""
+        now = self._lanes.get(lane.route.model)
+        if now is None or kept.compared(now.route) != kept.compared(lane.route):
+            raise DriverUnavailable(driver=self.name, why="the shape changed while a step was to begin; ask again")
+        return now
 
     def _free_slot(self) -> str:
         taken = {lane.slot for lane in self._lanes.values()}

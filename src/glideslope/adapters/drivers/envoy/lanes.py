@@ -54,12 +54,13 @@ def reshaped(lanes: Lanes, routes: Sequence[Route]) -> dict[ModelName, Lane]:
 def _carried(lane: Lane | None, route: Route) -> Lane:
     if lane is None:
         return Lane(route)
-    if _compared(lane.route) == _compared(route):
+    if compared(lane.route) == compared(route):
         return replace(lane, route=route)
     return Lane(route, token=lane.token)
 
 
-def _compared(route: Route) -> tuple[object, ...]:
+def compared(route: Route) -> tuple[object, ...]:
+    """Return what a comparison rests on. A change of it ends the exposure; a moved endpoint does not."""
     return (
         route.salt,
         route.incumbent.version,
