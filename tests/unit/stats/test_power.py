@@ -15,7 +15,7 @@ from glideslope.stats.score import DifferencePass, ScoreHarm
 from glideslope.stats.split import SplitTest
 from glideslope.stats.wealth import Bets, crossed
 
-CHUNK = 2000
+CHUNK = 500
 
 Leg = tuple[Bets, Sequence[float], int]
 """Bets, chances of the cells, most events."""
@@ -206,9 +206,9 @@ def test_false_alarms_stay_below_alpha_though_every_event_is_looked_at(world: st
 
 @pytest.mark.slow
 @pytest.mark.parametrize("world", worlds(1))
-@pytest.mark.parametrize("alpha", [0.05, 0.01])
-def test_false_alarms_stay_below_alpha_over_long_rollouts(world: str, alpha: float) -> None:
-    runs = 2_000
+def test_false_alarms_stay_below_alpha_over_long_rollouts(world: str) -> None:
+    """A thousand rollouts of 20,000 events each; benchmarks/detect.py has ten times as many."""
+    alpha, runs = 0.05, 1_000
     noise = 3 * (alpha * (1 - alpha) / runs) ** 0.5
 
-    assert false_alarms(worlds(60_000)[world], alpha=alpha, runs=runs) <= alpha + noise
+    assert false_alarms(worlds(20_000)[world], alpha=alpha, runs=runs) <= alpha + noise
