@@ -172,7 +172,7 @@ class Handlers:
         rollout = self._record.rollout(command.rollout)
         event = Decided(
             decision=RollBack(reasons=(Reason.ORDERED,)),
-            evidence=self._observer.evidence(rollout, now=self._record.now(rollout.id), in_force=False),
+            evidence=self._observer.evidence(rollout, in_force=False),
             decider=DECIDER,
             by=command.by,
             why=_reason(command.why),

@@ -1,5 +1,6 @@
 """Observations into counters, counters into evidence. It judges nothing and forgets nothing that it acknowledged."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -37,21 +38,31 @@ class Observer:
         self._scopes: dict[RolloutId, Scope] = {}
         self._own = Own(source="gateway", epoch=epoch)
         self._windows: dict[tuple[ModelName, Arm], Window] = {}
-        self._heard: dict[tuple[RolloutId, Origin], int] = {}
-        self._serving: dict[tuple[ModelName, VersionName], Digest] = {}
+        self._heard: dict[tuple[RolloutId, Origin], float] = {}
+        """When, in monotonic seconds: a wall clock set back must not make old evidence look fresh."""
+        self._serving: dict[tuple[ModelName, VersionName], dict[str, tuple[Digest, float]]] = {}
+        """By source what it last said it serves, and when."""
+        self._doubtful = False
+        self.counting = asyncio.Lock()
+        """Held from making outcomes durable until they are counted, so that `load` sees both or neither."""
         self.changed: set[RolloutId] = set()
         """Rollouts whose evidence grew since somebody last cleared this."""
 
     async def load(self) -> None:
-        """Read back what was saved: open rollouts, and every model's baseline."""
+        """Read back what was saved, by us or by others; again whenever governing begins. Raises StoreUnavailable."""
         names = [r.id for r in self._record.rollouts()] + [baseline_scope(m.name) for m in self._record.models()]
-        for name in names:
-            scope = self.scope(name)
-            for total in await self._counters.load(f"{name}/"):
-                scope.absorb(total.source, epoch=total.epoch, totals={total.cell: total.count})
+        async with self.counting:
+            for name in names:
+                scope = self.scope(name)
+                for total in await self._counters.load(f"{name}/"):
+                    if (total.source, total.epoch) != (self._own.source, self._own.epoch):
+                        scope.absorb(total.source, epoch=total.epoch, totals={total.cell: total.count})
 
     async def flush(self) -> None:
         """Save what this process counted. Raises StoreUnavailable, keeping it for the next time."""
+        if self._doubtful:
+            await self.load()
+            self._doubtful = False
         totals = self._own.take()
         if not totals:
             return
@@ -60,6 +71,10 @@ class Observer:
         except GlideslopeError:
             self._own.give_back(totals)
             raise
+
+    def doubt(self) -> None:
+        """Note that outcomes may be durable that nobody counted, for want of an acknowledgement; the next flush reads back."""
+        self._doubtful = True
 
     def scope(self, name: RolloutId) -> Scope:
         """Return a scope's counters, empty at first."""
@@ -98,7 +113,8 @@ class Observer:
         for name, counts in by_scope.items():
             self.scope(name).absorb(totals.source, epoch=totals.epoch, totals=counts)
         if totals.digest:
-            self._serving[(totals.model, totals.version)] = totals.digest
+            said = self._serving.setdefault((totals.model, totals.version), {})
+            said[totals.source] = (totals.digest, now)
             self._touch(totals.model)
 
     @staticmethod
@@ -113,10 +129,10 @@ class Observer:
         """Add outcomes that were made durable, each once."""
         now = self._now()
         for cell in cells:
-            self.scope(cell.rollout).add(cell, 1)
+            self.scope(cell.rollout).add_outcome(cell)
             self._hear(cell.rollout, Origin.OUTCOME, now)
 
-    def evidence(self, rollout: Rollout, *, now: int, in_force: bool) -> Evidence:
+    def evidence(self, rollout: Rollout, *, in_force: bool) -> Evidence:
         """Freeze what is known about a rollout, in a fixed order."""
         scope, plan = self.scope(rollout.id), rollout.plan
         steps = [s.name for s in plan.steps[: rollout.position + 1] if s.candidate]
@@ -126,13 +142,13 @@ class Observer:
             exposed=tuple(Exposed(step=s, **_arms(scope, s, EXPOSURE)) for s in steps),
             maturity=tuple(Maturity(step=s, **_arms(scope, s, OUTCOME_SEEN)) for s in steps),
             freshness=tuple(
-                Freshness(origin=origin.value, age=self._age(rollout.id, origin, now=now), dropped=scope.dropped)
+                Freshness(origin=origin.value, age=self._age(rollout.id, origin), dropped=scope.dropped)
                 for origin in Origin
             ),
             serving=tuple(
-                Serving(arm=arm, version=version, digest=self._serving[(plan.model, version)])
+                Serving(arm=arm, version=version, digest=digest)
                 for arm, version in ((Arm.CANDIDATE, plan.candidate), (Arm.INCUMBENT, plan.incumbent))
-                if (plan.model, version) in self._serving
+                for digest in self._said(plan, version)
             ),
             in_force=in_force,
         )
@@ -145,7 +161,7 @@ class Observer:
             for name, metric in BUILT_IN.items()
             if any(bins := scope.bins(NO_STEP, name, WHOLE, Arm.INCUMBENT, size=metric.bins))
         }
-        second = self._now() // 1000
+        second = int(self._now())
         rate = sum(self.signals(model, arm, second=second)["requests_per_second"] for arm in Arm)
         outcomes = sum(scope.bins(NO_STEP, OUTCOME_SEEN, WHOLE, Arm.INCUMBENT, size=1))
         requests = sum(histograms.get(ERRORS.name, ()))
@@ -159,7 +175,7 @@ class Observer:
     def signals(self, model: ModelName, arm: Arm, *, second: int | None = None) -> dict[str, float]:
         """Return the last minute of one arm's traffic."""
         window = self._windows.get((model, arm))
-        now = self._now() // 1000 if second is None else second
+        now = int(self._now()) if second is None else second
         return window.signals(now=now) if window else {"requests_per_second": 0.0}
 
     def forget(self, rollout: RolloutId) -> None:
@@ -168,7 +184,7 @@ class Observer:
         if scope is not None:
             scope.forget_subjects()
 
-    def _count_measured(self, request: Served, *, now: int) -> None:
+    def _count_measured(self, request: Served, *, now: float) -> None:
         try:
             rollout = self._record.rollout(request.rollout)
         except GlideslopeError:
@@ -202,10 +218,10 @@ class Observer:
         scope.add(cell, 1)
         self._own.count(cell.key())
 
-    def _note(self, request: Served, *, now: int) -> None:
+    def _note(self, request: Served, *, now: float) -> None:
         window = self._windows.setdefault((request.model, request.arm), Window())
         window.note(
-            at=now // 1000,
+            at=int(now),
             bad=_is_bad(request),
             rescued=request.rescued,
             latency_bin=LATENCY.bin(request.latency_us / 1000),
@@ -246,7 +262,7 @@ class Observer:
                     found.append(Pairs(metric=g.metric.name, slice=slice_, differences=total))
         return found
 
-    def _hear(self, rollout: RolloutId, origin: Origin, now: int) -> None:
+    def _hear(self, rollout: RolloutId, origin: Origin, now: float) -> None:
         self._heard[(rollout, origin)] = now
         self.changed.add(rollout)
 
@@ -255,12 +271,18 @@ class Observer:
         if rollout is not None and rollout.phase not in DECIDED:
             self.changed.add(rollout.id)
 
-    def _age(self, rollout: RolloutId, origin: Origin, *, now: int) -> int:
+    def _age(self, rollout: RolloutId, origin: Origin) -> int:
         heard = self._heard.get((rollout, origin))
-        return -1 if heard is None else max(0, now - heard)
+        return -1 if heard is None else round(1000 * (self._now() - heard))
 
-    def _now(self) -> int:
-        return int(self._clock.now().timestamp() * 1000)
+    def _said(self, plan: Plan, version: VersionName) -> Sequence[Digest]:
+        """Return each digest that some server of a version claims; one that fell silent may have been replaced."""
+        claims = self._serving.get((plan.model, version), {})
+        patience = plan.stale_after / 1000
+        return sorted({digest for digest, at in claims.values() if self._now() - at <= patience})
+
+    def _now(self) -> float:
+        return self._clock.monotonic()
 
 
 def pair_metric(metric: MetricName) -> MetricName:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from glideslope.domain.errors import GlideslopeError, NotFound, ReceiptInvalid
+from glideslope.domain.errors import GlideslopeError, NotFound, ReceiptInvalid, StoreUnavailable
 from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, MetricName, RolloutId, SliceName, StepName
 from glideslope.domain.metric import BUILT_IN, Cell, Dimension, Metric, loss_bin, loss_of, pair_bin
@@ -15,7 +15,7 @@ from glideslope.engine.observer import OUTCOME_SEEN, Observer, pair_metric
 from glideslope.engine.pairing import Pair, Pairing
 from glideslope.engine.ports import Counters, Total
 from glideslope.engine.record import Model, Record, rollout_id
-from glideslope.engine.scopes import NO_STEP, baseline_scope
+from glideslope.engine.scopes import NO_STEP, OUTCOMES, baseline_scope
 
 Claims = dict[str, Cell]
 
@@ -100,10 +100,15 @@ class OutcomeDesk:
         if not claims:
             return frozenset()
         keys = list(claims)
-        totals = [Total(source="outcomes", epoch=0, cell=claims[key].key(), count=1) for key in keys]
-        flags = await self._counters.once(keys, totals)
-        new = [key for key, is_new in zip(keys, flags, strict=True) if is_new]
-        self._observer.counted([claims[key] for key in new])
+        totals = [Total(source=OUTCOMES, epoch=0, cell=claims[key].key(), count=1) for key in keys]
+        async with self._observer.counting:
+            try:
+                flags = await self._counters.once(keys, totals)
+            except StoreUnavailable:
+                self._observer.doubt()
+                raise
+            new = [key for key, is_new in zip(keys, flags, strict=True) if is_new]
+            self._observer.counted([claims[key] for key in new])
         return frozenset(new)
 
 

@@ -141,7 +141,6 @@ class Queries:
             return recorded[-1] if recorded else NOTHING
         return self._observer.evidence(
             rollout,
-            now=self._record.now(rollout.id),
             in_force=self._reconciler.in_force(rollout),
         )
 

@@ -12,6 +12,9 @@ from glideslope.engine.ports import Total
 from glideslope.stats import counts
 
 NO_STEP: Final = StepName("-")
+OUTCOMES: Final = "outcomes"
+"""The source under which all servers together count outcomes."""
+
 MOST_SUBJECTS: Final = 2_000_000
 """Subjects remembered per scope; beyond that observations are dropped, and counted as dropped."""
 
@@ -30,6 +33,7 @@ class Scope:
         self._totals: counts.Totals[str] = counts.Totals()
         self._sum: dict[tuple[StepName, MetricName, SliceName, Arm], dict[int, int]] = {}
         self._seen: set[tuple[StepName, str, str]] = set()
+        self._outcomes: dict[str, int] = {}
 
     def absorb(self, source: str, *, epoch: int, totals: Mapping[str, int]) -> None:
         """Take a source's totals by cell key. Raises ValueError for a count that is none, Invalid for a key that is none."""
@@ -37,10 +41,19 @@ class Scope:
         counted = dict(totals)
         for key, growth in self._totals.absorb(source, epoch=str(epoch), counts=counted).items():
             self._add(cells[str(key)], growth)
+            if source == OUTCOMES:
+                self._outcomes[key] = counted[key]
 
     def add(self, cell: Cell, growth: int) -> None:
         """Count what was already made durable elsewhere."""
         self._add(cell, growth)
+
+    def add_outcome(self, cell: Cell) -> None:
+        """Count one outcome that was made durable as one more of OUTCOMES' total, so that reading it back adds nothing."""
+        key = cell.key()
+        self._outcomes[key] = count = self._outcomes.get(key, 0) + 1
+        for growth in self._totals.absorb(OUTCOMES, epoch="0", counts={key: count}).values():
+            self._add(cell, growth)
 
     def first(self, step: StepName, what: str, subject: str) -> bool | None:
         """Tell whether a subject is new for `what` in a step; None when nobody more can be remembered."""
