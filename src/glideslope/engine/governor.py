@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Final
 
 from glideslope.domain.decide import decide
-from glideslope.domain.decision import DECIDER
-from glideslope.domain.errors import Conflict, GlideslopeError, StoreUnavailable
+from glideslope.domain.decision import DECIDER, Decision, Hold
+from glideslope.domain.errors import Conflict, GlideslopeError, LeaseLost, StoreUnavailable
 from glideslope.domain.events import Decided, Lapsed
 from glideslope.domain.ids import MACHINE, RolloutId
 from glideslope.domain.rollout import DECIDED, ENDED, Phase, Rollout, exposure, news
@@ -28,6 +28,10 @@ PERIOD: Final = 0.1
 
 LOOK_EVERY: Final = 1.0
 """Seconds after which a rollout is judged again though no evidence came: time passes too."""
+
+HOLDS_AT_ONCE: Final = 4
+LONGEST_PAUSE: Final = 3_600_000
+"""Milliseconds."""
 
 
 class Governor:
@@ -53,7 +57,11 @@ class Governor:
         self._ended = ended
         self._lease: Lease | None = None
         self._held_until = 0.0
-        self._judged: dict[RolloutId, float] = {}
+        self._judged: dict[RolloutId, tuple[float, int]] = {}
+        """When each was judged last, and at which version."""
+        self._troubled: dict[RolloutId, str] = {}
+        """Why a rollout could not be judged in the last tick."""
+        self._refreshed = 0.0
         self._wake = asyncio.Event()
         self._greeted = False
         self.trouble = ""
@@ -73,7 +81,7 @@ class Governor:
         while True:
             try:
                 await self.tick()
-                self.trouble = ""
+                self.trouble = self._stuck()
             except GlideslopeError as error:
                 self.trouble = str(error)
             self._wake.clear()
@@ -84,18 +92,24 @@ class Governor:
             sleeping.cancel()
 
     async def tick(self) -> None:
-        """Judge what is due and make the traffic obey. Raises StoreUnavailable; then nothing was renewed."""
+        """Judge what is due and make the traffic obey. Raises StoreUnavailable, LeaseLost; then nothing was renewed."""
         fence = await self._fence()
         if fence is None:
+            await self._stand_by()
             return
-        if not self._greeted:
-            await self._greet(fence)
-            self._greeted = True
-        for rollout in self._record.open_rollouts():
-            await self._govern(rollout, fence)
-        await self._reconciler.reconcile(fence)
+        try:
+            if not self._greeted:
+                await self._greet(fence)
+                self._greeted = True
+            for rollout in self._record.open_rollouts():
+                await self._govern(rollout.id, fence)
+            await self._reconciler.reconcile(fence, but=self._troubled)
+        except LeaseLost:
+            self._lease = None
+            raise
         for id_ in [i for i in self._judged if self._record.rollout(i).phase in ENDED]:
             self._judged.pop(id_)
+            self._troubled.pop(id_, None)
             self._ended(id_)
 
     async def release(self) -> None:
@@ -109,61 +123,95 @@ class Governor:
         left = self._held_until - before
         if self._lease is None or left < LEASE.total_seconds() * 0.6:
             lease = await self._leases.acquire(LEASE_NAME, holder=self._holder, ttl=LEASE, now=self._clock.now())
-            if lease is None or (self._lease is not None and lease.epoch != self._lease.epoch):
+            if self._lease is None or lease is None or lease.epoch != self._lease.epoch:
                 self._greeted = False
             self._lease = lease
             self._held_until = before + LEASE.total_seconds()
         return None if self._lease is None else Fence(name=LEASE_NAME, epoch=self._lease.epoch)
 
+    async def _stand_by(self) -> None:
+        """Another governs: keep what people are shown here current."""
+        now = self._clock.monotonic()
+        if now - self._refreshed >= LOOK_EVERY:
+            await self._record.refresh()
+            self._refreshed = now
+
     async def _greet(self, fence: Fence) -> None:
         """A new governor knows nothing of earlier leases: what was exposed counts as lapsed until decided afresh."""
+        await self._record.refresh()
+        await self._observer.load()
+        self._reconciler.forget()
+        self._judged.clear()
         for rollout in self._record.open_rollouts():
             if rollout.phase is Phase.RUNNING and exposure(rollout) is not None:
                 await self._lapse(rollout, fence, why="a new governor took over; earlier leases are not renewed")
 
-    async def _govern(self, rollout: Rollout, fence: Fence) -> None:
+    async def _govern(self, id_: RolloutId, fence: Fence) -> None:
         try:
-            if self._reconciler.lapsed(rollout):
-                await self._lapse(rollout, fence, why="the lease was not renewed in time")
-                rollout = self._record.rollout(rollout.id)
-            if self._is_due(rollout):
-                await self._judge(rollout, fence)
-        except StoreUnavailable:
+            if self._reconciler.lapsed(self._record.rollout(id_)):
+                await self._lapse(self._record.rollout(id_), fence, why="the lease was not renewed in time")
+            if self._is_due(self._record.rollout(id_)):
+                await self._judge(self._record.rollout(id_), fence)
+            self._troubled.pop(id_, None)
+        except (StoreUnavailable, LeaseLost):
             raise
-        except Conflict:
+        except Conflict as error:
             # Somebody else wrote first: the record was refreshed, and the next tick judges what is there now.
+            self._troubled[id_] = str(error)
             self.wake()
+        except Exception as error:  # noqa: BLE001 - the boundary between rollouts: one that cannot be judged must not stop the others
+            self._troubled[id_] = f"{id_} cannot be judged, so its exposure is not renewed: {error!r}"
+
+    def _stuck(self) -> str:
+        return " ".join(self._troubled.values())
 
     def _is_due(self, rollout: Rollout) -> bool:
         if rollout.phase in DECIDED:
             return False
         judged = self._judged.get(rollout.id)
-        fresh = rollout.id in self._observer.changed
-        return judged is None or fresh or rollout.last is None or self._clock.monotonic() - judged >= LOOK_EVERY
+        if judged is None or rollout.id in self._observer.changed or rollout.last is None:
+            return True
+        at, version = judged
+        return rollout.version != version or self._clock.monotonic() - at >= LOOK_EVERY
 
     async def _judge(self, rollout: Rollout, fence: Fence) -> None:
         while True:
             self._observer.changed.discard(rollout.id)
-            self._judged[rollout.id] = self._clock.monotonic()
+            self._judged[rollout.id] = (self._clock.monotonic(), rollout.version)
             at = self._record.now(rollout.id)
-            evidence = self._observer.evidence(rollout, now=at, in_force=self._reconciler.in_force(rollout))
+            evidence = self._observer.evidence(rollout, in_force=self._reconciler.in_force(rollout))
             decision = decide(rollout, evidence, now=at)
-            if not news(rollout, decision):
+            if not news(rollout, decision) or self._too_soon(rollout, decision, at=at):
                 return
             event = Decided(decision=decision, evidence=evidence, decider=DECIDER, by=MACHINE)
             key = f"{rollout.id}/{rollout.version}/decided"
             append = Append(stream=rollout.id, expected=rollout.version, events=(event,), key=key)
             await self._record.append((append,), fence=fence, at=at)
-            rollout = await self._obey(rollout.id, fence)
+            if not (isinstance(decision, Hold) and decision.exposed):
+                self._reconciler.committed(rollout.id)
+            # Act after the commit, at once: a rollback must not wait for its turn.
+            await self._reconciler.obey(self._record.rollout(rollout.id), fence)
+            rollout = self._record.rollout(rollout.id)
             if rollout.phase is not Phase.RUNNING or exposure(rollout) is not None:
                 return
 
-    async def _obey(self, id_: RolloutId, fence: Fence) -> Rollout:
-        """Act after the commit, at once: a rollback must not wait for its turn."""
-        self._reconciler.committed(id_)
-        rollout = self._record.rollout(id_)
-        await self._reconciler.obey(rollout, fence)
-        return self._record.rollout(id_)
+    def _too_soon(self, rollout: Rollout, decision: Decision, *, at: int) -> bool:
+        """Tell whether a hold that only changes its reasons should wait, lest evidence that hovers floods the ledger.
+
+        In each step the first HOLDS_AT_ONCE are recorded at once, then the pause from one to the next doubles, up to
+        LONGEST_PAUSE: so their number grows with the logarithm of the time, and what counts is never delayed.
+        """
+        last = rollout.last
+        if not (isinstance(decision, Hold) and isinstance(last, Hold) and decision.exposed == last.exposed):
+            return False
+        held = []
+        for recorded in reversed(self._record.history(rollout.id)):
+            if isinstance(recorded.event, Decided):
+                if not isinstance(recorded.event.decision, Hold):
+                    break
+                held.append(recorded.at)
+        pause = min(LONGEST_PAUSE, 1_000 << max(0, len(held) - HOLDS_AT_ONCE))
+        return len(held) >= HOLDS_AT_ONCE and at - held[0] < pause
 
     async def _lapse(self, rollout: Rollout, fence: Fence, *, why: str) -> None:
         step = rollout.step

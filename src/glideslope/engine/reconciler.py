@@ -4,10 +4,12 @@ Level-triggered: it looks at what should be and what is, never at how either cam
 It acts only on what was committed.
 """
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from glideslope.domain.errors import GlideslopeError
+from glideslope.domain.errors import GlideslopeError, LeaseLost, StoreUnavailable
 from glideslope.domain.events import Closed, Confirmed, Event, Installed
 from glideslope.domain.ids import MACHINE, ModelName, RolloutId
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
@@ -18,6 +20,12 @@ from glideslope.engine.record import Append, Model, Record, model_stream, rollou
 LOOK_EVERY = 1.0
 """Seconds between looks at traffic that has been confirmed."""
 
+LOOK_HOLDS = 3.0
+"""Seconds for which a look is believed when no later one succeeds."""
+
+_SHAPE = ModelName("")
+"""Stands for the shape of all models' traffic among the troubles."""
+
 
 @dataclass(slots=True)
 class _Standing:
@@ -27,6 +35,8 @@ class _Standing:
     looked: float | None = None
     in_force: bool = False
     granted: Exposure | None = None
+    back: bool = False
+    """The data plane answers again after an exposure had run out."""
 
 
 class Reconciler:
@@ -39,45 +49,80 @@ class Reconciler:
         self._standing: dict[ModelName, _Standing] = {}
         self._shaped: tuple[Route, ...] | None = None
         self._committed: dict[RolloutId, float] = {}
-        self.trouble = ""
-        """Why the data plane did not obey last time; empty when it did."""
+        self._troubles: dict[ModelName, str] = {}
+
+    @property
+    def trouble(self) -> str:
+        """Return why the data plane did not obey last time; empty when it did."""
+        return " ".join(dict.fromkeys(self._troubles.values()))
+
+    def forget(self) -> None:
+        """Forget what this process did and saw: another governor may have acted since."""
+        self._standing.clear()
+        self._shaped = None
 
     def committed(self, rollout: RolloutId) -> None:
-        """Note that a decision was committed just now, to measure how soon it is confirmed."""
+        """Note that a decision which the data plane has to obey was committed just now."""
         self._committed[rollout] = self._clock.monotonic()
 
     def in_force(self, rollout: Rollout) -> bool:
         """Tell whether the data plane itself last reported the rollout's desired exposure."""
         standing = self._standing.get(rollout.plan.model)
-        return standing is not None and standing.in_force and standing.granted == exposure(rollout)
+        if standing is None or not standing.in_force or standing.looked is None:
+            return False
+        return standing.granted == exposure(rollout) and self._clock.monotonic() - standing.looked <= LOOK_HOLDS
 
     def lapsed(self, rollout: Rollout) -> bool:
-        """Tell whether an exposure that was in force was not renewed in time, so that it ended by itself."""
-        wanted = exposure(rollout)
-        standing = self._standing.get(rollout.plan.model)
-        if wanted is None or rollout.phase is not Phase.RUNNING:
-            return False
-        if standing is None or standing.granted is None or standing.renewed is None:
-            return rollout.confirmed
-        return standing.granted == wanted and self._clock.monotonic() - standing.renewed > rollout.plan.lease / 1000
+        """Tell whether an exposure ran out, so that it may come back only by a fresh decision.
 
-    async def reconcile(self, fence: Fence) -> None:
-        """Bring all traffic to what the record says, and record what the data plane confirms."""
-        self.trouble = ""
-        await self._shape()
+        One that never came into force is told about when the data plane answers again: before, deciding afresh is idle.
+        """
+        if not self._ran_out(rollout):
+            return False
+        standing = self._standing.get(rollout.plan.model)
+        return rollout.confirmed or standing is None or standing.back
+
+    async def reconcile(self, fence: Fence, *, but: Collection[RolloutId] = ()) -> None:
+        """Bring all traffic to what the record says, and record what the data plane confirms.
+
+        Rollouts in `but` are left alone, so that exposures which nobody could judge end by themselves. Raises
+        StoreUnavailable, LeaseLost; trouble with the data plane is kept for people to see, and tried again.
+        """
+        with self._noting(_SHAPE):
+            await self._shape()
         for rollout in self._record.open_rollouts():
-            await self.obey(rollout, fence)
+            if rollout.id not in but:
+                await self.obey(rollout, fence)
 
     async def obey(self, rollout: Rollout, fence: Fence) -> None:
-        """Do for one rollout what the record says; trouble is kept for people to see, and tried again."""
-        if exposure(rollout) is not None:
-            # Only what exposes needs its shape first; withdrawing must not wait for anything.
-            await self._shape()
-        try:
+        """Do for one rollout what the record says. Raises as `reconcile` does."""
+        with self._noting(rollout.plan.model):
+            if exposure(rollout) is not None:
+                # Only what exposes needs its shape first; withdrawing must not wait for anything.
+                await self._shape()
             await self._lease(rollout, fence)
             await self._look(rollout, fence)
+
+    @contextmanager
+    def _noting(self, what: ModelName) -> Iterator[None]:
+        try:
+            yield
+        except (StoreUnavailable, LeaseLost):
+            raise
         except GlideslopeError as error:
-            self.trouble = str(error)
+            self._troubles[what] = str(error)
+        else:
+            self._troubles.pop(what, None)
+
+    def _ran_out(self, rollout: Rollout) -> bool:
+        """Tell whether neither a decision nor a renewal of the last lease's length stands behind the exposure."""
+        wanted = exposure(rollout)
+        if wanted is None or rollout.phase is not Phase.RUNNING:
+            return False
+        standing = self._standing.get(rollout.plan.model)
+        renewed = standing.renewed if standing is not None and standing.granted == wanted else None
+        acts = [at for at in (renewed, self._committed.get(rollout.id)) if at is not None]
+        return not acts or self._clock.monotonic() - max(acts) > rollout.plan.lease / 1000
 
     async def _shape(self) -> None:
         routes = tuple(route for model in self._record.models() if (route := self._route(model)) is not None)
@@ -103,8 +148,13 @@ class Reconciler:
         wanted = exposure(rollout) if rollout.phase is not Phase.PROMOTING else None
         now = self._clock.monotonic()
         ttl = rollout.plan.lease / 1000
-        renewed = standing.renewed is not None and standing.granted == wanted
-        if renewed and (wanted is None or now - (standing.renewed or 0.0) < ttl / 4):
+        recent = standing.renewed is not None and now - standing.renewed < ttl / 4
+        if standing.granted == wanted and (recent or (wanted is None and standing.in_force)):
+            return
+        if self._ran_out(rollout):
+            # Too late for this decision. Only see whether the data plane is there; then it is decided afresh.
+            await self._driver.observe(model)
+            standing.back = True
             return
         token = Token(epoch=fence.epoch, version=(rollout_number(rollout.id) << 24) | rollout.version)
         await self._driver.lease(model, wanted, token=token, ttl=timedelta(seconds=ttl))
@@ -112,6 +162,7 @@ class Reconciler:
             standing.in_force = False
             standing.looked = None
         standing.granted = wanted
+        standing.back = False
         # The time before the call: the data plane counts from no earlier, so we never believe too long.
         standing.renewed = now
 
@@ -153,6 +204,7 @@ class Reconciler:
         await self._record.append(appends, fence=fence, at=at)
         if self._record.rollout(rollout.id).phase in ENDED:
             self._standing.pop(rollout.plan.model, None)
+            self._troubles.pop(rollout.plan.model, None)
 
     def _installation(self, rollout: Rollout) -> Append:
         stream = model_stream(rollout.plan.model)
@@ -174,7 +226,7 @@ class Reconciler:
 def _matches(rollout: Rollout, observed: ObservedRoute) -> bool:
     if rollout.phase is Phase.PROMOTING:
         return observed.exposure is None and observed.incumbent == rollout.plan.candidate
-    return observed.exposure == exposure(rollout)
+    return observed.exposure == exposure(rollout) and observed.incumbent == rollout.plan.incumbent
 
 
 def _endpoint(model: Model, name: str) -> Endpoint:
