@@ -1,0 +1,113 @@
+"""Picks the verb. Each function here loads what it hands in only when it is called, so that `verify` pays for nothing else."""
+
+from __future__ import annotations  # `--help` must not pay for pathlib
+
+from typing import TYPE_CHECKING
+
+from glideslope.interfaces.cli.main import glideslope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from glideslope.interfaces.cli.context import Api, Outside, Start, Tokens
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    glideslope(obj=_outside(), prog_name="glideslope")
+
+
+def _outside() -> Outside:
+    import time
+
+    from glideslope.interfaces.cli.context import Outside
+
+    return Outside(
+        connect=_connect,
+        folder_digest=_folder_digest,
+        start=_start,
+        demo=_demo,
+        tokens=_tokens,
+        new_key=_new_key,
+        monotonic=time.monotonic,
+        sleep=time.sleep,
+    )
+
+
+def _new_key() -> str:
+    import secrets
+
+    return secrets.token_hex(16)
+
+
+def _folder_digest(folder: Path) -> str:
+    from glideslope.sdk.digest import folder_digest
+
+    return folder_digest(folder)
+
+
+def _start() -> Start:
+    from glideslope.wiring import start
+
+    return start
+
+
+def _tokens() -> Tokens:
+    from glideslope.wiring import tokens
+
+    return tokens
+
+
+def _demo(*, as_json: bool, keep: Path | None) -> int:
+    import importlib
+
+    # By name, since the demo comes with its own extra.
+    return int(importlib.import_module("glideslope.demo.story").run(as_json=as_json, keep=keep))
+
+
+def _connect(address: str, token: str) -> Api:
+    from glideslope.interfaces.cli.exits import ApiRefused
+    from glideslope.sdk.client import Client
+    from glideslope.sdk.errors import ServerRefused
+    from glideslope.sdk.requests import JSON, Call
+
+    def refused(error: ServerRefused) -> ApiRefused:
+        return ApiRefused(status=error.status, fields=error.problem.fields)
+
+    class ClientApi:
+        """The sdk's client as the command line sees it."""
+
+        def __init__(self) -> None:
+            self._client = Client(address, token, timeout=30.0)
+
+        def call(
+            self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        ) -> bytes:
+            keyed = headers or {}
+            call = Call(
+                method=method,
+                path=path,
+                body=body,
+                content_type="" if body is None else JSON,
+                decode=bytes,
+                repeatable=method == "GET" or "Idempotency-Key" in keyed,
+                headers=keyed,
+            )
+            try:
+                return self._client.send(call)
+            except ServerRefused as error:
+                raise refused(error) from error
+
+        def stream(self, path: str) -> Iterator[bytes]:
+            call = Call[object](method="GET", path=path, body=None, content_type="", decode=bytes)
+            try:
+                yield from self._client.stream(call)
+            except ServerRefused as error:
+                raise refused(error) from error
+
+    return ClientApi()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""What the command line needs from outside, handed in by `__main__`: a server to talk to, processes to start, time and chance."""
+
+from __future__ import annotations  # `--help` must not pay for pathlib
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from glideslope.domain.errors import NotFound
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STATE_FOLDER: Final = ".glideslope"
+
+
+class NoServer(NotFound):
+    code = "no-server"
+
+    def __init__(self) -> None:
+        super().__init__(
+            what="server address: not in --server, nor in a state folder named",
+            name=STATE_FOLDER,
+            next_command="glideslope up",
+        )
+
+
+class Api(Protocol):
+    """One server's HTTP API. Raises `exits.ApiRefused` for its refusals, Unavailable when there is no answer."""
+
+    def call(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> bytes:
+        """Return the answer's body."""
+        ...
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """Yield the lines of an answer to GET, without their ends, as they come."""
+        ...
+
+
+class Start(Protocol):
+    """Long-running processes; each returns the exit status when it ends."""
+
+    def up(self, *, state: Path, port: int, gateway_port: int, gateway: bool) -> int:
+        """Start server and gateway in one process tree, until told to stop."""
+        ...
+
+    def serve(self, *, state: Path, port: int, gateway_port: int, gateway: bool) -> int:
+        """Be the server process."""
+        ...
+
+    def gateway(self, *, state: Path, gateway_port: int) -> int:
+        """Be the gateway's supervisor."""
+        ...
+
+
+class Demo(Protocol):
+    """The demonstration."""
+
+    def __call__(self, *, as_json: bool, keep: Path | None) -> int:
+        """Show the whole on real flights, and return the exit status."""
+        ...
+
+
+class TokenLine(Protocol):
+    """A token as it is listed; the secret itself is kept nowhere."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def created_at(self) -> str: ...
+
+
+class Tokens(Protocol):
+    """The tokens of one state folder."""
+
+    def create(self, state: Path, *, actor: str, role: str) -> str:
+        """Make a token and return it; it cannot be read again."""
+        ...
+
+    def listed(self, state: Path) -> Sequence[TokenLine]:
+        """Return all tokens."""
+        ...
+
+    def revoke(self, state: Path, *, token_id: str) -> None:
+        """Forget a token."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Everything beyond this room. The functions load what they need when they are called."""
+
+    connect: Callable[[str, str], Api]
+    """From an address and a token; calls nobody yet."""
+    folder_digest: Callable[[Path], str]
+    start: Callable[[], Start]
+    demo: Demo
+    tokens: Callable[[], Tokens]
+    new_key: Callable[[], str]
+    monotonic: Callable[[], float]
+    """Seconds."""
+    sleep: Callable[[float], None]
+
+
+def state_folder(start: Path) -> Path | None:
+    """Return the state folder here or above, as git finds its own."""
+    return next((folder / STATE_FOLDER for folder in (start, *start.parents) if (folder / STATE_FOLDER).is_dir()), None)
+
+
+def server_of(start: Path, *, server: str | None, token: str | None) -> tuple[str, str]:
+    """Return address and token: as given, else from the state folder. Raises NoServer."""
+    if server:
+        # A token of our own state folder is nobody else's business.
+        return server, token or ""
+    folder = state_folder(start)
+    address = _line(folder / "address") if folder else ""
+    if folder is None or not address:
+        raise NoServer
+    return address, token or _line(folder / "token")
+
+
+def _line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,88 @@
+"""A click group that knows its verbs by name and one line each, and loads a verb's module when it is chosen."""
+
+import importlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from glideslope.domain.errors import GlideslopeError
+from glideslope.interfaces.cli.telling import tell
+
+AS_JSON = "glideslope.as_json"
+"""Key in the context's meta: whether the caller asked for JSON, also of errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb's one line of help, the heading it stands under, and whether it is shown."""
+
+    help: str
+    heading: str = ""
+    hidden: bool = False
+
+
+class InternalError(GlideslopeError):
+    """Nobody expected this; what it was is shown when GLIDESLOPE_DEBUG is set."""
+
+    code = "internal"
+
+
+class LazyGroup(click.Group):
+    """Loads `PACKAGE.VERB` and takes its `command`."""
+
+    def __init__(self, *args: Any, package: str, verbs: Mapping[str, Verb], **kwargs: Any) -> None:  # noqa: ANN401 - click's own
+        super().__init__(*args, **kwargs)
+        self._package = package
+        self.verbs = verbs
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own
+        """Return the verbs that are shown."""
+        return [name for name, verb in self.verbs.items() if not verb.hidden]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's own
+        """Load a verb."""
+        if cmd_name not in self.verbs:
+            return None
+        found = importlib.import_module(f"{self._package}.{cmd_name}").command
+        assert isinstance(found, click.Command)  # noqa: S101 - our own modules
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb, or suggest one."""
+        if args and args[0] not in self.verbs and not args[0].startswith("-"):
+            from difflib import get_close_matches  # needed for a slip of the hand only
+
+            close = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            ctx.fail(f"There is no verb {args[0]!r}." + (f" Did you mean {close[0]!r}?" if close else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's own
+        """List the verbs without loading them."""
+        headings = dict.fromkeys(verb.heading for verb in self.verbs.values() if not verb.hidden)
+        for heading in headings:
+            with formatter.section(heading):
+                rows = [(n, v.help) for n, v in self.verbs.items() if v.heading == heading and not v.hidden]
+                formatter.write_dl(rows, col_max=12)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
+        """Run the verb; a refusal becomes text and a status."""
+        try:
+            return super().invoke(ctx)
+        except GlideslopeError as error:
+            ctx.exit(tell(error, as_json=bool(ctx.meta.get(AS_JSON))))
+        except (click.ClickException, click.exceptions.Exit, click.Abort, EOFError, KeyboardInterrupt, BrokenPipeError):
+            raise
+        except Exception as error:  # the boundary of the program: no stack trace for people, unless they ask
+            if os.environ.get("GLIDESLOPE_DEBUG"):
+                raise
+            told = InternalError(
+                f"{type(error).__name__}: {error}. This is a mistake in Glideslope.",
+                traffic="The command line moves no traffic by itself.",
+                next_command="GLIDESLOPE_DEBUG=1 glideslope ...",
+            )
+            ctx.exit(tell(told, as_json=bool(ctx.meta.get(AS_JSON))))

@@ -1,0 +1,53 @@
+"""The top of the command tree."""
+
+from typing import Final
+
+import click
+
+from glideslope import __version__
+from glideslope.interfaces.cli.lazy import LazyGroup, Verb
+
+_BEGIN, _CHANGE, _STOP, _LOOK, _PROVE, _MORE = (
+    "Begin", "Change", "Stop", "Look", "Prove", "More",
+)  # fmt: skip
+
+VERBS: Final = {
+    "demo": Verb("See it work on real flights and real models.", _BEGIN),
+    "init": Verb("Write a commented glideslope.yaml to start from.", _BEGIN),
+    "up": Verb("Start server and gateway on this machine.", _BEGIN),
+    "register": Verb("Make a version of a model known.", _CHANGE),
+    "plan": Verb("Show what a rollout would do; changes nothing.", _CHANGE),
+    "apply": Verb("Propose the rollout.", _CHANGE),
+    "approve": Verb("Say yes (or no) to a plan.", _CHANGE),
+    "retry": Verb("Try a rolled-back change again.", _CHANGE),
+    "outcomes": Verb("Send the truth about predictions from a file.", _CHANGE),
+    "halt": Verb("Withdraw the exposure and freeze.", _STOP),
+    "resume": Verb("Let a halted rollout go on.", _STOP),
+    "rollback": Verb("Return all traffic to the incumbent.", _STOP),
+    "watch": Verb("Follow a rollout as it happens.", _LOOK),
+    "status": Verb("Tell how a rollout stands, for scripts.", _LOOK),
+    "ls": Verb("List models and rollouts.", _LOOK),
+    "show": Verb("Show a rollout or a model in full.", _LOOK),
+    "doctor": Verb("Look for what is wrong.", _LOOK),
+    "verify": Verb("Check the ledger and recompute every decision.", _PROVE),
+    "replay": Verb("Make one decision again from the record.", _PROVE),
+    "explain": Verb("Explain an error or a reason.", _MORE),
+    "schema": Verb("Print the JSON Schema of glideslope.yaml.", _MORE),
+    "token": Verb("Create, list and revoke API tokens.", _MORE),
+    "completion": Verb("Print the script that completes commands.", _MORE),
+    "serve": Verb("Be the server process.", hidden=True),
+    "gateway": Verb("Be the gateway's supervisor.", hidden=True),
+}
+
+
+@click.group(
+    "glideslope",
+    cls=LazyGroup,
+    package="glideslope.interfaces.cli.verbs",
+    verbs=VERBS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+)
+@click.version_option(__version__, prog_name="glideslope")
+def glideslope() -> None:
+    """Governed updates of machine-learning models: staged, watched, withdrawn by the machine, verifiable by a stranger."""

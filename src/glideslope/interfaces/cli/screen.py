@@ -1,0 +1,117 @@
+"""The living page of `watch` on a terminal. Loads rich, so only `watch` loads this."""
+
+from typing import Final
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from glideslope.engine.views import GuardrailView, HappeningView, RolloutView
+from glideslope.interfaces.cli.following import changes, happenings
+from glideslope.interfaces.cli.session import Session
+from glideslope.interfaces.cli.words import interval, number, percent, share_of_line, step_words
+
+KEPT: Final = 8
+"""Happenings on the page."""
+
+_WIDE: Final = 10
+_PHASES: Final = {
+    "running": "bold cyan",
+    "promoting": "bold green",
+    "promoted": "bold green",
+    "halted": "bold yellow",
+    "lapsed": "bold yellow",
+    "rolling-back": "bold red",
+    "rolled-back": "bold red",
+}
+_WORDS: Final = {"proven": "green", "harm": "bold red", "no evidence": "yellow"}
+
+
+def show(session: Session, rollout: str) -> RolloutView | None:
+    """Draw the rollout until it ends; return it as it was last seen."""
+    console = Console()
+    last: RolloutView | None = None
+    story: tuple[HappeningView, ...] = ()
+    with Live(console=console, refresh_per_second=4, screen=False, transient=False) as live:
+        for change in changes(session, rollout):
+            last = change.view
+            if not story or story[-1].version < last.version:
+                after = story[-1].version if story else 0
+                story = (*story, *happenings(session, rollout, after=after))[-KEPT:]
+            live.update(page(last, story), refresh=True)
+    return last
+
+
+def page(view: RolloutView, story: tuple[HappeningView, ...]) -> RenderableType:
+    """Lay out one rollout."""
+    parts: list[RenderableType] = [_head(view), _rail(view)]
+    if view.guardrails:
+        parts.append(_guardrails(view.guardrails))
+    lines = Text()
+    for each in story:
+        lines.append(f"{each.at[11:19]}  ", style="dim")
+        lines.append(f"{each.sentence}\n")
+    lines.append(
+        "Ctrl-C stops watching; the rollout goes on." if not view.ended else "The rollout has ended.", style="dim"
+    )
+    parts.append(lines)
+    return Group(*parts)
+
+
+def _head(view: RolloutView) -> Panel:
+    text = Text()
+    text.append(f"{view.phase.upper()} at {percent(view.share)}", style=_PHASES.get(view.phase, "bold"))
+    text.append(
+        "  confirmed" if view.confirmed else "  not confirmed yet", style="green" if view.confirmed else "yellow"
+    )
+    text.append(f"   {view.candidate_subjects:,} subjects met the candidate")
+    if view.rescued:
+        text.append(f", {view.rescued:,} rescued", style="yellow")
+    for sentence in view.sentences[:2]:
+        text.append(f"\n{sentence}")
+    if not view.ended:
+        text.append(f"\nNext: {view.next}", style="dim")
+    return Panel(text, title=f"{view.model}  {view.incumbent} -> {view.candidate}  ({view.id})", title_align="left")
+
+
+def _rail(view: RolloutView) -> Text:
+    text = Text(" ")
+    for step in view.steps:
+        mark, style = {"done": ("[x] ", "green"), "now": ("[>] ", "bold")}.get(step.state, ("[ ] ", "dim"))
+        text.append(mark + step_words(step) + "   ", style=style)
+    return text
+
+
+def _guardrails(guardrails: tuple[GuardrailView, ...]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("guardrail", "slice"):
+        table.add_column(name)
+    for name in ("incumbent", "candidate", "difference [interval]", "margin"):
+        table.add_column(name, justify="right")
+    for name in ("harm", "proof"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("subjects", justify="right")
+    table.add_column("verdict")
+    for g in guardrails:
+        signed = g.kind != "ratio"
+        table.add_row(
+            g.metric,
+            g.slice,
+            number(g.incumbent),
+            number(g.candidate),
+            ("" if signed else "ratio ") + interval(g),
+            number(g.margin, signed=signed),
+            _bar(g.harm_wealth, g.harm_line, style="red"),
+            _bar(g.proof_wealth, g.proof_line, style="green"),
+            f"{g.candidate_count:,}/{g.incumbent_count:,}",
+            Text(g.word, style=_WORDS.get(g.word, "")),
+        )
+    return table
+
+
+def _bar(wealth: float, line: float, *, style: str) -> Text:
+    full = int(share_of_line(wealth, line) * _WIDE)
+    return Text.assemble(("#" * full, style), ("." * (_WIDE - full), "dim"))

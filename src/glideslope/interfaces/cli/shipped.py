@@ -1,0 +1,20 @@
+"""Files that come with the package: the schema of the YAML, the plan that `init` writes, the pages that `explain` reads."""
+
+import re
+from importlib.resources import files
+from typing import Final
+
+SCHEMA_FILE: Final = "glideslope.schema.json"
+EXAMPLE_FILE: Final = "glideslope.yaml"
+PAGES: Final = ("errors.md", "reasons.md")
+
+
+def shipped(name: str) -> str:
+    """Return a file's text."""
+    return (files("glideslope.interfaces.cli") / "files" / name).read_text(encoding="utf-8")
+
+
+def explanations() -> dict[str, str]:
+    """Return what the reference says under each code, in the order of the pages."""
+    parts = [part for page in PAGES for part in re.split(r"^## ", shipped(page), flags=re.MULTILINE)[1:]]
+    return {code.strip(): text.strip() for code, _, text in (part.partition("\n") for part in parts)}

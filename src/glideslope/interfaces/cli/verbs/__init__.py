@@ -1,0 +1,1 @@
+"""One module per verb, each loaded when its verb is chosen; its click command is called `command`."""

@@ -1,0 +1,46 @@
+"""`glideslope approve`: a yes or no, bound to the digest of the plan that was looked at."""
+
+import click
+
+from glideslope.engine.views import RolloutView
+from glideslope.interfaces.cli.session import (
+    Session,
+    at,
+    dry_run_option,
+    message_option,
+    read,
+    rollout_of,
+    say_bytes,
+    talks,
+)
+
+
+@click.command("approve")
+@click.argument("rollout")
+@message_option
+@click.option("--deny", is_flag=True, help="Say no.")
+@click.option("--digest", metavar="SHA256", help="The plan that you looked at; without it, the one shown now.")
+@dry_run_option
+@talks
+def command(session: Session, *, rollout: str, message: str, deny: bool, digest: str | None, dry_run: bool) -> None:
+    """Approve ROLLOUT (an id, or a model with one in progress), or deny it. Whoever proposed it does not count."""
+    found = rollout_of(session, rollout)
+    view = read(session.get(at("rollouts", found)), RolloutView)
+    if not session.as_json:
+        click.echo(
+            f"{view.id}: {view.model} {view.incumbent} -> {view.candidate}, proposed by {view.proposed_by}: {view.why.strip()}"
+        )
+        click.echo(f"plan {view.plan_digest}")
+    content = {"plan_digest": digest or view.plan_digest, "why": message, "granted": not deny}
+    answer = session.order(at("rollouts", found, "approvals"), content, dry_run=dry_run)
+    if answer is None:
+        return
+    if session.as_json:
+        say_bytes(answer)
+        return
+    after = read(answer, RolloutView)
+    click.echo(
+        f"Recorded: {'denied' if deny else 'approved'}. {len(after.approved_by)} of {after.approvals_needed} approvals are given; "
+        f"{after.id} is {after.phase}."
+    )
+    click.echo(f"Next: glideslope watch {after.id}")

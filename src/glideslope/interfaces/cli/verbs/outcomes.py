@@ -1,0 +1,107 @@
+"""`glideslope outcomes`: sends the truth about predictions from a file; sending it twice does no harm."""
+
+import csv
+import io
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final, TextIO
+
+import click
+import msgspec
+
+from glideslope.domain.errors import Invalid, NotFound
+from glideslope.domain.observation import Outcome, OutcomesTaken
+from glideslope.interfaces.cli.exits import Exit
+from glideslope.interfaces.cli.session import Session, dry_run_option, read, talks
+
+BATCH: Final = 5_000
+_WORDS: Final = {"true": True, "1": True, "false": False, "0": False}
+
+
+@click.command("outcomes")
+@click.argument("file")
+@click.option(
+    "--format", "kind", type=click.Choice(["jsonl", "csv"]), help="Else told by the file's name; jsonl for -."
+)
+@dry_run_option
+@talks
+@click.pass_context
+def command(ctx: click.Context, session: Session, *, file: str, kind: str | None, dry_run: bool) -> None:
+    """Send outcomes from FILE (- is standard input).
+
+    JSON lines like {"prediction": "...", "happened": true}, or CSV with the columns prediction and happened (true, false, 1, 0).
+    """
+    totals = {"counted": 0, "repeated": 0, "unmeasured": 0}
+    refused: list[dict[str, object]] = []
+    sent = 0
+    with _opened(file) as lines:
+        found = _csv(lines, file=file) if (kind or _kind(file)) == "csv" else _json_lines(lines, file=file)
+        while batch := list(islice(found, BATCH)):
+            if not dry_run:
+                content = {"outcomes": msgspec.to_builtins(batch)}
+                taken = read(session.post("/v1/outcomes", content), OutcomesTaken)
+                totals = {name: totals[name] + getattr(taken, name) for name in totals}
+                refused += msgspec.to_builtins(taken.refused)
+            sent += len(batch)
+    if session.as_json:
+        session.say_json({"read": sent, "sent": not dry_run, **totals, "refused": refused})
+    elif dry_run:
+        click.echo(f"{sent:,} outcomes can be read. Nothing was sent.")
+    else:
+        click.echo(
+            f"{sent:,} outcomes: {totals['counted']:,} counted, {totals['repeated']:,} known already, "
+            f"{totals['unmeasured']:,} outside any comparison, {len(refused):,} refused."
+        )
+        for each in refused[:20]:
+            click.echo(f"  {each['prediction']}: {each['why']} [{each['code']}]", err=True)
+    if refused:
+        ctx.exit(Exit.REFUSED)
+
+
+def _kind(file: str) -> str:
+    return "csv" if file.lower().endswith(".csv") else "jsonl"
+
+
+def _opened(file: str) -> TextIO:
+    if file == "-":
+        return io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", newline="")
+    try:
+        return Path(file).open(encoding="utf-8", newline="")
+    except FileNotFoundError:
+        raise NotFound(what="file", name=file, next_command="") from None
+    except OSError as error:
+        raise Invalid(f"The file {file!r} cannot be read: {error.strerror}.") from None
+
+
+def _json_lines(lines: TextIO, *, file: str) -> Iterator[Outcome]:
+    number = 1
+    try:
+        for line in lines:
+            if line.strip():
+                yield msgspec.json.decode(line, type=Outcome)
+            number += 1
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _unreadable(file, number, str(error)) from None
+
+
+def _csv(lines: TextIO, *, file: str) -> Iterator[Outcome]:
+    csv.field_size_limit(min(sys.maxsize, 1 << 20))
+    rows = csv.DictReader(lines, strict=True)
+    try:
+        if set(rows.fieldnames or ()) != {"prediction", "happened"}:
+            raise _unreadable(file, 1, "the columns must be prediction and happened")
+        for row in rows:
+            happened = _WORDS.get(str(row["happened"]).strip().lower())
+            if happened is None or not row["prediction"] or None in row:
+                raise _unreadable(file, rows.line_num, "expected a prediction and true, false, 1 or 0")
+            yield Outcome(prediction=row["prediction"], happened=happened)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise _unreadable(file, rows.line_num, str(error)) from None
+
+
+def _unreadable(file: str, line: int, why: str) -> Invalid:
+    return Invalid(
+        f"{file}:{line}: {why}. Outcomes on lines before it may have been sent; sending them again does no harm."
+    )

@@ -1,0 +1,68 @@
+"""`glideslope register`: makes a version known by its content, and says where it is served and how it did offline."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from glideslope.domain.errors import Invalid
+from glideslope.domain.plan import Evaluation
+from glideslope.engine.views import ModelView
+from glideslope.interfaces.cli.session import Session, at, dry_run_option, message_option, read, say_bytes, talks
+from glideslope.interfaces.cli.verbs.files import file_bytes
+
+
+@click.command("register")
+@click.argument("model")
+@click.argument("version")
+@click.option("--url", required=True, help="Where the version is served.")
+@click.option("--folder", type=click.Path(path_type=Path), help="The version's files; their digest is its identity.")
+@click.option("--digest", metavar="SHA256", help="The identity itself, if the files are elsewhere.")
+@click.option("--evaluation", type=click.Path(path_type=Path), metavar="FILE", help="JSON list of offline comparisons.")
+@click.option("--incumbent", is_flag=True, help="It serves already: install it as the model's first incumbent.")
+@message_option
+@dry_run_option
+@talks
+def command(
+    session: Session,
+    *,
+    model: str,
+    version: str,
+    url: str,
+    folder: Path | None,
+    digest: str | None,
+    evaluation: Path | None,
+    incumbent: bool,
+    message: str,
+    dry_run: bool,
+) -> None:
+    """Register VERSION of MODEL. Its files stay where they are; only their digest is sent."""
+    if (folder is None) == (digest is None):
+        raise click.UsageError("Say what the version is: either --folder or --digest.")
+    identity = digest if folder is None else session.outside.folder_digest(folder)
+    content = {
+        "version": version,
+        "digest": identity,
+        "url": url,
+        "why": message,
+        "evaluations": msgspec.to_builtins(_evaluations(evaluation)) if evaluation else [],
+        "incumbent": incumbent,
+    }
+    answer = session.order(at("models", model, "versions"), content, dry_run=dry_run)
+    if answer is None:
+        return
+    if session.as_json:
+        say_bytes(answer)
+        return
+    view = read(answer, ModelView)
+    click.echo(f"{view.name} {version} is {identity}")
+    click.echo(f"{view.incumbent or 'nothing'} serves {view.name}. Next: glideslope {'init' if incumbent else 'plan'}")
+
+
+def _evaluations(path: Path) -> list[Evaluation]:
+    try:
+        return msgspec.json.decode(file_bytes(path, what="evaluation"), type=list[Evaluation])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Invalid(
+            f"{path}: {error}. Expected a JSON list of objects with metric, holdout, incumbent, candidate, count and lower_is_better."
+        ) from None

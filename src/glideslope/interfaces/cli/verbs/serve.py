@@ -1,0 +1,21 @@
+"""`glideslope serve`: the server process, as `up` starts it."""
+
+from pathlib import Path
+
+import click
+
+from glideslope.interfaces.cli.context import Outside
+from glideslope.settings import API_PORT, GATEWAY_PORT
+
+
+@click.command("serve")
+@click.option("--state", type=click.Path(path_type=Path), required=True)
+@click.option("--port", type=click.IntRange(0, 65_535), default=API_PORT, show_default=True)
+@click.option("--gateway-port", type=click.IntRange(0, 65_535), default=GATEWAY_PORT, show_default=True)
+@click.option("--no-gateway", is_flag=True)
+@click.pass_context
+def command(ctx: click.Context, *, state: Path, port: int, gateway_port: int, no_gateway: bool) -> None:
+    """Be the server process."""
+    outside = ctx.find_object(Outside)
+    assert outside is not None  # noqa: S101 - a mistake of ours
+    ctx.exit(outside.start().serve(state=state, port=port, gateway_port=gateway_port, gateway=not no_gateway))

@@ -1,0 +1,111 @@
+"""`glideslope show`: one rollout with all that was decided, or one model with all its versions."""
+
+import click
+import msgspec
+
+from glideslope.engine.views import DecisionView, HappeningView, ModelView, RolloutView
+from glideslope.interfaces.cli.exits import ApiRefused
+from glideslope.interfaces.cli.session import Session, at, read, say_bytes, talks
+from glideslope.interfaces.cli.words import guardrail_rows, headline, number, percent, span, step_words, table
+
+
+@click.command("show")
+@click.argument("name")
+@talks
+def command(session: Session, *, name: str) -> None:
+    """Show the rollout or the model NAME."""
+    try:
+        answer = session.get(at("rollouts", name))
+    except ApiRefused as error:
+        if error.status != 404:
+            raise
+        _show_model(session, name, refusal=error)
+        return
+    decisions, story = session.get(at("rollouts", name, "decisions")), session.get(at("rollouts", name, "story"))
+    if session.as_json:
+        raw = {"rollout": msgspec.Raw(answer), "decisions": msgspec.Raw(decisions), "story": msgspec.Raw(story)}
+        say_bytes(msgspec.json.encode(raw))
+        return
+    lines = rollout_lines(read(answer, RolloutView))
+    lines += decision_lines(read(decisions, tuple[DecisionView, ...]))
+    lines += ["", *(f"  {each.at}  {each.sentence}" for each in read(story, tuple[HappeningView, ...]))]
+    click.echo("\n".join(lines))
+
+
+def rollout_lines(view: RolloutView) -> list[str]:
+    """Say where a rollout is, why, and how its guardrails look."""
+    lines = [
+        headline(view),
+        f"  why       {view.why.strip()} ({view.owner})",
+        f"  proposed  {view.proposed_at} by {view.proposed_by}",
+    ]
+    if view.attempt_of:
+        lines.append(f"  attempt   after {view.attempt_of}")
+    if view.approvals_needed:
+        by = f" by {', '.join(view.approved_by)}" if view.approved_by else ""
+        lines.append(f"  approvals {len(view.approved_by)} of {view.approvals_needed}{by}")
+    lines += [f"  denied    by {name}" for name in view.denied_by]
+    lines += [f"  now       {sentence}" for sentence in view.sentences]
+    if not view.ended:
+        lines.append(f"  next      {view.next}")
+    lines.append(
+        f"  met       {view.candidate_subjects:,} subjects met the candidate; {view.rescued:,} of its failures were rescued"
+    )
+    if view.confirmation_ms is not None:
+        lines.append(f"  confirmed {view.confirmation_ms:g} ms after the decision")
+    lines.append(f"  plan      {view.plan_digest}")
+    rows = [["step", "stage", "state", "control", "least", "most", "candidate", "incumbent"]]
+    rows += [
+        [
+            step.name,
+            step_words(step),
+            step.state,
+            percent(step.control),
+            span(step.minimum / 1000) if step.minimum else "none",
+            span(step.maximum / 1000),
+            f"{step.candidate_subjects:,}",
+            f"{step.incumbent_subjects:,}",
+        ]
+        for step in view.steps
+    ]
+    lines += ["", *table(rows)]
+    if view.guardrails:
+        lines += ["", *table(guardrail_rows(view.guardrails))]
+    return lines
+
+
+def decision_lines(decisions: tuple[DecisionView, ...]) -> list[str]:
+    """List decisions with their reasons and what they rest on."""
+    lines = [""] if decisions else []
+    for each in decisions:
+        ordered = "" if each.by == "glideslope" else f" by {each.by}: {each.why}"
+        lines.append(
+            f"  {each.at}  #{each.version} (entry {each.entry})  {each.decision} [{', '.join(each.reasons)}]{ordered}"
+        )
+        lines += [f"      {sentence}" for sentence in each.sentences]
+        lines += [
+            f"      {f.question.value} {f.subject} {f.slice}: {f.verdict.value}, evidence {number(f.wealth)} of {number(f.line)}, "
+            f"{f.candidate:,}/{f.incumbent:,} subjects"
+            for f in each.findings
+        ]
+    return lines
+
+
+def _show_model(session: Session, name: str, *, refusal: ApiRefused) -> None:
+    try:
+        answer = session.get(at("models", name))
+    except ApiRefused as error:
+        raise (refusal if error.status in {404, 422} else error) from None
+    if session.as_json:
+        say_bytes(msgspec.json.encode({"model": msgspec.Raw(answer)}))
+        return
+    view = read(answer, ModelView)
+    click.echo(f"{view.name}  served by {view.incumbent or 'nothing'}, {view.requests_per_second:g} requests a second")
+    if view.rollout:
+        click.echo(f"  rollout in progress: {view.rollout}")
+    rows = [["version", "state", "digest", "url", "registered", "by"]]
+    rows += [[v.version, v.state, v.digest, v.url, v.at, v.by] for v in view.versions]
+    click.echo("\n".join(table(rows)))
+    for arm, signals in view.signals.items():
+        if signals:
+            click.echo(f"  {arm}: " + ", ".join(f"{key} {number(value)}" for key, value in signals.items()))

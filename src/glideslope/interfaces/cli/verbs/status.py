@@ -1,0 +1,89 @@
+"""`glideslope status`: how a rollout stands, in one line and an exit status; waits for its end when asked."""
+
+import re
+from typing import Final
+
+import click
+
+from glideslope.domain.errors import Unavailable
+from glideslope.engine.views import FleetView, RolloutView
+from glideslope.interfaces.cli.exits import Exit, exit_of_phase
+from glideslope.interfaces.cli.session import Session, at, read, rollout_of, say_bytes, talks
+from glideslope.interfaces.cli.words import headline
+
+PAUSE: Final = 0.5
+"""Seconds between two looks."""
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+
+
+class Seconds(click.ParamType[float]):
+    """A duration as in a plan."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read `90s`, `10m`, `2h`."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)", str(value))
+        if match is None:
+            self.fail(f"{value!r} is not a duration like 30s, 10m or 2h.", param, ctx)
+        return float(match[1]) * _UNITS[match[2]]
+
+
+@click.command("status")
+@click.argument("rollout", required=False)
+@click.option("--wait", is_flag=True, help="Wait until it has ended or is halted.")
+@click.option("--timeout", type=Seconds(), default="1h", show_default=True, help="How long to wait at most.")
+@talks
+@click.pass_context
+def command(ctx: click.Context, session: Session, *, rollout: str | None, wait: bool, timeout: float) -> None:
+    """Tell how ROLLOUT (an id or a model) stands; without it, how the server does.
+
+    Exit status: 0 under way or promoted, 5 rolled back, 6 halted, 7 the wait timed out, 8 approvals are missing.
+    """
+    if rollout is None:
+        _server(session)
+        return
+    found = rollout_of(session, rollout)
+    deadline = session.outside.monotonic() + timeout
+    answer = session.get(at("rollouts", found))
+    view = read(answer, RolloutView)
+    timed_out = False
+    while wait and not (view.ended or view.phase == "halted"):
+        if session.outside.monotonic() >= deadline:
+            timed_out = True
+            break
+        session.outside.sleep(PAUSE)
+        try:
+            answer = session.get(at("rollouts", found))
+        except Unavailable:
+            continue  # a server that is being restarted is what waiting is for
+        view = read(answer, RolloutView)
+    if session.as_json:
+        say_bytes(answer)
+    else:
+        click.echo(headline(view))
+        for sentence in view.sentences:
+            click.echo(f"  {sentence}")
+        if not view.ended:
+            click.echo(f"  Next: {view.next}")
+    if timed_out:
+        ctx.exit(Exit.TIMED_OUT)
+    pending = view.phase == "proposed" and len(view.approved_by) < view.approvals_needed
+    ctx.exit(exit_of_phase(view.phase, pending=pending))
+
+
+def _server(session: Session) -> None:
+    answer = session.get("/v1/fleet")
+    if session.as_json:
+        say_bytes(answer)
+        return
+    fleet = read(answer, FleetView)
+    click.echo(
+        f"The server answers; gateway {fleet.gateway}; {len(fleet.models)} models; {fleet.entries:,} entries in the ledger."
+    )
+    for view in fleet.rollouts:
+        if not view.ended:
+            click.echo(headline(view))

@@ -1,0 +1,63 @@
+"""`glideslope token`: who may call the server, kept in the state folder."""
+
+import json
+from pathlib import Path
+
+import click
+
+from glideslope.interfaces.cli.context import STATE_FOLDER, Outside, state_folder
+from glideslope.interfaces.cli.session import json_option
+
+ROLES = ("reader", "source", "member", "admin")
+
+state_option = click.option(
+    "--state", type=click.Path(path_type=Path), help="The state folder, if not the one of this folder."
+)
+
+
+@click.group("token", no_args_is_help=True)
+def command() -> None:
+    """Create, list and revoke the tokens by which people and services call the server."""
+
+
+@command.command("create")
+@click.argument("actor")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="What the token is trusted with.")
+@state_option
+@json_option
+@click.pass_obj
+def create(outside: Outside, actor: str, role: str, state: Path | None, as_json: bool) -> None:
+    """Make a token for ACTOR, the name that the ledger will show. It is printed once and kept nowhere."""
+    token = outside.tokens().create(_folder(state), actor=actor, role=role)
+    click.echo(json.dumps({"token": token, "actor": actor, "role": role}) if as_json else token)
+
+
+@command.command("ls")
+@state_option
+@json_option
+@click.pass_obj
+def listed(outside: Outside, state: Path | None, as_json: bool) -> None:
+    """List the tokens by their ids."""
+    found = outside.tokens().listed(_folder(state))
+    if as_json:
+        click.echo(
+            json.dumps([{"id": t.id, "actor": t.actor, "role": t.role, "created_at": t.created_at} for t in found])
+        )
+        return
+    for each in found:
+        click.echo(f"{each.id}  {each.role:6}  {each.created_at}  {each.actor}")
+
+
+@command.command("revoke")
+@click.argument("token_id")
+@state_option
+@json_option
+@click.pass_obj
+def revoke(outside: Outside, token_id: str, state: Path | None, as_json: bool) -> None:
+    """Forget the token TOKEN_ID; whoever holds it is unknown from now on."""
+    outside.tokens().revoke(_folder(state), token_id=token_id)
+    click.echo(json.dumps({"revoked": token_id}) if as_json else f"Revoked {token_id}.")
+
+
+def _folder(state: Path | None) -> Path:
+    return state or state_folder(Path.cwd()) or Path(STATE_FOLDER)
