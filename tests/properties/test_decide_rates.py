@@ -11,11 +11,11 @@ from glideslope.domain.decide import decide
 from glideslope.domain.decision import DECIDER, Promote, RollBack
 from glideslope.domain.events import Decided
 from glideslope.domain.evidence import NOTHING, Counts, Evidence, Exposed, Freshness, Maturity
-from glideslope.domain.gate import check_tests
+from glideslope.domain.gate import SPLIT_ALPHA, check_tests
 from glideslope.domain.ids import MACHINE, WHOLE, SliceName
 from glideslope.domain.metric import ERRORS, WRONG, Dimension, Metric, Origin
 from glideslope.domain.plan import Guardrail, HarmNull, Margin, MarginKind, Plan, StageKind, Step, check_plan
-from glideslope.domain.rollout import DECIDED, Phase, apply
+from glideslope.domain.rollout import Phase, apply
 from glideslope.domain.traffic import Arm
 from glideslope.testing import examples
 from glideslope.testing.examples import MINUTE, SECOND
@@ -124,9 +124,8 @@ def walk(seed: int, *, errors: float = 1.0, wrong: float = 1.0, looks: int = 60)
         evidence = traffic.evidence() if step is not None else NOTHING
         decision = decide(rollout, evidence, now=now)
         rollout = apply(rollout, Decided(decision=decision, evidence=NOTHING, decider=DECIDER, by=MACHINE), at=now)
-        if rollout.phase in DECIDED:
+        if rollout.phase is not Phase.RUNNING:
             break
-        assert rollout.phase is Phase.RUNNING, decision
     exposed = sum(count for (_, arm), count in traffic.exposed.items() if arm is Arm.CANDIDATE)
     assert isinstance(rollout.last, RollBack) == (rollout.phase is Phase.ROLLING_BACK)
     assert isinstance(rollout.last, Promote) == (rollout.phase is Phase.PROMOTING)
@@ -174,9 +173,11 @@ def test_the_worse_it_is_the_fewer_meet_it() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [100_000, 200_000, 300_000, 400_000])
 def test_the_rate_of_wrong_rollbacks_over_thousands_of_rollouts(first: int) -> None:
+    """A fair split is doubted seldom too: at most once in a thousand steps."""
     found = endings(1_000, first=first)
 
     assert found[Phase.ROLLING_BACK] <= most(ALPHA, 1_000)
+    assert found[Phase.HALTED] <= most(SPLIT_ALPHA * 3, 1_000)
     assert found[Phase.PROMOTING] >= 900
 
 
