@@ -6,7 +6,7 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -22,7 +22,7 @@ _POLL: Final = 0.02
 class Running(msgspec.Struct, frozen=True):
     """What a gateway's folder says about its Envoy."""
 
-    pid: int
+    pid: Annotated[int, msgspec.Meta(gt=0)]
     started: int
     """Clock ticks from the machine's start to the process's: with the pid it names one process, ever."""
     host: str
