@@ -23,6 +23,7 @@ from glideslope.domain.receipt import ReceiptKey, read
 from glideslope.domain.traffic import FULL, Arm, Split, assign
 from glideslope.sdk.assign import Assigner
 from glideslope.sdk.briefed import briefed
+from glideslope.sdk.columns import assign_column
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import mint_prediction
 from glideslope.sdk.stamps import Stamps
@@ -175,6 +176,15 @@ def in_columns(subjects: Sequence[str]) -> Callable[[], Any] | None:
     return work
 
 
+def in_an_array(count: int) -> Any:
+    """Return subjects of one length as numpy's bytes; None when it is not installed."""
+    try:
+        import numpy as np
+    except ImportError:
+        return None
+    return np.array([f"flight-{number:08d}".encode() for number in range(count)])
+
+
 def assigning(*, count: int, rounds: int) -> dict[str, float]:
     """Return nanoseconds per decision, ours and the peers', interleaved."""
     subjects = [f"flight-{number}" for number in range(count)]
@@ -183,6 +193,7 @@ def assigning(*, count: int, rounds: int) -> dict[str, float]:
     assert abs(share - SPLIT.candidate / FULL) < 0.02
     others = peers(subjects[:2_000])
     columns = in_columns(subjects)
+    array = in_an_array(count)
     best: dict[str, float] = {}
 
     def note(name: str, nanoseconds: float) -> None:
@@ -191,6 +202,8 @@ def assigning(*, count: int, rounds: int) -> dict[str, float]:
     for _ in range(rounds):
         note("assign", each_ns(assigner.assign, subjects))
         note("assign, list", whole_ns(lambda: assigner.assign_many(subjects), count))
+        if array is not None:
+            note("assign, batch", whole_ns(lambda: assign_column(assigner, array), count))
         if columns is not None:
             note("assign, columns by polars-hash", whole_ns(columns, count))
         for name, toss in others.items():

@@ -83,7 +83,7 @@ class Assigner:
     def assign_many(self, subjects: Iterable[str]) -> list[Assigned]:
         """Return the arms of many subjects, equal to `assign` of each; the lease is looked at once, at the start.
 
-        Raises whatever iterating over `subjects` raises.
+        Raises whatever iterating over `subjects` raises. For numpy's columns see `columns.assign_column`.
         """
         prefix, start, end, candidate, measured, as_candidate, as_control = self._state
         if not self._within(start, end):
@@ -96,6 +96,14 @@ class Assigner:
                 n = TOTAL
             found.append(as_candidate if n < candidate else as_control if n < measured else UNMEASURED)
         return found
+
+    def coin(self) -> tuple[str, int, int]:
+        """Return what the coin is tossed with now: the salt with its colon, and the ends of the candidate's and control's ranges.
+
+        Both ends are 0 when nobody is exposed.
+        """
+        prefix, start, end, candidate, measured, *_ = self._state
+        return (prefix, candidate, measured) if self._within(start, end) else ("", 0, 0)
 
     def obey(self, grant: Grant | None, *, asked: float) -> bool:
         """Follow a grant, or nobody's when it is None; tell whether it was one that can be followed.
