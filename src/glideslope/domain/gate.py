@@ -15,7 +15,7 @@ from glideslope.domain.metric import Kind, Metric, Origin, differences, slice_na
 from glideslope.domain.plan import Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
 from glideslope.ledger.canonical import LARGEST_INTEGER
 from glideslope.stats import family
-from glideslope.stats.counts import Table, Tally
+from glideslope.stats.counts import Table, Tally, joined
 from glideslope.stats.guard import RateGuard
 from glideslope.stats.label import BinsHarm, EventHarm, EventHarmBeyond, RatioPass
 from glideslope.stats.paired import PairedHarm, PairedPass, PairedScoreHarm, PairedScorePass
@@ -261,7 +261,8 @@ def tables_of(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName) -
             return None
         tables.append(table)
         steps.append(step.name)
-    return tuple(tables) if len(set(steps)) == len(steps) else None
+    # Joined here, once for all the questions that are asked over them.
+    return tuple(joined(tables)) if len(set(steps)) == len(steps) else None
 
 
 def tally_of(evidence: Evidence, g: Guardrail, slice_: SliceName) -> Tally | None:
