@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glideslope.domain.ids import MetricName, ModelName, RolloutId, StepName
 from glideslope.domain.metric import Dimension, Kind, Metric, Origin
@@ -27,6 +27,10 @@ from glideslope.sdk.columns import assign_column
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import mint_prediction
 from glideslope.sdk.stamps import Stamps
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MODEL = ModelName("flights")
 SALT = "flights-1-ab12cd34"
@@ -176,7 +180,7 @@ def in_columns(subjects: Sequence[str]) -> Callable[[], Any] | None:
     return work
 
 
-def in_an_array(count: int) -> Any:
+def in_an_array(count: int) -> "NDArray[np.bytes_] | None":
     """Return subjects of one length as numpy's bytes; None when it is not installed."""
     try:
         import numpy as np
