@@ -28,8 +28,8 @@ _P3: Final = 0x165667B19E3779F9
 _P4: Final = 0x85EBCA77C2B2AE63
 _P5: Final = 0x27D4EB2F165667C5
 _MASK: Final = (1 << 64) - 1
-_CHUNK: Final = 4_096
-"""Subjects at a time: what one step writes is still in the cache when the next reads it."""
+_CHUNK: Final = 16_384
+"""Subjects at a time: many enough to outweigh numpy's cost per step, few enough to stay in the cache."""
 
 
 def assign_column(assigner: Assigner, subjects: "NDArray[np.bytes_]") -> "NDArray[np.uint8]":
@@ -87,7 +87,7 @@ def _xxh64(salt: bytes, subjects: "NDArray[np.bytes_]", length: int) -> "NDArray
             at += 32
         hashed = 0
         for lane, turn in zip(lanes, (1, 7, 12, 18), strict=True):
-            hashed = _add(hashed, _turn(lane, turn))
+            hashed = _add(hashed, _turn(_copy(lane), turn))
         for lane in lanes:
             hashed = _add(_multiply(_xor(hashed, _round(0, lane)), _P1), _P4)
     else:
@@ -97,7 +97,7 @@ def _xxh64(salt: bytes, subjects: "NDArray[np.bytes_]", length: int) -> "NDArray
         hashed = _add(_multiply(_turn(_xor(hashed, _round(0, word(at))), 27), _P1), _P4)
         at += 8
     if total - at >= 4:
-        half = _low(word(at), 32) if at + 8 <= len(salt) else _low(words[:, at // 8], 32)
+        half = word(at) & 0xFFFFFFFF
         hashed = _add(_multiply(_turn(_xor(hashed, _multiply(half, _P1)), 23), _P2), _P3)
         at += 4
     while at < total:
@@ -105,34 +105,47 @@ def _xxh64(salt: bytes, subjects: "NDArray[np.bytes_]", length: int) -> "NDArray
         hashed = _multiply(_turn(_xor(hashed, _multiply(byte, _P5)), 11), _P1)
         at += 1
     for shift, prime in ((33, _P2), (29, _P3)):
-        hashed = _multiply(_xor(hashed, _shift_down(hashed, shift)), prime)
-    return np.asarray(_xor(hashed, _shift_down(hashed, 32)), dtype=np.uint64)
+        hashed = _multiply(_xor(hashed, hashed >> shift), prime)
+    return np.asarray(_xor(hashed, hashed >> 32), dtype=np.uint64)
 
 
+# Arrays that these make are changed in place by the next step, so that all of them stay in the nearest cache; words and lanes,
+# which are read again, are copied first. What is one number for all stays Python's: numpy would warn where it overflows.
 def _round(lane: _Words, word: _Words) -> _Words:
-    return _multiply(_turn(_add(lane, _multiply(word, _P2)), 31), _P1)
+    mixed = (word * _P2) & _MASK if isinstance(word, int) else word * _P2
+    mixed = _add(mixed, lane)
+    return _multiply(_turn(mixed, 31), _P1)
 
 
-# Words that are one number for all stay numbers of Python: numpy would warn where a single one overflows.
 def _add(a: _Words, b: _Words) -> _Words:
-    return (a + b) & _MASK if isinstance(a, int) and isinstance(b, int) else a + b
+    if isinstance(a, int):
+        return (a + b) & _MASK if isinstance(b, int) else b + a
+    a += b
+    return a
 
 
 def _multiply(a: _Words, by: int) -> _Words:
-    return (a * by) & _MASK if isinstance(a, int) else a * by
+    if isinstance(a, int):
+        return (a * by) & _MASK
+    a *= by
+    return a
 
 
 def _xor(a: _Words, b: _Words) -> _Words:
-    return a ^ b
-
-
-def _low(a: _Words, bits: int) -> _Words:
-    return a & ((1 << bits) - 1)
-
-
-def _shift_down(a: _Words, by: int) -> _Words:
-    return a >> by
+    if isinstance(a, int):
+        return a ^ b
+    a ^= b
+    return a
 
 
 def _turn(a: _Words, by: int) -> _Words:
-    return ((a << by) | (a >> (64 - by))) & _MASK if isinstance(a, int) else (a << by) | (a >> (64 - by))
+    if isinstance(a, int):
+        return ((a << by) | (a >> (64 - by))) & _MASK
+    carried = a >> (64 - by)
+    a <<= by
+    a |= carried
+    return a
+
+
+def _copy(a: _Words) -> _Words:
+    return a if isinstance(a, int) else a.copy()
