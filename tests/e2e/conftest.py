@@ -14,7 +14,7 @@ from glideslope.adapters.drivers.envoy.bootstrap import Gateway
 from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
 from glideslope.adapters.drivers.envoy.layout import Folder
 from glideslope.adapters.drivers.envoy.process import find, ready
-from glideslope.adapters.drivers.envoy.shape import Limits
+from glideslope.adapters.drivers.envoy.limits import Limits
 from glideslope.adapters.drivers.envoy.supervisor import run_gateway
 from glideslope.domain.errors import DriverUnavailable
 from glideslope.domain.ids import ModelName

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
-from glideslope.adapters.drivers.envoy.shape import Limits
+from glideslope.adapters.drivers.envoy.limits import Limits
 from glideslope.domain.errors import DriverUnavailable, TokenStale
 from glideslope.domain.stamps import ARM, SERVED, STEP
 from glideslope.domain.traffic import Arm, Assignment, Route, Token

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glideslope.adapters.drivers.envoy.clusters import address
 from glideslope.adapters.drivers.envoy.lanes import Lane
+from glideslope.adapters.drivers.envoy.limits import Limits
 from glideslope.adapters.drivers.envoy.observed import exposure_in_force, split_of
-from glideslope.adapters.drivers.envoy.shape import Limits, address, compile_lanes, runtime_values
+from glideslope.adapters.drivers.envoy.shape import compile_lanes, runtime_values
 from glideslope.domain.errors import NameInvalid
 from glideslope.domain.ids import ModelName, RolloutId, StepName
 from glideslope.domain.traffic import FULL, TOTAL, Route, Split

@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 from envoy.service.accesslog.v3 import als_pb2
 
-from glideslope.adapters.drivers.envoy.shape import BY_SUBJECT
+from glideslope.adapters.drivers.envoy.names import BY_SUBJECT
 from glideslope.domain.ids import ModelName, RolloutId, StepName
 from glideslope.domain.stamps import SUBJECT
 from glideslope.domain.traffic import Arm

@@ -1,12 +1,11 @@
 """Envoy's first words: what it must know before it hears from anybody. Pure: settings in, document out."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from glideslope.adapters.drivers.envoy.layout import ADMIN, CDS, LEASES, RDS, ROUTES, SERVER, XDS
+from glideslope.adapters.drivers.envoy.names import Json
 from glideslope.domain.stamps import SUBJECT
-
-Json = dict[str, Any]
 
 SLOTS: Final = tuple(f"lease-{n:02d}" for n in range(64))
 """Runtime layers, one for each rollout under way: a layer is what Envoy can give a life of its own.

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from glideslope.adapters.drivers.envoy.admin import Admin
 from glideslope.adapters.drivers.envoy.layout import ROUTES, Folder, replace
-from glideslope.adapters.drivers.envoy.shape import Documents, Json
+from glideslope.adapters.drivers.envoy.names import Json
+from glideslope.adapters.drivers.envoy.shape import Documents
 from glideslope.domain.errors import DriverUnavailable
 
 _CLUSTERS: Final = "cluster_manager.cds"

@@ -22,8 +22,9 @@ from glideslope.adapters.drivers.envoy.bootstrap import SLOTS
 from glideslope.adapters.drivers.envoy.documents import Publisher
 from glideslope.adapters.drivers.envoy.lanes import Lane
 from glideslope.adapters.drivers.envoy.layout import Folder
+from glideslope.adapters.drivers.envoy.limits import Limits
 from glideslope.adapters.drivers.envoy.observed import observed_route, requests_of
-from glideslope.adapters.drivers.envoy.shape import Limits, compile_lanes, runtime_values
+from glideslope.adapters.drivers.envoy.shape import compile_lanes, runtime_values
 from glideslope.adapters.drivers.envoy.xds import LeaseService, lease_handler
 from glideslope.domain.errors import DriverUnavailable, NotFound, TokenStale
 from glideslope.domain.ids import ModelName

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from glideslope.adapters.drivers.envoy.admin import Admin
-from glideslope.adapters.drivers.envoy.shape import METADATA
+from glideslope.adapters.drivers.envoy.names import METADATA
 from glideslope.domain.errors import NotFound
 from glideslope.domain.ids import ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.traffic import FULL, TOTAL, Exposure, ObservedRoute, Split

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 from dataclasses import dataclass
@@ -79,6 +80,9 @@ def start(folder: Folder, gateway: Gateway, *, binary: Path) -> Envoy:
             stderr=log,
             start_new_session=True,
         )
+    # Every connection is a descriptor, and the usual 1,024 are soon gone.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (hard, hard))
     started = _started(child.pid)
     running = Running(pid=child.pid, started=started or 0, host=gateway.host, port=gateway.port)
     layout.replace(folder.pid, msgspec.json.encode(running).decode())

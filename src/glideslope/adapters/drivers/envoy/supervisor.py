@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import json
 import logging
-import resource
 import shutil
 import signal
 import socket
@@ -23,8 +22,9 @@ from glideslope.adapters.drivers.envoy import lanes, layout, process
 from glideslope.adapters.drivers.envoy.binary import find_binary
 from glideslope.adapters.drivers.envoy.bootstrap import Gateway, bootstrap
 from glideslope.adapters.drivers.envoy.layout import Folder
+from glideslope.adapters.drivers.envoy.limits import Limits
 from glideslope.adapters.drivers.envoy.process import Envoy
-from glideslope.adapters.drivers.envoy.shape import Limits, compile_lanes
+from glideslope.adapters.drivers.envoy.shape import compile_lanes
 from glideslope.domain.errors import DriverUnavailable, GlideslopeError, PortInUse
 
 _FIRST_PAUSE: Final = 0.05
@@ -181,9 +181,6 @@ def _probe(host: str) -> socket.socket:
 
 
 async def _main(arguments: argparse.Namespace) -> None:
-    # Envoy inherits it: every connection is a descriptor, and the usual 1,024 are soon gone.
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
