@@ -101,6 +101,8 @@ class Governor:
             if not self._greeted:
                 await self._greet(fence)
                 self._greeted = True
+            # Commands taken by other servers, and our own commits whose acknowledgement was lost.
+            await self._record.refresh()
             for rollout in self._record.open_rollouts():
                 await self._govern(rollout.id, fence)
             await self._reconciler.reconcile(fence, but=self._troubled)
