@@ -111,6 +111,7 @@ class World:
         self.driver = driver(self.clock)
         self.probe = Answering()
         self.apps: list[App] = []
+        self.front: App | None = None
         self.traffic: dict[ModelName, Traffic] = {}
         self.taken: list[OutcomesTaken] = []
         """What became of each batch of outcomes."""
@@ -127,8 +128,8 @@ class World:
 
     @property
     def app(self) -> App:
-        """Return the app that people and services talk to: the newest."""
-        return self.apps[-1]
+        """Return the app that people, services and the gateway talk to: `front` while it lives, else the newest."""
+        return self.front if self.front in self.apps else self.apps[-1]
 
     async def start(self) -> App:
         """Start one more app on the store; it stays until `kill`."""
