@@ -1,13 +1,15 @@
 """A service that remembers, without engine, state or traffic: what the doors are tried against."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from click.testing import CliRunner, Result
 from fastapi import FastAPI
 
 from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
@@ -15,7 +17,6 @@ from glideslope.domain.draft import Draft
 from glideslope.domain.errors import (
     AlreadyRegistered,
     DigestChanged,
-    GlideslopeError,
     NotFound,
     NotInPhase,
     ReceiptInvalid,
@@ -47,6 +48,9 @@ from glideslope.engine.views import (
     Warning_,
 )
 from glideslope.interfaces.api.app import create_app
+from glideslope.interfaces.cli.context import Outside
+from glideslope.interfaces.cli.exits import ApiRefused
+from glideslope.interfaces.cli.main import glideslope
 
 AT = "2013-12-10T09:14:00.000Z"
 VKEY = "glideslope.example/ledger+c1f4ed0a+AQ0WGvKZZqVnNrjrbk3bdyA4nxH5yZvzDg2hPqLk7tHf"
@@ -488,18 +492,130 @@ def http(service: FakeService) -> Iterator[Http]:
         yield Http(app, runner)
 
 
-def every_error() -> list[type[GlideslopeError]]:
-    """Return each class of the error tree, wherever it is defined."""
-    found: list[type[GlideslopeError]] = []
-    waiting: list[type[GlideslopeError]] = [GlideslopeError]
-    while waiting:
-        each = waiting.pop()
-        found.append(each)
-        waiting.extend(each.__subclasses__())
-    return found
-
-
 @pytest.fixture
 def written() -> str:
     """The shortest plan."""
     return YAML
+
+
+class FakeApi:
+    """The API as the command line sees it, over the same application. `then` are what happens while somebody follows."""
+
+    def __init__(self, http: Http, service: FakeService, then: list[Callable[[], object]]) -> None:
+        self._http = http
+        self._service = service
+        self._then = then
+        self.calls: list[tuple[str, str, bytes | None, Mapping[str, str]]] = []
+
+    def call(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> bytes:
+        self.calls.append((method, path, body, headers or {}))
+        response = self._http.request(method, path, content=body, headers=dict(headers or {}))
+        if response.status_code >= 400:
+            raise ApiRefused(status=response.status_code, fields=response.json())
+        return response.content
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        if not path.endswith("/events"):
+            yield from self.call("GET", path).splitlines()
+            return
+        id_ = path.split("/")[3]
+        while True:
+            view = self._service.rollouts[id_]
+            yield from (b"event: rollout", b"id: 1", b"data: " + msgspec.json.encode(view), b"", b": a comment")
+            if view.ended:
+                return
+            self._then.pop(0)()
+
+
+class Desk:
+    """A person at the command line, in an empty folder whose server is the fake one."""
+
+    def __init__(self, http: Http, service: FakeService) -> None:
+        self.http = http
+        self.then: list[Callable[[], object]] = []
+        self.api = FakeApi(http, service, self.then)
+        self.started: list[tuple[str, dict[str, object]]] = []
+        self.secrets: list[tuple[str, str]] = []
+        self.connected: list[tuple[str, str]] = []
+        self.time = 0.0
+        self._keys = count(1)
+
+    def connect(self, address: str, token: str) -> FakeApi:
+        self.connected.append((address, token))
+        return self.api
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+        if self.then:
+            self.then.pop(0)()
+
+    def start(self) -> Any:
+        started = self.started
+
+        class Recorder:
+            def __getattr__(self, name: str) -> Callable[..., int]:
+                def record(**arguments: object) -> int:
+                    started.append((name, arguments))
+                    return 0
+
+                return record
+
+        return Recorder()
+
+    def demo(self, *, as_json: bool, keep: Path | None) -> int:
+        self.started.append(("demo", {"as_json": as_json, "keep": keep}))
+        return 9
+
+    def tokens(self) -> Any:
+        secrets = self.secrets
+
+        class Line(msgspec.Struct):
+            id: str
+            actor: str
+            role: str
+            created_at: str
+
+        class Tokens:
+            def create(self, _: Path, *, actor: str, role: str) -> str:
+                secrets.append((actor, role))
+                return "gs_new"
+
+            def listed(self, _: Path) -> list[Line]:
+                return [
+                    Line(id=str(k), actor=actor, role=role, created_at=AT) for k, (actor, role) in enumerate(secrets)
+                ]
+
+            def revoke(self, _: Path, *, token_id: str) -> None:
+                if not token_id.isdigit():
+                    raise NotFound(what="token", name=token_id)
+                del secrets[int(token_id)]
+
+        return Tokens()
+
+    def run(self, *arguments: str, stdin: str | bytes | None = None) -> Result:
+        outside = Outside(
+            connect=self.connect,
+            folder_digest=lambda folder: digest_of(str(len(list(folder.iterdir())))),
+            start=self.start,
+            demo=self.demo,
+            tokens=self.tokens,
+            new_key=lambda: f"cli-{next(self._keys)}",
+            monotonic=lambda: self.time,
+            sleep=self.sleep,
+        )
+        return CliRunner().invoke(glideslope, list(arguments), obj=outside, input=stdin)
+
+
+@pytest.fixture
+def desk(http: Http, service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.chdir(tmp_path)
+    for name in ("GLIDESLOPE_SERVER", "GLIDESLOPE_TOKEN", "GLIDESLOPE_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    state = tmp_path / ".glideslope"
+    state.mkdir()
+    (state / "address").write_text("http://127.0.0.1:8787\n")
+    (state / "token").write_text("gs_admin\n")
+    (tmp_path / "glideslope.yaml").write_text(YAML)
+    return Desk(http, service)

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from glideslope.domain.errors import Conflict, Denied, GlideslopeError, Invalid, NotFound, Refused
+from glideslope.domain.errors import Conflict, Denied, GlideslopeError, Invalid, NotFound, Refused, Unavailable
 
 
 class Exit(IntEnum):
@@ -50,6 +50,11 @@ class ApiRefused(GlideslopeError):
         )
         self.status = status
         self.fields = fields
+
+
+def is_passing(error: GlideslopeError) -> bool:
+    """Tell whether trying later may help: there was no answer, or the server could not give one."""
+    return isinstance(error, Unavailable) or (isinstance(error, ApiRefused) and error.status >= 500)
 
 
 def _of_status(status: int) -> Exit:

@@ -9,7 +9,7 @@ import click
 
 from glideslope.domain.errors import Unavailable
 from glideslope.engine.views import HappeningView, RolloutView
-from glideslope.interfaces.cli.exits import ApiRefused
+from glideslope.interfaces.cli.exits import ApiRefused, is_passing
 from glideslope.interfaces.cli.session import Session, at, read
 
 PATIENCE: Final = 120.0
@@ -41,7 +41,7 @@ def changes(session: Session, rollout: str) -> Iterator[Change]:
                 if view.ended:
                     return
         except (Unavailable, ApiRefused) as error:
-            if isinstance(error, ApiRefused) and error.status < 500:
+            if not is_passing(error):
                 raise
             now = session.outside.monotonic()
             if silent_since is None:

@@ -71,7 +71,7 @@ def _forecast(each: StepForecast) -> list[str]:
     return [
         each.name,
         each.guardrail,
-        number(each.detects),
+        number(each.detects) if each.detects else "-",
         span(each.seconds_to_proof),
         f"{each.subjects_to_proof:,}",
         "unknown" if each.subjects_at_risk is None else f"{each.subjects_at_risk:,}",

@@ -17,7 +17,8 @@ from glideslope.interfaces.cli.words import interval, number, percent, share_of_
 KEPT: Final = 8
 """Happenings on the page."""
 
-_WIDE: Final = 10
+_ROOMY: Final = 110
+"""Columns of a terminal that has room for everything."""
 _PHASES: Final = {
     "running": "bold cyan",
     "promoting": "bold green",
@@ -41,15 +42,15 @@ def show(session: Session, rollout: str) -> RolloutView | None:
             if not story or story[-1].version < last.version:
                 after = story[-1].version if story else 0
                 story = (*story, *happenings(session, rollout, after=after))[-KEPT:]
-            live.update(page(last, story), refresh=True)
+            live.update(page(last, story, width=console.width), refresh=True)
     return last
 
 
-def page(view: RolloutView, story: tuple[HappeningView, ...]) -> RenderableType:
-    """Lay out one rollout."""
+def page(view: RolloutView, story: tuple[HappeningView, ...], *, width: int) -> RenderableType:
+    """Lay out one rollout for a terminal of so many columns."""
     parts: list[RenderableType] = [_head(view), _rail(view)]
     if view.guardrails:
-        parts.append(_guardrails(view.guardrails))
+        parts.append(_guardrails(view.guardrails, width=width))
     lines = Text()
     for each in story:
         lines.append(f"{each.at[11:19]}  ", style="dim")
@@ -85,33 +86,39 @@ def _rail(view: RolloutView) -> Text:
     return text
 
 
-def _guardrails(guardrails: tuple[GuardrailView, ...]) -> Table:
+def _guardrails(guardrails: tuple[GuardrailView, ...], *, width: int) -> Table:
+    """Lay out the guardrails; what a narrow terminal has no room for is in `glideslope show`."""
+    wide = width >= _ROOMY
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("guardrail", "slice"):
-        table.add_column(name)
-    for name in ("incumbent", "candidate", "difference [interval]", "margin"):
-        table.add_column(name, justify="right")
-    for name in ("harm", "proof"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("subjects", justify="right")
-    table.add_column("verdict")
+    table.add_column("guardrail")
+    if wide:
+        table.add_column("incumbent", justify="right")
+        table.add_column("candidate", justify="right")
+    table.add_column("difference [interval]", justify="right", no_wrap=True)
+    table.add_column("margin", justify="right", no_wrap=True)
+    table.add_column("harm", no_wrap=True)
+    table.add_column("proof", no_wrap=True)
+    if wide:
+        table.add_column("subjects", justify="right")
+    table.add_column("verdict", no_wrap=True)
+    bar = 10 if wide else 5
     for g in guardrails:
         signed = g.kind != "ratio"
+        arms = [number(g.incumbent), number(g.candidate)] if wide else []
+        subjects = [f"{g.candidate_count:,}/{g.incumbent_count:,}"] if wide else []
         table.add_row(
-            g.metric,
-            g.slice,
-            number(g.incumbent),
-            number(g.candidate),
-            ("" if signed else "ratio ") + interval(g),
+            g.metric if g.slice == "all" else f"{g.metric} {g.slice}",
+            *arms,
+            ("" if signed else "x ") + interval(g),
             number(g.margin, signed=signed),
-            _bar(g.harm_wealth, g.harm_line, style="red"),
-            _bar(g.proof_wealth, g.proof_line, style="green"),
-            f"{g.candidate_count:,}/{g.incumbent_count:,}",
+            _bar(g.harm_wealth, g.harm_line, style="red", width=bar),
+            _bar(g.proof_wealth, g.proof_line, style="green", width=bar),
+            *subjects,
             Text(g.word, style=_WORDS.get(g.word, "")),
         )
     return table
 
 
-def _bar(wealth: float, line: float, *, style: str) -> Text:
-    full = int(share_of_line(wealth, line) * _WIDE)
-    return Text.assemble(("#" * full, style), ("." * (_WIDE - full), "dim"))
+def _bar(wealth: float, line: float, *, style: str, width: int) -> Text:
+    full = int(share_of_line(wealth, line) * width)
+    return Text.assemble(("#" * full, style), ("." * (width - full), "dim"))

@@ -119,7 +119,7 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what wou
 
 
 def rollout_of(session: Session, name: str) -> str:
-    """Return a rollout's id, also when its model is named. Raises what the server refuses."""
+    """Return a rollout's id; of a model, that of its newest. Raises what the server refuses."""
     try:
         session.get(at("rollouts", name))
     except ApiRefused as error:
@@ -128,10 +128,8 @@ def rollout_of(session: Session, name: str) -> str:
         refusal = error
     else:
         return name
-    try:
-        found = json.loads(session.get(at("models", name)))["rollout"]
-    except ApiRefused:
-        raise refusal from None
-    if not found:
+    listed: list[dict[str, Any]] = read(session.get(at("rollouts")), list)
+    found = next((str(each["id"]) for each in listed if each.get("model") == name), None)
+    if found is None:
         raise refusal
-    return str(found)
+    return found

@@ -15,6 +15,10 @@ def shipped(name: str) -> str:
 
 
 def explanations() -> dict[str, str]:
-    """Return what the reference says under each code, in the order of the pages."""
-    parts = [part for page in PAGES for part in re.split(r"^## ", shipped(page), flags=re.MULTILINE)[1:]]
-    return {code.strip(): text.strip() for code, _, text in (part.partition("\n") for part in parts)}
+    """Return what the reference says under each code, in the order of the pages; a code of both pages gets both texts."""
+    found: dict[str, str] = {}
+    for page in PAGES:
+        for part in re.split(r"^## ", shipped(page), flags=re.MULTILINE)[1:]:
+            code, _, text = part.partition("\n")
+            found[code] = "\n\n".join(each for each in (found.get(code, ""), text.strip()) if each)
+    return found

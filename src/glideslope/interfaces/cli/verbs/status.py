@@ -7,7 +7,7 @@ import click
 
 from glideslope.domain.errors import Unavailable
 from glideslope.engine.views import FleetView, RolloutView
-from glideslope.interfaces.cli.exits import Exit, exit_of_phase
+from glideslope.interfaces.cli.exits import ApiRefused, Exit, exit_of_phase, is_passing
 from glideslope.interfaces.cli.session import Session, at, read, rollout_of, say_bytes, talks
 from glideslope.interfaces.cli.words import headline
 
@@ -58,8 +58,10 @@ def command(ctx: click.Context, session: Session, *, rollout: str | None, wait: 
         session.outside.sleep(PAUSE)
         try:
             answer = session.get(at("rollouts", found))
-        except Unavailable:
-            continue  # a server that is being restarted is what waiting is for
+        except (Unavailable, ApiRefused) as error:
+            if is_passing(error):
+                continue  # a server that is being restarted is what waiting is for
+            raise
         view = read(answer, RolloutView)
     if session.as_json:
         say_bytes(answer)
