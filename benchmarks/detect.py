@@ -406,7 +406,7 @@ def main() -> None:
                     figures[f"worst at {alpha}"] = max(ratios)
                 shown = show_power
             case "healthy":
-                runs, scale = (500, 100) if options.quick else (10_000, 250)
+                runs, scale = (500, 100) if options.quick else (10_000, 100)
                 figures[part] = healthy_worlds(runs=runs, scale=scale, rng=rng)
                 shown = show_healthy
             case _:
