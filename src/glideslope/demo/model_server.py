@@ -7,10 +7,10 @@ moment share one call. `app` returns the bare ASGI application; middleware is th
 import argparse
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import joblib
 import msgspec
@@ -19,10 +19,8 @@ import numpy.typing as npt
 import uvicorn
 from threadpoolctl import threadpool_limits
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
+from glideslope.sdk.middleware import KEY, Answering, Application, Glideslope, Message, Receive, Send
+
 Predict = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 LARGEST_BODY: Final = 16_384
@@ -42,6 +40,12 @@ class _Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     order: tuple[str, ...]
     codes: dict[str, tuple[str, ...]]
     missing: str
+
+
+class _Sliced(msgspec.Struct, frozen=True):
+    """The field of a request by which its outcome is looked at separately."""
+
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +176,14 @@ def app(folder: Path, *, version: str, gather_seconds: float = GATHER_SECONDS) -
             raise NotImplementedError(f"this application does not speak {scope['type']}")
         match (scope["method"], scope["path"]):
             case ("POST", "/predict"):
+                body = await _body(receive)
                 try:
-                    row = encoder.row(await _body(receive))
+                    row = encoder.row(body)
                 except FeaturesRefused as error:
                     await _answer(send, 422, msgspec.json.encode({"error": str(error)}))
                     return
                 probability = await batcher.probability(row)
+                _record(scope, body, probability)
                 await _answer(send, 200, b'{"probability":%.6f%b' % (probability, tail))
             case ("GET" | "HEAD", "/healthz"):
                 await _answer(send, 200, b'{"version":' + named + b"}")
@@ -187,6 +193,14 @@ def app(folder: Path, *, version: str, gather_seconds: float = GATHER_SECONDS) -
                 await _answer(send, 404, b'{"error":"ask POST /predict or GET /healthz"}')
 
     return serve
+
+
+def _record(scope: Message, body: bytes, probability: float) -> None:
+    """Tell Glideslope what is answered, if it wraps us: the answer then carries a prediction id."""
+    answering: Answering | None = scope.get(KEY)
+    if answering is not None:
+        origin = msgspec.json.decode(body, type=_Sliced).origin
+        answering.record(score=probability, slices={"origin": origin})
 
 
 async def _body(receive: Receive) -> bytes:
@@ -229,8 +243,22 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="the version's artifact folder")
     parser.add_argument("--port", type=int, required=True, help="on 127.0.0.1")
     parser.add_argument("--version", required=True, help="the name that answers carry")
+    parser.add_argument("--model", default="late-arrival", help="the name that callers ask for (default: %(default)s)")
+    parser.add_argument(
+        "--state", type=Path, help="the state folder of `glideslope up`; without it nothing is observed"
+    )
     chosen = parser.parse_args()
-    serve(app(chosen.folder, version=chosen.version), port=chosen.port)
+    application = app(chosen.folder, version=chosen.version)
+    if chosen.state is not None:
+        application = Glideslope(
+            application,
+            model=chosen.model,
+            version=chosen.version,
+            server=(chosen.state / "address").read_text(encoding="utf-8").strip(),
+            token=(chosen.state / "source-token").read_text(encoding="utf-8").strip(),
+            folder=chosen.folder,
+        )
+    serve(application, port=chosen.port)
 
 
 if __name__ == "__main__":

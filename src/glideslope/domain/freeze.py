@@ -121,7 +121,7 @@ def _steps(draft: Draft) -> tuple[Step, ...]:
                 minimum=stage.minimum,
                 maximum=stage.maximum,
                 at_maximum=stage.at_maximum,
-                loosen=_loosen(exposed, share) if canary else 1.0,
+                loosen=_loosen(stage.stage, exposed, share),
             ),
         )
     return tuple(steps)
@@ -137,6 +137,12 @@ def _shares(stage: StageDraft) -> tuple[int, ...]:
             return (0,)
 
 
-def _loosen(exposed: list[int], share: int) -> float:
-    """Return 1 for the last canary step and up to LOOSEST for the steps before it, in proportion to what is to come."""
-    return max(1.0, min(LOOSEST, exposed[-1] / share))
+def _loosen(stage: StageKind, exposed: list[int], share: int) -> float:
+    """Return 1 for the last canary step, and up to LOOSEST for what comes before it, in proportion to what is to come."""
+    match stage:
+        case StageKind.SHADOW:
+            return LOOSEST
+        case StageKind.CANARY:
+            return max(1.0, min(LOOSEST, exposed[-1] / share))
+        case StageKind.OFFLINE | StageKind.FULL | StageKind.BAKE:
+            return 1.0
