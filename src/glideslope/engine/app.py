@@ -100,7 +100,9 @@ class App:
             probe=world.probe,
             wake=self.governor.wake,
         )
-        self._queries = Queries(record=self.record, observer=self.observer, reconciler=self.reconciler)
+        self._queries = Queries(
+            record=self.record, observer=self.observer, reconciler=self.reconciler, clock=world.clock
+        )
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
         self._trouble: dict[str, str] = {}
 

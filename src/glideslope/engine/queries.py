@@ -1,7 +1,7 @@
 """Read models: what pages, terminals and programs are shown. They change nothing."""
 
 from collections.abc import Mapping, Sequence
-from typing import assert_never
+from typing import Final, assert_never
 
 from glideslope.domain.decision import Hold
 from glideslope.domain.errors import NotFound
@@ -14,12 +14,14 @@ from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.display import guardrail_views
 from glideslope.engine.observer import RESCUED, Observer
+from glideslope.engine.ports import Clock
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Model, Record, Recorded
 from glideslope.engine.stories import actor_of, sentence
 from glideslope.engine.views import (
     DecisionView,
     FleetView,
+    GuardrailView,
     HappeningView,
     ModelView,
     RolloutView,
@@ -27,14 +29,19 @@ from glideslope.engine.views import (
     VersionView,
 )
 
+SHOW_EVERY: Final = 1.0
+"""Seconds for which a rollout's guardrails are shown as they were computed."""
+
 
 class Queries:
     """Questions about the record and the counters."""
 
-    def __init__(self, *, record: Record, observer: Observer, reconciler: Reconciler) -> None:
+    def __init__(self, *, record: Record, observer: Observer, reconciler: Reconciler, clock: Clock) -> None:
         self._record = record
         self._observer = observer
         self._reconciler = reconciler
+        self._clock = clock
+        self._shown: dict[RolloutId, tuple[tuple[Phase, int], float, tuple[GuardrailView, ...]]] = {}
 
     def fleet(self) -> FleetView:
         """Return all at a glance; rollouts newest first, without their guardrails."""
@@ -76,7 +83,6 @@ class Queries:
         """Return everything about one rollout. Raises NotFound."""
         rollout = self._record.rollout(id_)
         history = self._record.history(id_)
-        evidence = self._evidence(rollout, history)
         last = next((self._decision(rollout, r) for r in reversed(history) if isinstance(r.event, Decided)), None)
         subjects = self._subjects(rollout)
         step, plan, wanted = rollout.step, rollout.plan, exposure(rollout)
@@ -106,7 +112,7 @@ class Queries:
             attempt_of=rollout.attempt_of,
             version=rollout.version,
             steps=tuple(self._step(rollout, k, s, subjects) for k, s in enumerate(plan.steps)),
-            guardrails=guardrail_views(plan, evidence, step) if with_guardrails and step else (),
+            guardrails=self._guardrails(rollout, history) if with_guardrails else (),
             candidate_subjects=sum(candidate for candidate, _ in subjects.values()),
             rescued=self._rescued(rollout),
             last=last,
@@ -133,6 +139,18 @@ class Queries:
             for r in self._record.history(id_)
             if r.version > after
         ]
+
+    def _guardrails(self, rollout: Rollout, history: Sequence[Recorded]) -> tuple[GuardrailView, ...]:
+        """Return what each guardrail shows, at most SHOW_EVERY old: its intervals cost more than everything else."""
+        if rollout.step is None:
+            return ()
+        where, now = (rollout.phase, rollout.position), self._clock.monotonic()
+        shown = self._shown.get(rollout.id)
+        if shown is not None and shown[0] == where and (rollout.phase in ENDED or now - shown[1] < SHOW_EVERY):
+            return shown[2]
+        views = guardrail_views(rollout.plan, self._evidence(rollout, history), rollout.step)
+        self._shown[rollout.id] = (where, now, views)
+        return views
 
     def _evidence(self, rollout: Rollout, history: Sequence[Recorded]) -> Evidence:
         """An ended rollout is shown as it was judged; a living one as it is."""
