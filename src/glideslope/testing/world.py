@@ -212,10 +212,10 @@ class World:
     async def until(self, rollout: RolloutId, *, phase: str = "", step: str = "", within: float) -> RolloutView:
         """Let time pass until a rollout is where it is expected; AssertionError when that takes longer than `within` seconds."""
         for _ in range(round(within / TICK)):
-            view = await self.app.rollout(rollout)
-            if (not phase or view.phase == phase) and (not step or view.step == step):
+            found = self.app.record.rollout(rollout)
+            if phase in ("", found.phase) and step in ("", found.step.name if found.step else None):
                 await self._audit()
-                return view
+                return await self.app.rollout(rollout)
             await self._tick()
         await self._audit()
         told = "\n".join(h.sentence for h in await self.app.story(rollout))
