@@ -151,12 +151,12 @@ class Reconciler:
         recent = standing.renewed is not None and now - standing.renewed < ttl / 4
         if standing.granted == wanted and (recent or (wanted is None and standing.in_force)):
             return
+        token = Token(epoch=fence.epoch, version=(rollout_number(rollout.id) << 24) | rollout.version)
         if self._ran_out(rollout):
-            # Too late for this decision. Only see whether the data plane is there; then it is decided afresh.
-            await self._driver.observe(model)
+            # Too late for this decision. Only see whether the data plane obeys again; then it is decided afresh.
+            await self._driver.lease(model, None, token=token, ttl=timedelta(seconds=ttl))
             standing.back = True
             return
-        token = Token(epoch=fence.epoch, version=(rollout_number(rollout.id) << 24) | rollout.version)
         await self._driver.lease(model, wanted, token=token, ttl=timedelta(seconds=ttl))
         if standing.granted != wanted:
             standing.in_force = False
