@@ -39,16 +39,23 @@ def _version(text: object) -> VersionName:
 
 def _named(text: object, accept: Callable[[str], N]) -> N:
     if not isinstance(text, str):
-        raise ValueError(f"{text!r} is not text; write it in quotes")  # noqa: TRY004 - pydantic turns ValueError into a refusal
+        raise _not_text(text)
     try:
         return accept(text)
     except NameInvalid as error:
-        raise ValueError(error.sentence) from None
+        raise ValueError(error.sentence.rstrip(".")) from None
+
+
+def _not_text(value: object) -> ValueError:
+    """Return what pydantic turns into a refusal."""
+    if isinstance(value, (list, dict)):
+        return ValueError("one word or sentence is expected here")
+    return ValueError(f"{value!r} is not text; write it in quotes".replace("True", "true").replace("False", "false"))
 
 
 def _words(text: object) -> str:
     if not isinstance(text, str):
-        raise ValueError(f"{text!r} is not text; write it in quotes")  # noqa: TRY004 - as above
+        raise _not_text(text)
     if not text.strip():
         raise ValueError("this needs a word")
     return text

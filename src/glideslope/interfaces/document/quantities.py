@@ -17,7 +17,7 @@ _LONGEST: Final = 366 * _UNITS["d"]
 
 def duration(written: object) -> Milliseconds:
     """Read `500ms`, `30s`, `10m`, `2h`, `7d`. Raises ValueError with a sentence."""
-    if not isinstance(written, str) or not (match := re.match(DURATION, written)):
+    if not isinstance(written, str) or not (match := re.fullmatch(DURATION, written)):
         raise ValueError(f"{written!r} is not a duration: write a number and a unit, like 500ms, 30s, 10m, 2h or 7d")
     milliseconds = Decimal(written.removesuffix(match[1])) * _UNITS[match[1]]
     if milliseconds != int(milliseconds) or milliseconds > _LONGEST:
@@ -35,7 +35,7 @@ def write_duration(milliseconds: Milliseconds) -> str:
 
 def share(written: object) -> int:
     """Read a share of the traffic, `5%` or `0.25%`, as basis points. Raises ValueError with a sentence."""
-    if not isinstance(written, str) or not re.match(PERCENT, written):
+    if not isinstance(written, str) or not re.fullmatch(PERCENT, written):
         raise ValueError(f"{written!r} is not a share of the traffic: write a percentage, like 5%")
     points = Decimal(written.removesuffix("%")) * 100
     if points != int(points) or points > 10_000:
@@ -55,7 +55,7 @@ def fraction(written: object) -> float:
             value = -1.0
         case int() | float():
             value = float(written)
-        case str() if re.match(PERCENT, written):
+        case str() if re.fullmatch(PERCENT, written):
             value = float(Decimal(written.removesuffix("%")) / 100)
         case _:
             value = -1.0
@@ -72,9 +72,9 @@ def margin(written: object) -> Margin:
     match written:
         case int() | float() if not isinstance(written, bool):
             found = Margin(MarginKind.ABSOLUTE, float(written))
-        case str() if re.match(PERCENT, written):
+        case str() if re.fullmatch(PERCENT, written):
             found = Margin(MarginKind.RELATIVE, float(Decimal(written.removesuffix("%")) / 100))
-        case str() if re.match(POINTS, written):
+        case str() if re.fullmatch(POINTS, written):
             found = Margin(MarginKind.ABSOLUTE, float(Decimal(written.removesuffix("pp")) / 100))
         case _:
             raise ValueError(

@@ -65,18 +65,18 @@ _TYPES: Final = {
     "bool_type": "true or false",
     "list_type": "a list, like [a, b]",
     "tuple_type": "a list, like [a, b]",
-    "dict_type": "a list of keys and values",
-    "model_type": "a list of keys and values",
-    "model_attributes_type": "a list of keys and values",
+    "dict_type": "keys and values",
+    "model_type": "keys and values",
+    "model_attributes_type": "keys and values",
     "finite_number": "a finite number",
-    "too_short": "at least one entry",
 }
 
 
 def _refusal(error: ValidationError, found: Tree) -> DocumentInvalid:
     """Turn what pydantic found into one refusal: unknown keys first (they explain missing ones), then by place."""
     refusals = [_one(each, found) for each in error.errors(include_url=False)]
-    order = {"extra_forbidden": 0, "missing": 2}
+    # A list whose entries are wrong is also called too short.
+    order = {"extra_forbidden": 0, "missing": 2, "too_short": 3}
     ranked = zip((order.get(each["type"], 1) for each in error.errors(include_url=False)), refusals, strict=True)
     return min(ranked, key=lambda pair: (pair[0], pair[1].line, pair[1].column))[1]
 
@@ -105,15 +105,20 @@ def _one(each: ErrorDetails, found: Tree) -> DocumentInvalid:
             given = str(each["input"])
             choices = models.METRICS if path[-1:] == ("metric",) else _choices(path)
             close = get_close_matches(given, choices, n=1, cutoff=0.5)
-            noun = "metric" if path[-1:] == ("metric",) else "value here"
             return source.refusal(
-                f"there is no {noun} `{given}`; there are {', '.join(choices)}",
+                f"{name} cannot be `{given}`; there are {', '.join(choices)}",
                 found.span(path),
                 where=where,
                 suggestion=f"`{close[0]}`" if close else "",
             )
         case "value_error":
             sentence = str(each["ctx"]["error"])
+        case "greater_than_equal":
+            sentence = f"{name} must be at least {each['ctx']['ge']}, not {_shown(each['input'])}"
+        case "less_than_equal":
+            sentence = f"{name} must be at most {each['ctx']['le']}, not {_shown(each['input'])}"
+        case "too_short":
+            sentence = f"{name} needs at least one entry"
         case kind if kind in _TYPES:
             sentence = f"{name} must be {_TYPES[kind]}, not {_shown(each['input'])}"
         case _:
@@ -133,7 +138,7 @@ def _in_file(written: tuple[str | int, ...], found: Tree) -> Path:
 def _shown(value: object) -> str:
     match value:
         case dict():
-            return "a list of keys and values"
+            return "keys and values"
         case list():
             return "a list"
         case bool():
