@@ -17,7 +17,7 @@ why: {why}
 stages:
   - offline: {{auc: {{holdout: random, margin: 0.0, lower_is_better: false}}}}
   - shadow: {{for: {shadow}, mirror: 25%, at_most: 120s}}
-  - canary: {{shares: [5%], for: {first}, at_most: 120s}}
+  - canary: {{shares: [10%], for: {first}, at_most: 120s}}
   - canary: {{shares: [25%], for: {second}, at_most: 120s}}
   - canary: {{shares: [50%], for: {third}, at_most: 120s}}
   - full: {{for: 2s}}
