@@ -369,7 +369,7 @@ def test_any_bytes_are_text_or_a_refusal_that_points_into_them(data: bytes) -> N
 
 # -- any draft ---------------------------------------------------------------------------------------------------------
 
-NAMES = st.from_regex(r"[a-z0-9](?:[a-z0-9._-]{0,20}[a-z0-9])?", fullmatch=True)
+NAMES = st.from_regex(r"[a-z0-9](?:[a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True)
 WORDS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn", "Co", "Zl", "Zp")), min_size=1
 ).filter(lambda text: bool(text.strip()))
