@@ -146,7 +146,7 @@ class Size(IntEnum):
         {"\udfff": 1},
         b"bytes",
         {1, 2},
-        object(),
+        pytest.param(object(), id="an object"),
         Colour.RED,
         Size.SMALL,
         [[1, {"a": float("nan")}]],
