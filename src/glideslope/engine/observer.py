@@ -105,9 +105,10 @@ class Observer:
             if not 0 <= count <= 2**53:
                 raise Invalid(f"{key} cannot have been seen {count} times.")
             rollout = self._record.rollout(cell.rollout)
-            metric = next((g.metric for g in rollout.plan.guardrails if g.metric.name == cell.metric), None)
-            if metric is not None and not 0 <= cell.bin < metric.bins:
-                raise Invalid(f"{key}: {cell.metric} has {metric.bins} bins.")
+            known = {**BUILT_IN, **{g.metric.name: g.metric for g in rollout.plan.guardrails}}.get(cell.metric)
+            bins = known.bins if known is not None else 1
+            if cell.bin >= bins:
+                raise Invalid(f"{key}: {cell.metric} has {bins} bins.")
             by_scope.setdefault(cell.rollout, {})[key] = count
             self._hear(cell.rollout, Origin.SERVICE, now)
         for name, counts in by_scope.items():

@@ -47,9 +47,13 @@ class Reconciler:
         self._driver = driver
         self._clock = clock
         self._standing: dict[ModelName, _Standing] = {}
-        self._shaped: tuple[Route, ...] | None = None
+        self._routes: tuple[Route, ...] | None = None
+        """What the data plane was asked to carry."""
+        self._shaped = -1
+        """The size of the record when that was last computed."""
         self._committed: dict[RolloutId, float] = {}
         self._troubles: dict[ModelName, str] = {}
+        self._exposures: dict[RolloutId, tuple[int, Exposure | None]] = {}
 
     @property
     def trouble(self) -> str:
@@ -59,7 +63,7 @@ class Reconciler:
     def forget(self) -> None:
         """Forget what this process did and saw: another governor may have acted since."""
         self._standing.clear()
-        self._shaped = None
+        self._routes, self._shaped = None, -1
 
     def committed(self, rollout: RolloutId) -> None:
         """Note that a decision which the data plane has to obey was committed just now."""
@@ -70,7 +74,7 @@ class Reconciler:
         standing = self._standing.get(rollout.plan.model)
         if standing is None or not standing.in_force or standing.looked is None:
             return False
-        return standing.granted == exposure(rollout) and self._clock.monotonic() - standing.looked <= LOOK_HOLDS
+        return standing.granted == self._wanted(rollout) and self._clock.monotonic() - standing.looked <= LOOK_HOLDS
 
     def lapsed(self, rollout: Rollout) -> bool:
         """Tell whether an exposure ran out, so that it may come back only by a fresh decision.
@@ -97,11 +101,18 @@ class Reconciler:
     async def obey(self, rollout: Rollout, fence: Fence) -> None:
         """Do for one rollout what the record says. Raises as `reconcile` does."""
         with self._noting(rollout.plan.model):
-            if exposure(rollout) is not None:
+            if self._wanted(rollout) is not None:
                 # Only what exposes needs its shape first; withdrawing must not wait for anything.
                 await self._shape()
             await self._lease(rollout, fence)
             await self._look(rollout, fence)
+
+    def _wanted(self, rollout: Rollout) -> Exposure | None:
+        """Return the desired exposure, made once per version: it is asked for several times a tick."""
+        known = self._exposures.get(rollout.id)
+        if known is None or known[0] != rollout.version:
+            known = self._exposures[rollout.id] = (rollout.version, exposure(rollout))
+        return known[1]
 
     @contextmanager
     def _noting(self, what: ModelName) -> Iterator[None]:
@@ -116,7 +127,7 @@ class Reconciler:
 
     def _ran_out(self, rollout: Rollout) -> bool:
         """Tell whether neither a decision nor a renewal of the last lease's length stands behind the exposure."""
-        wanted = exposure(rollout)
+        wanted = self._wanted(rollout)
         if wanted is None or rollout.phase is not Phase.RUNNING:
             return False
         standing = self._standing.get(rollout.plan.model)
@@ -125,10 +136,14 @@ class Reconciler:
         return not acts or self._clock.monotonic() - max(acts) > rollout.plan.lease / 1000
 
     async def _shape(self) -> None:
+        if self._shaped == self._record.size():
+            return
+        size = self._record.size()
         routes = tuple(route for model in self._record.models() if (route := self._route(model)) is not None)
-        if routes != self._shaped:
+        if routes != self._routes:
             await self._driver.shape(routes)
-            self._shaped = routes
+            self._routes = routes
+        self._shaped = size
 
     def _route(self, model: Model) -> Route | None:
         if model.incumbent is None:
@@ -145,7 +160,7 @@ class Reconciler:
     async def _lease(self, rollout: Rollout, fence: Fence) -> None:
         model = rollout.plan.model
         standing = self._standing.setdefault(model, _Standing())
-        wanted = exposure(rollout) if rollout.phase is not Phase.PROMOTING else None
+        wanted = self._wanted(rollout) if rollout.phase is not Phase.PROMOTING else None
         now = self._clock.monotonic()
         ttl = rollout.plan.lease / 1000
         recent = standing.renewed is not None and now - standing.renewed < ttl / 4
@@ -205,6 +220,7 @@ class Reconciler:
         if self._record.rollout(rollout.id).phase in ENDED:
             self._standing.pop(rollout.plan.model, None)
             self._troubles.pop(rollout.plan.model, None)
+            self._exposures.pop(rollout.id, None)
 
     def _installation(self, rollout: Rollout) -> Append:
         stream = model_stream(rollout.plan.model)

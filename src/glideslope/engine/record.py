@@ -176,8 +176,8 @@ class Record:
         return tuple(known.history) if known else ()
 
     def size(self) -> int:
-        """Return how many entries are known."""
-        return sum(len(s.history) for s in self._streams.values())
+        """Return how many entries are known; it grows with every change."""
+        return len(self._places)
 
     def rollout(self, id_: RolloutId) -> Rollout:
         """Return a rollout as it is. Raises NotFound."""

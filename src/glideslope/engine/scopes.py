@@ -31,7 +31,7 @@ class Scope:
         self.name = name
         self.dropped = 0
         self._totals: counts.Totals[str] = counts.Totals()
-        self._sum: dict[tuple[StepName, MetricName, SliceName, Arm], dict[int, int]] = {}
+        self._sum: dict[tuple[StepName, MetricName, SliceName, Arm], list[int]] = {}
         self._seen: set[tuple[StepName, str, str]] = set()
         self._outcomes: dict[str, int] = {}
 
@@ -72,16 +72,20 @@ class Scope:
 
     def bins(self, step: StepName, metric: MetricName, slice_: SliceName, arm: Arm, *, size: int) -> tuple[int, ...]:
         """Return the counts per bin."""
-        found = self._sum.get((step, metric, slice_, arm), {})
-        return tuple(found.get(k, 0) for k in range(size))
+        found = self._sum.get((step, metric, slice_, arm))
+        if found is None:
+            return (0,) * size
+        return (*found[:size], *(0,) * (size - len(found)))
 
     def keys(self) -> Iterable[tuple[StepName, MetricName, SliceName, Arm]]:
         """Return every counted combination."""
         return self._sum.keys()
 
     def _add(self, cell: Cell, growth: int) -> None:
-        bins = self._sum.setdefault((cell.step, cell.metric, cell.slice, cell.arm), {})
-        bins[cell.bin] = bins.get(cell.bin, 0) + growth
+        bins = self._sum.setdefault((cell.step, cell.metric, cell.slice, cell.arm), [])
+        if len(bins) <= cell.bin:
+            bins.extend([0] * (cell.bin + 1 - len(bins)))
+        bins[cell.bin] += growth
 
 
 @dataclass(slots=True)
