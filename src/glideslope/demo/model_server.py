@@ -176,8 +176,8 @@ def app(folder: Path, *, version: str, gather_seconds: float = GATHER_SECONDS) -
             raise NotImplementedError(f"this application does not speak {scope['type']}")
         match (scope["method"], scope["path"]):
             case ("POST", "/predict"):
-                body = await _body(receive)
                 try:
+                    body = await _body(receive)
                     row = encoder.row(body)
                 except FeaturesRefused as error:
                     await _answer(send, 422, msgspec.json.encode({"error": str(error)}))
