@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    glideslope(obj=_outside(), prog_name="glideslope")
+    glideslope(obj=_outside, prog_name="glideslope")
 
 
 def _outside() -> Outside:
@@ -100,7 +100,7 @@ def _connect(address: str, token: str) -> Api:
                 raise refused(error) from error
 
         def stream(self, path: str) -> Iterator[bytes]:
-            call = Call[object](method="GET", path=path, body=None, content_type="", decode=bytes)
+            call: Call[object] = Call(method="GET", path=path, body=None, content_type="", decode=bytes)
             try:
                 yield from self._client.stream(call)
             except ServerRefused as error:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import Response
 
 from glideslope.interfaces.api.bodies import Problem
 from glideslope.interfaces.api.problems import MEDIA
@@ -53,7 +54,12 @@ def described(
         extra["requestBody"] = {"required": True, "content": content(body)}
     if keyed:
         extra["parameters"] = [_KEY]
-    return {"status_code": status, "openapi_extra": {**extra, _COMPONENTS: components}, "responses": {"default": {}}}
+    return {
+        "response_class": Response,
+        "status_code": status,
+        "openapi_extra": {**extra, _COMPONENTS: components},
+        "responses": {"default": {}},
+    }
 
 
 @cache

@@ -1,18 +1,11 @@
 """A click group that knows its verbs by name and one line each, and loads a verb's module when it is chosen."""
 
 import importlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import click
-
-from glideslope.domain.errors import GlideslopeError
-from glideslope.interfaces.cli.telling import tell
-
-AS_JSON = "glideslope.as_json"
-"""Key in the context's meta: whether the caller asked for JSON, also of errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +17,13 @@ class Verb:
     hidden: bool = False
 
 
-class InternalError(GlideslopeError):
-    """Nobody expected this; what it was is shown when GLIDESLOPE_DEBUG is set."""
-
-    code = "internal"
-
-
 class LazyGroup(click.Group):
-    """Loads `PACKAGE.VERB` and takes its `command`."""
+    """Loads `PACKAGE.VERB` and takes its `command`; runs it by the function `guarded` of the module `boundary`."""
 
-    def __init__(self, *args: Any, package: str, verbs: Mapping[str, Verb], **kwargs: Any) -> None:  # noqa: ANN401 - click's own
+    def __init__(self, *args: Any, package: str, boundary: str, verbs: Mapping[str, Verb], **kwargs: Any) -> None:  # noqa: ANN401 - click's own
         super().__init__(*args, **kwargs)
         self._package = package
+        self._boundary = boundary
         self.verbs = verbs
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own
@@ -70,19 +58,5 @@ class LazyGroup(click.Group):
                 formatter.write_dl(rows, col_max=12)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
-        """Run the verb; a refusal becomes text and a status."""
-        try:
-            return super().invoke(ctx)
-        except GlideslopeError as error:
-            ctx.exit(tell(error, as_json=bool(ctx.meta.get(AS_JSON))))
-        except (click.ClickException, click.exceptions.Exit, click.Abort, EOFError, KeyboardInterrupt, BrokenPipeError):
-            raise
-        except Exception as error:  # the boundary of the program: no stack trace for people, unless they ask
-            if os.environ.get("GLIDESLOPE_DEBUG"):
-                raise
-            told = InternalError(
-                f"{type(error).__name__}: {error}. This is a mistake in Glideslope.",
-                traffic="The command line moves no traffic by itself.",
-                next_command="GLIDESLOPE_DEBUG=1 glideslope ...",
-            )
-            ctx.exit(tell(told, as_json=bool(ctx.meta.get(AS_JSON))))
+        """Run the verb within the program's boundary, which is loaded only now."""
+        return importlib.import_module(self._boundary).guarded(ctx, super().invoke)

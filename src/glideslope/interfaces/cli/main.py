@@ -44,6 +44,7 @@ VERBS: Final = {
     "glideslope",
     cls=LazyGroup,
     package="glideslope.interfaces.cli.verbs",
+    boundary="glideslope.interfaces.cli.boundary",
     verbs=VERBS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,

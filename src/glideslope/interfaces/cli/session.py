@@ -11,9 +11,9 @@ from urllib.parse import quote
 import click
 import msgspec
 
+from glideslope.interfaces.cli.boundary import AS_JSON
 from glideslope.interfaces.cli.context import Api, Outside, server_of
 from glideslope.interfaces.cli.exits import ApiRefused
-from glideslope.interfaces.cli.lazy import AS_JSON
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
