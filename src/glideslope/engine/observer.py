@@ -78,7 +78,10 @@ class Observer:
 
     def scope(self, name: RolloutId) -> Scope:
         """Return a scope's counters, empty at first."""
-        return self._scopes.setdefault(name, Scope(name))
+        found = self._scopes.get(name)
+        if found is None:
+            found = self._scopes[name] = Scope(name)
+        return found
 
     def served(self, batch: Sequence[Served]) -> None:
         """Take what the data plane saw (a `ServedSink`)."""
