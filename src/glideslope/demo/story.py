@@ -30,6 +30,7 @@ from glideslope.demo.result import DemoResult, KillResult, RecordResult, Rollout
 from glideslope.demo.telling import Teller
 from glideslope.demo.traffic import Traffic
 from glideslope.demo.training import Versions, train_all
+from glideslope.domain.reasons import Reason
 from glideslope.sdk.client import Client
 from glideslope.sdk.errors import ServerRefused, ServerUnreachable
 from glideslope.sdk.requests import json_call
@@ -38,6 +39,9 @@ DAY: Final = 2.0
 """Wall seconds that a day of data takes."""
 
 LEASE: Final = 1.0
+SLACK: Final = 0.25
+"""Seconds that answers already under way may take on a busy machine."""
+
 PATIENCE: Final = 90.0
 """Seconds that one rollout may take before the demo gives up on it."""
 
@@ -191,8 +195,8 @@ class _Story:
         tell.line("kill -9 of the server, in the middle of the 25 % step. Nobody is told.", day=traffic.day)
         await asyncio.sleep(LEASE + 0.5)
         last = max((s.at for s in traffic.since(killed) if s.arm == "candidate"), default=killed)
-        after = [s for s in traffic.since(last) if s.arm]
-        self._expect(not after, f"{len(after)} requests were still measured after the candidate was gone")
+        late = [s for s in traffic.since(killed + LEASE + SLACK) if s.arm]
+        self._expect(not late, f"{len(late)} requests were still measured after the lease had ended")
         seconds = last - killed
         tell.line(
             f"the last answer of v2 came {seconds:.2f} s after the kill (lease {LEASE:g} s); v1 serves everybody",
@@ -208,7 +212,7 @@ class _Story:
             day=traffic.day,
         )
         self._expect(lapsed and restored, "the lapse or the fresh decision is missing from the record")
-        self._expect(0 < seconds <= LEASE + 0.25, f"the candidate answered until {seconds:.2f} s after the kill")
+        self._expect(0 < seconds <= LEASE + SLACK, f"the candidate answered until {seconds:.2f} s after the kill")
         return KillResult(
             share_before=view["share"],
             seconds_to_incumbent=round(seconds, 3),
@@ -336,7 +340,8 @@ class _Story:
                     self._get, f"/v1/rollouts/{id_}/story?after={told.get(id_, 0)}"
                 ):
                     told[id_] = happening["version"]
-                    self._tell.line(happening["sentence"], day=self._traffic.day)
+                    if Reason.MINIMUM_TIME.sentence not in happening["sentence"]:
+                        self._tell.line(happening["sentence"], day=self._traffic.day)
                 if reached(view):
                     return view
                 if view["ended"]:
