@@ -23,7 +23,7 @@ from glideslope.domain.errors import (
 from glideslope.domain.events import Approved, Decided, Event, Halted, Installed, Proposed, Registered, Resumed, kind_of
 from glideslope.domain.forecast import blind_spots, forecast
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
-from glideslope.domain.ids import ModelName, RolloutId
+from glideslope.domain.ids import Digest, ModelName, RolloutId
 from glideslope.domain.plan import Plan, StageKind
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
@@ -33,6 +33,9 @@ from glideslope.engine.record import Append, Model, Record, model_stream, propos
 
 RETRIES = 5
 """How often a command is tried again when somebody else wrote first."""
+
+SHOWN = 256
+"""How many plans that were shown may still be proposed as they were."""
 
 
 Name = TypeVar("Name", ModelName, RolloutId)
@@ -49,6 +52,8 @@ class Handlers:
         self._driver = driver
         self._probe = probe
         self._wake = wake
+        self._shown: dict[Digest, Baseline] = {}
+        """The traffic on which each plan rested that was shown lately: it moves on between looking and proposing."""
 
     async def register(self, command: Register, *, key: str) -> ModelName:
         """Make a version known. The same content under the same name again is no error. Raises AlreadyRegistered, Conflict."""
@@ -91,22 +96,35 @@ class Handlers:
             events.append(Installed(model=command.model, version=command.version, by=command.by, why=command.why))
         return events
 
-    def resolve(self, draft: Draft) -> tuple[Plan, Baseline]:
-        """Freeze a draft against what is registered and recent. Raises PlanInvalid, NotFound, Conflict."""
+    def resolve(self, draft: Draft, *, seen: Digest | None = None) -> tuple[Plan, Baseline]:
+        """Freeze a draft against what is registered and recent, or against the traffic on which the plan `seen` rested.
+
+        Raises PlanInvalid, NotFound, Conflict.
+        """
         model = self._record.model(draft.model)
         if model.incumbent is None:
             raise Conflict(
                 f"{model.name} has no incumbent yet; register its first version with --incumbent.",
                 next_command=f"glideslope register {model.name} VERSION --incumbent",
             )
-        baseline = self._observer.baseline(model.name)
+        baseline = self._shown.get(seen) if seen is not None else None
+        if baseline is None:
+            baseline = self._observer.baseline(model.name)
         plan = freeze(
             draft,
             incumbent=model.version(model.incumbent),
             candidate=model.version(draft.candidate),
             baseline=baseline,
         )
+        self._remember(plan, baseline)
         return plan, baseline
+
+    def _remember(self, plan: Plan, baseline: Baseline) -> None:
+        digest = plan_digest(plan)
+        self._shown.pop(digest, None)
+        self._shown[digest] = baseline
+        if len(self._shown) > SHOWN:
+            del self._shown[next(iter(self._shown))]
 
     async def propose(self, command: Propose, *, key: str) -> RolloutId:
         """Record a proposal with its frozen plan. Raises what `resolve` does, RolloutInProgress, PlanCannotDetect and others."""
@@ -114,7 +132,7 @@ class Handlers:
         if (done := await self._record.known(key)) is not None:
             # What was asked for is there; it must not be refused because it is in progress.
             return RolloutId(done.stream)
-        plan, baseline = self.resolve(command.draft)
+        plan, baseline = self.resolve(command.draft, seen=command.plan_digest)
         digest = plan_digest(plan)
         if command.plan_digest is not None and command.plan_digest != digest:
             raise DigestChanged(rollout=f"the plan for {plan.model}", seen=command.plan_digest, current=digest)
