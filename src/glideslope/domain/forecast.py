@@ -18,6 +18,15 @@ WORSE: Final = 2.0
 TYPICAL_DEVIATION: Final = 0.6
 """Standard deviation taken for a loss that nobody measured yet, in its own unit."""
 
+TYPICAL_SPREAD: Final = 0.6
+"""Standard deviation taken for the logarithm of a latency that nobody measured yet."""
+
+BINNING: Final = 0.1
+LATENCY_OVERHEAD: Final = 4.3
+"""What bets on ordered bins cost beside a test of normal means: this much added to the variance of the logarithm, and these
+nats on top of ln(1/alpha). Fitted to simulated proofs over spreads of 0.3 to 1, margins of 5 % to 25 % and two coins: within a third.
+"""
+
 
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """One guardrail in one step with a coin."""
@@ -132,8 +141,7 @@ def _to_proof(plan: Plan, step: Step, g: Guardrail, baseline: Baseline, *, pi: f
         case Kind.SCORE:
             return planning.subjects_to_pass_score(_deviation(g, baseline), margin=margin, pi=pi, alpha=plan.alpha_pass)
         case Kind.LATENCY:
-            # A shift of the logarithm, in units of its spread: latencies are about lognormal with a spread near 0.6.
-            return planning.subjects_to_pass_score(0.6, margin=math.log1p(g.margin.size), pi=pi, alpha=plan.alpha_pass)
+            return _to_tell_latency(g, baseline, pi=pi, alpha=plan.alpha_pass)
 
 
 def _to_harm(plan: Plan, g: Guardrail, baseline: Baseline, *, pi: float) -> int:
@@ -148,8 +156,7 @@ def _to_harm(plan: Plan, g: Guardrail, baseline: Baseline, *, pi: float) -> int:
                 _deviation(g, baseline), difference=WORSE * size, margin=size, pi=pi, alpha=alpha
             )
         case Kind.LATENCY:
-            gap = math.log1p(g.margin.size)
-            return planning.subjects_to_harm_score(0.6, difference=WORSE * gap, margin=gap, pi=pi, alpha=alpha)
+            return _to_tell_latency(g, baseline, pi=pi, alpha=alpha)
 
 
 def _detects(plan: Plan, step: Step, g: Guardrail, baseline: Baseline, *, pi: float) -> float | None:
@@ -161,7 +168,8 @@ def _detects(plan: Plan, step: Step, g: Guardrail, baseline: Baseline, *, pi: fl
         case Kind.EVENT:
             return planning.smallest_ratio(_base(g), subjects=gets, pi=pi, alpha=alpha)
         case Kind.SCORE | Kind.LATENCY:
-            deviation = 0.6 if g.metric.kind is Kind.LATENCY else _deviation(g, baseline)
+            latency = g.metric.kind is Kind.LATENCY
+            deviation = math.sqrt(_spread(g, baseline)) if latency else _deviation(g, baseline)
             # score_information inverted: gap = deviation * sqrt(2 ln(1/alpha) / (n (1 - pi)))
             return deviation * math.sqrt(2 * math.log(1 / alpha) / (gets * (1 - pi)))
 
@@ -182,6 +190,23 @@ def _rate(g: Guardrail, baseline: Baseline) -> float:
 
 def _base(g: Guardrail) -> float:
     return min(0.499, max(1e-6, g.base_rate))
+
+
+def _to_tell_latency(g: Guardrail, baseline: Baseline, *, pi: float, alpha: float) -> int:
+    """Return the subjects that tell a shift by one margin: a proof's distance, and that of harm one margin beyond."""
+    nats = planning.score_information(math.sqrt(_spread(g, baseline)), gap=math.log1p(g.margin.size), pi=pi)
+    return planning.subjects(nats, alpha=alpha, overhead=LATENCY_OVERHEAD)
+
+
+def _spread(g: Guardrail, baseline: Baseline) -> float:
+    """Return the variance of the latency's logarithm, as far as bins can see it."""
+    histogram = baseline.histograms.get(g.metric.name, ())
+    count = sum(histogram)
+    if count < 2:
+        return TYPICAL_SPREAD**2 + BINNING
+    logs = [math.log(edge) for edge in (*g.metric.edges, g.metric.edges[-1])]
+    mean = sum(v * n for v, n in zip(logs, histogram, strict=True)) / count
+    return sum(n * (v - mean) ** 2 for v, n in zip(logs, histogram, strict=True)) / count + BINNING
 
 
 def _deviation(g: Guardrail, baseline: Baseline) -> float:
