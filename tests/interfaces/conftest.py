@@ -30,7 +30,15 @@ from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
 from glideslope.domain.metric import BUILT_IN
-from glideslope.domain.observation import Briefing, OutcomeRefusal, Outcomes, OutcomesTaken, ShadowAnswers, Totals
+from glideslope.domain.observation import (
+    Briefing,
+    OutcomeRefusal,
+    Outcomes,
+    OutcomesTaken,
+    ShadowAnswers,
+    Totals,
+    TotalsTaken,
+)
 from glideslope.domain.plan import Plan
 from glideslope.engine.views import (
     CheckView,
@@ -405,9 +413,9 @@ class FakeService:
         self._begin()
         return self.checks
 
-    async def briefing(self, model: ModelName, *, seen: str, wait: float) -> Briefing:
+    async def briefing(self, model: ModelName, *, seen: str, wait: float, source: str = "") -> Briefing:
         self._begin()
-        self.reported.append((model, seen, wait))
+        self.reported.append((model, seen, wait, source))
         return Briefing(
             model=model,
             grant=None,
@@ -419,9 +427,10 @@ class FakeService:
             tag="t1",
         )
 
-    async def observe(self, totals: Totals) -> None:
+    async def observe(self, totals: Totals) -> TotalsTaken:
         self._begin()
         self.reported.append(totals)
+        return TotalsTaken(taken=len(totals.counts), refused=0)
 
     async def shadow(self, answers: ShadowAnswers) -> None:
         self._begin()

@@ -210,12 +210,13 @@ def test_reports_arrive_as_they_were_sent(http: Any, service: Any) -> None:
     )
     briefing = http.get("/v1/models/late-arrival/briefing?seen=t0&wait=1000&source=a")
 
-    assert [counts.status_code, shadow.status_code, truth.status_code, briefing.status_code] == [204, 204, 200, 200]
+    assert [counts.status_code, shadow.status_code, truth.status_code, briefing.status_code] == [200, 204, 200, 200]
+    assert counts.json()["taken"] == 1
     assert truth.json()["counted"] == 1
     assert truth.json()["refused"][0]["code"] == "receipt-invalid"
     assert briefing.json()["tag"] == "t1"
     assert service.reported[0].counts == {"c": 3}
-    assert service.reported[-1] == ("late-arrival", "t0", 60.0)
+    assert service.reported[-1] == ("late-arrival", "t0", 60.0, "a")
 
 
 @pytest.mark.parametrize(

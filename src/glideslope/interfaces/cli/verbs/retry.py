@@ -6,18 +6,18 @@ import click
 
 from glideslope.engine.views import RolloutView
 from glideslope.interfaces.cli.session import Session, at, dry_run_option, message_option, read, say_bytes, talks
-from glideslope.interfaces.cli.verbs.files import plan_text
+from glideslope.interfaces.cli.verbs.files import PLAN, plan_text
 
 
 @click.command("retry")
 @click.argument("rollout")
 @message_option
-@click.option("-f", "--file", type=click.Path(path_type=Path), help="Another plan; without it, the earlier one.")
+@click.option("-f", "--file", type=click.Path(path_type=Path), default=PLAN, show_default=True, help="What to try.")
 @dry_run_option
 @talks
-def command(session: Session, *, rollout: str, message: str, file: Path | None, dry_run: bool) -> None:
+def command(session: Session, *, rollout: str, message: str, file: Path, dry_run: bool) -> None:
     """Try the rolled-back ROLLOUT again, as a new attempt linked to it."""
-    content = {"why": message, **(plan_text(file) if file else {})}
+    content = {"why": message, **plan_text(file)}
     answer = session.order(at("rollouts", rollout, "retry"), content, dry_run=dry_run)
     if answer is None:
         return
