@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from glideslope.interfaces.cli.context import Api, Outside, Start, Tokens
 
 
+TIMEOUT = 30.0
+"""Seconds for one answer: proposing asks the candidate whether it is there."""
+
+
 def main() -> None:
     """Run the command line and exit with its status."""
     glideslope(obj=_outside, prog_name="glideslope")
@@ -76,10 +80,7 @@ def _connect(address: str, token: str) -> Api:
         return ApiRefused(status=error.status, fields=error.problem.fields)
 
     class ClientApi:
-        """The sdk's client as the command line sees it."""
-
-        def __init__(self) -> None:
-            self._client = Client(address, token, timeout=30.0)
+        """The sdk's client as the command line sees it; a connection per call, since a command makes few."""
 
         def call(
             self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -94,17 +95,19 @@ def _connect(address: str, token: str) -> Api:
                 repeatable=method == "GET" or "Idempotency-Key" in keyed,
                 headers=keyed,
             )
-            try:
-                return self._client.send(call)
-            except ServerRefused as error:
-                raise refused(error) from error
+            with Client(address, token, timeout=TIMEOUT) as client:
+                try:
+                    return client.send(call)
+                except ServerRefused as error:
+                    raise refused(error) from error
 
         def stream(self, path: str) -> Iterator[bytes]:
             call: Call[object] = Call(method="GET", path=path, body=None, content_type="", decode=bytes)
-            try:
-                yield from self._client.stream(call)
-            except ServerRefused as error:
-                raise refused(error) from error
+            with Client(address, token, timeout=TIMEOUT) as client:
+                try:
+                    yield from client.stream(call)
+                except ServerRefused as error:
+                    raise refused(error) from error
 
     return ClientApi()
 
