@@ -81,15 +81,17 @@ class Governor:
         while True:
             try:
                 await self.tick()
-                self.trouble = self._stuck()
+                self.trouble = self.stuck
             except GlideslopeError as error:
                 self.trouble = str(error)
             self._wake.clear()
             waiting = asyncio.create_task(self._wake.wait())
             sleeping = asyncio.create_task(self._clock.sleep(PERIOD))
-            await asyncio.wait({waiting, sleeping}, return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-            sleeping.cancel()
+            try:
+                await asyncio.wait({waiting, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waiting.cancel()
+                sleeping.cancel()
 
     async def tick(self) -> None:
         """Judge what is due and make the traffic obey. Raises StoreUnavailable, LeaseLost; then nothing was renewed."""
@@ -164,7 +166,9 @@ class Governor:
         except Exception as error:  # noqa: BLE001 - the boundary between rollouts: one that cannot be judged must not stop the others
             self._troubled[id_] = f"{id_} cannot be judged, so its exposure is not renewed: {error!r}"
 
-    def _stuck(self) -> str:
+    @property
+    def stuck(self) -> str:
+        """Return why rollouts could not be judged at the last tick; empty when all were."""
         return " ".join(self._troubled.values())
 
     def _is_due(self, rollout: Rollout) -> bool:
