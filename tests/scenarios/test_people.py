@@ -159,7 +159,7 @@ async def test_every_view_is_whole_in_every_phase() -> None:
     await look()
     await approve(world, rollout, GRACE)
     while not (await world.app.rollout(rollout)).ended:
-        await world.run(0.5)
+        await world.run(1)
         await look()
         if len(seen) == 3:
             await world.app.halt(Halt(rollout=rollout, by=GRACE, why="look"), key=world.key())

@@ -127,7 +127,7 @@ async def test_an_outage_ends_exposure_and_the_end_of_it_brings_a_fresh_decision
     await world.run(6)
     assert world.exposed("delays") == 0
     assert "disk is full" in world.app.governor.trouble
-    await world.run(30)
+    await world.run(8)
     world.store.before_commit = no_fault
     world.bundled = True
 
