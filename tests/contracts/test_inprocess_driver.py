@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 
 from glideslope.adapters.drivers.inprocess import NO_GRANT, InProcessDriver
-from glideslope.domain.errors import NotFound
 from glideslope.domain.ids import ModelName
 from glideslope.domain.traffic import Assignment, Endpoint
 from glideslope.sdk.assign import Assigner
@@ -129,20 +128,31 @@ async def test_a_renewal_wakes_nobody() -> None:
     waiting.cancel()
 
 
-async def test_whoever_waits_for_a_model_that_goes_away_is_told() -> None:
+async def test_whoever_waits_is_told_when_a_granted_model_goes_away() -> None:
     bench = InProcessBench()
-    await bench.driver.shape([route(bench)])
-    waiting = asyncio.create_task(bench.driver.changed(FRAUD, seen=NO_GRANT))
+    await leased(bench)
+    waiting = asyncio.create_task(bench.driver.changed(FRAUD, seen=bench.driver.tag(FRAUD)))
     await asyncio.sleep(0)
 
     await bench.driver.shape([])
 
-    with pytest.raises(NotFound):
-        await asyncio.wait_for(waiting, timeout=5)
+    await asyncio.wait_for(waiting, timeout=5)
+    assert bench.driver.grant(FRAUD, source="here") is None
+
+
+async def test_whoever_waits_for_a_model_before_it_has_a_route_is_told_of_its_first_grant() -> None:
+    bench = InProcessBench()
+    waiting = asyncio.create_task(bench.driver.changed(FRAUD, seen=NO_GRANT))
+    await asyncio.sleep(0)
+
+    await leased(bench)
+
+    await asyncio.wait_for(waiting, timeout=5)
+    assert bench.driver.grant(FRAUD, source="here") is not None
 
 
 async def test_nothing_is_granted_of_a_model_without_a_route() -> None:
     bench = InProcessBench()
 
-    with pytest.raises(NotFound):
-        bench.driver.grant(SPAM)
+    assert bench.driver.grant(SPAM) is None
+    assert bench.driver.tag(SPAM) == NO_GRANT

@@ -1,10 +1,11 @@
 """What services and the server tell each other about traffic: small messages that may be lost, doubled or late."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
-from glideslope.domain.ids import Digest, ModelName, RolloutId, StepName, VersionName
+from glideslope.domain.ids import Digest, MetricName, ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.metric import Dimension, Metric
 
 
@@ -22,6 +23,26 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     version: VersionName = VersionName("")
     digest: Digest = Digest("")
     """What the service says it serves; a digest that differs from the registered one halts the rollout."""
+
+
+class CellRefusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A count that was not taken, and why. Nothing else in its message suffers."""
+
+    cell: str
+    code: str
+    why: str
+
+
+class TotalsTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a source's message."""
+
+    taken: int
+    refused: int
+    refusals: tuple[CellRefusal, ...] = ()
+    """The first MOST_REFUSALS of them."""
+
+
+MOST_REFUSALS: Final = 100
 
 
 class ShadowAnswers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,3 +117,11 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True):
     """Signs receipts; a secret."""
     tag: str
     """Changes with the content; a long poll sends the last one seen."""
+    incumbent: VersionName = VersionName("")
+    """Which version the arm of that name is now; after a promotion it is the former candidate."""
+    candidate: VersionName = VersionName("")
+    """The same; empty outside a rollout."""
+    in_process: bool = False
+    """Services assign: then they are the gateway, and count its metrics and the exposure as well."""
+    tolerances: Mapping[MetricName, float] = {}
+    """The candidate's values are divided by 1 + this before they are binned, so that "worse" means beyond the margin."""

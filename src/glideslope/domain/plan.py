@@ -1,13 +1,14 @@
 """The frozen course of a rollout: steps, guardrails, and every constant that its tests will use."""
 
 import math
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
 from glideslope.domain.errors import PlanInvalid
-from glideslope.domain.ids import Digest, ModelName, StepName, VersionName
+from glideslope.domain.ids import Digest, MetricName, ModelName, StepName, VersionName
 from glideslope.domain.metric import Dimension, Kind, Metric, Origin, slice_names
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
 from glideslope.domain.traffic import FULL, Split
@@ -150,6 +151,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """Least share of a step's predictions whose outcomes must have arrived before a proof on them counts."""
     lease: Milliseconds
     """How long an exposure outlives its last renewal."""
+
+    @property
+    def tolerances(self) -> Mapping[MetricName, float]:
+        """Return by what the candidate's values are divided, as 1 + this, before they are binned: latencies by their margin."""
+        return {g.metric.name: g.margin.size for g in self.guardrails if g.metric.kind is Kind.LATENCY}
 
 
 def check_plan(plan: Plan) -> None:

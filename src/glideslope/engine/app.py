@@ -15,18 +15,18 @@ from glideslope.domain.errors import GlideslopeError, TokenUnknown
 from glideslope.domain.forecast import Forecast, forecast, warnings
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import ModelName, RolloutId
+from glideslope.domain.ids import ModelName, RolloutId, VersionName
 from glideslope.domain.metric import BUILT_IN
-from glideslope.domain.observation import Briefing, Grant, Outcomes, OutcomesTaken, ShadowAnswers, Totals
+from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
 from glideslope.domain.receipt import ReceiptKey
 from glideslope.domain.replay import replay_decision
-from glideslope.domain.rollout import ENDED
+from glideslope.domain.rollout import ENDED, Phase
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
 from glideslope.engine.outcomes import OutcomeDesk
-from glideslope.engine.ports import Checkpoints, Clock, Counters, Driver, Leases, Probe, Signer, Store
+from glideslope.engine.ports import Checkpoints, Clock, Counters, Driver, Grants, Leases, Probe, Signer, Store
 from glideslope.engine.queries import Queries
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
@@ -51,6 +51,9 @@ FLUSH_EVERY = 1.0
 SIGN_EVERY = 5.0
 FOLLOW_EVERY = 0.25
 
+TAGS_JOINED = "~"
+"""Stands between the data plane's tag of what is granted and the hash of all else."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
@@ -65,8 +68,8 @@ class World:
     probe: Probe
     clock: Clock
     identify: Callable[[str], Identity | None]
-    grant: Callable[[ModelName], Grant | None]
-    """What a service that assigns in process may obey now; None with a data plane of its own."""
+    grants: Grants | None
+    """What services that assign in process may obey; None with a data plane of its own."""
     vkey: str
     keys: Mapping[int, ReceiptKey]
     holder: str
@@ -81,7 +84,13 @@ class App:
     def __init__(self, world: World, *, epoch: int) -> None:
         self._world = world
         self.record = Record(store=world.store, clock=world.clock)
-        self.observer = Observer(record=self.record, counters=world.counters, clock=world.clock, epoch=epoch)
+        self.observer = Observer(
+            record=self.record,
+            counters=world.counters,
+            clock=world.clock,
+            epoch=epoch,
+            in_process=world.grants is not None,
+        )
         self._desk = OutcomeDesk(record=self.record, observer=self.observer, counters=world.counters, keys=world.keys)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
@@ -210,18 +219,26 @@ class App:
         ]
         return [*own, *await self._world.checks()]
 
-    async def briefing(self, model: ModelName, *, seen: str, wait: float) -> Briefing:
-        """Return what a service needs; with `seen`, wait up to `wait` seconds for something new. Raises NotFound."""
+    async def briefing(self, model: ModelName, *, seen: str, wait: float, source: str = "") -> Briefing:
+        """Return what a service needs, as `Service.briefing` says. Raises NotFound."""
+        grants = self._world.grants
+        granted = seen.rpartition(TAGS_JOINED)[0]
+        if grants is not None:
+            grants.acknowledge(model, seen=granted, source=source)
         deadline = self._world.clock.monotonic() + wait
         while True:
             briefing = self._briefing(model)
-            if briefing.tag != seen or self._world.clock.monotonic() >= deadline:
-                return briefing
-            await self._world.clock.sleep(min(0.05, max(0.0, deadline - self._world.clock.monotonic())))
+            left = deadline - self._world.clock.monotonic()
+            if briefing.tag != seen or left <= 0:
+                grant = None if grants is None else grants.grant(model, source=source)
+                return msgspec.structs.replace(briefing, grant=grant)
+            await self._news(model, granted=granted, within=left)
 
-    async def observe(self, totals: Totals) -> None:
-        self.observer.totals(totals)
-        await self._world.counters.save(self.observer.as_totals(totals))
+    async def observe(self, totals: Totals) -> TotalsTaken:
+        taken, kept = self.observer.totals(totals)
+        if kept:
+            await self._world.counters.save(kept)
+        return taken
 
     async def shadow(self, answers: ShadowAnswers) -> None:
         await self._desk.answers(answers)
@@ -258,13 +275,29 @@ class App:
             except GlideslopeError as error:
                 self._trouble[name] = str(error)
 
+    async def _news(self, model: ModelName, *, granted: str, within: float) -> None:
+        """Wait until something was recorded or granted, for so many seconds at most."""
+        waiting = [
+            asyncio.ensure_future(self.record.grown(self.record.size())),
+            asyncio.ensure_future(self._world.clock.sleep(within)),
+        ]
+        if self._world.grants is not None:
+            waiting.append(asyncio.ensure_future(self._world.grants.changed(model, seen=granted)))
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+
     def _briefing(self, model: ModelName) -> Briefing:
+        """Return what there is to say now, but for the grant, whose handing out is noted."""
         known = self.record.model(model)
         open_ = self.record.open_rollout_of(known.name)
+        promoting = open_ is not None and open_.phase is Phase.PROMOTING
         key = self._world.keys[max(self._world.keys)]
         briefing = Briefing(
             model=model,
-            grant=self._world.grant(model),
+            grant=None,
             rollouts={
                 r.id: rollout_number(r.id)
                 for r in self.record.rollouts()
@@ -275,8 +308,15 @@ class App:
             key_id=key.id,
             key=key.secret,
             tag="",
+            incumbent=open_.plan.candidate if open_ and promoting else known.incumbent or VersionName(""),
+            candidate=open_.plan.candidate if open_ and not promoting else VersionName(""),
+            in_process=self._world.grants is not None,
+            tolerances=open_.plan.tolerances if open_ else {},
         )
-        return msgspec.structs.replace(briefing, tag=_tag(briefing))
+        tag = _tag(briefing)
+        if self._world.grants is not None:
+            tag = f"{self._world.grants.tag(model)}{TAGS_JOINED}{tag}"
+        return msgspec.structs.replace(briefing, tag=tag)
 
     def _forget(self, rollout: RolloutId) -> None:
         self.observer.forget(rollout)
@@ -284,9 +324,8 @@ class App:
 
 
 def _tag(briefing: Briefing) -> str:
-    """Hash what matters; the time left of a lease changes always and matters to nobody who waits."""
-    grant = briefing.grant and msgspec.structs.replace(briefing.grant, lease_ms=0)
-    content = msgspec.json.encode(msgspec.structs.replace(briefing, grant=grant), order="deterministic")
+    """Hash the content; the grant is not in it, whose tag is the data plane's to make."""
+    content = msgspec.json.encode(briefing, order="deterministic")
     return blake2b(content, digest_size=8).hexdigest()
 
 

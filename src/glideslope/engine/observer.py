@@ -4,19 +4,20 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from glideslope.domain.errors import GlideslopeError, Invalid
+from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.evidence import Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.metric import BUILT_IN, ERRORS, EXPOSURE, LATENCY, Cell, Origin, differences, slice_names
-from glideslope.domain.observation import Totals
+from glideslope.domain.observation import Totals, TotalsTaken
 from glideslope.domain.plan import Plan, StageKind
 from glideslope.domain.rollout import DECIDED, Rollout, exposure
 from glideslope.domain.traffic import Arm
+from glideslope.engine.admission import Door
 from glideslope.engine.ports import Clock, Counters, Served, Total
 from glideslope.engine.record import Record
-from glideslope.engine.scopes import NO_STEP, Own, Scope, Window, baseline_scope
+from glideslope.engine.scopes import GATEWAY, NO_STEP, Own, Scope, Window, baseline_scope
 
 OUTCOME_SEEN: Final = MetricName("outcome")
 """Counted beside the losses: subjects of a step whose outcome has arrived."""
@@ -31,17 +32,22 @@ PAIR_PREFIX: Final = "pair."
 class Observer:
     """All counters of this process; the gateway's it counts itself, the services' it merges."""
 
-    def __init__(self, *, record: Record, counters: Counters, clock: Clock, epoch: int) -> None:
+    def __init__(
+        self, *, record: Record, counters: Counters, clock: Clock, epoch: int, in_process: bool = False
+    ) -> None:
         self._record = record
         self._counters = counters
         self._clock = clock
         self._scopes: dict[RolloutId, Scope] = {}
-        self._own = Own(source="gateway", epoch=epoch)
+        self._own = Own(source=GATEWAY, epoch=epoch)
         self._windows: dict[tuple[ModelName, Arm], Window] = {}
         self._heard: dict[tuple[RolloutId, Origin], float] = {}
         """When, in monotonic seconds: a wall clock set back must not make old evidence look fresh."""
         self._serving: dict[tuple[ModelName, VersionName], dict[str, tuple[Digest, float]]] = {}
         """By source what it last said it serves, and when."""
+        self._door = Door(record, in_process=in_process)
+        self._counting: dict[tuple[RolloutId, Origin], set[str]] = {}
+        """Services that count for a rollout: each message of theirs shows that they live, be it empty."""
         self._doubtful = False
         self.counting = asyncio.Lock()
         """Held from making outcomes durable until they are counted, so that `load` sees both or neither."""
@@ -99,35 +105,32 @@ class Observer:
                 # A shadow measures no request at the gateway, which is nevertheless seen to work.
                 self._hear(rollout.id, Origin.GATEWAY, now)
 
-    def totals(self, totals: Totals) -> None:
-        """Take a service's totals. Raises Invalid for cells that do not exist."""
+    def totals(self, totals: Totals) -> tuple[TotalsTaken, Sequence[Total]]:
+        """Take a service's totals; return what became of them, and what is to be made durable.
+
+        A cell that cannot be is refused by itself. Raises Invalid for a source that cannot be.
+        """
         now = self._now()
-        by_scope: dict[RolloutId, dict[str, int]] = {}
-        for key, count in totals.counts.items():
-            cell = Cell.parse(key)
-            if not 0 <= count <= 2**53:
-                raise Invalid(f"{key} cannot have been seen {count} times.")
-            rollout = self._record.rollout(cell.rollout)
-            known = {**BUILT_IN, **{g.metric.name: g.metric for g in rollout.plan.guardrails}}.get(cell.metric)
-            bins = known.bins if known is not None else 1
-            if cell.bin >= bins:
-                raise Invalid(f"{key}: {cell.metric} has {bins} bins.")
-            by_scope.setdefault(cell.rollout, {})[key] = count
-            self._hear(cell.rollout, Origin.SERVICE, now)
-        for name, counts in by_scope.items():
-            self.scope(name).absorb(totals.source, epoch=totals.epoch, totals=counts)
+        checked = self._door.check(totals)
+        for rollout, counts in checked.counts.items():
+            self.scope(rollout).absorb(totals.source, epoch=totals.epoch, totals=counts)
+        for key in checked.origins:
+            self._counting.setdefault(key, set()).add(totals.source)
+        open_ = self._record.open_rollout_of(totals.model)
+        known = [] if open_ is None else [(open_.id, origin) for origin in Origin]
+        for rollout, origin in {*checked.origins, *known}:
+            if totals.source in self._counting.get((rollout, origin), ()):
+                self._hear(rollout, origin, now)
         if totals.digest:
             said = self._serving.setdefault((totals.model, totals.version), {})
             said[totals.source] = (totals.digest, now)
             self._touch(totals.model)
-
-    @staticmethod
-    def as_totals(totals: Totals) -> Sequence[Total]:
-        """Return a service's message as the counters keep it."""
-        return [
+        kept = [
             Total(source=totals.source, epoch=totals.epoch, cell=key, count=count)
-            for key, count in totals.counts.items()
+            for counts in checked.counts.values()
+            for key, count in counts.items()
         ]
+        return checked.taken, kept
 
     def counted(self, cells: Sequence[Cell]) -> None:
         """Add outcomes that were made durable, each once."""
@@ -187,6 +190,8 @@ class Observer:
         scope = self._scopes.get(rollout)
         if scope is not None:
             scope.forget_subjects()
+        for origin in Origin:
+            self._counting.pop((rollout, origin), None)
 
     def _count_measured(self, request: Served, *, now: float) -> None:
         try:
@@ -302,8 +307,7 @@ def _latency_bin(plan: Plan, request: Served) -> int:
     """Return the bin; the candidate's time is divided by its tolerance first, so that "worse" means beyond the margin."""
     milliseconds = request.latency_us / 1000
     if request.arm is Arm.CANDIDATE:
-        tolerance = next((g.margin.size for g in plan.guardrails if g.metric.name == LATENCY.name), 0.0)
-        milliseconds /= 1 + tolerance
+        milliseconds /= 1 + plan.tolerances.get(LATENCY.name, 0.0)
     return LATENCY.bin(milliseconds)
 
 

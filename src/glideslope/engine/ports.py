@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from glideslope.domain.ids import Digest, ModelName, RolloutId, StepName
+from glideslope.domain.observation import Grant
 from glideslope.domain.traffic import Arm, Exposure, ObservedRoute, Route, Token
 
 
@@ -80,6 +81,26 @@ class Driver(Protocol):
 
     async def observe(self, model: ModelName) -> ObservedRoute:
         """Report what is in force now, read back from the data plane itself. Raises DriverUnavailable, NotFound."""
+        ...
+
+
+class Grants(Protocol):
+    """What a data plane that lives in the services themselves hands to each of them. Nothing is granted of an unknown model."""
+
+    def tag(self, model: ModelName) -> str:
+        """Return what changes whenever what `grant` hands out does, but for the time left of it."""
+        ...
+
+    def grant(self, model: ModelName, *, source: str) -> Grant | None:
+        """Hand out to a source what is granted now; None when nobody is to be exposed."""
+        ...
+
+    def acknowledge(self, model: ModelName, *, seen: str, source: str) -> None:
+        """Note that a source obeys what it was given under the tag `seen`, and so nothing older."""
+        ...
+
+    async def changed(self, model: ModelName, *, seen: str) -> None:
+        """Return as soon as the tag is not `seen`; a lease that ends by itself wakes nobody."""
         ...
 
 

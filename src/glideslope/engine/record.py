@@ -1,5 +1,6 @@
 """What happened, in memory as the store has it: streams folded into rollouts and models, appended in one transaction."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -86,6 +87,8 @@ class Record:
         self._places: dict[int, Recorded] = {}
         self._read = 0
         """Every position below has its place."""
+        self._growth: asyncio.Event | None = None
+        """There while somebody waits for the next entry."""
 
     async def load(self) -> None:
         """Read everything there is; once, before anything else."""
@@ -179,6 +182,13 @@ class Record:
         """Return how many entries are known; it grows with every change."""
         return len(self._places)
 
+    async def grown(self, size: int) -> None:
+        """Return as soon as more than `size` entries are known."""
+        while self.size() <= size:
+            if self._growth is None:
+                self._growth = asyncio.Event()
+            await self._growth.wait()
+
     def rollout(self, id_: RolloutId) -> Rollout:
         """Return a rollout as it is. Raises NotFound."""
         found = self._rollouts.get(id_)
@@ -225,6 +235,9 @@ class Record:
         recorded = Recorded(stream=entry.stream, version=entry.version, entry=position, at=at, event=event)
         stream.history.append(recorded)
         self._places[position] = recorded
+        if self._growth is not None:
+            self._growth.set()
+            self._growth = None
         while self._read in self._places:
             self._read += 1
         stream.frontier.append(merkle.leaf_hash(data))

@@ -12,6 +12,8 @@ from glideslope.engine.ports import Total
 from glideslope.stats import counts
 
 NO_STEP: Final = StepName("-")
+GATEWAY: Final = "gateway"
+"""The source under which a server counts what the data plane saw."""
 OUTCOMES: Final = "outcomes"
 """The source under which all servers together count outcomes."""
 

@@ -7,7 +7,7 @@ from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Re
 from glideslope.domain.draft import Draft
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId
-from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals
+from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
@@ -56,7 +56,13 @@ class Service(Protocol):
 
     async def doctor(self) -> Sequence[CheckView]: ...
 
-    async def briefing(self, model: ModelName, *, seen: str, wait: float) -> Briefing: ...
-    async def observe(self, totals: Totals) -> None: ...
+    async def briefing(self, model: ModelName, *, seen: str, wait: float, source: str = "") -> Briefing:
+        """Return what a service needs; while its tag is still `seen`, wait up to `wait` seconds for something new.
+
+        `seen` says that `source` obeys what it was given under that tag, and so nothing older.
+        """
+        ...
+
+    async def observe(self, totals: Totals) -> TotalsTaken: ...
     async def shadow(self, answers: ShadowAnswers) -> None: ...
     async def outcomes(self, outcomes: Outcomes) -> OutcomesTaken: ...

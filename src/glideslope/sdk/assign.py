@@ -11,7 +11,7 @@ from typing import Final
 
 import xxhash
 
-from glideslope.domain.ids import RolloutId, StepName
+from glideslope.domain.ids import RolloutId, StepName, VersionName
 from glideslope.domain.observation import Grant
 from glideslope.domain.traffic import TOTAL, Arm, Assignment, Token
 
@@ -26,6 +26,7 @@ LONGEST_LEASE: Final = 3600.0
 
 NO_ROLLOUT: Final = RolloutId("")
 NO_STEP: Final = StepName("")
+NO_VERSION: Final = VersionName("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Assigned:
     measured: bool
     rollout: RolloutId = NO_ROLLOUT
     step: StepName = NO_STEP
+    version: VersionName = NO_VERSION
+    """What to serve; empty before the server has named the incumbent: then what the service was deployed with."""
 
     @property
     def assignment(self) -> Assignment:
@@ -57,12 +60,13 @@ class Assigner:
     `clock` returns seconds that never run backwards; a reading from before the grant ends the exposure, as does none.
     """
 
-    __slots__ = ("_clock", "_newest", "_state")
+    __slots__ = ("_clock", "_newest", "_rest", "_state")
 
     def __init__(self, *, clock: Callable[[], float] = CLOCK) -> None:
         self._clock = clock
         self._newest = Token(epoch=0, version=0)
         self._state = _NOTHING
+        self._rest = UNMEASURED
 
     def assign(self, subject: str) -> Assigned:
         """Return the subject's arm. Never raises, never blocks.
@@ -72,13 +76,13 @@ class Assigner:
         try:
             prefix, start, end, candidate, measured, as_candidate, as_control = self._state
             if not (start <= self._clock() < end and subject):
-                return UNMEASURED
+                return self._rest
             n = _hash((prefix + subject).encode()) & 0xFFFF
         except Exception:  # noqa: BLE001 - the boundary to the host: whatever failed, the incumbent serves
-            return UNMEASURED
+            return self._rest
         if n < candidate:
             return as_candidate
-        return as_control if n < measured else UNMEASURED
+        return as_control if n < measured else self._rest
 
     def assign_many(self, subjects: Iterable[str]) -> list[Assigned]:
         """Return the arms of many subjects, equal to `assign` of each; the lease is looked at once, at the start.
@@ -86,15 +90,16 @@ class Assigner:
         Raises whatever iterating over `subjects` raises. For numpy's columns see `columns.assign_column`.
         """
         prefix, start, end, candidate, measured, as_candidate, as_control = self._state
+        rest = self._rest
         if not self._within(start, end):
-            return [UNMEASURED for _ in subjects]
+            return [rest for _ in subjects]
         found: list[Assigned] = []
         for subject in subjects:
             try:
                 n = _hash((prefix + subject).encode()) & 0xFFFF if subject else TOTAL
             except Exception:  # noqa: BLE001 - one odd subject must not take the others' arms from them
                 n = TOTAL
-            found.append(as_candidate if n < candidate else as_control if n < measured else UNMEASURED)
+            found.append(as_candidate if n < candidate else as_control if n < measured else rest)
         return found
 
     def coin(self) -> tuple[str, int, int]:
@@ -105,12 +110,23 @@ class Assigner:
         prefix, start, end, candidate, measured, *_ = self._state
         return (prefix, candidate, measured) if self._within(start, end) else ("", 0, 0)
 
-    def obey(self, grant: Grant | None, *, asked: float) -> bool:
+    def obey(
+        self,
+        grant: Grant | None,
+        *,
+        asked: float,
+        incumbent: VersionName = NO_VERSION,
+        candidate: VersionName = NO_VERSION,
+    ) -> bool:
         """Follow a grant, or nobody's when it is None; tell whether it was one that can be followed.
+
+        The arms' versions are what subjects are told to be served; the incumbent's stays known beyond the lease.
 
         `asked` is the clock's reading when the server was asked: a slow network shortens a lease, never lengthens it.
         A grant older than the newest one seen is ignored; one that makes no sense ends the exposure.
         """
+        if incumbent:
+            self._rest = Assigned(Arm.INCUMBENT, measured=False, version=incumbent)
         if grant is None:
             self._state = _NOTHING
             return True
@@ -129,8 +145,8 @@ class Assigner:
             asked + lease,
             grant.candidate,
             grant.candidate + grant.control,
-            Assigned(Arm.CANDIDATE, measured=True, rollout=grant.rollout, step=grant.step),
-            Assigned(Arm.INCUMBENT, measured=True, rollout=grant.rollout, step=grant.step),
+            Assigned(Arm.CANDIDATE, measured=True, rollout=grant.rollout, step=grant.step, version=candidate),
+            Assigned(Arm.INCUMBENT, measured=True, rollout=grant.rollout, step=grant.step, version=incumbent),
         )
         return True
 

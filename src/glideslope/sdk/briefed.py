@@ -34,6 +34,8 @@ class Briefed:
     rollouts: Mapping[RolloutId, int] = field(default_factory=dict)
     metrics: Mapping[MetricName, Metric] = field(default_factory=dict)
     """Those counted here."""
+    tolerances: Mapping[MetricName, float] = field(default_factory=dict)
+    """The candidate's values are divided by 1 + this before they are binned."""
     key: ReceiptKey | None = None
     tag: str = ""
     slices: Mapping[str, Mapping[str, tuple[int, int, SliceName]]] = field(default_factory=dict)
@@ -64,15 +66,16 @@ NOT_BRIEFED: Final = Briefed()
 def briefed(briefing: Briefing) -> Briefed:
     """Make a briefing ready. Dimensions beyond what a receipt can carry are left out, as are their values beyond 255.
 
-    Where a grant is handed out, this process is the gateway: it counts the gateway's metrics, exposure included.
+    Where services assign, this process is the gateway: it counts the gateway's metrics, exposure included.
     """
-    mine = {Origin.SERVICE} if briefing.grant is None else {Origin.SERVICE, Origin.GATEWAY}
+    mine = {Origin.SERVICE, Origin.GATEWAY} if briefing.in_process else {Origin.SERVICE}
     metrics = {metric.name: metric for metric in briefing.metrics if metric.origin in mine}
-    if briefing.grant is not None:
+    if briefing.in_process:
         metrics[EXPOSURE] = _EXPOSED
     return Briefed(
         rollouts=dict(briefing.rollouts),
         metrics=metrics,
+        tolerances=dict(briefing.tolerances),
         key=ReceiptKey(id=briefing.key_id, secret=briefing.key) if briefing.key else None,
         tag=briefing.tag,
         slices={
@@ -146,7 +149,7 @@ class Polling:
         new = briefing.tag != self.tag
         if new:
             self._follow(briefed(briefing))
-        self._assigner.obey(briefing.grant, asked=asked)
+        self._assigner.obey(briefing.grant, asked=asked, incumbent=briefing.incumbent, candidate=briefing.candidate)
         # The poll that brought a new grant may have been held for long, and a lease counts from its question: ask again.
         if briefing.grant is not None and new:
             self._wait = 0.0

@@ -11,7 +11,7 @@ from typing import Final
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
 from glideslope.domain.metric import Cell, Kind, Metric
-from glideslope.domain.observation import Totals
+from glideslope.domain.observation import CellRefusal, Totals, TotalsTaken
 from glideslope.domain.traffic import Arm
 from glideslope.sdk.background import Background, after_fork
 from glideslope.sdk.briefed import NOT_BRIEFED, Briefed
@@ -30,6 +30,7 @@ _NO_VERSION: Final = VersionName("")
 _CANDIDATE: Final = Arm.CANDIDATE  # reading a member off its class costs a tenth of the budget
 _LARGEST: Final = sys.float_info.max
 _LOWEST: Final = -_LARGEST
+_NONE: Final[Mapping[MetricName, float]] = {}
 _SEEN: Final = 1
 _BAD: Final = 2
 
@@ -42,6 +43,8 @@ class _Tally:
     event: bool
     shift: int
     """Where in a subject's state this metric's two bits lie."""
+    divisor: float
+    """Values are divided by this before they are binned."""
     whole: list[int]
     slices: dict[SliceName, list[int]] = field(default_factory=dict)
 
@@ -65,7 +68,8 @@ class Observer:
     once more at its first bad one. A request without a subject always counts. What cannot be counted, for want of
     memory, of a briefing or of a finite number, is in `dropped`, which is sent along.
 
-    `send` delivers a message or raises GlideslopeError. `source` must be this process's own; a forked child gets another.
+    `send` delivers a message, returns what became of it if it was told, or raises GlideslopeError. `source` must be
+    this process's own; a forked child gets another.
     """
 
     dropped: int
@@ -73,6 +77,8 @@ class Observer:
     """Values of metrics that the plan does not name."""
     unsent: int
     """Messages in a row that did not arrive; their counts are in the next one."""
+    refusals: tuple[CellRefusal, ...]
+    """What the server would not take of the last message, and why; the rest of it was counted."""
 
     def __init__(
         self,
@@ -80,7 +86,7 @@ class Observer:
         *,
         source: str,
         epoch: int,
-        send: Callable[[Totals], object],
+        send: Callable[[Totals], TotalsTaken | None],
         version: VersionName = _NO_VERSION,
         most_subjects: int = MOST_SUBJECTS,
         every: float = EVERY,
@@ -158,7 +164,7 @@ class Observer:
                         if tally.event:
                             bin_ = bad = 1 if value > 0 else 0
                         else:
-                            bin_, bad = tally.metric.bin(value), 0
+                            bin_, bad = tally.metric.bin(value / tally.divisor), 0
                         if subject:
                             bits = state >> tally.shift & 3
                             if bits & _BAD or bits > bad:
@@ -185,11 +191,12 @@ class Observer:
         """Send what changed since it last arrived; return the seconds until the next time. Never raises."""
         message, sent = self._message()
         try:
-            self._send(message)
+            taken = self._send(message)
         except GlideslopeError:
             self.unsent += 1
         else:
             self.unsent = 0
+            self.refusals = () if taken is None else taken.refusals
             self._messages += 1
             self._acknowledged.update(sent)
         return self._every
@@ -210,6 +217,7 @@ class Observer:
         self._wanted = wanted
         self._asleep = wanted
         self.dropped = self.ignored = self.unsent = 0
+        self.refusals = ()
 
     def _open(self, rollout: RolloutId, step: StepName) -> _Step | None:
         """Begin a step's counts; None for a rollout that the briefing does not name, or when there are too many steps."""
@@ -218,7 +226,7 @@ class Observer:
         if rollout not in self._briefed.rollouts or step_number(step) is None or len(self._steps) >= MOST_STEPS:
             return None
         metrics = self._briefed.metrics
-        found = _Step(candidate=_tallies(metrics), incumbent=_tallies(metrics))
+        found = _Step(candidate=_tallies(metrics, tolerances=self._briefed.tolerances), incumbent=_tallies(metrics))
         self._steps[rollout, step] = found
         return found
 
@@ -253,8 +261,14 @@ class Observer:
         return message, now
 
 
-def _tallies(metrics: Mapping[MetricName, Metric]) -> _Tallies:
+def _tallies(metrics: Mapping[MetricName, Metric], *, tolerances: Mapping[MetricName, float] = _NONE) -> _Tallies:
     return {
-        name: _Tally(metric=metric, event=metric.kind is Kind.EVENT, shift=2 * place, whole=[0] * metric.bins)
+        name: _Tally(
+            metric=metric,
+            event=metric.kind is Kind.EVENT,
+            shift=2 * place,
+            divisor=1 + tolerances.get(name, 0.0),
+            whole=[0] * metric.bins,
+        )
         for place, (name, metric) in enumerate(metrics.items())
     }

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from glideslope.domain.ids import ModelName
-from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals
+from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
 
 T = TypeVar("T")
 
@@ -53,9 +53,9 @@ def briefing(model: ModelName, *, seen: str = "", wait: float = 0.0, source: str
     )
 
 
-def totals(message: Totals) -> Call[None]:
-    """Send a source's counts; grow-only, so repeats change nothing."""
-    return _post("/v1/observations", message, decode=_nothing)
+def totals(message: Totals) -> Call[TotalsTaken | None]:
+    """Send a source's counts; grow-only, so repeats change nothing. The answer says which of them were refused."""
+    return _post("/v1/observations", message, decode=_totals_taken)
 
 
 def shadow_answers(message: ShadowAnswers) -> Call[None]:
@@ -85,10 +85,16 @@ def json_call(method: str, path: str, *, content: object = None, repeatable: boo
 
 _BRIEFING: Final = msgspec.json.Decoder(Briefing)
 _TAKEN: Final = msgspec.json.Decoder(OutcomesTaken)
+_TOTALS_TAKEN: Final = msgspec.json.Decoder(TotalsTaken)
 
 
 def _post(path: str, message: msgspec.Struct, *, decode: Callable[[bytes], T]) -> Call[T]:
     return Call(method="POST", path=path, body=msgspec.json.encode(message), content_type=JSON, decode=decode)
+
+
+def _totals_taken(body: bytes) -> TotalsTaken | None:
+    # An older server answers with nothing.
+    return _TOTALS_TAKEN.decode(body) if body else None
 
 
 def _nothing(_: bytes) -> None:

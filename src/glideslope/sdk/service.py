@@ -14,7 +14,7 @@ from typing import Final
 
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import RolloutId, VersionName, model_name, version_name
-from glideslope.domain.observation import ShadowAnswers, Totals
+from glideslope.domain.observation import ShadowAnswers, Totals, TotalsTaken
 from glideslope.domain.receipt import request_hash
 from glideslope.sdk import requests
 from glideslope.sdk.assign import CLOCK, Assigned, Assigner
@@ -174,9 +174,8 @@ class Service:
     def _poll(self) -> float:
         return IDLE if self._polling is None else self._polling.poll()
 
-    def _send_totals(self, message: Totals) -> None:
-        if self._client is not None:
-            self._client.send(requests.totals(message))
+    def _send_totals(self, message: Totals) -> TotalsTaken | None:
+        return None if self._client is None else self._client.send(requests.totals(message))
 
     def _act_aside(self) -> float:
         if not self._identified and self._folder is not None:

@@ -144,7 +144,7 @@ class World:
             probe=self.probe,
             clock=self.clock,
             identify=lambda _token: None,
-            grant=lambda _model: None,
+            grants=None,
             vkey=self.signer.verifier.vkey,
             keys={KEY.id: KEY},
             holder=f"app-{number}",

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import os
 import secrets
+import signal
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -19,15 +20,15 @@ from glideslope.adapters.probe import HttpProbe
 from glideslope.adapters.secret_file import create_secret, read_secret
 from glideslope.adapters.signers.file_key import FileKeySigner
 from glideslope.adapters.stores.sqlite.store import SqliteStore
-from glideslope.domain.errors import NotFound, PortInUse, StoreUnavailable
-from glideslope.domain.ids import Actor, ModelName
-from glideslope.domain.observation import Grant
+from glideslope.domain.errors import PortInUse, StoreUnavailable
+from glideslope.domain.ids import Actor
 from glideslope.domain.receipt import ReceiptKey
 from glideslope.engine.app import App, World
-from glideslope.engine.ports import Driver, Served
+from glideslope.engine.ports import Driver, Grants, Served
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.api.app import create_app
 from glideslope.settings import LOOPBACK, Settings
+from glideslope.wiring.folder import make_state_folder, write_address
 
 ORIGIN: Final = "glideslope"
 """The name under which the ledger's checkpoints are signed."""
@@ -38,11 +39,12 @@ SHUTDOWN: Final = 3
 
 async def serve(settings: Settings) -> None:
     """Serve until told to stop. Raises StoreInUse, StoreCorrupt, StoreUnavailable, PortInUse, DriverUnavailable."""
-    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_state_folder(settings)
     listening = listen(settings.port, purpose="server", setting="--port")
     port = listening.getsockname()[1]
     async with running(settings) as app:
-        api = create_app(app, new_key=lambda: secrets.token_hex(16))
+        stopping = asyncio.Event()
+        api = create_app(app, new_key=lambda: secrets.token_hex(16), stopping=stopping)
         config = uvicorn.Config(
             api,
             log_level="warning",
@@ -50,8 +52,30 @@ async def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=SHUTDOWN,
             lifespan="off",
         )
-        settings.address.write_text(f"http://{LOOPBACK}:{port}\n")
-        await uvicorn.Server(config).serve(sockets=[listening])
+        server = _Server(config, stopping=stopping)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+        write_address(settings.address, port)
+        await server.serve(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Leaves through the front door: open event streams are ended, and whoever started it saves and signs afterwards."""
+
+    def __init__(self, config: uvicorn.Config, *, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def stop(self) -> None:
+        """Take no more requests; end what never ends by itself."""
+        self._stopping.set()
+        self.should_exit = True
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: uvicorn would raise them again and so end the process before anything is saved."""
+        yield
 
 
 @asynccontextmanager
@@ -64,16 +88,12 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         tokens.first_start(Actor(_operator()), at=clock.now(), random_bytes=secrets.token_bytes(32))
         signer = FileKeySigner(settings.checkpoint_key, name=ORIGIN, random_bytes=secrets.token_bytes)
         sink = _Sink()
-        in_process = InProcessDriver(clock=clock)
-        driver: Driver = in_process
+        driver: Driver
+        grants: Grants | None = None
         if settings.with_gateway:
             driver = await stack.enter_async_context(EnvoyDriver(settings.gateway, sink=sink))
-
-        def grant(model: ModelName) -> Grant | None:
-            try:
-                return in_process.grant(model)
-            except NotFound:
-                return None
+        else:
+            driver = grants = InProcessDriver(clock=clock)
 
         async def checks() -> Sequence[CheckView]:
             return [_state_check(settings)]
@@ -90,7 +110,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 probe=HttpProbe(),
                 clock=clock,
                 identify=tokens.find,
-                grant=grant,
+                grants=grants,
                 vkey=signer.verifier.vkey,
                 keys={key.id: key},
                 holder=f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}",

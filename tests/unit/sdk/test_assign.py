@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from glideslope.domain.ids import RolloutId, StepName
+from glideslope.domain.ids import RolloutId, StepName, VersionName
 from glideslope.domain.observation import Grant
 from glideslope.domain.traffic import TOTAL, Arm
 from glideslope.sdk.assign import UNMEASURED, Assigned, Assigner
@@ -145,3 +145,24 @@ def test_no_grant_withdraws_at_once(assigner: Assigner) -> None:
     assigner.obey(None, asked=100.0)
 
     assert assigner.assign("anna") == UNMEASURED
+
+
+def test_each_arm_is_told_as_the_version_that_it_is_now(assigner: Assigner) -> None:
+    """A service that only knew arms would go on serving the old version after a promotion."""
+    v1, v2 = VersionName("v1"), VersionName("v2")
+
+    assert assigner.assign("anna").version == ""
+    assigner.obey(EVERYBODY, asked=100.0, incumbent=v1, candidate=v2)
+    exposed = assigner.assign("anna").version
+    assigner.obey(None, asked=100.0, incumbent=v2)
+
+    assert (exposed, assigner.assign("anna").version) == (v2, v2)
+
+
+def test_when_a_lease_ends_by_itself_the_incumbent_last_named_serves(assigner: Assigner, hand: Hand) -> None:
+    assigner.obey(EVERYBODY, asked=100.0, incumbent=VersionName("v1"), candidate=VersionName("v2"))
+
+    hand.now = 200.0
+
+    assert assigner.assign("anna") == Assigned(Arm.INCUMBENT, measured=False, version=VersionName("v1"))
+    assert assigner.assign_many(["anna", ""]) == [assigner.assign("anna")] * 2

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from glideslope.domain.ids import Digest, MetricName, ModelName, RolloutId, StepName
-from glideslope.domain.metric import Dimension, Kind, Metric, Origin
-from glideslope.domain.observation import Briefing, Grant, Totals
+from glideslope.domain.metric import LATENCY, Dimension, Kind, Metric, Origin
+from glideslope.domain.observation import Briefing, CellRefusal, Totals, TotalsTaken
 from glideslope.domain.traffic import Arm
 from glideslope.sdk.briefed import Briefed, briefed
 from glideslope.sdk.errors import ServerUnreachable
@@ -19,22 +19,21 @@ CLICKED = Metric(name=MetricName("clicked"), kind=Kind.EVENT, origin=Origin.SERV
 LOSS = Metric(name=MetricName("loss"), kind=Kind.SCORE, origin=Origin.SERVICE, edges=(0.5, 1.0))
 ERRORS = Metric(name=MetricName("errors"), kind=Kind.EVENT, origin=Origin.GATEWAY)
 ORIGIN = Dimension("origin", ("LGA", "JFK"))
-GRANT = Grant(
-    rollout=RolloutId("m-1"), step=StepName("s1"), salt="x", candidate=1, control=1, lease_ms=1, epoch=1, version=1
-)
 
 
-def briefing(*rollouts: str, grant: Grant | None = None) -> Briefed:
+def briefing(*rollouts: str, in_process: bool = False) -> Briefed:
     return briefed(
         Briefing(
             model=ModelName("m"),
-            grant=grant,
+            grant=None,
             rollouts={RolloutId(name): number for number, name in enumerate(rollouts, start=1)},
-            metrics=(CLICKED, LOSS, ERRORS),
+            metrics=(CLICKED, LOSS, ERRORS, LATENCY),
             dimensions=(ORIGIN,),
             key_id=1,
             key=b"secret",
             tag="t",
+            in_process=in_process,
+            tolerances={LATENCY.name: 0.25},
         )
     )
 
@@ -144,14 +143,43 @@ def test_what_the_gateway_counts_is_left_to_it(observer: Observer, post: Post) -
     assert (observer.ignored, observer.dropped) == (2, 0)
 
 
-def test_a_process_that_is_granted_exposure_is_the_gateway_and_counts_what_gateways_count(post: Post) -> None:
+def test_where_services_assign_they_are_the_gateway_and_count_what_gateways_count(post: Post) -> None:
     observer = Observer(ModelName("m"), source="here", epoch=7, send=post)
-    observer.follow(briefing("m-1", grant=GRANT))
+    observer.follow(briefing("m-1", in_process=True))
 
     for _ in range(2):
         observer.observe(stamps("anna"), exposure=1, errors=0)
 
     assert counted(observer, post) == {"m-1/s1/candidate/exposure/all/0": 1, "m-1/s1/candidate/errors/all/0": 1}
+
+
+def test_the_candidates_latency_is_divided_by_its_tolerance_before_it_is_binned(post: Post) -> None:
+    """As the gateway does: 100 ms of a candidate that may take a quarter longer are 80 ms of the incumbent."""
+    observer = Observer(ModelName("m"), source="here", epoch=7, send=post)
+    observer.follow(briefing("m-1", in_process=True))
+
+    observer.observe(stamps("anna"), latency=100.0)
+    observer.observe(stamps("ben", arm=Arm.INCUMBENT), latency=100.0)
+
+    assert counted(observer, post) == {
+        f"m-1/s1/candidate/latency/all/{LATENCY.bin(80.0)}": 1,
+        f"m-1/s1/incumbent/latency/all/{LATENCY.bin(100.0)}": 1,
+    }
+    assert LATENCY.bin(80.0) != LATENCY.bin(100.0)
+
+
+def test_what_the_server_refused_is_kept_for_people_until_it_takes_everything_again() -> None:
+    refusal = CellRefusal(cell="m-1/s1/candidate/clicked/all/1", code="invalid", why="It has no such guardrail.")
+    answers = [TotalsTaken(taken=0, refused=1, refusals=(refusal,)), TotalsTaken(taken=1, refused=0)]
+    observer = Observer(ModelName("m"), source="here", epoch=7, send=lambda _: answers.pop(0))
+    observer.follow(briefing("m-1"))
+    observer.observe(stamps(), clicked=1)
+
+    observer.send_totals()
+    first = observer.refusals
+    observer.send_totals()
+
+    assert (first, observer.refusals) == ((refusal,), ())
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "0.5", None], ids=repr)

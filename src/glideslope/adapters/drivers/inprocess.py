@@ -61,6 +61,7 @@ class InProcessDriver:
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
         self._lanes: dict[ModelName, _Lane] = {}
+        self._reshaped = asyncio.Event()
 
     async def shape(self, routes: Sequence[Route]) -> None:
         """Take over the routes; another candidate, incumbent or salt ends the exposure, a moved endpoint does not."""
@@ -71,6 +72,8 @@ class InProcessDriver:
             lane = self._lanes.get(model)
             if lane is None:
                 self._lanes[model] = _Lane(route=route)
+                self._reshaped.set()
+                self._reshaped = asyncio.Event()
                 continue
             before, lane.route = lane.route, route
             if lane.lease is not None and _compared(before) != _compared(route):
@@ -118,15 +121,16 @@ class InProcessDriver:
         )
 
     def tag(self, model: ModelName) -> str:
-        """Return what changes whenever what `grant` hands out does, but for the time left of it. Raises NotFound."""
-        lease = self._live(self._lane(model))
+        """Return what changes whenever what `grant` hands out does, but for the time left of it."""
+        lane = self._lanes.get(model)
+        lease = None if lane is None else self._live(lane)
         return NO_GRANT if lease is None else lease.tag
 
     def grant(self, model: ModelName, *, source: str = "") -> Grant | None:
-        """Hand out what is granted now, with the time left of it; None when nobody is to be exposed. Raises NotFound."""
-        lane = self._lane(model)
-        lease = self._live(lane)
-        if lease is None:
+        """Hand out what is granted now, with the time left of it; None when nobody is to be exposed."""
+        lane = self._lanes.get(model)
+        lease = None if lane is None else self._live(lane)
+        if lane is None or lease is None:
             return None
         left = int((lease.until - self._clock.monotonic()) * 1000)
         if left <= 0:
@@ -146,15 +150,18 @@ class InProcessDriver:
         )
 
     def acknowledge(self, model: ModelName, *, seen: str, source: str = "") -> None:
-        """Note that a source obeys what it was given under the tag `seen`, and so nothing older. Raises NotFound."""
-        lane = self._lane(model)
+        """Note that a source obeys what it was given under the tag `seen`, and so nothing older."""
+        lane = self._lanes.get(model)
+        if lane is None:
+            return
         for held in [held for held in lane.handed if held[0] == source and held[1] != seen]:
             del lane.handed[held]
 
     async def changed(self, model: ModelName, *, seen: str) -> None:
-        """Return as soon as the tag is not `seen` (any more). Bound it by a timeout: a lapse wakes nobody. Raises NotFound."""
+        """Return as soon as the tag is not `seen` (any more). Bound it by a timeout: a lapse wakes nobody."""
         while self.tag(model) == seen:
-            await self._lane(model).changed.wait()
+            lane = self._lanes.get(model)
+            await (self._reshaped if lane is None else lane.changed).wait()
 
     def _lane(self, model: ModelName) -> _Lane:
         lane = self._lanes.get(model)

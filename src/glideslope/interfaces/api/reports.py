@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from glideslope.domain.ids import model_name
-from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals
+from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
 from glideslope.interfaces.api.door import REPORTING, TELLING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
 
@@ -32,18 +32,16 @@ def reports(door: Door) -> APIRouter:
         model: str,
         seen: Annotated[str, Query(max_length=200)] = "",
         wait: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0.0,
+        source: Annotated[str, Query(max_length=200)] = "",
     ) -> Response:
         door.caller(request, REPORTING, act="fetch a briefing")
-        found = await service.briefing(model_name(model), seen=seen, wait=min(wait, LONGEST_WAIT))
+        found = await service.briefing(model_name(model), seen=seen, wait=min(wait, LONGEST_WAIT), source=source)
         return answer(found, headers={"Cache-Control": "no-store"})
 
-    @router.post(
-        "/v1/observations", summary="Report a source's counts", **described(body=Totals, answer=None, status=204)
-    )
+    @router.post("/v1/observations", summary="Report a source's counts", **described(body=Totals, answer=TotalsTaken))
     async def observations(request: Request) -> Response:
         door.caller(request, REPORTING, act="report observations")
-        await service.observe(await body(request, Totals, limit=LARGEST_TOTALS))
-        return Response(status_code=204)
+        return answer(await service.observe(await body(request, Totals, limit=LARGEST_TOTALS)))
 
     @router.post(
         "/v1/shadow",
