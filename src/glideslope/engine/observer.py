@@ -259,6 +259,8 @@ class Observer:
 
     def _pairs(self, scope: Scope, plan: Plan) -> Sequence[Pairs]:
         shadows = [s.name for s in plan.steps if s.stage is StageKind.SHADOW]
+        if not shadows:
+            return []
         found = []
         for g in plan.guardrails:
             if not is_paired(g.metric):

@@ -107,7 +107,7 @@ class Traffic:
         self.incumbent = self.candidate = next(iter(self.versions))
         self._driver = driver
         self._dimensions = dimensions
-        self._random = Random(f"{model} {seed}")
+        self._random = Random(f"{model} {seed}")  # noqa: S311 - a seed, not a secret
         self._owed = 0.0
         self._count = 0
         self._order = itertools.count()
