@@ -52,9 +52,29 @@ def _folder_digest(folder: Path) -> str:
 
 
 def _start() -> Start:
-    from glideslope.wiring import start
+    from glideslope.settings import Settings
 
-    return start
+    class Processes:
+        """Each process loads what it is: the server's second of imports is no other's."""
+
+        def up(self, *, state: Path, port: int, gateway_port: int, gateway: bool) -> int:
+            from glideslope.wiring import start
+
+            return start.up(Settings(state=state, port=port, gateway_port=gateway_port, with_gateway=gateway))
+
+        def serve(self, *, state: Path, port: int, gateway_port: int, gateway: bool) -> int:
+            from glideslope.wiring import server
+
+            server.run(Settings(state=state, port=port, gateway_port=gateway_port, with_gateway=gateway))
+            return 0
+
+        def gateway(self, *, state: Path, gateway_port: int) -> int:
+            from glideslope.wiring import gateway
+
+            gateway.run(Settings(state=state, gateway_port=gateway_port))
+            return 0
+
+    return Processes()
 
 
 def _tokens() -> Tokens:

@@ -313,6 +313,5 @@ class PortInUse(Unavailable):
     def __init__(self, *, port: int, purpose: str, setting: str) -> None:
         super().__init__(
             f"Port {port} for the {purpose} is taken by another program.",
-            traffic="Nothing was started.",
             next_command=f"glideslope up {setting} 0",
         )

@@ -168,6 +168,29 @@ class Caller:
         return answer
 
 
+async def exchange(
+    port: int,
+    method: str,
+    path: str,
+    *,
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
+    host: str = "127.0.0.1",
+) -> Message:
+    """Ask once, on a connection of its own. Raises ConnectionError when nobody answers."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        await _write(writer, f"{method} {path} HTTP/1.1", {"host": host, "connection": "close"} | (headers or {}), body)
+        answer = await _read(reader)
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+    if answer is None:
+        raise ConnectionError("closed without an answer")
+    return answer
+
+
 async def _read(reader: asyncio.StreamReader) -> Message | None:
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("utf-8", errors="surrogateescape")

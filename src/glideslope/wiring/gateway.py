@@ -2,11 +2,11 @@
 
 import asyncio
 import signal
-import socket
 
 from glideslope.adapters.drivers.envoy.bootstrap import Gateway
 from glideslope.adapters.drivers.envoy.supervisor import run_gateway
 from glideslope.settings import LOOPBACK, Settings
+from glideslope.wiring.folder import make_state_folder, write_address
 
 
 def run(settings: Settings) -> None:
@@ -19,21 +19,10 @@ async def _run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    port = settings.gateway_port or _last_port(settings) or _free_port()
-    settings.gateway_address.write_text(f"http://{LOOPBACK}:{port}\n")
-    await run_gateway(settings.gateway, Gateway(port=port, host=LOOPBACK), stopping=stopping)
+    make_state_folder(settings)
 
+    def settled(gateway: Gateway) -> None:
+        write_address(settings.gateway_address, gateway.port)
 
-def _last_port(settings: Settings) -> int:
-    """Return the port of the last time, so that callers find the gateway again; 0 when there was none."""
-    try:
-        return int(settings.gateway_address.read_text().strip().rpartition(":")[2])
-    except (OSError, ValueError):
-        return 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    wanted = Gateway(port=settings.gateway_port, host=LOOPBACK)
+    await run_gateway(settings.gateway, wanted, stopping=stopping, settled=settled)

@@ -173,7 +173,7 @@ def _state_check(settings: Settings) -> CheckView:
     return CheckView(name="disk", ok=enough, sentence=sentence)
 
 
-def run_server(settings: Settings) -> None:
-    """Serve in this process until SIGTERM or SIGINT."""
+def run(settings: Settings) -> None:
+    """Serve in this process until SIGTERM or SIGINT. Raises what `serve` does."""
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(settings))

@@ -1,38 +1,24 @@
-"""The long-running processes, as the command line starts them: each returns an exit status when it ends."""
+"""`glideslope up` as the command line starts it: the root of the process tree, told by signals when to end."""
 
 import asyncio
 import signal
 import sys
-from pathlib import Path
 
 from glideslope.settings import Settings
-from glideslope.wiring import gateway as gateway_process
-from glideslope.wiring import server, tree
+from glideslope.wiring import tree
 
 
-def up(*, state: Path, port: int, gateway_port: int, gateway: bool) -> int:
-    """Start server and gateway in one process tree, until told to stop. Raises ChildFailed."""
-    settings = Settings(state=state, port=port, gateway_port=gateway_port, with_gateway=gateway)
+def up(settings: Settings) -> int:
+    """Start server and gateway in one process tree, until told to stop. Raises what `tree.up` does."""
     asyncio.run(_up(settings))
-    return 0
-
-
-def serve(*, state: Path, port: int, gateway_port: int, gateway: bool) -> int:
-    """Be the server process. Raises StoreInUse, StoreCorrupt, StoreUnavailable, PortInUse, DriverUnavailable."""
-    server.run_server(Settings(state=state, port=port, gateway_port=gateway_port, with_gateway=gateway))
-    return 0
-
-
-def gateway(*, state: Path, gateway_port: int) -> int:
-    """Be the gateway's supervisor. Raises DriverUnavailable, PortInUse."""
-    gateway_process.run(Settings(state=state, gateway_port=gateway_port))
     return 0
 
 
 async def _up(settings: Settings) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    # A terminal that is closed hangs up: without this the gateway would go on with nobody left to end it.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stopping.set)
     await tree.up(settings, say=_say, stopping=stopping)
 

@@ -7,10 +7,17 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Final
 
-from glideslope.domain.errors import Unavailable
+from glideslope.adapters.drivers.envoy import lanes
+from glideslope.adapters.drivers.envoy.layout import Folder
+from glideslope.adapters.drivers.envoy.supervisor import relieve, sweep
+from glideslope.adapters.stores.sqlite.lock import FileLock
+from glideslope.domain.errors import DriverUnavailable, StoreInUse, Unavailable
 from glideslope.settings import LOOPBACK, Settings
+from glideslope.wiring.folder import StateUnusable, make_state_folder, read_port
 
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
@@ -18,7 +25,13 @@ _SOUND: Final = 10.0
 """Seconds after which a start counts as having worked."""
 
 _READY_WITHIN: Final = 30.0
-_STOP_WITHIN: Final = 15.0
+_STOP_WITHIN: Final = 20.0
+"""Longer than a gateway may drain and an Envoy may take to end."""
+
+_PREDECESSOR_WITHIN: Final = 10.0
+"""Seconds for the server of an earlier tree, whose root was killed, to end."""
+
+_POLL: Final = 0.05
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -29,6 +42,7 @@ class ChildFailed(Unavailable):
 
     def __init__(self, *, name: str, status: int) -> None:
         super().__init__(f"The {name} ended with status {status} before it was ready; its own words are above.")
+        self.child = name
 
 
 @dataclass(slots=True)
@@ -42,14 +56,50 @@ class _Child:
         self.process = await asyncio.create_subprocess_exec(
             *self.command,
             start_new_session=True,
-            preexec_fn=_die_with_parent if self.dies_with_us else None,
+            preexec_fn=partial(_die_with_parent, os.getpid()) if self.dies_with_us else None,
         )
 
 
 async def up(settings: Settings, *, say: Callable[[str], None], stopping: asyncio.Event) -> None:
-    """Start the tree, tell when it is ready, keep it alive until `stopping`. Raises ChildFailed."""
-    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Start the tree, tell when it is ready, keep it alive until `stopping`.
+
+    A gateway that a killed tree left serving is taken over without a request lost. While the gateway has models to serve,
+    a server that does not start is tried again and again: the incumbents are served without it. Raises StateUnusable,
+    StoreInUse for a second tree in the same folder, ChildFailed (in the end, when the server never got ready).
+    """
+    make_state_folder(settings)
+    try:
+        Folder.at(settings.gateway)
+    except DriverUnavailable as error:
+        raise StateUnusable(path=settings.state, why="its path is too long for the sockets in it") from error
+    # Before anything is touched: the folder may be the home of a living tree.
+    sole = FileLock(settings.state / "up")
+    try:
+        await _inherit(settings)
+        await _run(settings, say=say, stopping=stopping)
+    finally:
+        sole.release()
+
+
+async def _inherit(settings: Settings) -> None:
+    """Make way for new children in a folder whose last tree was killed. Raises StoreInUse, DriverUnavailable."""
     settings.address.unlink(missing_ok=True)
+    settings.gateway_address.unlink(missing_ok=True)
+    if settings.with_gateway:
+        await relieve(settings.gateway)
+    deadline = asyncio.get_running_loop().time() + _PREDECESSOR_WITHIN
+    while True:
+        try:
+            FileLock(settings.database).release()
+        except StoreInUse:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(_POLL)
+        else:
+            return
+
+
+async def _run(settings: Settings, *, say: Callable[[str], None], stopping: asyncio.Event) -> None:
     me = (sys.executable, "-m", "glideslope")
     state = ("--state", str(settings.state))
     children = []
@@ -63,35 +113,77 @@ async def up(settings: Settings, *, say: Callable[[str], None], stopping: asynci
     try:
         for child in children:
             await child.start()
-        await _ready(children, settings)
-        say(f"server   {settings.address.read_text().strip()}")
-        if settings.with_gateway:
-            say(f"gateway  {settings.gateway_address.read_text().strip()}")
+        failed = await _ready(children, settings, stopping=stopping)
+        if failed is not None:
+            if not (failed.child == "server" and settings.with_gateway and await _carries(settings)):
+                raise failed
+            say(f"{failed.sentence} The gateway goes on and serves the incumbents.")
         tasks = [asyncio.create_task(_keep(child, say=say)) for child in children]
+        if failed is not None:
+            failed = await _late(settings, stopping=stopping, failed=failed)
+        if not stopping.is_set():
+            _tell(settings, say=say)
         await stopping.wait()
+        if failed is not None:
+            raise failed
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for child in reversed(children):
             await _stop(child)
+        if settings.with_gateway:
+            # Its supervisor may have been killed just now, and would not be started again.
+            await sweep(settings.gateway)
 
 
-async def _ready(children: Sequence[_Child], settings: Settings) -> None:
-    """Wait until each door answers. Raises ChildFailed."""
+def _tell(settings: Settings, *, say: Callable[[str], None]) -> None:
+    say(f"server   {settings.address.read_text().strip()}")
+    if settings.with_gateway:
+        say(f"gateway  {settings.gateway_address.read_text().strip()}")
+
+
+async def _ready(children: Sequence[_Child], settings: Settings, *, stopping: asyncio.Event) -> ChildFailed | None:
+    """Wait until each door answers, or we are to stop; return what did not get ready."""
     deadline = asyncio.get_running_loop().time() + _READY_WITHIN
-    doors = [settings.address] + ([settings.gateway_address] if settings.with_gateway else [])
-    while True:
+    while not (stopping.is_set() or await _all_answer(_doors(settings))):
         for child in children:
             if child.process is not None and child.process.returncode is not None:
-                raise ChildFailed(name=child.name, status=child.process.returncode)
-        if all(door.exists() for door in doors):
-            ports = [int(door.read_text().strip().rpartition(":")[2] or 0) for door in doors]
-            if all([await _answers(port) for port in ports]):
-                return
+                return ChildFailed(name=child.name, status=child.process.returncode)
         if asyncio.get_running_loop().time() > deadline:
-            raise ChildFailed(name="tree", status=-1)
-        await asyncio.sleep(0.05)
+            return ChildFailed(name="tree", status=-1)
+        await asyncio.sleep(_POLL)
+    return None
+
+
+async def _carries(settings: Settings) -> bool:
+    """Tell whether the gateway answers and has models to serve, whatever becomes of the server."""
+    if not lanes.load(Folder.at(settings.gateway).lanes):
+        return False
+    deadline = asyncio.get_running_loop().time() + _READY_WITHIN
+    while not (answers := await _all_answer([settings.gateway_address])):
+        if asyncio.get_running_loop().time() > deadline:
+            break
+        await asyncio.sleep(_POLL)
+    return answers
+
+
+async def _late(settings: Settings, *, stopping: asyncio.Event, failed: ChildFailed) -> ChildFailed | None:
+    """Wait for a server that is tried again and again; return what failed when we are to stop before."""
+    while not stopping.is_set():
+        if await _all_answer(_doors(settings)):
+            return None
+        await asyncio.sleep(_POLL)
+    return failed
+
+
+def _doors(settings: Settings) -> Sequence[Path]:
+    return [settings.address] + ([settings.gateway_address] if settings.with_gateway else [])
+
+
+async def _all_answer(doors: Sequence[Path]) -> bool:
+    ports = [read_port(door) for door in doors]
+    return all([port is not None and await _answers(port) for port in ports])
 
 
 async def _answers(port: int) -> bool:
@@ -128,9 +220,8 @@ async def _stop(child: _Child) -> None:
         await child.process.wait()
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(parent: int) -> None:
     """Ask the kernel to end the server when the tree's root is gone: nobody would restart it (prctl(2))."""
-    parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os._exit(1)

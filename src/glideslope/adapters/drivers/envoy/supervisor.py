@@ -9,11 +9,12 @@ import contextlib
 import fcntl
 import json
 import logging
+import os
 import shutil
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,9 @@ _LONGEST_PAUSE: Final = 5.0
 _SOUND: Final = 10.0
 """Seconds after which a start counts as having worked."""
 
+_GONE_WITHIN: Final = 5.0
+_POLL: Final = 0.02
+
 _LOG_LIMIT: Final = 5_000_000
 _LOG_CHECK: Final = 10.0
 
@@ -39,23 +43,64 @@ _log = logging.getLogger(__name__)
 
 
 async def run_gateway(
-    folder: Path, gateway: Gateway, *, stopping: asyncio.Event, binary: Path | None = None, drain: float = 10.0
+    folder: Path,
+    gateway: Gateway,
+    *,
+    stopping: asyncio.Event,
+    binary: Path | None = None,
+    drain: float = 10.0,
+    settled: Callable[[Gateway], None] = lambda _: None,
 ) -> None:
     """Keep an Envoy serving from `folder` until `stopping` is set, then drain and end it.
 
     An Envoy that still lives there with the same settings is adopted, without a request lost. Port 0 takes the port of
-    the last time, or any free one. Raises DriverUnavailable when another supervisor works there, PortInUse.
+    the last time, or any free one; `settled` is told which, once it is known to be ours. Raises DriverUnavailable when
+    another supervisor works there, PortInUse.
     """
     home = Folder.at(folder)
     home.create()
     executable = binary or find_binary()
     with _sole_supervisor(home):
-        settled = replace(gateway, port=gateway.port or _any_port(home, gateway.host))
+        wanted = replace(gateway, port=gateway.port or _any_port(home, gateway.host))
         _write_first_documents(home)
-        envoy = await _adopted(home, settled, drain)
+        envoy = await _adopted(home, wanted, drain)
         if envoy is None:
-            _require_free(settled)
-        await _keep_alive(home, settled, envoy, binary=executable, stopping=stopping, drain=drain)
+            _require_free(wanted)
+        settled(wanted)
+        await _keep_alive(home, wanted, envoy, binary=executable, stopping=stopping, drain=drain)
+
+
+async def relieve(folder: Path) -> bool:
+    """End a supervisor that works in `folder` and leave its Envoy serving; tell whether there was one.
+
+    It is killed, so that one which hangs goes too: the next supervisor adopts its Envoy, at whatever moment it died.
+    Raises DriverUnavailable when it does not end.
+    """
+    home = Folder.at(folder)
+    if not home.lock.exists():
+        return False
+    with home.lock.open("r+") as file:
+        if _locks(file.fileno()):
+            return False
+        pid = int(file.read().strip() or 0)
+        if pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            async with asyncio.timeout(_GONE_WITHIN):
+                while not _locks(file.fileno()):  # noqa: ASYNC110 - another process sets no event
+                    await asyncio.sleep(_POLL)
+        except TimeoutError:
+            why = f"the supervisor in {home.path} (process {pid or 'unknown'}) does not end"
+            raise DriverUnavailable(driver="envoy", why=why) from None
+    return True
+
+
+async def sweep(folder: Path, *, drain: float = 10.0) -> None:
+    """End an Envoy that nobody supervises in `folder`, after the requests under way."""
+    home = Folder.at(folder)
+    if home.path.exists() and (envoy := process.find(home)) is not None:
+        await process.stop(envoy, home, drain=drain)
 
 
 async def _adopted(home: Folder, gateway: Gateway, drain: float) -> Envoy | None:
@@ -63,6 +108,8 @@ async def _adopted(home: Folder, gateway: Gateway, drain: float) -> Envoy | None
     wanted = json.dumps(bootstrap(gateway), indent=1)
     envoy = process.find(home)
     fits = home.bootstrap.exists() and home.bootstrap.read_text() == wanted
+    # One whose supervisor died while it was draining lives and takes nobody.
+    fits = fits and (envoy is None or not _is_free(gateway.host, gateway.port))
     if envoy is not None and not fits:
         await process.stop(envoy, home, drain=drain)
         envoy = None
@@ -127,13 +174,22 @@ def _write_first_documents(home: Folder) -> None:
 
 @contextlib.contextmanager
 def _sole_supervisor(home: Folder) -> Iterator[None]:
-    with home.lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            why = f"another supervisor already works in {home.path}"
-            raise DriverUnavailable(driver="envoy", why=why) from None
+    # Opened for appending: what the holder wrote must survive our look at it.
+    with home.lock.open("a") as file:
+        if not _locks(file.fileno()):
+            raise DriverUnavailable(driver="envoy", why=f"another supervisor already works in {home.path}")
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
         yield
+
+
+def _locks(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _any_port(home: Folder, host: str) -> int:
