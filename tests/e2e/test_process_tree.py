@@ -120,7 +120,7 @@ async def test_a_killed_root_leaves_the_incumbent_served_and_the_next_one_takes_
         failures: list[object] = []
         stopping = asyncio.Event()
         port = running.gateway_port
-        asking = asyncio.create_task(_ask_until(stopping, running, port=port, failures=failures))
+        asking = asyncio.create_task(_ask_until(stopping, port=port, failures=failures))
         async with tree(state) as again:
             await served(again, by="v2")
             after = again.pids()
@@ -131,7 +131,7 @@ async def test_a_killed_root_leaves_the_incumbent_served_and_the_next_one_takes_
         assert after["gateway"] != before["gateway"], "its own supervisor, which ends with it"
 
 
-async def _ask_until(stopping: asyncio.Event, running: Tree, *, port: int, failures: list[object]) -> None:
+async def _ask_until(stopping: asyncio.Event, *, port: int, failures: list[object]) -> None:
     n = 0
     while not stopping.is_set():
         n += 1
@@ -269,15 +269,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk that is soon full."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(disk)], check=False, capture_output=True
-    )
-    if made.returncode != 0:
-        pytest.skip(f"a small disk cannot be mounted here: {made.stderr.decode().strip()}")
+    if not mounted(disk, options="size=8m"):
+        pytest.skip("a small disk cannot be mounted here")
     try:
         yield disk
     finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+        unmount(disk)
+
+
+def mounted(folder: Path, *, options: str) -> bool:
+    command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def unmount(folder: Path) -> None:
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 async def test_a_full_disk_returns_traffic_loses_nothing_and_is_got_over(small_disk: Path) -> None:
