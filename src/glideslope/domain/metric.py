@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from glideslope.domain.errors import Invalid
-from glideslope.domain.ids import MetricName, RolloutId, SliceName, StepName
+from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName, StepName
 from glideslope.domain.traffic import Arm
 
 
@@ -95,6 +95,8 @@ BRIER: Final = Metric(
 WRONG: Final = Metric(name=MetricName("wrong"), kind=Kind.EVENT, origin=Origin.OUTCOME, loss=Loss.WRONG)
 
 BUILT_IN: Final = {m.name: m for m in (ERRORS, LATENCY, LOG_LOSS, BRIER, WRONG)}
+BASELINE: Final = {m.name: m for m in (ERRORS, LATENCY)}
+"""What the gateway counts of the incumbent's ordinary traffic."""
 EXPOSURE: Final = MetricName("exposure")
 """Counted by the gateway, one bin: subjects really served. Not a metric of quality; it checks the coin."""
 
@@ -167,6 +169,15 @@ class Dimension(msgspec.Struct, frozen=True, cache_hash=True, forbid_unknown_fie
 def slice_names(dimensions: Sequence[Dimension]) -> tuple[SliceName, ...]:
     """Return every slice of every dimension, in their order."""
     return tuple(name for dimension in dimensions for name in dimension.slices())
+
+
+NO_STEP: Final = StepName("-")
+"""Stands for the step of what is counted outside any."""
+
+
+def baseline_scope(model: ModelName) -> RolloutId:
+    """Return what stands for the rollout where a model's ordinary traffic is counted."""
+    return RolloutId(f"base.{model}")
 
 
 class Cell(NamedTuple):

@@ -7,10 +7,11 @@ from typing import Final
 
 from glideslope.domain.errors import GlideslopeError, Invalid
 from glideslope.domain.ids import WHOLE, MetricName, RolloutId, SliceName, StepName
-from glideslope.domain.metric import EXPOSURE, Cell, Metric, Origin, slice_names
+from glideslope.domain.metric import BASELINE, EXPOSURE, NO_STEP, Cell, Metric, Origin, baseline_scope, slice_names
 from glideslope.domain.observation import MOST_REFUSALS, CellRefusal, Totals, TotalsTaken
 from glideslope.domain.plan import Plan
-from glideslope.engine.record import Record
+from glideslope.domain.traffic import Arm
+from glideslope.engine.record import Model, Record
 from glideslope.engine.scopes import GATEWAY, OUTCOMES
 from glideslope.ledger.canonical import LARGEST_INTEGER
 
@@ -76,7 +77,8 @@ class Door:
                 refused.append(CellRefusal(cell=key, code=error.code, why=str(error)))
             else:
                 counts.setdefault(cell.rollout, {})[key] = count
-                origins.add((cell.rollout, origin))
+                if origin is not None:
+                    origins.add((cell.rollout, origin))
         taken = TotalsTaken(
             taken=len(totals.counts) - len(refused),
             refused=len(refused),
@@ -84,8 +86,14 @@ class Door:
         )
         return Checked(counts=counts, origins=frozenset(origins), taken=taken)
 
-    def _origin(self, cell: Cell, *, totals: Totals) -> Origin:
-        """Return what kind of evidence a cell is. Raises NotFound, Invalid for one that its rollout's plan does not know."""
+    def _origin(self, cell: Cell, *, totals: Totals) -> Origin | None:
+        """Return what kind of evidence a cell is; None for ordinary traffic, which is none.
+
+        Raises NotFound, Invalid for one that its rollout's plan does not know.
+        """
+        if cell.rollout == baseline_scope(totals.model):
+            self._check_baseline(cell, self._record.model(totals.model))
+            return None
         plan = self._record.rollout(cell.rollout).plan
         if plan.model != totals.model:
             raise Invalid(f"{cell.rollout} is about {plan.model}, not {totals.model}.")
@@ -105,3 +113,11 @@ class Door:
         if origin is Origin.GATEWAY and not self._in_process:
             raise Invalid(f"{cell.metric} is counted by the gateway.")
         return origin
+
+    def _check_baseline(self, cell: Cell, model: Model) -> None:
+        if not self._in_process:
+            raise Invalid(f"The ordinary traffic of {model.name} is counted by the gateway.")
+        metric = BASELINE.get(cell.metric)
+        place = (cell.step, cell.arm, cell.slice)
+        if metric is None or place != (NO_STEP, Arm.INCUMBENT, WHOLE) or cell.bin >= metric.bins:
+            raise Invalid(f"The incumbent's ordinary traffic is not counted like {cell.key()}.")

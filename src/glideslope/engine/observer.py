@@ -1,7 +1,7 @@
 """Observations into counters, counters into evidence. It judges nothing and forgets nothing that it acknowledged."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from glideslope.domain.errors import GlideslopeError
@@ -9,7 +9,18 @@ from glideslope.domain.evidence import Counts, Evidence, Exposed, Freshness, Mat
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, StepName, VersionName
-from glideslope.domain.metric import BUILT_IN, ERRORS, EXPOSURE, LATENCY, Cell, Origin, differences, slice_names
+from glideslope.domain.metric import (
+    BUILT_IN,
+    ERRORS,
+    EXPOSURE,
+    LATENCY,
+    NO_STEP,
+    Cell,
+    Origin,
+    baseline_scope,
+    differences,
+    slice_names,
+)
 from glideslope.domain.observation import Totals, TotalsTaken
 from glideslope.domain.plan import Plan, StageKind
 from glideslope.domain.rollout import DECIDED, Rollout, exposure
@@ -17,7 +28,7 @@ from glideslope.domain.traffic import Arm
 from glideslope.engine.admission import Door
 from glideslope.engine.ports import Clock, Counters, Served, Total
 from glideslope.engine.record import Record
-from glideslope.engine.scopes import GATEWAY, NO_STEP, Own, Scope, Window, baseline_scope
+from glideslope.engine.scopes import GATEWAY, Own, Scope, Window
 
 OUTCOME_SEEN: Final = MetricName("outcome")
 """Counted beside the losses: subjects of a step whose outcome has arrived."""
@@ -113,7 +124,8 @@ class Observer:
         now = self._now()
         checked = self._door.check(totals)
         for rollout, counts in checked.counts.items():
-            self.scope(rollout).absorb(totals.source, epoch=totals.epoch, totals=counts)
+            grown = self.scope(rollout).absorb(totals.source, epoch=totals.epoch, totals=counts)
+            self._note_grown(totals.model, grown, now=now)
         for key in checked.origins:
             self._counting.setdefault(key, set()).add(totals.source)
         open_ = self._record.open_rollout_of(totals.model)
@@ -235,6 +247,13 @@ class Observer:
             rescued=request.rescued,
             latency_bin=LATENCY.bin(request.latency_us / 1000),
         )
+
+    def _note_grown(self, model: ModelName, grown: Mapping[Cell, int], *, now: float) -> None:
+        """Show people what services count where there is no gateway to see it."""
+        for cell, growth in grown.items():
+            if cell.metric == ERRORS.name and cell.slice == WHOLE:
+                window = self._windows.setdefault((model, cell.arm), Window())
+                window.note_counts(at=int(now), requests=growth, bad=growth * cell.bin)
 
     def _counts(self, scope: Scope, plan: Plan, steps: Sequence[StepName]) -> Sequence[Counts]:
         slices = (WHOLE, *slice_names(plan.dimensions))

@@ -5,7 +5,17 @@ from collections.abc import Mapping, Sequence
 from glideslope.domain.errors import GlideslopeError, NotFound, ReceiptInvalid, StoreUnavailable
 from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, MetricName, RolloutId, SliceName, StepName
-from glideslope.domain.metric import BUILT_IN, Cell, Dimension, Metric, loss_bin, loss_of, pair_bin
+from glideslope.domain.metric import (
+    BUILT_IN,
+    NO_STEP,
+    Cell,
+    Dimension,
+    Metric,
+    baseline_scope,
+    loss_bin,
+    loss_of,
+    pair_bin,
+)
 from glideslope.domain.observation import Outcome, OutcomeRefusal, Outcomes, OutcomesTaken, ShadowAnswers
 from glideslope.domain.plan import StageKind
 from glideslope.domain.receipt import SCORE_LEVELS, Receipt, ReceiptKey, model_hash, read
@@ -15,7 +25,7 @@ from glideslope.engine.observer import OUTCOME_SEEN, Observer, pair_metric
 from glideslope.engine.pairing import Pair, Pairing
 from glideslope.engine.ports import Counters, Total
 from glideslope.engine.record import Model, Record, rollout_id
-from glideslope.engine.scopes import NO_STEP, OUTCOMES, baseline_scope
+from glideslope.engine.scopes import OUTCOMES
 
 Claims = dict[str, Cell]
 

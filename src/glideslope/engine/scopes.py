@@ -5,13 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName, StepName
+from glideslope.domain.ids import MetricName, RolloutId, SliceName, StepName
 from glideslope.domain.metric import LATENCY, Cell
 from glideslope.domain.traffic import Arm
 from glideslope.engine.ports import Total
 from glideslope.stats import counts
 
-NO_STEP: Final = StepName("-")
 GATEWAY: Final = "gateway"
 """The source under which a server counts what the data plane saw."""
 OUTCOMES: Final = "outcomes"
@@ -19,11 +18,6 @@ OUTCOMES: Final = "outcomes"
 
 MOST_SUBJECTS: Final = 2_000_000
 """Subjects remembered per scope; beyond that observations are dropped, and counted as dropped."""
-
-
-def baseline_scope(model: ModelName) -> RolloutId:
-    """Return the scope in which a model's ordinary traffic is counted."""
-    return RolloutId(f"base.{model}")
 
 
 class Scope:
@@ -37,14 +31,21 @@ class Scope:
         self._seen: set[tuple[StepName, str, str]] = set()
         self._outcomes: dict[str, int] = {}
 
-    def absorb(self, source: str, *, epoch: int, totals: Mapping[str, int]) -> None:
-        """Take a source's totals by cell key. Raises ValueError for a count that is none, Invalid for a key that is none."""
+    def absorb(self, source: str, *, epoch: int, totals: Mapping[str, int]) -> Mapping[Cell, int]:
+        """Take a source's totals by cell key, and return by how much each cell grew.
+
+        Raises ValueError for a count that is none, Invalid for a key that is none.
+        """
+        grown: dict[Cell, int] = {}
         cells = {key: Cell.parse(key) for key in totals}
         counted = dict(totals)
         for key, growth in self._totals.absorb(source, epoch=str(epoch), counts=counted).items():
-            self._add(cells[str(key)], growth)
+            cell = cells[str(key)]
+            grown[cell] = growth
+            self._add(cell, growth)
             if source == OUTCOMES:
                 self._outcomes[key] = counted[key]
+        return grown
 
     def add(self, cell: Cell, growth: int) -> None:
         """Count what was already made durable elsewhere."""
@@ -136,13 +137,22 @@ class Window:
 
     def note(self, *, at: int, bad: bool, rescued: bool, latency_bin: int) -> None:
         """Count one request that ended in second `at`."""
-        if not self._seconds or self._seconds[-1].at < at:
-            self._seconds.append(_Second(at))
-        second = self._seconds[-1]
+        second = self._second(at)
         second.requests += 1
         second.bad += bad
         second.rescued += rescued
         second.latencies[latency_bin] = second.latencies.get(latency_bin, 0) + 1
+
+    def note_counts(self, *, at: int, requests: int, bad: int) -> None:
+        """Count requests that a service reported in second `at`; how long they took is not known here."""
+        second = self._second(at)
+        second.requests += requests
+        second.bad += bad
+
+    def _second(self, at: int) -> _Second:
+        if not self._seconds or self._seconds[-1].at < at:
+            self._seconds.append(_Second(at))
+        return self._seconds[-1]
 
     def signals(self, *, now: int) -> dict[str, float]:
         """Return throughput (1/s), error rate and latency quantiles (ms) of the seconds that are complete or under way."""
@@ -155,14 +165,14 @@ class Window:
         for second in live:
             for bin_, count in second.latencies.items():
                 latencies[bin_] = latencies.get(bin_, 0) + count
-        return {
+        found = {
             "requests_per_second": round(requests / span, 2),
             "error_rate": round(sum(s.bad for s in live) / requests, 6),
             "rescued": float(sum(s.rescued for s in live)),
-            "latency_p50": _quantile(latencies, 0.5),
-            "latency_p95": _quantile(latencies, 0.95),
-            "latency_p99": _quantile(latencies, 0.99),
         }
+        if latencies:
+            found |= {f"latency_p{q}": _quantile(latencies, q / 100) for q in (50, 95, 99)}
+        return found
 
 
 def _quantile(bins: Mapping[int, int], q: float) -> float:

@@ -38,6 +38,8 @@ class Briefed:
     """The candidate's values are divided by 1 + this before they are binned."""
     key: ReceiptKey | None = None
     tag: str = ""
+    in_process: bool = False
+    """Services assign, and so are the gateway."""
     slices: Mapping[str, Mapping[str, tuple[int, int, SliceName]]] = field(default_factory=dict)
     """Field and value to the dimension's place, the value's index and the slice's name."""
 
@@ -78,6 +80,7 @@ def briefed(briefing: Briefing) -> Briefed:
         tolerances=dict(briefing.tolerances),
         key=ReceiptKey(id=briefing.key_id, secret=briefing.key) if briefing.key else None,
         tag=briefing.tag,
+        in_process=briefing.in_process,
         slices={
             dimension.field: {
                 value: (place, index, name)

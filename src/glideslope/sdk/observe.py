@@ -10,7 +10,7 @@ from typing import Final
 
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
-from glideslope.domain.metric import Cell, Kind, Metric
+from glideslope.domain.metric import BASELINE, NO_STEP, Cell, Kind, Metric, baseline_scope
 from glideslope.domain.observation import CellRefusal, Totals, TotalsTaken
 from glideslope.domain.traffic import Arm
 from glideslope.sdk.background import Background, after_fork
@@ -101,6 +101,8 @@ class Observer:
         self.version = version
         self.digest = _NO_DIGEST
         self._briefed = NOT_BRIEFED
+        self._ordinary = (baseline_scope(model), NO_STEP)
+        """Where the incumbent's ordinary traffic is counted."""
         self._background = Background(self.send_totals, name=f"glideslope-observe-{model}")
         self._forget()
         after_fork(self)
@@ -119,7 +121,8 @@ class Observer:
         """Count by this briefing from now on; what belongs to rollouts that it no longer names is forgotten."""
         with self._lock:
             self._briefed = briefed
-            for name in [name for name in self._steps if name[0] not in briefed.rollouts]:
+            known = {*briefed.rollouts, self._ordinary[0]}
+            for name in [name for name in self._steps if name[0] not in known]:
                 step = self._steps.pop(name)
                 self._subjects -= len(step.seen)
                 if name[0] not in self._closed:
@@ -131,10 +134,15 @@ class Observer:
     ) -> None:
         """Count a value for each named metric under the request's stamps.
 
-        Requests outside any step and mirrored copies are not counted, nor are metrics that the plan does not name.
+        Mirrored copies are not counted, nor are metrics that the plan does not name. Requests outside any step are the
+        incumbent's ordinary traffic: where services assign, their errors and latency are counted for the next plan.
         """
         rollout = stamps.rollout
-        if not rollout or stamps.shadow:
+        if not rollout:
+            if self._briefed.in_process and not stamps.shadow:
+                self._observe_ordinary(values)
+            return
+        if stamps.shadow:
             return
         try:
             with self._lock:
@@ -180,6 +188,25 @@ class Observer:
                             self._subjects += 1
                         seen[key] = state
         except Exception:  # noqa: BLE001 - the boundary to the host: what cannot be counted is counted as dropped
+            self.dropped += 1
+
+    def _observe_ordinary(self, values: Mapping[str, float]) -> None:
+        try:
+            with self._lock:
+                step = self._steps.get(self._ordinary)
+                if step is None:
+                    if self._asleep:
+                        self.start()
+                    step = self._steps[self._ordinary] = _Step(candidate={}, incumbent=_tallies(BASELINE))
+                for name, value in values.items():
+                    tally = step.incumbent.get(name)
+                    if tally is None:
+                        continue
+                    if _LOWEST <= value <= _LARGEST:
+                        tally.whole[tally.metric.bin(value)] += 1
+                    else:
+                        self.dropped += 1
+        except Exception:  # noqa: BLE001 - the boundary to the host, as in `observe`
             self.dropped += 1
 
     def drop(self, count: int = 1) -> None:
