@@ -26,7 +26,7 @@ from glideslope.sdk.digest import folder_digest
 from glideslope.sdk.errors import ServerRefused
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
-from glideslope.sdk.stamps import Stamps
+from glideslope.sdk.stamps import Stamps, of
 
 SHADOW_EVERY: Final = 0.25
 MOST_SHADOWED: Final = 20_000
@@ -109,6 +109,31 @@ class Service:
         if not self._started:
             self.start()
         return self.assigner.assign(subject)
+
+    def served(
+        self,
+        assigned: Assigned,
+        *,
+        subject: str,
+        seconds: float,
+        failed: bool = False,
+        score: float | None = None,
+        slices: Mapping[str, str] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        request: str = "",
+    ) -> str | None:
+        """Take note of an answer whose version was assigned here, as a gateway would, and return as `predicted` does.
+
+        `failed` belongs to the arm that was assigned, whoever answered in its place. `request` is any id of the request.
+        Never raises.
+        """
+        try:
+            seen = {"exposure": 1.0, "errors": float(failed), "latency": seconds * 1000, **(metrics or {})}
+            stamps = of(assigned, subject=subject, request=request)
+        except Exception:  # noqa: BLE001 - the boundary to the host, as in `predicted`
+            self.observer.drop()
+            return None
+        return self.predicted(stamps, score=score, slices=slices, metrics=seen)
 
     def predicted(
         self,
