@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,16 +13,18 @@ import pytest
 from glideslope.adapters.drivers.envoy.bootstrap import Gateway
 from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
 from glideslope.adapters.drivers.envoy.layout import Folder
-from glideslope.adapters.drivers.envoy.process import find, ready
 from glideslope.adapters.drivers.envoy.limits import Limits
+from glideslope.adapters.drivers.envoy.process import find, ready
 from glideslope.adapters.drivers.envoy.supervisor import run_gateway
 from glideslope.domain.errors import DriverUnavailable
 from glideslope.domain.ids import ModelName
 from glideslope.domain.stamps import ARM, SUBJECT
 from glideslope.domain.traffic import Arm, Assignment, Endpoint
 from glideslope.engine.ports import Served
+from glideslope.testing import tree as trees
 from glideslope.testing.contracts.driver import unserved
 from glideslope.testing.http import Caller, Message, ModelServer
+from glideslope.testing.tree import Tree
 
 VERSIONS = ("v1", "v2", "v7", "v8", "v9")
 
@@ -148,3 +150,14 @@ async def envoy_bench(bare_bench: EnvoyBench) -> EnvoyBench:
     await bare_bench.start_gateway()
     await bare_bench.connected()
     return bare_bench
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
+    """A process tree that a module's tests share: each brings a model of its own."""
+    running = trees.start(tmp_path_factory.mktemp("standing") / ".glideslope")
+    try:
+        asyncio.run(trees.ready(running))
+        yield running
+    finally:
+        trees.end(running)

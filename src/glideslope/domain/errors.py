@@ -134,6 +134,15 @@ class VersionConflict(Conflict):
         self.expected = expected
 
 
+class KeyReused(Conflict):
+    code = "key-reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This idempotency key was used before, for something else or by somebody else. Nothing was done; use another."
+        )
+
+
 class AlreadyRegistered(Conflict):
     code = "already-registered"
 

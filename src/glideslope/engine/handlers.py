@@ -13,6 +13,7 @@ from glideslope.domain.errors import (
     EndpointUnreachable,
     FeatureMissing,
     Invalid,
+    KeyReused,
     NotInPhase,
     PlanCannotDetect,
     RolloutEnded,
@@ -56,9 +57,13 @@ class Handlers:
         """The traffic on which each plan rested that was shown lately: it moves on between looking and proposing."""
 
     async def register(self, command: Register, *, key: str) -> ModelName:
-        """Make a version known. The same content under the same name again is no error. Raises AlreadyRegistered, Conflict."""
+        """Make a version known. The same content under the same name again is no error.
+
+        Raises AlreadyRegistered, KeyReused, Conflict.
+        """
         key = f"register/{command.model}/{key}"
-        if await self._record.known(key) is not None:
+        if (done := await self._record.known(key)) is not None:
+            _require_same(done.event, _registered(command), _installed(command))
             return command.model
 
         async def once() -> ModelName:
@@ -66,7 +71,8 @@ class Handlers:
             if events:
                 stream = model_stream(command.model)
                 expected = self._record.version(stream)
-                await self._record.append((Append(stream=stream, expected=expected, events=events, key=key),))
+                appends = (Append(stream=stream, expected=expected, events=events, key=key),)
+                _require_same((await self._record.append(appends))[0].event, events[0])
             return command.model
 
         return await self._persist(once)
@@ -82,18 +88,10 @@ class Handlers:
                 f"{command.model} is served by {model.incumbent} already; another version becomes the incumbent by a rollout.",
                 next_command="glideslope plan",
             )
-        event = Registered(
-            model=command.model,
-            version=command.version,
-            digest=command.digest,
-            url=command.url,
-            by=command.by,
-            why=command.why,
-            evaluations=command.evaluations,
-        )
+        event = _registered(command)
         events: list[Event] = [] if known == event else [event]
         if command.incumbent and (model is None or model.incumbent is None):
-            events.append(Installed(model=command.model, version=command.version, by=command.by, why=command.why))
+            events.append(_installed(command))
         return events
 
     def resolve(self, draft: Draft, *, seen: Digest | None = None) -> tuple[Plan, Baseline]:
@@ -131,6 +129,7 @@ class Handlers:
         key = f"propose/{key}"
         if (done := await self._record.known(key)) is not None:
             # What was asked for is there; it must not be refused because it is in progress.
+            _require_same_proposal(done.event, command)
             return RolloutId(done.stream)
         plan, baseline = self.resolve(command.draft, seen=command.plan_digest)
         digest = plan_digest(plan)
@@ -156,6 +155,7 @@ class Handlers:
             self._check_free(plan)
             id_ = self._record.next_rollout()
             (recorded,) = await self._record.append((Append(stream=id_, expected=0, events=(event,), key=key),))
+            _require_same_proposal(recorded.event, command)
             return RolloutId(recorded.stream)
 
         return await self._persist(once)
@@ -216,14 +216,18 @@ class Handlers:
         self, id_: RolloutId, event: Event, *, key: str, phases: set[Phase] | frozenset[Phase]
     ) -> RolloutId:
         key = f"{kind_of(event)}/{id_}/{key}"
-        if await self._record.known(key) is not None:
+        if (done := await self._record.known(key)) is not None:
             # The same act sent again is answered, not refused because it has worked.
+            _require_same(done.event, event)
             return id_
 
         async def once() -> RolloutId:
             rollout = self._record.rollout(id_)
             _require(rollout, phases)
-            await self._record.append((Append(stream=id_, expected=rollout.version, events=(event,), key=key),))
+            (recorded,) = await self._record.append(
+                (Append(stream=id_, expected=rollout.version, events=(event,), key=key),)
+            )
+            _require_same(recorded.event, event)
             return id_
 
         return await self._persist(once)
@@ -271,6 +275,44 @@ class Handlers:
         last = earlier.last
         reasons = ", ".join(r.value for r in last.reasons) if last is not None else "nothing decided"
         return f"{earlier.id} of {earlier.plan.candidate} ended {earlier.phase.value}: {reasons}"
+
+
+def _registered(command: Register) -> Registered:
+    return Registered(
+        model=command.model,
+        version=command.version,
+        digest=command.digest,
+        url=command.url,
+        by=command.by,
+        why=command.why,
+        evaluations=command.evaluations,
+    )
+
+
+def _installed(command: Register) -> Installed:
+    return Installed(model=command.model, version=command.version, by=command.by, why=command.why)
+
+
+def _require_same(done: Event, *asked: Event) -> None:
+    """Raise KeyReused when a key stands for another act than one of those asked for now."""
+    if not any(_act(done) == _act(event) for event in asked):
+        raise KeyReused
+
+
+def _act(event: Event) -> object:
+    # An order carries the evidence of its moment; what was ordered, and by whom, is the same the second time.
+    return (event.decision, event.by, event.why) if isinstance(event, Decided) else event
+
+
+def _require_same_proposal(done: Event, command: Propose) -> None:
+    """Compare what was asked; what became of it depends on the traffic of the moment. Raises KeyReused."""
+    draft = command.draft
+    asked = (draft.model, draft.candidate, draft.owner, draft.why, command.by, command.attempt_of or RolloutId(""))
+    if isinstance(done, Proposed):
+        plan = done.plan
+        if asked == (plan.model, plan.candidate, plan.owner, plan.why, done.by, done.attempt_of):
+            return
+    raise KeyReused
 
 
 def _require(rollout: Rollout, phases: set[Phase] | frozenset[Phase]) -> None:
