@@ -30,6 +30,7 @@ def _outside() -> Outside:
     return Outside(
         connect=_connect,
         folder_digest=_folder_digest,
+        keep=_keep,
         start=_start,
         demo=_demo,
         tokens=_tokens,
@@ -49,6 +50,13 @@ def _folder_digest(folder: Path) -> str:
     from glideslope.sdk.digest import folder_digest
 
     return folder_digest(folder)
+
+
+def _keep(state: Path, folder: Path) -> str:
+    from glideslope.settings import Settings
+    from glideslope.wiring import artifacts
+
+    return artifacts.keep(Settings(state=state).artifacts, folder)
 
 
 def _start() -> Start:

@@ -30,6 +30,11 @@ class Settings:
         return self.state / "gateway"
 
     @property
+    def artifacts(self) -> Path:
+        """Copies of versions, under their digests."""
+        return self.state / "artifacts"
+
+    @property
     def address(self) -> Path:
         """Where the server's URL is written for the command line."""
         return self.state / "address"

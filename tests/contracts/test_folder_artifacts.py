@@ -1,7 +1,7 @@
 """The local artifact store keeps its port's promises, and hands nothing out that is not what its name says."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -77,6 +77,25 @@ async def test_a_copy_that_never_finished_leaves_nothing(tmp_path: Path, make_fo
     await kept.keep(make_folder(FILES))
 
     assert list((tmp_path / "artifacts" / "incoming").iterdir()) == []
+
+
+async def test_what_another_process_is_copying_is_not_taken_for_a_leftover(
+    tmp_path: Path, make_folder: MakeFolder
+) -> None:
+    """Two people register at once, or the doctor looks meanwhile: neither spoils the other's copy."""
+    seen: list[bool] = []
+
+    def walk(folder: Path) -> Iterable[tuple[str, Path]]:
+        yield from walk_folder(folder)
+        (copying,) = (tmp_path / "artifacts" / "incoming").iterdir()
+        FolderArtifacts(tmp_path / "artifacts", walk=walk_folder)
+        seen.append(copying.exists())
+
+    kept = FolderArtifacts(tmp_path / "artifacts", walk=walk)
+    name = await kept.keep(make_folder(FILES))
+
+    assert seen == [True]
+    assert (await FolderArtifacts(tmp_path / "artifacts", walk=walk_folder).find(name)).is_dir()
 
 
 async def test_what_was_never_kept_is_not_found(kept: FolderArtifacts) -> None:

@@ -547,6 +547,7 @@ class Desk:
         self.api = FakeApi(http, service, self.then)
         self.started: list[tuple[str, dict[str, object]]] = []
         self.secrets: list[tuple[str, str]] = []
+        self.kept: list[tuple[Path, Path]] = []
         self.connected: list[tuple[str, str]] = []
         self.time = 0.0
         self._keys = count(1)
@@ -603,10 +604,15 @@ class Desk:
 
         return Tokens()
 
+    def _keep(self, state: Path, folder: Path) -> str:
+        self.kept.append((state, folder))
+        return digest_of(str(len(list(folder.iterdir()))))
+
     def run(self, *arguments: str, stdin: str | bytes | None = None) -> Result:
         outside = Outside(
             connect=self.connect,
             folder_digest=lambda folder: digest_of(str(len(list(folder.iterdir())))),
+            keep=self._keep,
             start=self.start,
             demo=self.demo,
             tokens=self.tokens,

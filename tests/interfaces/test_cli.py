@@ -186,6 +186,22 @@ def test_a_version_is_registered_by_the_digest_of_its_folder(desk: Any, service:
     assert result.exit_code == 0, told(result)
     known = service.models["late-arrival"]["v3"]
     assert (known.digest, known.evaluations[0].count, known.why) == (DIGEST, 3984, "fresher")
+    assert desk.kept == [(tmp_path / ".glideslope", Path("model"))]
+
+
+@pytest.mark.parametrize("option", [["--no-copy"], ["--dry-run"], ["--server", "http://elsewhere:8787"]])
+def test_no_copy_is_kept_when_none_is_wanted_or_none_could_be_found(
+    desk: Any, tmp_path: Path, option: list[str]
+) -> None:
+    """The state folder here is not that of a server elsewhere; and what changes nothing keeps nothing."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in "abc":
+        (folder / name).write_text(name)
+
+    result = desk.run("register", "late-arrival", "v3", "--url", "http://x", "--folder", "model", "-m", "w", *option)
+
+    assert (result.exit_code, desk.kept) == (0, []), told(result)
 
 
 @pytest.mark.parametrize("more", [[], ["--folder", "x", "--digest", DIGEST]])

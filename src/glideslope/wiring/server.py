@@ -3,14 +3,13 @@
 import asyncio
 import contextlib
 import os
+import resource
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
-
-import uvicorn
 
 from glideslope.adapters.clock import SystemClock
 from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
@@ -28,13 +27,12 @@ from glideslope.engine.ports import Driver, Grants, Served
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.api.app import create_app
 from glideslope.settings import LOOPBACK, Settings
+from glideslope.wiring import artifacts
 from glideslope.wiring.folder import make_state_folder, write_address
+from glideslope.wiring.web import WebServer
 
 ORIGIN: Final = "glideslope"
 """The name under which the ledger's checkpoints are signed."""
-
-SHUTDOWN: Final = 3
-"""Seconds that open streams may hold up a shutdown."""
 
 
 async def serve(settings: Settings) -> None:
@@ -45,37 +43,12 @@ async def serve(settings: Settings) -> None:
     async with running(settings) as app:
         stopping = asyncio.Event()
         api = create_app(app, new_key=lambda: secrets.token_hex(16), stopping=stopping)
-        config = uvicorn.Config(
-            api,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=SHUTDOWN,
-            lifespan="off",
-        )
-        server = _Server(config, stopping=stopping)
+        server = WebServer(api, stopping=stopping)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
         write_address(settings.address, port)
         await server.serve(sockets=[listening])
-
-
-class _Server(uvicorn.Server):
-    """Leaves through the front door: open event streams are ended, and whoever started it saves and signs afterwards."""
-
-    def __init__(self, config: uvicorn.Config, *, stopping: asyncio.Event) -> None:
-        super().__init__(config)
-        self._stopping = stopping
-
-    def stop(self) -> None:
-        """Take no more requests; end what never ends by itself."""
-        self._stopping.set()
-        self.should_exit = True
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone: uvicorn would raise them again and so end the process before anything is saved."""
-        yield
 
 
 @asynccontextmanager
@@ -96,7 +69,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
             driver = grants = InProcessDriver(clock=clock)
 
         async def checks() -> Sequence[CheckView]:
-            return [_state_check(settings)]
+            return [_state_check(settings), *await artifacts.checked(settings.artifacts, app.record)]
 
         key = ReceiptKey(id=1, secret=_receipt_secret(settings))
         app = App(
@@ -175,5 +148,8 @@ def _state_check(settings: Settings) -> CheckView:
 
 def run(settings: Settings) -> None:
     """Serve in this process until SIGTERM or SIGINT. Raises what `serve` does."""
+    # Every connection is a descriptor, and the usual 1,024 are soon gone; then the store could not open its files.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(settings))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -26,14 +27,19 @@ class FolderArtifacts:
     """
 
     def __init__(self, root: Path, *, walk: Walk) -> None:
-        """Use or make the folder; leftovers of copies that never finished are removed. Raises StoreUnavailable."""
+        """Use or make the folder; leftovers of copies that never finished are removed. Raises StoreUnavailable.
+
+        While any process copies, leftovers stay: they may be its.
+        """
         self._kept = root / "sha256"
         self._incoming = root / "incoming"
         self._walk = walk
         with _disk_errors(root):
-            shutil.rmtree(self._incoming, ignore_errors=True)
             self._kept.mkdir(parents=True, exist_ok=True)
             self._incoming.mkdir(exist_ok=True)
+            with contextlib.suppress(BlockingIOError), _locked(self._incoming, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                for leftover in self._incoming.iterdir():
+                    shutil.rmtree(leftover, ignore_errors=True)
 
     async def digest(self, folder: str) -> Digest:
         return await asyncio.to_thread(self._digest, Path(folder))
@@ -58,8 +64,11 @@ class FolderArtifacts:
             return root_digest({name: file_digest(_pieces(path)) for name, path in self._walk(folder)})
 
     def _keep(self, folder: Path) -> Digest:
-        with _disk_errors(self._incoming):
-            copy = Path(tempfile.mkdtemp(dir=self._incoming))
+        with _disk_errors(self._incoming), _locked(self._incoming, fcntl.LOCK_SH):
+            return self._copied(folder)
+
+    def _copied(self, folder: Path) -> Digest:
+        copy = Path(tempfile.mkdtemp(dir=self._incoming))
         try:
             # The digest is of the bytes that were copied: a file changed meanwhile cannot come in under another's name.
             with _disk_errors(copy):
@@ -103,6 +112,17 @@ def _pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb", buffering=0) as file:
         while piece := file.read(_PIECE):
             yield piece
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    """Hold a lock on a folder (flock(2)), which ends with its holder. Raises BlockingIOError with LOCK_NB."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(opened, how)
+        yield
+    finally:
+        os.close(opened)
 
 
 def _sync_folders(root: Path) -> None:

@@ -99,6 +99,8 @@ class Outside:
     connect: Callable[[str, str], Api]
     """From an address and a token; calls nobody yet."""
     folder_digest: Callable[[Path], str]
+    keep: Callable[[Path, Path], str]
+    """Copy a folder, the second, into the artifacts of a state folder, the first, and return its digest."""
     start: Callable[[], Start]
     demo: Demo
     tokens: Callable[[], Tokens]

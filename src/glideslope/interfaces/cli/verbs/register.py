@@ -8,6 +8,7 @@ import msgspec
 from glideslope.domain.errors import Invalid
 from glideslope.domain.plan import Evaluation
 from glideslope.engine.views import ModelView
+from glideslope.interfaces.cli.context import state_folder
 from glideslope.interfaces.cli.session import Session, at, dry_run_option, message_option, read, say_bytes, talks
 from glideslope.interfaces.cli.verbs.files import file_bytes
 
@@ -17,6 +18,7 @@ from glideslope.interfaces.cli.verbs.files import file_bytes
 @click.argument("version")
 @click.option("--url", required=True, help="Where the version is served.")
 @click.option("--folder", type=click.Path(path_type=Path), help="The version's files; their digest is its identity.")
+@click.option("--no-copy", is_flag=True, help="Keep no copy of the files in the state folder.")
 @click.option("--digest", metavar="SHA256", help="The identity itself, if the files are elsewhere.")
 @click.option("--evaluation", type=click.Path(path_type=Path), metavar="FILE", help="JSON list of offline comparisons.")
 @click.option("--incumbent", is_flag=True, help="It serves already: install it as the model's first incumbent.")
@@ -30,16 +32,17 @@ def command(
     version: str,
     url: str,
     folder: Path | None,
+    no_copy: bool,
     digest: str | None,
     evaluation: Path | None,
     incumbent: bool,
     message: str,
     dry_run: bool,
 ) -> None:
-    """Register VERSION of MODEL. Its files stay where they are; only their digest is sent."""
+    """Register VERSION of MODEL. Only the digest of its files is sent; beside a state folder a copy is kept in it."""
     if (folder is None) == (digest is None):
         raise click.UsageError("Say what the version is: either --folder or --digest.")
-    identity = digest if folder is None else session.outside.folder_digest(folder)
+    identity = digest if folder is None else _identity(session, folder, copy=not (no_copy or dry_run))
     content = {
         "version": version,
         "digest": identity,
@@ -57,6 +60,13 @@ def command(
     view = read(answer, ModelView)
     click.echo(f"{view.name} {version} is {identity}")
     click.echo(f"{view.incumbent or 'nothing'} serves {view.name}. Next: glideslope {'init' if incumbent else 'plan'}")
+
+
+def _identity(session: Session, folder: Path, *, copy: bool) -> str:
+    """Return a folder's digest: with a copy that of what was copied, so that both are the same whatever happens meanwhile."""
+    # The server of another machine has no state folder here.
+    state = state_folder(Path.cwd()) if copy and session.server is None else None
+    return session.outside.folder_digest(folder) if state is None else session.outside.keep(state, folder)
 
 
 def _evaluations(path: Path) -> list[Evaluation]:
