@@ -77,13 +77,15 @@ class Governor:
         self._wake.set()
 
     async def run(self) -> None:
-        """Tick until cancelled. Trouble is kept for people to see; a tick that fails renews nothing."""
+        """Tick until cancelled. Trouble is kept for people to see; what a failing tick had not come to is not renewed."""
         while True:
             try:
                 await self.tick()
                 self.trouble = self.stuck
             except GlideslopeError as error:
                 self.trouble = str(error)
+            except Exception as error:  # noqa: BLE001 - the boundary of the loop: a governor that ended here would govern nobody, and look well
+                self.trouble = f"The last tick failed; what it had not come to is not renewed: {error!r}"
             self._wake.clear()
             waiting = asyncio.create_task(self._wake.wait())
             sleeping = asyncio.create_task(self._clock.sleep(PERIOD))

@@ -7,6 +7,7 @@ import pytest
 from glideslope.domain.errors import RolloutInProgress, StoreUnavailable
 from glideslope.domain.events import Decided
 from glideslope.domain.ids import ModelName
+from glideslope.domain.traffic import ObservedRoute
 from glideslope.engine.observer import Observer
 from glideslope.testing.memory import no_fault
 from glideslope.testing.traffic import SOUND
@@ -66,6 +67,29 @@ async def test_running_governs_flushes_signs_and_stops() -> None:
         assert await world.store.checkpoints()
         assert all(check.ok for check in await app.doctor())
     assert world.clock.sleepers == 0
+
+
+async def test_a_tick_that_fails_for_no_known_reason_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A governor that ended in silence would leave every rollout where it is, and the doctor content."""
+    world = World(seed=85)
+    await world.serves("delays", v1=SOUND, v2=SOUND)
+    app = world.app
+    async with app.running():
+        await world.propose(draft("delays", "v2"))
+        await world.clock.advance(1.0)
+
+        async def broken(_model: ModelName) -> ObservedRoute:
+            raise ZeroDivisionError("a bug")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(world.driver, "observe", broken)
+            await world.clock.advance(4.0)
+            assert "a bug" in app.governor.trouble
+            assert not all(check.ok for check in await app.doctor())
+        await world.clock.advance(4.0)
+
+        assert world.exposed("delays") == 1_000
+        assert all(check.ok for check in await app.doctor())
 
 
 async def test_two_proposals_at_once_are_one_rollout() -> None:
