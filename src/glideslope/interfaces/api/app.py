@@ -14,8 +14,8 @@ from glideslope.interfaces.api.door import Door
 def create_app(service: Service, *, new_key: Callable[[], str], stopping: asyncio.Event | None = None) -> FastAPI:
     """Return the HTTP API over *service*.
 
-    `new_key` makes the idempotency key of a command that came without one. Setting `stopping` ends all event streams: set
-    it when the server is asked to shut down, since it waits for open answers.
+    `new_key` makes the idempotency key of a command that came without one. Setting `stopping` ends all event
+    streams and answers all questions that are held back: set it when the server is asked to shut down, since it waits for open answers.
     """
     app = FastAPI(
         title="Glideslope",
@@ -26,13 +26,14 @@ def create_app(service: Service, *, new_key: Callable[[], str], stopping: asynci
         redoc_url=None,
     )
     door = Door(service=service, new_key=new_key)
+    stopping = stopping or asyncio.Event()
     for router in (
         queries.fleet(door),
         queries.rollouts(door),
         commands.planning(door),
         commands.acting(door),
-        streams.streams(door, stopping=stopping or asyncio.Event()),
-        reports.reports(door),
+        streams.streams(door, stopping=stopping),
+        reports.reports(door, stopping=stopping),
     ):
         app.include_router(router)
     problems.install(app)

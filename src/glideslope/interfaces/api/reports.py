@@ -1,5 +1,6 @@
 """What services ask and tell: briefings, counts, shadow answers, outcomes. Decoded without the framework's validation."""
 
+import asyncio
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
@@ -17,8 +18,8 @@ LONGEST_WAIT: Final = 60.0
 """Seconds for which a briefing is held back at most."""
 
 
-def reports(door: Door) -> APIRouter:
-    """Return the routes for sources."""
+def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
+    """Return the routes for sources. Setting `stopping` answers every briefing that is held back."""
     router = APIRouter(tags=["sources"])
     service = door.service
 
@@ -35,7 +36,15 @@ def reports(door: Door) -> APIRouter:
         source: Annotated[str, Query(max_length=200)] = "",
     ) -> Response:
         door.caller(request, REPORTING, act="fetch a briefing")
-        found = await service.briefing(model_name(model), seen=seen, wait=min(wait, LONGEST_WAIT), source=source)
+        name = model_name(model)
+        asked = asyncio.ensure_future(service.briefing(name, seen=seen, wait=min(wait, LONGEST_WAIT), source=source))
+        stopped = asyncio.ensure_future(stopping.wait())
+        try:
+            await asyncio.wait({asked, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            found = asked.result() if asked.done() else await service.briefing(name, seen=seen, wait=0, source=source)
+        finally:
+            asked.cancel()
+            stopped.cancel()
         return answer(found, headers={"Cache-Control": "no-store"})
 
     @router.post("/v1/observations", summary="Report a source's counts", **described(body=Totals, answer=TotalsTaken))
