@@ -3,7 +3,7 @@
 import pytest
 
 from glideslope.domain.commands import Retry
-from glideslope.domain.ids import ModelName
+from glideslope.domain.ids import ModelName, RolloutId
 from glideslope.engine.views import DecisionView, RolloutView
 from glideslope.testing.traffic import SOUND, Behaviour
 from glideslope.testing.world import GRACE, SHADOW, STAGES, World, draft
@@ -36,6 +36,8 @@ async def test_a_failing_candidate_is_rolled_back_at_a_small_share_and_may_be_tr
         Retry(rollout=first, by=GRACE, why="fixed the parser", draft=draft("delays", "v3")), key=world.key()
     )
     assert (again.attempt_of, again.candidate) == (first, "v3")
+    (proposed, *_) = await world.app.story(RolloutId(again.id))
+    assert "ended rolled-back: guardrail-breached. Tried again: fixed the parser" in proposed.sentence
     assert (await world.app.model(ModelName("delays"))).incumbent == "v1"
     await world.run(5)
 

@@ -31,6 +31,8 @@ class Propose:
     plan_digest: Digest | None = None
     """The plan that the proposer saw; refused when freezing gives another."""
     attempt_of: RolloutId | None = None
+    why: str = ""
+    """Why an earlier attempt is repeated; the plan says why its change is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class OrderRollback:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Try a rolled-back change again, linked to the earlier attempt; another candidate or other stages may be named."""
+    """Try a rolled-back change again, linked to the earlier attempt, along the draft, without which it is refused."""
 
     rollout: RolloutId
     by: Actor

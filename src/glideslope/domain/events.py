@@ -52,7 +52,7 @@ class Proposed(
     attempt_of: RolloutId = RolloutId("")
     """The earlier attempt that this one learns from."""
     learned: str = ""
-    """What the earlier attempt ended with."""
+    """What the earlier attempt ended with, and why it is tried again."""
 
 
 class Approved(

@@ -141,7 +141,7 @@ class Handlers:
         for guardrail, step, needs, gets in blind_spots(forecast(plan, baseline), baseline):
             raise PlanCannotDetect(step=step, guardrail=guardrail, needs=needs, gets=gets)
         await self._check_reachable(model, plan)
-        learned = self._learned(command.attempt_of)
+        learned = self._learned(command.attempt_of, why=command.why)
         event = Proposed(
             plan=plan,
             plan_digest=digest,
@@ -210,7 +210,8 @@ class Handlers:
         draft = command.draft
         if draft.model != earlier.plan.model:
             raise Conflict(f"{earlier.id} was about {earlier.plan.model}, not {draft.model}.")
-        return await self.propose(Propose(draft=draft, by=command.by, attempt_of=earlier.id), key=key)
+        again = Propose(draft=draft, by=command.by, attempt_of=earlier.id, why=_reason(command.why))
+        return await self.propose(again, key=key)
 
     async def _append(
         self, id_: RolloutId, event: Event, *, key: str, phases: set[Phase] | frozenset[Phase]
@@ -267,14 +268,15 @@ class Handlers:
         if why is not None:
             raise EndpointUnreachable(version=f"{model.name} {candidate.version}", url=candidate.url, why=why)
 
-    def _learned(self, attempt_of: RolloutId | None) -> str:
+    def _learned(self, attempt_of: RolloutId | None, *, why: str) -> str:
         if attempt_of is None:
             return ""
         earlier = self._record.rollout(attempt_of)
         proposal(self._record.history(attempt_of))
         last = earlier.last
         reasons = ", ".join(r.value for r in last.reasons) if last is not None else "nothing decided"
-        return f"{earlier.id} of {earlier.plan.candidate} ended {earlier.phase.value}: {reasons}"
+        ended = f"{earlier.id} of {earlier.plan.candidate} ended {earlier.phase.value}: {reasons}."
+        return f"{ended} Tried again: {why}" if why else ended
 
 
 def _registered(command: Register) -> Registered:

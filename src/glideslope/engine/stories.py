@@ -23,8 +23,9 @@ from glideslope.domain.plan import Plan
 def sentence(event: Event, *, plan: Plan) -> str:
     """Return one event of a rollout as a sentence."""
     match event:
-        case Proposed(by=by, plan=proposed):
-            return f"{by} proposes {proposed.model} {proposed.incumbent} -> {proposed.candidate}: {proposed.why}"
+        case Proposed(by=by, plan=proposed, learned=learned):
+            wanted = f"{by} proposes {proposed.model} {proposed.incumbent} -> {proposed.candidate}: {proposed.why}"
+            return f"{wanted} {learned}".strip()
         case Approved(by=by, granted=True, why=why):
             return f"{by} approves: {why}"
         case Approved(by=by, why=why):
