@@ -48,7 +48,7 @@ class ReasonBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class RetryBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Why it may go better now; without a text the earlier plan is tried again."""
+    """What to try now, and why it may go better; without a text it is refused."""
 
     why: str
     text: str | None = None
