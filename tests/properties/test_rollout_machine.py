@@ -28,14 +28,23 @@ from glideslope.domain.events import (
 )
 from glideslope.domain.evidence import NOTHING, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
 from glideslope.domain.freeze import plan_digest
-from glideslope.domain.gate import harm_findings, harm_found
+from glideslope.domain.gate import (
+    harm_findings,
+    harm_found,
+    harm_test,
+    is_paired,
+    proof_findings,
+    proof_test,
+    tables_of,
+)
 from glideslope.domain.ids import MACHINE, Actor, Digest, MetricName, ModelName, SliceName, StepName, VersionName
-from glideslope.domain.metric import Origin
+from glideslope.domain.metric import Kind, Origin
 from glideslope.domain.plan import AtMaximum, Evaluation, Plan, StageKind
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import DECIDED, ENDED, Phase, Rollout, apply, exposure, fold
 from glideslope.domain.traffic import FULL, TOTAL, Arm
 from glideslope.ledger import canonical
+from glideslope.stats.wealth import log_wealth
 from glideslope.testing import examples
 from glideslope.testing.examples import MINUTE, OWNER, USUAL
 
@@ -380,6 +389,30 @@ def test_what_is_found_is_what_is_asked(moment: tuple[Rollout, Evidence, int]) -
     told = tuple(f for f in harm_findings(rollout.plan, evidence) if f.verdict is not Verdict.INCONCLUSIVE)
 
     assert harm_found(rollout.plan, evidence) == told
+
+
+@given(moments())
+def test_every_finding_tells_the_wealth_of_its_test_to_four_places(moment: tuple[Rollout, Evidence, int]) -> None:
+    """However it was reached: the number in the ledger is that of the definition, and the verdict follows from it."""
+    rollout, evidence, _ = moment
+    plan = rollout.plan
+    for found in harm_findings(plan, evidence):
+        g = next(g for g in plan.guardrails if g.metric.name == found.subject)
+        tables = tables_of(plan, evidence, g, found.slice)
+        if found.verdict is Verdict.INVALID or tables is None or is_paired(g.metric):
+            continue
+        assert found.wealth.hex() == round(log_wealth(harm_test(g), tables), 4).hex()
+        assert (found.verdict is Verdict.FAIL) == (found.wealth >= found.line) or abs(found.wealth - found.line) < 1e-3
+        assert (found.candidate, found.incumbent) == tuple(
+            sum(sum(row) for row in rows) for rows in ([t.candidate for t in tables], [t.incumbent for t in tables])
+        )
+    step = plan.steps[2]
+    for found in proof_findings(plan, evidence, step):
+        g = next(g for g in plan.guardrails if g.metric.name == found.subject)
+        tables = tables_of(plan, evidence, g, found.slice)
+        if tables is None or g.metric.kind is Kind.LATENCY:
+            continue
+        assert found.wealth.hex() == round(log_wealth(proof_test(g, step.loosen), tables), 4).hex()
 
 
 @given(

@@ -4,18 +4,20 @@ Bad news wins over everything; good news must be proven; anything missing, stale
 clock, a disk or a network, so anyone can recompute every decision from the ledger, years later, bit for bit.
 """
 
+from functools import lru_cache
 from typing import assert_never
 
 from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, RollBack, Verdict
 from glideslope.domain.evidence import Evidence, Exposed
 from glideslope.domain.gate import (
-    failing,
+    Tables,
     harm_found,
     is_paired,
-    limit_findings,
+    limit_found,
     offline_findings,
     proof_findings,
-    split_findings,
+    sorted_tables,
+    split_found,
 )
 from glideslope.domain.metric import Origin
 from glideslope.domain.plan import AtMaximum, Plan, StageKind, Step
@@ -33,7 +35,8 @@ def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
         return Hold(exposed=rollout.phase is Phase.PROMOTING, reasons=(Reason.ENDED,))
     if rollout.phase is Phase.PROPOSED or rollout.position < 0:
         return _start(rollout)
-    harm = harm_found(rollout.plan, evidence)
+    tables = sorted_tables(rollout.plan, evidence)
+    harm = harm_found(rollout.plan, evidence, tables)
     if broken := tuple(f for f in harm if f.verdict is Verdict.FAIL):
         return RollBack(reasons=(Reason.BREACHED,), findings=broken)
     if _wrong_content(rollout.plan, evidence):
@@ -47,7 +50,7 @@ def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     step = rollout.step
     if step is None or now < rollout.entered_at:
         return Hold(exposed=True, reasons=(Reason.CLOCK_BACK,))
-    return _progress(rollout, step, evidence, elapsed=now - rollout.entered_at)
+    return _progress(rollout, step, evidence, tables, elapsed=now - rollout.entered_at)
 
 
 def _start(rollout: Rollout) -> Decision:
@@ -71,18 +74,18 @@ def _wrong_content(plan: Plan, evidence: Evidence) -> bool:
 
 def _pause(plan: Plan, evidence: Evidence, harm: tuple[Finding, ...]) -> Hold | None:
     """Harm to both arms, or a comparison that means nothing: withdraw the exposure, blame nobody, call a person."""
-    limits = limit_findings(plan, evidence)
+    limits = limit_found(plan, evidence)
     if malformed := tuple(f for f in (*harm, *limits) if f.verdict is Verdict.INVALID):
         return Hold(exposed=False, reasons=(Reason.MALFORMED,), findings=malformed)
-    if broken := failing(limits):
-        return Hold(exposed=False, reasons=(Reason.LIMIT_BREACHED,), findings=broken)
-    if broken := failing(split_findings(plan, evidence)):
+    if limits:
+        return Hold(exposed=False, reasons=(Reason.LIMIT_BREACHED,), findings=limits)
+    if broken := split_found(plan, evidence):
         return Hold(exposed=False, reasons=(Reason.SPLIT_BROKEN,), findings=broken)
     return None
 
 
-def _progress(rollout: Rollout, step: Step, evidence: Evidence, *, elapsed: int) -> Decision:
-    findings, reason = _judge(rollout.plan, step, evidence)
+def _progress(rollout: Rollout, step: Step, evidence: Evidence, tables: Tables, *, elapsed: int) -> Decision:
+    findings, reason = _judge(rollout.plan, step, evidence, tables)
     if elapsed < step.minimum:
         return Hold(exposed=True, reasons=(Reason.MINIMUM_TIME,), findings=findings)
     if reason in (Reason.PASSED, Reason.BAKED, Reason.OFFLINE_PASSED):
@@ -94,7 +97,7 @@ def _progress(rollout: Rollout, step: Step, evidence: Evidence, *, elapsed: int)
     return _at_maximum(step, findings, reason, elapsed=elapsed)
 
 
-def _judge(plan: Plan, step: Step, evidence: Evidence) -> tuple[tuple[Finding, ...], Reason]:
+def _judge(plan: Plan, step: Step, evidence: Evidence, tables: Tables) -> tuple[tuple[Finding, ...], Reason]:
     """Return what was found and the one word for it; only PASSED, BAKED and OFFLINE_PASSED let a step end well."""
     match step.stage:
         case StageKind.OFFLINE:
@@ -104,7 +107,7 @@ def _judge(plan: Plan, step: Step, evidence: Evidence) -> tuple[tuple[Finding, .
             proven = bool(found) and all(f.verdict is Verdict.PASS for f in found)
             return found, Reason.OFFLINE_PASSED if proven else Reason.OFFLINE_MISSING
         case StageKind.SHADOW | StageKind.CANARY:
-            found = proof_findings(plan, evidence, step)
+            found = proof_findings(plan, evidence, step, tables)
             if missing := _missing(plan, step, evidence):
                 return found, missing
             proven = bool(found) and all(f.verdict is Verdict.PASS for f in found)
@@ -121,13 +124,7 @@ def _missing(plan: Plan, step: Step, evidence: Evidence) -> Reason | None:
     """Return why the evidence may not be believed yet; None when nothing is missing."""
     if not evidence.in_force:
         return Reason.UNCONFIRMED
-    origins = {g.metric.origin for g in plan.guardrails if g.required}
-    if step.stage is not StageKind.SHADOW:
-        origins |= {Origin.GATEWAY}
-    if step.stage in (StageKind.FULL, StageKind.BAKE):
-        # Nothing is compared here, so outcomes may come in their own time; the gateway must still be seen to serve.
-        origins = {Origin.GATEWAY}
-    for origin in sorted(origins):
+    for origin in _needed(plan, step.stage):
         ages = [f.age for f in evidence.freshness if f.origin == origin.value]
         if not ages or min(ages) < 0:
             return Reason.NO_EVIDENCE
@@ -141,6 +138,22 @@ def _missing(plan: Plan, step: Step, evidence: Evidence) -> Reason | None:
     if step.has_coin and any(is_paired(g.metric) for g in plan.guardrails if g.required):
         return None if _mature(plan, step, evidence, exposed) else Reason.IMMATURE
     return None
+
+
+@lru_cache(maxsize=4096)
+def _needed(plan: Plan, stage: StageKind) -> tuple[Origin, ...]:
+    """Return who must have reported lately."""
+    match stage:
+        case StageKind.FULL | StageKind.BAKE:
+            # Nothing is compared here, so outcomes may come in their own time; the gateway must still be seen to serve.
+            return (Origin.GATEWAY,)
+        case StageKind.SHADOW:
+            origins = {g.metric.origin for g in plan.guardrails if g.required}
+        case StageKind.OFFLINE | StageKind.CANARY:
+            origins = {g.metric.origin for g in plan.guardrails if g.required} | {Origin.GATEWAY}
+        case _:
+            assert_never(stage)
+    return tuple(sorted(origins))
 
 
 def _mature(plan: Plan, step: Step, evidence: Evidence, exposed: Exposed) -> bool:

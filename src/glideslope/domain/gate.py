@@ -1,28 +1,31 @@
 """Evidence in, findings out: which tests a guardrail is put to, and what each answers. Malformed evidence is INVALID."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from typing import Final, assert_never
+from itertools import chain
+from typing import Annotated, Final, assert_never
+
+import msgspec
 
 from glideslope.domain.decision import Finding, Question, Verdict
 from glideslope.domain.errors import PlanInvalid
-from glideslope.domain.evidence import Evidence
-from glideslope.domain.ids import WHOLE, SliceName
+from glideslope.domain.evidence import Counts, Evidence
+from glideslope.domain.ids import WHOLE, MetricName, SliceName, StepName
 from glideslope.domain.metric import Kind, Metric, Origin, differences, slice_names
 from glideslope.domain.plan import Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
+from glideslope.domain.traffic import Weights
 from glideslope.ledger.canonical import LARGEST_INTEGER
 from glideslope.stats import family
-from glideslope.stats.counts import Table, Tally, joined
+from glideslope.stats.counts import Table, Tally
 from glideslope.stats.guard import RateGuard
 from glideslope.stats.label import BinsHarm, EventHarm, EventHarmBeyond, RatioPass
 from glideslope.stats.paired import PairedHarm, PairedPass, PairedScoreHarm, PairedScorePass
 from glideslope.stats.reals import ln
 from glideslope.stats.score import DifferenceHarm, DifferencePass, ScoreHarm, ScorePass
 from glideslope.stats.split import SplitTest
-from glideslope.stats.wealth import TallyTest, Test, crossed, log_wealth
+from glideslope.stats.wealth import TallyTest, Test, crossed, weighed
 
 SPLIT_ALPHA: Final = 0.001
 """Chance of ever doubting a split that is as asked, per step."""
@@ -32,9 +35,19 @@ LIMIT_ALPHA: Final = 0.01
 
 _SPLIT: Final = SplitTest()
 
+_PLACES: Final = 4
+"""Digits after the point of a finding's logarithms."""
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+_Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_INTEGER)]
+
+_ROW: Final = msgspec.msgpack.Decoder(tuple[tuple[_Count, ...], tuple[_Count, ...]])
+"""The only form in which both arms' counts are believed."""
+
+Tables = Mapping[tuple[MetricName, SliceName], tuple[Table, ...] | None]
+"""Per guardrail's metric and slice its outcomes, one table per step with a coin; None when they are malformed."""
+
+
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
     """One question: a test, what it is asked over (None is malformed), and what crossing its line means."""
 
     question: Question
@@ -45,87 +58,60 @@ class _Asked:
     alpha: float
     over: tuple[Table, ...] | Tally | None
 
-    def verdict(self) -> Verdict:
-        if self.over is None:
-            return Verdict.INVALID
-        reached = crossed(self.test, self.over, self.alpha)  # type: ignore[arg-type]  # asked over what it reads
-        return self.crossing if reached else Verdict.INCONCLUSIVE
+    def is_told(self) -> bool:
+        """Tell whether the answer is more than INCONCLUSIVE, without the finding."""
+        return self.over is None or crossed(self.test, self.over, self.alpha)  # type: ignore[arg-type]  # asked over what it reads
 
-    def finding(self, verdict: Verdict) -> Finding:
+    def finding(self) -> Finding:
+        verdict, wealth = Verdict.INVALID, 0.0
+        if self.over is not None:
+            reached, wealth = weighed(self.test, self.over, self.alpha, places=_PLACES)  # type: ignore[arg-type]  # as above
+            verdict = self.crossing if reached else Verdict.INCONCLUSIVE
         candidate, incumbent = _sizes(self.over)
-        wealth = 0.0 if self.over is None else log_wealth(self.test, self.over)  # type: ignore[arg-type]  # as above
         return Finding(
             question=self.question,
             verdict=verdict,
             subject=self.subject,
             slice=self.slice,
-            wealth=round(wealth, 4),
-            line=round(-ln(self.alpha), 4),
+            wealth=wealth,
+            line=_line(self.alpha),
             candidate=candidate,
             incumbent=incumbent,
         )
 
 
+@lru_cache(maxsize=4096)
+def _line(alpha: float) -> float:
+    return round(-ln(alpha), _PLACES)
+
+
 def harm_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
     """Ask of every guardrail, on the whole and on each slice: is the candidate worse? FAIL is yes, for good."""
-    return tuple(asked.finding(asked.verdict()) for asked in _harm(plan, evidence))
+    return tuple(asked.finding() for asked in _harm(plan, evidence, sorted_tables(plan, evidence)))
 
 
-def harm_found(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
-    """Return of the same findings only those that say something: FAIL, or INVALID for malformed evidence."""
-    judged = ((asked, asked.verdict()) for asked in _harm(plan, evidence))
-    return tuple(asked.finding(verdict) for asked, verdict in judged if verdict is not Verdict.INCONCLUSIVE)
+def harm_found(plan: Plan, evidence: Evidence, tables: Tables | None = None) -> tuple[Finding, ...]:
+    """Return of the same findings only those that say something: FAIL, or INVALID for malformed evidence.
+
+    `tables` are the evidence's, for a caller that has sorted them already.
+    """
+    return _told(_harm(plan, evidence, sorted_tables(plan, evidence) if tables is None else tables))
 
 
-def proof_findings(plan: Plan, evidence: Evidence, step: Step) -> tuple[Finding, ...]:
+def proof_findings(plan: Plan, evidence: Evidence, step: Step, tables: Tables | None = None) -> tuple[Finding, ...]:
     """Ask of every required guardrail: is the candidate proven to be within the margin? Only PASS is yes."""
-    return tuple(asked.finding(asked.verdict()) for asked in _proofs(plan, evidence, step))
+    asked = _proofs(plan, evidence, step, sorted_tables(plan, evidence) if tables is None else tables)
+    return tuple(one.finding() for one in asked)
 
 
-def split_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
-    """Ask of every step with a coin: is the traffic the split that was asked for? INVALID is no."""
-    found = []
-    for exposed in evidence.exposed:
-        step = _step(plan, exposed.step)
-        if step is None or not step.has_coin:
-            continue
-        table = _table(step, (exposed.candidate,), (exposed.incumbent,))
-        asked = _Asked(
-            question=Question.SPLIT,
-            crossing=Verdict.INVALID,
-            subject=step.name,
-            slice=WHOLE,
-            test=_SPLIT,
-            alpha=SPLIT_ALPHA,
-            over=None if table is None else (table,),
-        )
-        found.append(asked.finding(asked.verdict()))
-    return tuple(found)
+def split_found(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
+    """Ask of every step with a coin: is the traffic the split that was asked for? Return where it is not: INVALID."""
+    return _told(_splits(plan, evidence))
 
 
-def limit_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
-    """Ask of every guardrail with an absolute limit, on both arms together: is it broken? FAIL is yes."""
-    found = []
-    for g in plan.guardrails:
-        if g.limit is None:
-            continue
-        arms = [
-            arm
-            for c in evidence.counts
-            if c.metric == g.metric.name and c.slice == WHOLE
-            for arm in (c.candidate, c.incumbent)
-        ]
-        asked = _Asked(
-            question=Question.LIMIT,
-            crossing=Verdict.FAIL,
-            subject=g.metric.name,
-            slice=WHOLE,
-            test=limit_test(g.limit),
-            alpha=LIMIT_ALPHA,
-            over=_added(arms, bins=g.metric.bins),
-        )
-        found.append(asked.finding(asked.verdict()))
-    return tuple(found)
+def limit_found(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
+    """Ask of every guardrail with an absolute limit, on both arms together: is it broken? Return FAIL, and INVALID."""
+    return _told(_limits(plan, evidence))
 
 
 def offline_findings(plan: Plan) -> tuple[Finding, ...]:
@@ -159,11 +145,6 @@ def offline_findings(plan: Plan) -> tuple[Finding, ...]:
             ),
         )
     return tuple(found)
-
-
-def failing(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return those whose answer is bad news for good: FAIL, or INVALID."""
-    return tuple(f for f in findings if f.verdict in (Verdict.FAIL, Verdict.INVALID))
 
 
 def is_paired(metric: Metric) -> bool:
@@ -247,22 +228,35 @@ def limit_test(limit: float) -> TallyTest:
     return RateGuard(limit)
 
 
-def tables_of(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName) -> tuple[Table, ...] | None:
-    """Return a guardrail's outcomes per coin; None when the evidence is malformed."""
-    tables, steps = [], []
+def sorted_tables(plan: Plan, evidence: Evidence) -> Tables:
+    """Sort the evidence's outcomes, once for all the questions that are asked over them."""
+    coins = _coins(plan)
+    rows: dict[tuple[MetricName, SliceName], list[Counts]] = {}
     for counts in evidence.counts:
-        if counts.metric != g.metric.name or counts.slice != slice_:
-            continue
-        step = _step(plan, counts.step)
-        if step is None or not step.has_coin:
-            continue
-        table = _table(step, counts.candidate, counts.incumbent)
-        if table is None or len(counts.candidate) != g.metric.bins:
+        if counts.step in coins:
+            rows.setdefault((counts.metric, counts.slice), []).append(counts)
+    return {
+        (g.metric.name, slice_): _tables(rows.get((g.metric.name, slice_), ()), coins=coins, bins=g.metric.bins)
+        for g in plan.guardrails
+        for slice_, _ in _alphas(plan, g)
+    }
+
+
+def tables_of(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName) -> tuple[Table, ...] | None:
+    """Return a guardrail's outcomes, one table per step with a coin; None when the evidence is malformed."""
+    coins = _coins(plan)
+    rows = [c for c in evidence.counts if c.step in coins and c.metric == g.metric.name and c.slice == slice_]
+    return _tables(rows, coins=coins, bins=g.metric.bins)
+
+
+def _tables(rows: Sequence[Counts], *, coins: Mapping[StepName, Weights], bins: int) -> tuple[Table, ...] | None:
+    tables = []
+    for counts in rows:
+        table = _table(coins[counts.step], counts.candidate, counts.incumbent)
+        if table is None or len(counts.candidate) != bins:
             return None
         tables.append(table)
-        steps.append(step.name)
-    # Joined here, once for all the questions that are asked over them.
-    return tuple(joined(tables)) if len(set(steps)) == len(steps) else None
+    return tuple(tables) if len({counts.step for counts in rows}) == len(rows) else None
 
 
 def tally_of(evidence: Evidence, g: Guardrail, slice_: SliceName) -> Tally | None:
@@ -287,7 +281,11 @@ def _alphas(plan: Plan, g: Guardrail) -> tuple[tuple[SliceName, float], ...]:
     )
 
 
-def _harm(plan: Plan, evidence: Evidence) -> Iterable[_Asked]:
+def _told(questions: Iterable[_Asked]) -> tuple[Finding, ...]:
+    return tuple(asked.finding() for asked in questions if asked.is_told())
+
+
+def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
     shadowed = any(s.stage is StageKind.SHADOW for s in plan.steps)
     for g in plan.guardrails:
         paired = shadowed and is_paired(g.metric)
@@ -301,7 +299,7 @@ def _harm(plan: Plan, evidence: Evidence) -> Iterable[_Asked]:
                 slice=slice_,
                 test=harm_test(g),
                 alpha=share,
-                over=tables_of(plan, evidence, g, slice_),
+                over=tables[g.metric.name, slice_],
             )
             if paired:
                 yield _Asked(
@@ -315,7 +313,7 @@ def _harm(plan: Plan, evidence: Evidence) -> Iterable[_Asked]:
                 )
 
 
-def _proofs(plan: Plan, evidence: Evidence, step: Step) -> Iterable[_Asked]:
+def _proofs(plan: Plan, evidence: Evidence, step: Step, tables: Tables) -> Iterable[_Asked]:
     shadow = step.stage is StageKind.SHADOW
     for g in plan.guardrails:
         if not g.required or (shadow and not is_paired(g.metric)):
@@ -327,23 +325,62 @@ def _proofs(plan: Plan, evidence: Evidence, step: Step) -> Iterable[_Asked]:
             slice=WHOLE,
             test=paired_proof(g, step.loosen) if shadow else proof_test(g, step.loosen),
             alpha=plan.alpha_pass,
-            over=tally_of(evidence, g, WHOLE) if shadow else _for_proof(g, tables_of(plan, evidence, g, WHOLE)),
+            over=tally_of(evidence, g, WHOLE) if shadow else _for_proof(g, tables[g.metric.name, WHOLE]),
         )
 
 
 def _for_proof(g: Guardrail, tables: tuple[Table, ...] | None) -> tuple[Table, ...] | None:
     """Swap the arms for a latency, whose proof asks whether the incumbent is slower."""
-    if tables is None or g.metric.kind is not Kind.LATENCY:
-        return tables
-    return tuple(
-        Table(
-            candidate_weight=t.control_weight,
-            control_weight=t.candidate_weight,
-            candidate=t.incumbent,
-            incumbent=t.candidate,
-        )
-        for t in tables
+    return tables if tables is None or g.metric.kind is not Kind.LATENCY else tuple(map(_swapped, tables))
+
+
+@lru_cache(maxsize=4096)
+def _swapped(table: Table) -> Table:
+    return Table(
+        candidate_weight=table.control_weight,
+        control_weight=table.candidate_weight,
+        candidate=table.incumbent,
+        incumbent=table.candidate,
     )
+
+
+def _splits(plan: Plan, evidence: Evidence) -> Iterable[_Asked]:
+    coins = _coins(plan)
+    for exposed in evidence.exposed:
+        coin = coins.get(exposed.step)
+        if coin is None:
+            continue
+        table = _table(coin, (exposed.candidate,), (exposed.incumbent,))
+        yield _Asked(
+            question=Question.SPLIT,
+            crossing=Verdict.INVALID,
+            subject=exposed.step,
+            slice=WHOLE,
+            test=_SPLIT,
+            alpha=SPLIT_ALPHA,
+            over=None if table is None else (table,),
+        )
+
+
+def _limits(plan: Plan, evidence: Evidence) -> Iterable[_Asked]:
+    for g in plan.guardrails:
+        if g.limit is None:
+            continue
+        arms = [
+            arm
+            for c in evidence.counts
+            if c.metric == g.metric.name and c.slice == WHOLE
+            for arm in (c.candidate, c.incumbent)
+        ]
+        yield _Asked(
+            question=Question.LIMIT,
+            crossing=Verdict.FAIL,
+            subject=g.metric.name,
+            slice=WHOLE,
+            test=limit_test(g.limit),
+            alpha=LIMIT_ALPHA,
+            over=_added(arms, bins=g.metric.bins),
+        )
 
 
 def _sizes(over: tuple[Table, ...] | Tally | None) -> tuple[int, int]:
@@ -354,26 +391,26 @@ def _sizes(over: tuple[Table, ...] | Tally | None) -> tuple[int, int]:
     return (sum(sum(t.candidate) for t in over), sum(sum(t.incumbent) for t in over))
 
 
-def _table(step: Step, candidate: tuple[int, ...], incumbent: tuple[int, ...]) -> Table | None:
-    if not candidate or len(candidate) != len(incumbent) or not (_countable(candidate) and _countable(incumbent)):
+def _table(coin: Weights, candidate: tuple[int, ...], incumbent: tuple[int, ...]) -> Table | None:
+    try:
+        row = msgspec.msgpack.encode((candidate, incumbent))
+    except (OverflowError, TypeError):  # an integer beyond 64 bits, or nothing that was ever a count
         return None
-    return _counted(step, candidate, incumbent)
+    return _counted(coin.candidate, coin.control, row)
 
 
-@lru_cache(maxsize=16_384)  # between two looks most rows stay as they are
-def _counted(step: Step, candidate: tuple[int, ...], incumbent: tuple[int, ...]) -> Table:
-    weights = step.split.weights()
-    return Table(
-        candidate_weight=weights.candidate,
-        control_weight=weights.control,
-        candidate=candidate,
-        incumbent=incumbent,
-    )
+# Between two looks most rows stay as they are. The key is bytes, since to a cache 1, 1.0 and True are the same; to us not.
+@lru_cache(maxsize=16_384)
+def _counted(candidate_weight: int, control_weight: int, row: bytes, /) -> Table | None:
+    try:
+        return Table(candidate_weight, control_weight, *_ROW.decode(row))
+    except ValueError:  # msgspec's, or the table's own
+        return None
 
 
 def _added(rows: Sequence[tuple[int, ...]], *, bins: int) -> Tally | None:
     """Add histograms, each of which must itself be one: a count below zero may not hide in a sum."""
-    if any(len(row) != bins or not _countable(row) for row in rows):
+    if any(len(row) != bins for row in rows) or not _countable(tuple(chain.from_iterable(rows))):
         return None
     return Tally(tuple(map(sum, zip(*rows, strict=True))) or (0,) * bins)
 
@@ -387,5 +424,9 @@ def _reference(g: Guardrail) -> tuple[int, ...]:
     return g.reference if any(g.reference) else (1,) * g.metric.bins
 
 
-def _step(plan: Plan, name: str) -> Step | None:
-    return next((s for s in plan.steps if s.name == name), None)
+@lru_cache(maxsize=1024)
+def _coins(plan: Plan) -> Mapping[StepName, Weights]:
+    """Return the coin of each step that has one; of two steps of one name the first is meant."""
+    return {
+        name: step.split.weights() for name, step in {s.name: s for s in reversed(plan.steps)}.items() if step.has_coin
+    }

@@ -2,15 +2,19 @@
 
 Wealth starts at 1 and, if the null is true, its mean never rises. So the probability that it ever reaches 1/alpha is at
 most alpha, however often one looks (Ville's inequality). See docs/explanation/label-e-process.md for the proof.
+
+A look has three speeds, and each answers only when it is sure: sums of integers for all alternatives at once, which decide
+nearly everything; correctly rounded floats, which define the wealth that is written down; and 50-digit decimals at the line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import chain
 from math import fsum
 from operator import mul
+from struct import unpack
 from typing import Protocol, overload
 
 from glideslope.stats.counts import Table, Tally, joined
@@ -22,14 +26,24 @@ _BAND = 1e-9
 _ROUNDING = 2.0**-53
 """Half a unit in the last place: each weight, each product and each addition may be off by this part of itself."""
 
+_UNIT = 2.0**-38
+"""Nats in one unit of a column: fine enough to tell nearly every verdict, coarse enough for ten million subjects."""
 
-@dataclass(frozen=True, slots=True)
+_ZERO = 1 << 63
+"""Where each of the 64-bit fields of a sum of columns has its zero, since a part of a wide integer cannot be negative."""
+
+_MOST_DOUBT = 2.0**-14
+"""Nats beyond which sums of columns are not read: below, no field has moved by more than 2**62 units."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # compared by identity: each is made once, and found again at every look
 class Bets:
     """What a test stakes under one coin: per alternative, the factor by which one outcome multiplies the wealth.
 
     Cells are the candidate's bins, then the incumbent's; a test without arms has its bins alone. `rows` holds, per
     alternative, the logarithm of its prior followed by the logarithms of its factors, each rounded correctly; `weights` are
-    the latter alone.
+    the latter alone. `columns` holds the same per cell, the logarithms of all alternatives side by side in one wide integer
+    in fixed point: one product with a count moves every alternative, exactly. `start` holds the priors.
     """
 
     prior: tuple[Fraction, ...]
@@ -37,6 +51,12 @@ class Bets:
     rows: tuple[tuple[float, ...], ...]
     weights: tuple[tuple[float, ...], ...]
     steepest: float
+    columns: tuple[int, ...]
+    start: int
+    layout: str
+    """How the fields of a sum of columns are read."""
+    doubt: float
+    """Nats, per counted subject, by which a sum of columns may differ from the exact one and from the one in floats."""
     spread: float
 
     @classmethod
@@ -54,14 +74,24 @@ class Bets:
             (float(decimal_ln(weight)), *(float(decimal_ln(factor)) for factor in row))
             for weight, row in zip(prior, factors, strict=True)
         )
+        priors, *columns = map(_column, zip(*rows, strict=True))
+        steepest = max(abs(weight) for row in rows for weight in row[1:])
         return cls(
             prior=tuple(prior),
             factors=tuple(tuple(row) for row in factors),
             rows=rows,
             weights=tuple(row[1:] for row in rows),
-            steepest=max(abs(weight) for row in rows for weight in row[1:]),
+            steepest=steepest,
+            columns=tuple(columns),
+            start=priors + sum(_ZERO << 64 * h for h in range(len(rows))),
+            layout=f"<{len(rows)}Q",
+            doubt=(_ROUNDING * (len(columns) + 8) + _UNIT) * max(steepest, 1.0),
             spread=ln(float(len(rows))),
         )
+
+
+def _column(logarithms: Sequence[float]) -> int:
+    return sum(round(log / _UNIT) << 64 * h for h, log in enumerate(logarithms))
 
 
 class Test(Protocol):
@@ -87,36 +117,81 @@ class TallyTest(Protocol):
 
 
 @lru_cache(maxsize=16384)
-def staked(test: Test, candidate_weight: int, control_weight: int, /) -> Bets:
-    """Return the test's bets under one coin, computed once."""
-    return test.bets(Fraction(candidate_weight, candidate_weight + control_weight))
+def _book(test: Test) -> Callable[[int, int], Bets]:
+    """Return the test's bets by the weights of a coin's arms: a test is hashed once per look, not once per table."""
+    return lru_cache(maxsize=256)(lambda candidate, control: test.bets(Fraction(candidate, candidate + control)))
 
 
 @lru_cache(maxsize=16384)
-def staked_tally(test: TallyTest) -> Bets:
-    """Return the bets of a test without a coin, computed once."""
+def _staked(test: TallyTest) -> Bets:
     return test.bets()
+
+
+def _refusal(test: Test | TallyTest, evidence: Table | Tally) -> ValueError:
+    what = "the tally" if isinstance(evidence, Tally) else "a table"
+    return ValueError(f"{test} expects {test.bins} bins, {what} has {evidence.bins}")
+
+
+def _move(bets: Bets, candidate: tuple[int, ...], incumbent: tuple[int, ...]) -> tuple[int, float]:
+    """Return by how much outcomes move the logarithms of all alternatives, as a sum of columns, and the doubt in it."""
+    cells = candidate + incumbent
+    return sum(map(mul, bets.columns, cells)), sum(cells) * bets.doubt
+
+
+_moved = lru_cache(maxsize=16384)(_move)  # between two looks most tables stay as they are
+
+
+def _summed(test: Test | TallyTest, evidence: Sequence[Table] | Tally) -> tuple[Bets, int, float]:
+    """Return the logarithms of all alternatives' wealth as a sum of columns, and by how many nats each may be off.
+
+    Before them bets by which they can be read, those under any of the coins. Raises `ValueError` on other bins than the
+    test's; there must be some evidence.
+    """
+    if isinstance(evidence, Tally):
+        bets = _staked(test)  # type: ignore[arg-type]  # the overloads pair tests with evidence
+        if len(evidence.counts) != len(bets.columns):
+            raise _refusal(test, evidence)
+        logs, doubt = _move(bets, evidence.counts, ())
+        return bets, bets.start + logs, doubt + _BAND
+    book = _book(test)  # type: ignore[arg-type]  # as above
+    bets = book(evidence[0].candidate_weight, evidence[0].control_weight)
+    logs, doubt = bets.start, _BAND
+    for table in evidence:
+        candidate = table.candidate
+        bets = book(table.candidate_weight, table.control_weight)
+        if 2 * len(candidate) != len(bets.columns):
+            raise _refusal(test, table)
+        # Four products are sooner made than looked up.
+        moved, more = (_moved if len(candidate) > 2 else _move)(bets, candidate, table.incumbent)
+        logs += moved
+        doubt += more
+    return bets, logs, doubt
+
+
+def _read(fields: Sequence[int]) -> float:
+    return log_sum_exp([(field - _ZERO) * _UNIT for field in fields])
+
+
+def _fields(bets: Bets, logs: int) -> tuple[int, ...]:
+    return unpack(bets.layout, logs.to_bytes(8 * len(bets.rows), "little"))
 
 
 _Parts = list[tuple[Bets, tuple[int, ...]]]
 
 
 def _parts(test: Test | TallyTest, evidence: Sequence[Table] | Tally) -> _Parts:
+    """Return what is staked on which cells. Tables under one coin are joined, since products are about to be rounded."""
     if isinstance(evidence, Tally):
-        if evidence.bins != test.bins:
-            raise ValueError(f"{test} expects {test.bins} bins, the tally has {evidence.bins}")
-        return [(staked_tally(test), evidence.counts)]  # type: ignore[arg-type]  # the overloads pair tests with evidence
-    parts = []
-    for table in evidence if len(evidence) == 1 else joined(evidence):
-        if len(table.candidate) != test.bins:
-            raise ValueError(f"{test} expects {test.bins} bins, a table has {table.bins}")
-        bets = staked(test, table.candidate_weight, table.control_weight)  # type: ignore[arg-type]  # as above
-        parts.append((bets, table.candidate + table.incumbent))
-    return parts
+        return [(_staked(test), evidence.counts)]  # type: ignore[arg-type]  # as above
+    book = _book(test)  # type: ignore[arg-type]  # as above
+    return [
+        (book(table.candidate_weight, table.control_weight), table.candidate + table.incumbent)
+        for table in (evidence if len(evidence) == 1 else joined(evidence))
+    ]
 
 
 def _scores(parts: _Parts) -> list[float]:
-    """Return ln(prior) plus the log of the wealth per alternative; correctly rounded sums, so in no order at all."""
+    """Return the same in floats, as wealth is defined: products rounded, and sums rounded correctly, so in no order."""
     (first, cells), *more = parts
     if not more:
         return [
@@ -138,6 +213,8 @@ def log_wealth(test: Test | TallyTest, evidence: Sequence[Table] | Tally) -> flo
     Raises `ValueError` if the evidence has other bins than the test.
     """
     parts = _parts(test, evidence)
+    if any(len(cells) != len(bets.columns) for bets, cells in parts):
+        raise _refusal(test, evidence if isinstance(evidence, Tally) else evidence[0])
     return log_sum_exp(_scores(parts)) if parts else 0.0
 
 
@@ -149,43 +226,47 @@ def crossed(test: Test | TallyTest, evidence: Sequence[Table] | Tally, alpha: fl
     """Return whether the wealth now is at or above 1/alpha.
 
     The guarantee is on *ever* crossing, so a caller records the first time and does not wait for it to last. Decided in
-    floats where they are sure and in 50-digit decimals where they are not. Raises `ValueError` on an alpha outside
+    integers where they are sure, then in floats, then in 50-digit decimals. Raises `ValueError` on an alpha outside
     (0, 1) and on evidence of other bins.
     """
     line = _line(alpha)
+    if not evidence:
+        return False
+    bets, logs, doubt = _summed(test, evidence)
+    if doubt < _MOST_DOUBT:
+        fields = _fields(bets, logs)
+        # The sum of k terms is at most k times the largest: most tests are decided without one exponential.
+        if (max(fields) - _ZERO) * _UNIT + bets.spread < line - doubt:
+            return False
+        wealth = _read(fields)
+        if abs(wealth - line) > doubt:
+            return wealth > line
+    return _crossed_closely(_parts(test, evidence), alpha=alpha)
+
+
+@overload
+def weighed(test: Test, evidence: Sequence[Table], alpha: float, *, places: int) -> tuple[bool, float]: ...
+@overload
+def weighed(test: TallyTest, evidence: Tally, alpha: float, *, places: int) -> tuple[bool, float]: ...
+def weighed(
+    test: Test | TallyTest, evidence: Sequence[Table] | Tally, alpha: float, *, places: int
+) -> tuple[bool, float]:
+    """Return what `crossed` says, and the `log_wealth` rounded to so many places: both at the price of one.
+
+    Raises `ValueError` as they do.
+    """
+    line = _line(alpha)
+    if not evidence:
+        return False, 0.0
+    bets, logs, doubt = _summed(test, evidence)
+    if doubt < _MOST_DOUBT:
+        wealth = _read(_fields(bets, logs))
+        # Rounding keeps order: where both ends agree, so does what lies between. But a zero may have either sign.
+        low, high = round(wealth - doubt, places), round(wealth + doubt, places)
+        if low == high != 0.0 and abs(wealth - line) > doubt:
+            return wealth > line, low
     parts = _parts(test, evidence)
-    if not parts:
-        return False
-    rough = _rough_scores(parts)
-    size, terms = 0.0, 0
-    for bets, cells in parts:
-        size += sum(cells) * bets.steepest
-        terms += len(cells)
-    band = _BAND + _ROUNDING * (terms + 8) * size
-    top = max(rough)
-    if top > line + band:
-        return True
-    # The sum of k terms is at most k times the largest: most tests are decided without one exponential.
-    if top + parts[0][0].spread < line - band:
-        return False
-    wealth = log_sum_exp(rough)
-    if abs(wealth - line) > band:
-        return wealth > line
-    return _crossed_exactly(parts, alpha=alpha)
-
-
-def _rough_scores(parts: _Parts) -> list[float]:
-    """Return what `_scores` does within the band and in a fraction of the time; good enough to be sure, mostly."""
-    first = parts[0][0]
-    if len(parts) == 1 and len(parts[0][1]) == 4:
-        a, b, c, d = map(float, parts[0][1])
-        return [prior + a * w + b * x + c * y + d * z for prior, w, x, y, z in first.rows]
-    # The built-in `sum` of floats rounds differently from Python 3.12 on, but always within the band.
-    rough = [row[0] for row in first.rows]
-    for bets, cells in parts:
-        floats = tuple(map(float, cells))
-        rough = [score + sum(map(mul, weights, floats)) for score, weights in zip(rough, bets.weights, strict=True)]
-    return rough
+    return _crossed_closely(parts, alpha=alpha), round(log_sum_exp(_scores(parts)), places)
 
 
 @lru_cache(maxsize=1024)
@@ -193,6 +274,13 @@ def _line(alpha: float) -> float:
     if not 0.0 < alpha < 1.0:
         raise ValueError(f"alpha is {alpha!r}; expected a number between 0 and 1")
     return float(decimal_ln(1 / written(alpha)))
+
+
+def _crossed_closely(parts: _Parts, *, alpha: float) -> bool:
+    line, wealth = _line(alpha), log_sum_exp(_scores(parts))
+    terms = sum(len(cells) for _, cells in parts)
+    band = _BAND + _ROUNDING * (terms + 8) * sum(sum(cells) * bets.steepest for bets, cells in parts)
+    return wealth > line if abs(wealth - line) > band else _crossed_exactly(parts, alpha=alpha)
 
 
 def _crossed_exactly(parts: _Parts, *, alpha: float) -> bool:
