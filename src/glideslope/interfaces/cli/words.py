@@ -61,7 +61,9 @@ def rail(view: RolloutView) -> str:
 def headline(view: RolloutView) -> str:
     """Say in one line where a rollout is."""
     confirmed = "confirmed" if view.confirmed else "not confirmed yet"
-    return f"{view.model}  {view.incumbent} -> {view.candidate}   {view.id}   {view.phase} at {percent(view.share)} ({confirmed})"
+    serves = view.candidate if view.phase == "promoted" else view.incumbent
+    where = f"{view.phase}: {serves} serves everybody" if view.ended else f"{view.phase} at {percent(view.share)}"
+    return f"{view.model}  {view.incumbent} -> {view.candidate}   {view.id}   {where} ({confirmed})"
 
 
 def interval(guardrail: GuardrailView) -> str:

@@ -20,7 +20,7 @@ def command(session: Session, *, file: Path, digest: str | None, dry_run: bool) 
     view = read(session.post("/v1/plan", written), PlanView)
     if not session.as_json:
         click.echo(f"{view.plan.model}: {view.plan.incumbent} -> {view.plan.candidate}")
-        click.echo(f"plan {view.digest}")
+        click.echo(f"plan {digest or view.digest}")
         for warning in view.warnings:
             click.echo(f"warning {warning.code}: {warning.sentence}", err=True)
     answer = session.order("/v1/rollouts", {**written, "plan_digest": digest or view.digest}, dry_run=dry_run)

@@ -5,7 +5,16 @@ from pathlib import Path
 import click
 
 from glideslope.engine.views import RolloutView
-from glideslope.interfaces.cli.session import Session, at, dry_run_option, message_option, read, say_bytes, talks
+from glideslope.interfaces.cli.session import (
+    Session,
+    at,
+    dry_run_option,
+    message_option,
+    read,
+    rollout_of,
+    say_bytes,
+    talks,
+)
 from glideslope.interfaces.cli.verbs.files import PLAN, plan_text
 
 
@@ -16,9 +25,9 @@ from glideslope.interfaces.cli.verbs.files import PLAN, plan_text
 @dry_run_option
 @talks
 def command(session: Session, *, rollout: str, message: str, file: Path, dry_run: bool) -> None:
-    """Try the rolled-back ROLLOUT again, as a new attempt linked to it."""
+    """Try the rolled-back ROLLOUT (an id or a model) again, as a new attempt linked to it."""
     content = {"why": message, **plan_text(file)}
-    answer = session.order(at("rollouts", rollout, "retry"), content, dry_run=dry_run)
+    answer = session.order(at("rollouts", rollout_of(session, rollout), "retry"), content, dry_run=dry_run)
     if answer is None:
         return
     if session.as_json:
