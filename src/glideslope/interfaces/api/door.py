@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from fastapi import Request
 from fastapi.responses import Response
+from starlette.requests import ClientDisconnect
 
 from glideslope.domain.errors import NotAllowed, TokenUnknown
 from glideslope.domain.identity import Identity, Role
@@ -62,10 +63,13 @@ class Door:
 async def body(request: Request, kind: type[T], *, limit: int = BODY) -> T:
     """Read and decode a body. Raises BodyTooLarge, RequestInvalid."""
     found = bytearray()
-    async for piece in request.stream():
-        found += piece
-        if len(found) > limit:
-            raise BodyTooLarge(limit=limit)
+    try:
+        async for piece in request.stream():
+            found += piece
+            if len(found) > limit:
+                raise BodyTooLarge(limit=limit)
+    except ClientDisconnect:
+        raise RequestInvalid("its caller left before its end") from None
     try:
         return msgspec.json.decode(found, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

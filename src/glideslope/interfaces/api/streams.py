@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
-from glideslope.domain.errors import GlideslopeError
+from glideslope.domain.errors import GlideslopeError, Unavailable
 from glideslope.domain.ids import RolloutId
 from glideslope.engine.views import RolloutView
 from glideslope.interfaces.api.door import LOOKING, Door
@@ -21,11 +21,24 @@ BUNDLE: Final = "application/octet-stream"
 BEAT: Final = 15.0
 """Seconds of silence after which a comment shows that the connection lives."""
 CHUNK: Final = 64 * 1024
+MOST: Final = 256
+"""Event streams at once. With 1,500 the governor came too late to renew leases."""
+
+
+class TooManyStreams(Unavailable):
+    code = "too-many-streams"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"{MOST} event streams are open already, and more would keep the governor from its work.",
+            next_command="glideslope status --wait",
+        )
 
 
 def streams(door: Door, *, stopping: asyncio.Event) -> APIRouter:
     """Return the streaming routes; all event streams end when `stopping` is set, so that a shutdown need not wait for them."""
     router = APIRouter(tags=["streams"])
+    open_: set[object] = set()
 
     @router.get(
         "/v1/rollouts/{rollout}/events",
@@ -34,12 +47,13 @@ def streams(door: Door, *, stopping: asyncio.Event) -> APIRouter:
     )
     async def events(request: Request, rollout: str) -> Response:
         door.caller(request, LOOKING, act="look")
+        if len(open_) >= MOST:
+            raise TooManyStreams
         views = door.service.follow(RolloutId(rollout))
         # The first is awaited here, so that an unknown rollout is a 404 and not a broken stream.
         first = await anext(views)
-        return StreamingResponse(
-            follow(first, views, stopping=stopping), media_type=EVENTS, headers={"Cache-Control": "no-store"}
-        )
+        stream = _counted(follow(first, views, stopping=stopping), among=open_)
+        return StreamingResponse(stream, media_type=EVENTS, headers={"Cache-Control": "no-store"})
 
     @router.get("/v1/ledger", summary="Fetch the whole ledger as a bundle", **described(answer=BUNDLE))
     async def ledger(request: Request) -> Response:
@@ -83,6 +97,16 @@ async def follow(
         coming.cancel()
         with suppress(asyncio.CancelledError, GlideslopeError):
             await coming
+
+
+async def _counted(stream: AsyncGenerator[bytes, None], *, among: set[object]) -> AsyncGenerator[bytes, None]:
+    among.add(stream)
+    try:
+        async for piece in stream:
+            yield piece
+    finally:
+        among.discard(stream)
+        await stream.aclose()
 
 
 async def _next(views: AsyncIterator[RolloutView]) -> RolloutView | None:
