@@ -11,6 +11,7 @@ from glideslope import sdk
 from glideslope.adapters.drivers.envoy.limits import Limits
 from glideslope.domain import decision, events, evidence, metric, plan
 from glideslope.domain.metric import BUILT_IN, Kind
+from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
 
 EVENTS: Final = (
@@ -99,6 +100,14 @@ def test_each_built_in_metric_stands_on_the_page_with_its_bins_and_loss(root: Pa
 
     assert [row for row in rows if row not in lines] == []
     assert {kind.value for kind in Kind} <= set(re.findall(r"^\*\*(\w+)\*\*:", page(root, "metrics.md"), re.MULTILINE))
+
+
+def test_the_page_on_deciding_knows_every_reason_and_no_other(root: Path) -> None:
+    text = (root / "docs" / "explanation" / "how-a-decision-is-made.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if re.match(r"\| \d+ \|", line)]
+    named = {code for row in rows for code in re.findall(r"`([a-z]+(?:-[a-z]+)+|approved|baked|halted)`", row)}
+
+    assert {reason.value for reason in Reason} == named | {Reason.ORDERED.value}
 
 
 def test_each_public_name_of_the_sdk_has_a_heading(root: Path) -> None:
