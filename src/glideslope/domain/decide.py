@@ -12,6 +12,7 @@ from glideslope.domain.evidence import Evidence, Exposed
 from glideslope.domain.gate import (
     Tables,
     harm_found,
+    is_lopsided,
     is_paired,
     limit_found,
     offline_findings,
@@ -110,8 +111,9 @@ def _judge(plan: Plan, step: Step, evidence: Evidence, tables: Tables) -> tuple[
             found = proof_findings(plan, evidence, step, tables)
             if missing := _missing(plan, step, evidence):
                 return found, missing
-            proven = bool(found) and all(f.verdict is Verdict.PASS for f in found)
-            return found, Reason.PASSED if proven else Reason.NOT_ENOUGH
+            if not (found and all(f.verdict is Verdict.PASS for f in found)):
+                return found, Reason.NOT_ENOUGH
+            return found, Reason.LOPSIDED if step.has_coin and is_lopsided(plan, tables) else Reason.PASSED
         case StageKind.FULL | StageKind.BAKE:
             # The proof was given when the last step with a coin was left, and stands: without a coin none can be asked
             # for again. Harm that shows later, in outcomes still to come, is asked about before this.

@@ -11,7 +11,7 @@ import msgspec
 
 from glideslope.domain.decision import Finding, Question, Verdict
 from glideslope.domain.errors import PlanInvalid
-from glideslope.domain.evidence import Counts, Evidence
+from glideslope.domain.evidence import Counts, Evidence, Pairs
 from glideslope.domain.ids import WHOLE, MetricName, SliceName, StepName
 from glideslope.domain.metric import Kind, Metric, Origin, differences, slice_names
 from glideslope.domain.plan import Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
@@ -107,6 +107,20 @@ def proof_findings(plan: Plan, evidence: Evidence, step: Step, tables: Tables | 
 def split_found(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
     """Ask of every step with a coin: is the traffic the split that was asked for? Return where it is not: INVALID."""
     return _told(_splits(plan, evidence))
+
+
+def is_lopsided(plan: Plan, tables: Tables) -> bool:
+    """Tell whether the outcomes behind a required proof came from the arms in another proportion than the coin's.
+
+    Then a part of one arm's is missing, and not by chance: it may be the bad part. The gateway counts its outcomes and the
+    exposure in one, so of its metrics `split_found` asks the same.
+    """
+    return any(
+        not all(_sizes((table,))) or crossed(_SPLIT, (table.sizes(),), SPLIT_ALPHA)
+        for g in plan.guardrails
+        if g.required and g.metric.origin is not Origin.GATEWAY
+        for table in tables[g.metric.name, WHOLE] or ()
+    )
 
 
 def limit_found(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
@@ -261,8 +275,11 @@ def _tables(rows: Sequence[Counts], *, coins: Mapping[StepName, Weights], bins: 
 
 def tally_of(evidence: Evidence, g: Guardrail, slice_: SliceName) -> Tally | None:
     """Return a guardrail's pairs; None when the evidence is malformed."""
-    found = [p.differences for p in evidence.pairs if p.metric == g.metric.name and p.slice == slice_]
-    return _added(found, bins=len(differences(g.metric))) if len(found) <= 1 else None
+    return _tally([p for p in evidence.pairs if p.metric == g.metric.name and p.slice == slice_], metric=g.metric)
+
+
+def _tally(found: Sequence[Pairs], *, metric: Metric) -> Tally | None:
+    return _added([p.differences for p in found], bins=len(differences(metric))) if len(found) <= 1 else None
 
 
 @lru_cache(maxsize=1024)
@@ -287,6 +304,9 @@ def _told(questions: Iterable[_Asked]) -> tuple[Finding, ...]:
 
 def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
     shadowed = any(s.stage is StageKind.SHADOW for s in plan.steps)
+    pairs: dict[tuple[MetricName, SliceName], list[Pairs]] = {}
+    for p in evidence.pairs:
+        pairs.setdefault((p.metric, p.slice), []).append(p)
     for g in plan.guardrails:
         paired = shadowed and is_paired(g.metric)
         for slice_, alpha in _alphas(plan, g):
@@ -309,7 +329,7 @@ def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
                     slice=slice_,
                     test=paired_harm(g),
                     alpha=share,
-                    over=tally_of(evidence, g, slice_),
+                    over=_tally(pairs.get((g.metric.name, slice_), []), metric=g.metric),
                 )
 
 

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     NO_EVIDENCE = "no-evidence"
     STALE = "evidence-stale"
     IMMATURE = "outcomes-not-mature"
+    LOPSIDED = "outcomes-lopsided"
     OFFLINE_MISSING = "offline-evaluation-missing"
     DEADLINE_HOLD = "deadline-passed-hold"
     DEADLINE_EXTENDED = "deadline-passed-extended"
@@ -60,6 +61,7 @@ _SENTENCES = {
     Reason.NO_EVIDENCE: "There is no evidence.",
     Reason.STALE: "A source of evidence has gone silent.",
     Reason.IMMATURE: "Too few of the outcomes have arrived.",
+    Reason.LOPSIDED: "The outcomes did not come from the arms as their subjects did; what is missing may be the harm.",
     Reason.OFFLINE_MISSING: "The offline evaluation that the plan asks for is missing.",
     Reason.DEADLINE_HOLD: "The step's maximum time passed without a proof; a person must look.",
     Reason.DEADLINE_EXTENDED: "The step's maximum time passed without a proof; the plan grants more.",

@@ -8,9 +8,10 @@ import pytest
 
 from glideslope.domain.decide import EXTENSIONS, decide
 from glideslope.domain.decision import Advance, Hold, Promote, RollBack, breach
-from glideslope.domain.evidence import NOTHING, Evidence, Freshness, Serving
-from glideslope.domain.ids import Actor, Digest, SliceName, StepName, VersionName
-from glideslope.domain.plan import AtMaximum, Evaluation, Plan
+from glideslope.domain.evidence import NOTHING, Counts, Evidence, Freshness, Serving
+from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, SliceName, StepName, VersionName
+from glideslope.domain.metric import Kind, Metric, Origin
+from glideslope.domain.plan import AtMaximum, Evaluation, Guardrail, HarmNull, Margin, MarginKind, Plan
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Phase, Rollout
 from glideslope.domain.traffic import Arm
@@ -79,6 +80,21 @@ def matured(*, candidate: float, incumbent: float) -> Evidence:
         now, candidate=int(now.candidate * candidate), incumbent=int(now.incumbent * incumbent)
     )
     return known(S4, maturity=(*before, part))
+
+
+def thinned(*, candidate: float = 1.0, incumbent: float = 1.0) -> Evidence:
+    """Evidence at s4 where of each arm's outcomes only a part arrived."""
+
+    def part(row: Counts) -> Counts:
+        if row.metric != "wrong":
+            return row
+        return msgspec.structs.replace(
+            row,
+            candidate=tuple(int(n * candidate) for n in row.candidate),
+            incumbent=tuple(int(n * incumbent) for n in row.incumbent),
+        )
+
+    return known(S4, counts=tuple(map(part, known(S4).counts)))
 
 
 def measured(*values: float, count: int = 100, holdout: str = "days") -> Plan:
@@ -221,6 +237,9 @@ ROWS = [
     ),
     Row("half of both suffices here", at_step(S4), matured(candidate=0.5, incumbent=0.5), Advance, (Reason.PASSED,)),
     Row("maturity is unknown", at_step(S4), known(S4, maturity=()), Hold, (Reason.IMMATURE,)),
+    Row("a part of the candidate's outcomes is lost", at_step(S4), thinned(candidate=0.6), Hold, (Reason.LOPSIDED,)),
+    Row("a part of the incumbent's outcomes is lost", at_step(S4), thinned(incumbent=0.6), Hold, (Reason.LOPSIDED,)),
+    Row("both lose alike", at_step(S4), thinned(candidate=0.6, incumbent=0.6), Advance, (Reason.PASSED,)),
     # Bad news wins over everything.
     Row("more errors", at_step(S4), harmful(S4, errors=0.06), RollBack, (Reason.BREACHED,)),
     Row("slower", at_step(S4), harmful(S4, latency=0.05), RollBack, (Reason.BREACHED,)),
@@ -476,3 +495,18 @@ def test_outcomes_of_steps_and_metrics_outside_the_plan_change_nothing() -> None
     assert decide(limitless, evidence, now=ENTERED + 2 * MINUTE) == decide(
         limitless, known(S4), now=ENTERED + 2 * MINUTE
     )
+
+
+def test_a_service_that_never_spoke_for_the_candidate_proves_nothing() -> None:
+    """A ratio is bet on bad outcomes alone, so those of the incumbent would prove a silent candidate to be perfect."""
+    fallback = Metric(name=MetricName("fallback"), kind=Kind.EVENT, origin=Origin.SERVICE)
+    guardrail = Guardrail(
+        metric=fallback, margin=Margin(MarginKind.RELATIVE, 0.25), harm=HarmNull.BEYOND_MARGIN, base_rate=0.05
+    )
+    plan = msgspec.structs.replace(PLAN, guardrails=(guardrail,))
+    counts = Counts(step=StepName("s4"), metric=fallback.name, slice=WHOLE, candidate=(0, 0), incumbent=(1_900, 100))
+
+    decision = decide(at_step(S4, plan=plan), known(S4, counts=(counts,)), now=ENTERED + 2 * MINUTE)
+
+    assert isinstance(decision, Hold)
+    assert decision.reasons == (Reason.LOPSIDED,)
