@@ -1,8 +1,9 @@
 """How long `decide` takes: a small, a typical and a large plan, on evidence as it comes and on evidence never seen before.
 
-Run with ``python benchmarks/decide.py [--quick] [--json]``. *Next look*: since the look before, every count of the current step
-has grown and those of earlier steps stand, as with a fast gateway and prompt outcomes. *First look*: nothing of the evidence was
-ever seen, as when a ledger is replayed. Every row is built anew for every look; the arms are equal, and differ by chance alone.
+Run with ``python benchmarks/decide.py [--quick] [--json]``. *Same look*: time has passed, and no count has grown. *Next look*:
+since the look before, every count of the current step has grown and those of earlier steps stand, as with a fast gateway and
+prompt outcomes. *First look*: nothing of the evidence was ever seen, as when a ledger is replayed. Every row is built anew for
+every look; the arms are equal, and differ by chance alone.
 CPU time per call in microseconds, best of the rounds, since noise only ever adds; beside it the median.
 """
 
@@ -215,9 +216,12 @@ def measured(size: Size, *, rounds: int) -> dict[str, float]:
     sequence = looks(plan, size, number=rounds + 1, seed=1)
     decide(rollout, sequence[0], now=2 * MINUTE)  # the bets of each test are computed once per plan
     following = timed(rollout, sequence[1:])
+    same = timed(rollout, looks(plan, size, number=1, seed=1) * rounds)
     unseen = timed(rollout, [looks(plan, size, number=1, seed=seed)[0] for seed in range(2, 2 + rounds)])
     return {
         "rows": len(sequence[0].counts),
+        "same look": 1e6 * min(same),
+        "same look, median": 1e6 * statistics.median(same),
         "next look": 1e6 * min(following),
         "next look, median": 1e6 * statistics.median(following),
         "first look": 1e6 * min(unseen),

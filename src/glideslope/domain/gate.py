@@ -279,7 +279,12 @@ def tally_of(evidence: Evidence, g: Guardrail, slice_: SliceName) -> Tally | Non
 
 
 def _tally(found: Sequence[Pairs], *, metric: Metric) -> Tally | None:
-    return _added([p.differences for p in found], bins=len(differences(metric))) if len(found) <= 1 else None
+    return _added([p.differences for p in found], bins=_pair_bins(metric)) if len(found) <= 1 else None
+
+
+@lru_cache(maxsize=1024)
+def _pair_bins(metric: Metric) -> int:
+    return len(differences(metric))
 
 
 @lru_cache(maxsize=1024)

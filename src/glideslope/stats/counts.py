@@ -13,11 +13,14 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 
+_INTEGERS = {int}
+
+
 def _checked(counts: Sequence[int], *, what: str) -> tuple[int, ...]:
     if not counts:
         raise ValueError(f"{what} has no bins")
     # Two passes in C: this runs for every table of every look.
-    if set(map(type, counts)) != {int} or min(counts) < 0:
+    if set(map(type, counts)) != _INTEGERS or min(counts) < 0:
         wrong = next(count for count in counts if type(count) is not int or count < 0)
         raise ValueError(f"{what} holds {wrong!r}; expected integers at or above 0")
     return tuple(counts)

@@ -58,6 +58,10 @@ class EventHarm:
         check_ratios(self.ratios, above=1.0)
         priors(self.prior, size=len(self.ratios))
 
+    def __hash__(self) -> int:
+        # Looked up at every look: the rest would cost more than it tells apart.
+        return hash(self.base_rate)
+
     @property
     def bins(self) -> int:
         return 2
@@ -160,6 +164,10 @@ class BinsHarm:
                     f"{len(counts)} bins need {len(counts) - 1} positive increasing edges, got {self.edges}"
                 )
         priors(self.prior, size=self._alternatives())
+
+    def __hash__(self) -> int:
+        # Looked up at every look: the rest would cost more than it tells apart.
+        return hash(self.reference)
 
     @property
     def bins(self) -> int:

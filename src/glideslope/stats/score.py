@@ -96,6 +96,10 @@ class ScoreHarm:
     def __post_init__(self) -> None:
         _check(self.values, centre=self.centre, margin=self.margin, positive=False)
 
+    def __hash__(self) -> int:
+        # Looked up at every look: the rest would cost more than it tells apart.
+        return hash((self.centre, self.margin))
+
     @property
     def bins(self) -> int:
         return len(self.values)
@@ -124,6 +128,10 @@ class ScorePass:
             raise ValueError(f"a reference must hold a count per value, got {self.reference}")
         if self.reference and not sum(self.reference):
             raise ValueError("a reference must hold at least one subject")
+
+    def __hash__(self) -> int:
+        # Looked up at every look: the rest would cost more than it tells apart.
+        return hash((self.centre, self.margin))
 
     @property
     def bins(self) -> int:

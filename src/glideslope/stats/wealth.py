@@ -53,8 +53,9 @@ class Bets:
     steepest: float
     columns: tuple[int, ...]
     start: int
+    size: int
     layout: str
-    """How the fields of a sum of columns are read."""
+    """In how many bytes a sum of columns is laid out, and how its fields are read from them."""
     doubt: float
     """Nats, per counted subject, by which a sum of columns may differ from the exact one and from the one in floats."""
     spread: float
@@ -84,6 +85,7 @@ class Bets:
             steepest=steepest,
             columns=tuple(columns),
             start=priors + sum(_ZERO << 64 * h for h in range(len(rows))),
+            size=8 * len(rows),
             layout=f"<{len(rows)}Q",
             doubt=(_ROUNDING * (len(columns) + 8) + _UNIT) * max(steepest, 1.0),
             spread=ln(float(len(rows))),
@@ -151,29 +153,28 @@ def _summed(test: Test | TallyTest, evidence: Sequence[Table] | Tally) -> tuple[
         bets = _staked(test)  # type: ignore[arg-type]  # the overloads pair tests with evidence
         if len(evidence.counts) != len(bets.columns):
             raise _refusal(test, evidence)
-        logs, doubt = _move(bets, evidence.counts, ())
+        logs, doubt = (_moved if len(evidence.counts) > 4 else _move)(bets, evidence.counts, ())
         return bets, bets.start + logs, doubt + _BAND
     book = _book(test)  # type: ignore[arg-type]  # as above
-    bets = book(evidence[0].candidate_weight, evidence[0].control_weight)
-    logs, doubt = bets.start, _BAND
+    logs, doubt = 0, _BAND
     for table in evidence:
         candidate = table.candidate
         bets = book(table.candidate_weight, table.control_weight)
         if 2 * len(candidate) != len(bets.columns):
             raise _refusal(test, table)
-        # Four products are sooner made than looked up.
-        moved, more = (_moved if len(candidate) > 2 else _move)(bets, candidate, table.incumbent)
-        logs += moved
-        doubt += more
-    return bets, logs, doubt
+        if len(candidate) > 2:
+            moved, more = _moved(bets, candidate, table.incumbent)
+            logs += moved
+            doubt += more
+        else:  # as `_move` does: so few products are sooner made than looked up
+            cells = candidate + table.incumbent
+            logs += sum(map(mul, bets.columns, cells))
+            doubt += sum(cells) * bets.doubt
+    return bets, bets.start + logs, doubt  # type: ignore[possibly-undefined]  # there is some evidence
 
 
 def _read(fields: Sequence[int]) -> float:
     return log_sum_exp([(field - _ZERO) * _UNIT for field in fields])
-
-
-def _fields(bets: Bets, logs: int) -> tuple[int, ...]:
-    return unpack(bets.layout, logs.to_bytes(8 * len(bets.rows), "little"))
 
 
 _Parts = list[tuple[Bets, tuple[int, ...]]]
@@ -234,7 +235,7 @@ def crossed(test: Test | TallyTest, evidence: Sequence[Table] | Tally, alpha: fl
         return False
     bets, logs, doubt = _summed(test, evidence)
     if doubt < _MOST_DOUBT:
-        fields = _fields(bets, logs)
+        fields = unpack(bets.layout, logs.to_bytes(bets.size, "little"))
         # The sum of k terms is at most k times the largest: most tests are decided without one exponential.
         if (max(fields) - _ZERO) * _UNIT + bets.spread < line - doubt:
             return False
@@ -260,7 +261,7 @@ def weighed(
         return False, 0.0
     bets, logs, doubt = _summed(test, evidence)
     if doubt < _MOST_DOUBT:
-        wealth = _read(_fields(bets, logs))
+        wealth = _read(unpack(bets.layout, logs.to_bytes(bets.size, "little")))
         # Rounding keeps order: where both ends agree, so does what lies between. But a zero may have either sign.
         low, high = round(wealth - doubt, places), round(wealth + doubt, places)
         if low == high != 0.0 and abs(wealth - line) > doubt:
