@@ -3,7 +3,7 @@
 import msgspec
 
 from glideslope.domain.ids import MetricName, ModelName, VersionName
-from glideslope.domain.metric import Dimension
+from glideslope.domain.metric import Dimension, Kind
 from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, Milliseconds, StageKind
 
 SECOND = 1_000
@@ -21,6 +21,15 @@ class StageDraft(msgspec.Struct, frozen=True, kw_only=True):
     minimum: Milliseconds = 0
     maximum: Milliseconds = 7 * DAY
     at_maximum: AtMaximum = AtMaximum.HOLD
+
+
+class MetricDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric of the plan's own, counted by services. A score has a cap, for bins of equal width, or the bins' upper edges."""
+
+    name: MetricName
+    kind: Kind
+    cap: float | None = None
+    edges: tuple[float, ...] = ()
 
 
 class GuardrailDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +66,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     stages: tuple[StageDraft, ...] = DEFAULT_STAGES
     guardrails: tuple[GuardrailDraft, ...] = DEFAULT_GUARDRAILS
+    metrics: tuple[MetricDraft, ...] = ()
     slices: tuple[Dimension, ...] = ()
     offline: tuple[Criterion, ...] = ()
     alpha: float = 0.01

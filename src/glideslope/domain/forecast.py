@@ -210,13 +210,15 @@ def _spread(g: Guardrail, baseline: Baseline) -> float:
 
 
 def _deviation(g: Guardrail, baseline: Baseline) -> float:
+    # What a plan counts by itself may have any unit: a quarter of its range, as for a log loss.
+    usual = TYPICAL_DEVIATION if g.metric.loss is not None else g.metric.edges[-1] / 4
     histogram = baseline.histograms.get(g.metric.name, ())
     count = sum(histogram)
     if count < 2:
-        return TYPICAL_DEVIATION
+        return usual
     mean = sum(v * n for v, n in zip(g.metric.values, histogram, strict=True)) / count
     variance = sum(n * (v - mean) ** 2 for v, n in zip(g.metric.values, histogram, strict=True)) / count
-    return math.sqrt(variance) or TYPICAL_DEVIATION
+    return math.sqrt(variance) or usual
 
 
 def _attempt(ask: Callable[[], int]) -> int | None:

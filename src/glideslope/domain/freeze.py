@@ -1,25 +1,32 @@
 """From a draft to a plan: every constant that the tests will use is fixed here, once, from registered facts and recent traffic."""
 
 import math
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from itertools import pairwise
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 
-from glideslope.domain.draft import Draft, GuardrailDraft, StageDraft
+from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
 from glideslope.domain.gate import check_tests
 from glideslope.domain.ids import Digest, MetricName, StepName
-from glideslope.domain.metric import BUILT_IN, Kind, Metric
+from glideslope.domain.metric import BUILT_IN, RESERVED, Kind, Metric, Origin, equal_edges
 from glideslope.domain.plan import Guardrail, HarmNull, Plan, StageKind, Step, check_plan
 from glideslope.domain.traffic import FULL
 from glideslope.ledger import canonical
 
 UNKNOWN_RATE: Final = 0.05
 """Taken for a rate that nobody measured yet: a wrong base rate costs power, never validity."""
+
+MOST_BINS: Final = 128
+"""Of a metric of the plan's own; what is judged costs time in proportion."""
+
+_OWN_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+"""So that `record(fallback_used=1)` can say it."""
 
 LOOSEST: Final = 4.0
 """A first, small step need only exclude harm of this many margins."""
@@ -37,6 +44,8 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
 def freeze(draft: Draft, *, incumbent: Registered, candidate: Registered, baseline: Baseline) -> Plan:
     """Resolve a draft. Raises PlanInvalid, SplitInvalid."""
     steps = _steps(draft)
+    metrics = BUILT_IN | {own.name: _own(own) for own in draft.metrics}
+    _check_own(draft)
     plan = Plan(
         model=draft.model,
         incumbent=incumbent.version,
@@ -47,7 +56,7 @@ def freeze(draft: Draft, *, incumbent: Registered, candidate: Registered, baseli
         why=draft.why,
         alpha=draft.alpha,
         alpha_pass=draft.alpha_pass,
-        guardrails=tuple(_guardrail(g, baseline) for g in draft.guardrails),
+        guardrails=tuple(_guardrail(g, metrics, baseline) for g in draft.guardrails),
         dimensions=draft.slices,
         steps=steps,
         criteria=draft.offline if any(s.stage is StageKind.OFFLINE for s in steps) else (),
@@ -68,10 +77,61 @@ def plan_digest(plan: Plan) -> Digest:
     return Digest("sha256:" + sha256(canonical.encode(msgspec.to_builtins(plan))).hexdigest())
 
 
-def _guardrail(draft: GuardrailDraft, baseline: Baseline) -> Guardrail:
-    metric = BUILT_IN.get(draft.metric)
+def _own(draft: MetricDraft) -> Metric:
+    """Resolve a metric of the plan's own. Raises PlanInvalid."""
+    where = f"metrics.{draft.name}"
+    if draft.name in RESERVED:
+        raise PlanInvalid(f"The name {draft.name} is taken; call your metric by another.", where=where)
+    if not _OWN_NAME.fullmatch(draft.name):
+        raise PlanInvalid(
+            f"{draft.name!r} cannot be the name of a metric: a letter, then up to 63 of a to z, 0 to 9 and underscore.",
+            where=where,
+        )
+    match draft.kind:
+        case Kind.EVENT:
+            if draft.cap is not None or draft.edges:
+                raise PlanInvalid(f"{draft.name}: an event is good or bad; it has neither cap nor edges.", where=where)
+            return Metric(name=draft.name, kind=Kind.EVENT, origin=Origin.SERVICE)
+        case Kind.SCORE:
+            return Metric(name=draft.name, kind=Kind.SCORE, origin=Origin.SERVICE, edges=_edges(draft, where=where))
+        case Kind.LATENCY:
+            raise PlanInvalid(f"{draft.name}: a plan's own metric is an event or a score.", where=where)
+        case _:
+            assert_never(draft.kind)
+
+
+def _edges(draft: MetricDraft, *, where: str) -> tuple[float, ...]:
+    if (draft.cap is None) == (not draft.edges):
+        raise PlanInvalid(
+            f"{draft.name}: a score has either a cap, up to which its bins are equal, or the edges of its bins.",
+            where=where,
+        )
+    edges = draft.edges or equal_edges(draft.cap or 0.0)
+    ascending = all(low < high for low, high in pairwise((0.0, *edges)))
+    if not (ascending and math.isfinite(edges[-1]) and 2 <= len(edges) <= MOST_BINS):
+        raise PlanInvalid(
+            f"{draft.name}: the edges of a score's bins are 2 to {MOST_BINS} numbers above 0, ascending.", where=where
+        )
+    return edges
+
+
+def _check_own(draft: Draft) -> None:
+    """Refuse what would be counted in vain or under two definitions. Raises PlanInvalid."""
+    names = [own.name for own in draft.metrics]
+    for own in draft.metrics:
+        if names.count(own.name) > 1:
+            raise PlanInvalid(f"{own.name} is defined twice.", where=f"metrics.{own.name}")
+        if own.name not in {g.metric for g in draft.guardrails}:
+            raise PlanInvalid(
+                f"{own.name} is defined, but no guardrail judges it, so nobody would count it.",
+                where=f"metrics.{own.name}",
+            )
+
+
+def _guardrail(draft: GuardrailDraft, metrics: Mapping[MetricName, Metric], baseline: Baseline) -> Guardrail:
+    metric = metrics.get(draft.metric)
     if metric is None:
-        known = ", ".join(sorted(BUILT_IN))
+        known = ", ".join(sorted(metrics))
         raise PlanInvalid(
             f"There is no metric {draft.metric!r}; there are {known}.", where=f"guardrails.{draft.metric}"
         )

@@ -76,20 +76,26 @@ LOG_LOSS_CAP: Final = 2.5
 LATENCY_EDGES: Final = tuple(round(1.25**k, 3) for k in range(-4, 36))
 """0.4 ms to 2.5 s in steps of a quarter: fine enough for any incumbent, frozen for all."""
 
+
+def equal_edges(cap: float) -> tuple[float, ...]:
+    """Return SCORE_BINS bins of equal width from 0 to a cap."""
+    return tuple(cap * (k + 1) / SCORE_BINS for k in range(SCORE_BINS))
+
+
 ERRORS: Final = Metric(name=MetricName("errors"), kind=Kind.EVENT, origin=Origin.GATEWAY)
 LATENCY: Final = Metric(name=MetricName("latency"), kind=Kind.LATENCY, origin=Origin.GATEWAY, edges=LATENCY_EDGES)
 LOG_LOSS: Final = Metric(
     name=MetricName("log_loss"),
     kind=Kind.SCORE,
     origin=Origin.OUTCOME,
-    edges=tuple(LOG_LOSS_CAP * (k + 1) / SCORE_BINS for k in range(SCORE_BINS)),
+    edges=equal_edges(LOG_LOSS_CAP),
     loss=Loss.LOG,
 )
 BRIER: Final = Metric(
     name=MetricName("brier"),
     kind=Kind.SCORE,
     origin=Origin.OUTCOME,
-    edges=tuple((k + 1) / SCORE_BINS for k in range(SCORE_BINS)),
+    edges=equal_edges(1.0),
     loss=Loss.BRIER,
 )
 WRONG: Final = Metric(name=MetricName("wrong"), kind=Kind.EVENT, origin=Origin.OUTCOME, loss=Loss.WRONG)
@@ -99,6 +105,10 @@ BASELINE: Final = {m.name: m for m in (ERRORS, LATENCY)}
 """What the gateway counts of the incumbent's ordinary traffic."""
 EXPOSURE: Final = MetricName("exposure")
 """Counted by the gateway, one bin: subjects really served. Not a metric of quality; it checks the coin."""
+
+
+RESERVED: Final = frozenset({*BUILT_IN, EXPOSURE, "outcome", "rescued", "score", "slices"})
+"""Names that a plan cannot give to a metric of its own: we count under them, or `record()` takes something else by them."""
 
 
 def loss_of(loss: Loss, *, probability: float, happened: bool) -> float:

@@ -20,6 +20,7 @@ from glideslope.domain.draft import (
     SECOND,
     Draft,
     GuardrailDraft,
+    MetricDraft,
     StageDraft,
 )
 from glideslope.domain.errors import Invalid, PlanInvalid
@@ -74,6 +75,11 @@ def test_everything_that_can_be_written_is_read() -> None:
         "  - {metric: errors, margin: 0.5pp, harm: beyond-margin, limit: 2%, weight: 3, base_rate: 0.01}\n"
         "  - {metric: latency, margin: 25%, required: false}\n"
         "  - {metric: log_loss, margin: 0.02}\n"
+        "  - {metric: fallback_used, margin: 1pp}\n"
+        "metrics:\n"
+        "  fallback_used: {kind: event}\n"
+        "  length: {kind: score, cap: 500}\n"
+        "  steps: {kind: score, edges: [1, 2.5]}\n"
         "slices: {origin: [EWR, JFK, NO], '24': ['007', 'true']}\n"
         "alpha: 1%\nalpha_pass: 0.1\napprovals: 2\nlease: 1s\nstale_after: 1m\noutcomes_stale_after: 2d\nmaturity: 80%\n"
     )
@@ -110,6 +116,12 @@ def test_everything_that_can_be_written_is_read() -> None:
             ),
             GuardrailDraft(metric=MetricName("latency"), margin=Margin(MarginKind.RELATIVE, 0.25), required=False),
             GuardrailDraft(metric=MetricName("log_loss"), margin=Margin(MarginKind.ABSOLUTE, 0.02)),
+            GuardrailDraft(metric=MetricName("fallback_used"), margin=Margin(MarginKind.ABSOLUTE, 0.01)),
+        ),
+        metrics=(
+            MetricDraft(name=MetricName("fallback_used"), kind=Kind.EVENT),
+            MetricDraft(name=MetricName("length"), kind=Kind.SCORE, cap=500.0),
+            MetricDraft(name=MetricName("steps"), kind=Kind.SCORE, edges=(1.0, 2.5)),
         ),
         slices=(Dimension("origin", ("EWR", "JFK", "NO")), Dimension("24", ("007", "true"))),
         offline=(
@@ -150,6 +162,12 @@ CASES = {
     "offline-without-criteria": FOUR + "stages:\n  - offline: {}\n",
     "offline-direction-unknown": FOUR + "stages:\n  - offline: {auc: {holdout: by-day, margin: 0.01}}\n",
     "unknown-metric": FOUR + "guardrails:\n  - {metric: latancy, margin: 25%}\n",
+    "unknown-metric-beside-own": FOUR
+    + "metrics: {fallback_used: {kind: event}}\nguardrails:\n  - {metric: fallback_use, margin: 1pp}\n",
+    "a-relative-margin-of-an-own-score": FOUR
+    + "metrics: {length: {kind: score, cap: 500}}\nguardrails:\n  - {metric: length, margin: 10%}\n",
+    "a-metric-of-no-kind": FOUR + "metrics: {length: {kind: gauge}}\n",
+    "a-cap-below-zero": FOUR + "metrics: {length: {kind: score, cap: -1}}\n",
     "unknown-word": FOUR + "guardrails:\n  - {metric: errors, margin: 1pp, harm: wors}\n",
     "unknown-then": FOUR + "stages:\n  - canary: {shares: [5%], then: rollback}\n",
     "missing-key": "model: late-arrival\nowner: o\nwhy: w\n",
@@ -248,6 +266,7 @@ def test_what_is_not_utf_8_is_refused_where_it_begins(data: bytes, line: int, co
         ("guardrails.brier", "guardrails"),
         ("offline", "offline"),
         ("candidate", "candidate"),
+        ("metrics.length", "length"),
         ("slices", "model"),  # not written, so the file as a whole
         ("", "model"),
     ],
@@ -256,6 +275,7 @@ def test_a_later_refusal_is_shown_where_it_belongs(where: str, shown: str) -> No
     text = FOUR + (
         "alpha: 0.9\nstages:\n  - offline: {log_loss: {holdout: a, margin: 0.0}}\n  - canary: [5%]\n"
         "guardrails:\n  - {metric: errors, margin: 1pp}\n  - {metric: latency, margin: 25%}\n"
+        "metrics:\n  length: {kind: score, cap: 500}\n"
     )
 
     error = read(text, file="x.yaml").located(PlanInvalid("It cannot be.", where=where, next_command="glideslope plan"))
@@ -426,6 +446,17 @@ DRAFTS = st.builds(
     guardrails=st.lists(st.sampled_from(sorted(BUILT_IN)), min_size=1, unique=True).flatmap(
         lambda names: st.tuples(*(guardrail(name) for name in names))
     ),
+    metrics=st.lists(
+        st.builds(
+            MetricDraft,
+            name=WORDS.map(MetricName),
+            kind=st.sampled_from((Kind.EVENT, Kind.SCORE)),
+            cap=st.none() | st.floats(1e-300, 1e300),
+            edges=st.just(()) | st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=4).map(tuple),
+        ),
+        max_size=3,
+        unique_by=lambda own: own.name,
+    ).map(tuple),
     slices=st.dictionaries(PARTS, st.lists(PARTS, min_size=1, max_size=4, unique=True), max_size=3).map(
         lambda found: tuple(Dimension(name, tuple(values)) for name, values in found.items())
     ),

@@ -25,6 +25,7 @@ from glideslope.interfaces.document import quantities
 N = TypeVar("N", ModelName, VersionName)
 
 METRICS: Final = tuple(sorted(BUILT_IN))
+OWN_NAME: Final = "^[a-z][a-z0-9_]{0,63}$"
 MOST_VALUES: Final = 250
 """Of one field. A receipt has a byte for each field, and keeps a few of its values for itself."""
 
@@ -82,6 +83,12 @@ Duration = Annotated[
 ]
 Share = Annotated[
     int, BeforeValidator(quantities.share), WithJsonSchema({"type": "string", "pattern": quantities.PERCENT})
+]
+OwnName = Annotated[str, BeforeValidator(_words), WithJsonSchema({"type": "string", "pattern": OWN_NAME})]
+MetricWord = Annotated[
+    str,
+    BeforeValidator(_words),
+    WithJsonSchema({"anyOf": [{"enum": list(METRICS)}, {"type": "string", "pattern": OWN_NAME}]}),
 ]
 Fraction = Annotated[float, BeforeValidator(quantities.fraction), WithJsonSchema(_FRACTION)]
 Tolerance = Annotated[
@@ -204,7 +211,7 @@ class Stage(Strict):
 class Guardrail(Strict):
     """A metric that must not get worse."""
 
-    metric: Literal[METRICS] = Field(description="What is measured.")  # type: ignore[valid-type]  # the closed set of built-in metrics
+    metric: MetricWord = Field(description="What is measured: a built-in metric, or one of `metrics`.")
     margin: Tolerance = Field(
         description="How much worse is tolerable: 25% (relative), 0.02 (absolute), 0.5pp (percentage points)."
     )
@@ -216,6 +223,18 @@ class Guardrail(Strict):
     required: bool = Field(default=True, description="False: only watched for harm; no proof needed to advance.")
     base_rate: float | None = Field(
         default=None, ge=0, description="The incumbent's rate or mean, if it is not to be taken from recent traffic."
+    )
+
+
+class OwnMetric(Strict):
+    """A metric that services count by themselves; less of it is better."""
+
+    kind: Literal["event", "score"] = Field(description="An event is good or bad; a score is a number from 0 up.")
+    cap: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Of a score: everything above counts as this; below are 32 bins of equal width."
+    )
+    edges: Annotated[tuple[float, ...], Field(min_length=2, strict=False)] | None = Field(
+        default=None, description="Of a score, instead of a cap: the upper edges of its bins, ascending."
     )
 
 
@@ -238,6 +257,9 @@ class Document(Strict):
     )
     guardrails: Annotated[tuple[Guardrail, ...], Field(min_length=1, strict=False)] | None = Field(
         default=None, description="What must not get worse."
+    )
+    metrics: dict[OwnName, OwnMetric] = Field(
+        default={}, description="The plan's own metrics by name; services count them by `record` or `observe`."
     )
     slices: dict[SlicePart, Annotated[tuple[SlicePart, ...], Field(min_length=1, strict=False)]] = Field(
         default={}, description="Fields of the data, each with the values that are looked at separately."

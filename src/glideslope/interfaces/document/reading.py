@@ -9,7 +9,14 @@ from typing import Any, Final, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from glideslope.domain.draft import DEFAULT_GUARDRAILS, DEFAULT_STAGES, Draft, GuardrailDraft, StageDraft
+from glideslope.domain.draft import (
+    DEFAULT_GUARDRAILS,
+    DEFAULT_STAGES,
+    Draft,
+    GuardrailDraft,
+    MetricDraft,
+    StageDraft,
+)
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.ids import MetricName, ModelName, VersionName
 from glideslope.domain.metric import BUILT_IN, Dimension, Kind
@@ -33,7 +40,7 @@ class Document:
             return error
         path = self._path(error.where)
         # What stands on a line of its own is shown by its key, since its value may go on for lines.
-        span = self.tree.span(path, key=len(path) == 1)
+        span = self.tree.span(path, key=len(path) == 1 or path[0] == "metrics")
         found = self.tree.source.refusal(error.sentence, span, where=error.where, suggestion=error.suggestion)
         found.next_command = error.next_command
         return found
@@ -43,6 +50,8 @@ class Document:
         if first == "guardrails" and rest:
             names = [guardrail.metric for guardrail in self.draft.guardrails]
             return ("guardrails", names.index(MetricName(rest)), "metric") if rest in names else ("guardrails",)
+        if first == "metrics" and rest:
+            return ("metrics", rest)
         kinds = [stage.stage.value for stage in self.draft.stages]
         return ("stages", kinds.index(first)) if first in kinds else (first,)
 
@@ -103,7 +112,7 @@ def _one(each: ErrorDetails, found: Tree) -> DocumentInvalid:
             return source.refusal(f"`{key}` is missing", found.span(path, key=True), where=dotted((*path, key)))
         case "literal_error":
             given = str(each["input"])
-            choices = models.METRICS if path[-1:] == ("metric",) else _choices(path)
+            choices = _choices(path)
             close = get_close_matches(given, choices, n=1, cutoff=0.5)
             return source.refusal(
                 f"{name} cannot be `{given}`; there are {', '.join(choices)}",
@@ -113,6 +122,8 @@ def _one(each: ErrorDetails, found: Tree) -> DocumentInvalid:
             )
         case "value_error":
             sentence = str(each["ctx"]["error"])
+        case "greater_than":
+            sentence = f"{name} must be more than {each['ctx']['gt']:g}, not {_shown(each['input'])}"
         case "greater_than_equal":
             sentence = f"{name} must be at least {each['ctx']['ge']}, not {_shown(each['input'])}"
         case "less_than_equal":
@@ -203,6 +214,7 @@ def _draft(model: models.Document, found: Tree) -> Draft:
         why=model.why,
         stages=stages,
         guardrails=DEFAULT_GUARDRAILS if model.guardrails is None else tuple(_guardrail(g) for g in model.guardrails),
+        metrics=tuple(_metric(MetricName(name), own) for name, own in model.metrics.items()),
         slices=tuple(Dimension(field=name, values=values) for name, values in model.slices.items()),
         offline=criteria,
         alpha=model.alpha,
@@ -276,6 +288,10 @@ def _criteria(written: Mapping[str, Sequence[models.Criterion]], found: Tree, pa
             )
 
 
+def _metric(name: MetricName, written: models.OwnMetric) -> MetricDraft:
+    return MetricDraft(name=name, kind=Kind(written.kind), cap=written.cap, edges=written.edges or ())
+
+
 def _guardrail(written: models.Guardrail) -> GuardrailDraft:
     return GuardrailDraft(
         metric=MetricName(written.metric),
@@ -290,10 +306,14 @@ def _guardrail(written: models.Guardrail) -> GuardrailDraft:
 
 def _check_guardrails(model: models.Document, found: Tree) -> None:
     """Say at the margin itself what `check_plan` could only say of all guardrails."""
+    kinds: dict[str, Kind] = {name: Kind(own.kind) for name, own in model.metrics.items()}
+    kinds |= {name: metric.kind for name, metric in BUILT_IN.items()}
     seen: dict[str, int] = {}
     for number, guardrail in enumerate(model.guardrails or ()):
         path = ("guardrails", number)
-        kind = BUILT_IN[MetricName(guardrail.metric)].kind
+        kind = kinds.get(guardrail.metric)
+        if kind is None:
+            raise _unknown_metric(guardrail.metric, sorted(kinds), found, (*path, "metric"))
         margin = (*path, "margin")
         written = found.value["guardrails"][number]["margin"]  # type: ignore[index,call-overload]  # the model has read it already
         sentence, at = "", margin
@@ -311,6 +331,16 @@ def _check_guardrails(model: models.Document, found: Tree) -> None:
         if sentence:
             raise found.source.refusal(sentence, found.span(at), where=dotted(at))
         seen[guardrail.metric] = number
+
+
+def _unknown_metric(given: str, known: Sequence[str], found: Tree, path: Path) -> DocumentInvalid:
+    close = get_close_matches(given, known, n=1, cutoff=0.5)
+    return found.source.refusal(
+        f"`metric` cannot be `{given}`; there are {', '.join(known)}",
+        found.span(path),
+        where=dotted(path),
+        suggestion=f"`{close[0]}`" if close else "",
+    )
 
 
 def _check_slices(model: models.Document, found: Tree) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from glideslope.domain.draft import Draft, GuardrailDraft, StageDraft
+from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft
 from glideslope.domain.errors import Invalid
 from glideslope.domain.plan import Criterion, StageKind
 from glideslope.interfaces.document import models, quantities, tree
@@ -29,6 +29,7 @@ def show(draft: Draft) -> str:
         "why": draft.why,
         "stages": [_stage(stage, draft.offline) for stage in draft.stages],
         "guardrails": [_guardrail(guardrail) for guardrail in draft.guardrails],
+        "metrics": {own.name: _metric(own) for own in draft.metrics},
         "slices": {dimension.field: list(dimension.values) for dimension in draft.slices},
         "alpha": draft.alpha,
         "alpha_pass": draft.alpha_pass,
@@ -104,6 +105,15 @@ def _offline(criteria: tuple[Criterion, ...]) -> dict[str, Any]:
         written = {"holdout": each.holdout, "margin": each.margin, "lower_is_better": each.lower_is_better}
         found.setdefault(each.metric, []).append(written)
     return {metric: each[0] if len(each) == 1 else each for metric, each in found.items()}
+
+
+def _metric(draft: MetricDraft) -> dict[str, Any]:
+    written: dict[str, Any] = {"kind": draft.kind.value}
+    if draft.cap is not None:
+        written["cap"] = draft.cap
+    if draft.edges:
+        written["edges"] = list(draft.edges)
+    return written
 
 
 def _guardrail(draft: GuardrailDraft) -> dict[str, Any]:
