@@ -75,6 +75,15 @@ def test_the_second_start_makes_nothing(tokens: FileTokens, tmp_path: Path) -> N
     assert (tmp_path / "token").read_text() == before
 
 
+def test_a_token_made_before_the_first_start_does_not_lock_its_owner_out(tokens: FileTokens, tmp_path: Path) -> None:
+    source = tokens.create(Actor("model-servers"), role=Role.SOURCE, at=NOON, random_bytes=chance(0))
+
+    assert tokens.first_start(Actor("admin"), at=NOON, random_bytes=chance(1))
+    local = (tmp_path / "token").read_text().strip()
+    assert tokens.find(local) == Identity(actor=Actor("admin"), role=Role.ADMIN)
+    assert tokens.find(source.reveal()) == Identity(actor=Actor("model-servers"), role=Role.SOURCE)
+
+
 def test_a_revoked_token_finds_nobody(tokens: FileTokens) -> None:
     tokens.first_start(Actor("admin"), at=NOON, random_bytes=chance(0))
     secret = tokens.create(Actor("ada"), role=Role.MEMBER, at=NOON, random_bytes=chance(1))

@@ -67,15 +67,17 @@ class FileTokens:
         self._current()
 
     def first_start(self, actor: Actor, *, at: datetime, random_bytes: bytes) -> bool:
-        """Make an admin's token when there are none yet, for the command line on this machine; tell whether it was made.
+        """Make an admin's token when no admin has one yet, for the command line on this machine; tell whether it was made.
 
         It is written to `token`, readable by its owner only. Killed in between, the next start makes another.
         """
-        if self._stamp() is not None:
+        # Tokens for services may have been made before the first start; they let nobody in who governs.
+        tokens = self._current()
+        if any(known.role is Role.ADMIN for known in tokens):
             return False
         secret, known = _made(actor, role=Role.ADMIN, at=at, random_bytes=random_bytes)
         write_secret(self._local, f"{secret.reveal()}\n".encode())
-        self._write((known,))
+        self._write((*tokens, known))
         return True
 
     def create(self, actor: Actor, *, role: Role, at: datetime, random_bytes: bytes) -> Secret:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from glideslope.domain.errors import NotFound
 from glideslope.interfaces.cli.context import STATE_FOLDER, Outside, state_folder
 from glideslope.interfaces.cli.session import json_option
 
@@ -60,4 +61,8 @@ def revoke(outside: Outside, token_id: str, state: Path | None, as_json: bool) -
 
 
 def _folder(state: Path | None) -> Path:
-    return state or state_folder(Path.cwd()) or Path(STATE_FOLDER)
+    """Return the state folder. Raises NotFound: a token made in a new one would be known to no server."""
+    folder = state or state_folder(Path.cwd()) or Path(STATE_FOLDER)
+    if not folder.is_dir():
+        raise NotFound(what="state folder", name=str(folder), next_command="glideslope up")
+    return folder
