@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from glideslope.adapters.drivers.inprocess import NO_GRANT, InProcessDriver
+from glideslope.domain.errors import DriverUnavailable
 from glideslope.domain.ids import ModelName
 from glideslope.domain.traffic import Assignment, Endpoint
 from glideslope.sdk.assign import Assigner
@@ -156,3 +157,18 @@ async def test_nothing_is_granted_of_a_model_without_a_route() -> None:
 
     assert bench.driver.grant(SPAM) is None
     assert bench.driver.tag(SPAM) == NO_GRANT
+
+
+async def test_after_a_restart_nobody_is_said_to_be_unexposed_before_the_earlier_leases_have_ended() -> None:
+    """A service that cannot reach us may go on with what the server before us granted, until its lease ends."""
+    bench = InProcessBench()
+    bench.driver = InProcessDriver(clock=bench.clock, first=False)
+    await bench.driver.shape([route(bench)])
+    await bench.driver.lease(FRAUD, None, token=FIRST, ttl=timedelta(seconds=3))
+
+    await bench.clock.advance(2.9)
+    with pytest.raises(DriverUnavailable, match="earlier server"):
+        await bench.driver.observe(FRAUD)
+    await bench.clock.advance(0.1)
+
+    assert (await bench.driver.observe(FRAUD)).exposure is None

@@ -66,7 +66,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         if settings.with_gateway:
             driver = await stack.enter_async_context(EnvoyDriver(settings.gateway, sink=sink))
         else:
-            driver = grants = InProcessDriver(clock=clock)
+            driver = grants = InProcessDriver(clock=clock, first=False)
 
         async def checks() -> Sequence[CheckView]:
             return [_state_check(settings), *await artifacts.checked(settings.artifacts, app.record)]

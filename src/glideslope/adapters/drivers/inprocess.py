@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from glideslope.domain.errors import NotFound, TokenStale
+from glideslope.domain.errors import DriverUnavailable, NotFound, TokenStale
 from glideslope.domain.ids import ModelName
 from glideslope.domain.observation import Grant
 from glideslope.domain.traffic import Exposure, ObservedRoute, Route, Token
@@ -40,6 +40,8 @@ class _Lane:
     route: Route
     newest: Token | None = None
     lease: _Lease | None = None
+    ttl: float = 0.0
+    """Seconds of the longest lease that was spoken of."""
     handed: dict[tuple[str, str], _Lease] = field(default_factory=dict)
     """Source and tag to the lease that the source was last handed under it, while it may still be obeyed."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,8 +60,11 @@ class InProcessDriver:
     name = "inprocess"
     features = frozenset({Feature.STICKY, Feature.OBSERVE})
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(self, *, clock: Clock, first: bool = True) -> None:
+        """Tell with `first` whether no other server can have granted anything before: what it did grant is unknown here."""
         self._clock = clock
+        self._first = first
+        self._started = clock.monotonic()
         self._lanes: dict[ModelName, _Lane] = {}
         self._reshaped = asyncio.Event()
 
@@ -95,6 +100,7 @@ class InProcessDriver:
             return
         before = self.tag(model)
         lane.newest = token
+        lane.ttl = max(lane.ttl, ttl.total_seconds())
         lane.lease = None
         if exposure is not None:
             until = self._clock.monotonic() + ttl.total_seconds()
@@ -105,13 +111,18 @@ class InProcessDriver:
     async def observe(self, model: ModelName) -> ObservedRoute:
         """Report the exposure that services may still obey: the current lease, or one that was handed out and not taken back.
 
-        A withdrawal is in force when each source has asked again, and at the latest when its lease has ended.
+        A withdrawal is in force when each source has asked again, and at the latest when its lease has ended. Raises
+        DriverUnavailable while a service that has not asked us yet may obey an earlier server.
         """
         lane = self._lane(model)
         lease = self._live(lane)
         if lease is None:
             self._forget_ended(lane)
             lease = max(lane.handed.values(), key=lambda handed: handed.until, default=None)
+        left = self._started + lane.ttl - self._clock.monotonic()
+        if lease is None and not self._first and left > 0:
+            why = f"for {left:.1f} s more a service may obey what an earlier server granted"
+            raise DriverUnavailable(driver=self.name, why=why)
         candidate = lane.route.candidate
         return ObservedRoute(
             model=model,
