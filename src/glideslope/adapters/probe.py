@@ -2,7 +2,9 @@
 
 import asyncio
 from typing import Final
-from urllib.parse import urlsplit
+
+from glideslope.domain.errors import NameInvalid
+from glideslope.engine.addresses import host_and_port
 
 PATIENCE: Final = 2.0
 """Seconds."""
@@ -14,11 +16,8 @@ class HttpProbe:
     async def ask(self, url: str) -> str | None:
         """Return None when it answers, else why not."""
         try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port or 80
-        except ValueError as error:
-            return str(error)
-        if parts.scheme != "http" or not host:
+            host, port = host_and_port(url)
+        except NameInvalid:
             return "it is not an address like http://host:port"
         try:
             async with asyncio.timeout(PATIENCE):

@@ -28,6 +28,7 @@ from glideslope.domain.ids import Digest, ModelName, RolloutId
 from glideslope.domain.plan import Plan, StageKind
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
+from glideslope.engine.addresses import host_and_port
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Driver, Feature, Probe
 from glideslope.engine.record import Append, Model, Record, model_stream, proposal
@@ -59,8 +60,10 @@ class Handlers:
     async def register(self, command: Register, *, key: str) -> ModelName:
         """Make a version known. The same content under the same name again is no error.
 
-        Raises AlreadyRegistered, KeyReused, Conflict.
+        Raises AlreadyRegistered, KeyReused, Conflict, and NameInvalid for an address that no data plane could carry: met later, it
+        would keep all models' traffic from its shape.
         """
+        host_and_port(command.url)
         key = f"register/{command.model}/{key}"
         if (done := await self._record.known(key)) is not None:
             _require_same(done.event, _registered(command), _installed(command))

@@ -3,16 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glideslope.adapters.drivers.envoy.clusters import address
 from glideslope.adapters.drivers.envoy.lanes import Lane
 from glideslope.adapters.drivers.envoy.limits import Limits
 from glideslope.adapters.drivers.envoy.observed import exposure_in_force, split_of
 from glideslope.adapters.drivers.envoy.shape import compile_lanes, runtime_values
-from glideslope.domain.errors import NameInvalid
 from glideslope.domain.ids import ModelName, RolloutId, StepName
 from glideslope.domain.traffic import FULL, TOTAL, Route, Split
 from glideslope.testing.contracts.driver import STEP, unserved
@@ -93,24 +90,3 @@ def test_a_salt_is_taken_literally() -> None:
     rewrite = routes[1]["route"]["hash_policy"][0]["header"]["regex_rewrite"]
 
     assert rewrite["substitution"] == r"a\\1b:\1"
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("http://127.0.0.1:80", ("127.0.0.1", 80)),
-        ("http://models.internal:8080/", ("models.internal", 8080)),
-        ("http://[::1]:9", ("::1", 9)),
-    ],
-)
-def test_an_endpoint_is_a_host_and_a_port(url: str, expected: tuple[str, int]) -> None:
-    assert expected == address(replace(unserved("v1"), url=url))
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["", "127.0.0.1:80", "https://a:1", "http://a", "http://a:0", "http://a:99999", "http://u@a:1", "http://a:1/x"],
-)
-def test_anything_else_is_refused_and_not_repaired(url: str) -> None:
-    with pytest.raises(NameInvalid):
-        address(replace(unserved("v1"), url=url))

@@ -1,12 +1,11 @@
 """Clusters: where versions are served, how long is waited for them, and who answers when a candidate does not."""
 
 import ipaddress
-from urllib.parse import urlsplit
 
 from glideslope.adapters.drivers.envoy.limits import Limits, seconds
 from glideslope.adapters.drivers.envoy.names import METADATA, TYPE, Json, cluster_name
-from glideslope.domain.errors import NameInvalid
 from glideslope.domain.traffic import Endpoint, Route
+from glideslope.engine.addresses import host_and_port
 
 
 def clusters_of(route: Route, limits: Limits) -> list[Json]:
@@ -32,7 +31,7 @@ def clusters_of(route: Route, limits: Limits) -> list[Json]:
 
 
 def _pool(name: str, endpoint: Endpoint, limits: Limits) -> Json:
-    host, port = address(endpoint)
+    host, port = host_and_port(endpoint.url)
     return {
         "name": name,
         "type": "STATIC" if _is_ip(host) else "STRICT_DNS",
@@ -122,22 +121,6 @@ def _breakers(requests: int, limits: Limits) -> Json:
             }
         ]
     }
-
-
-def address(endpoint: Endpoint) -> tuple[str, int]:
-    """Return an endpoint's host and port. Raises NameInvalid for anything but `http://host:port`."""
-    try:
-        parts = urlsplit(endpoint.url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if not host or not port or endpoint.url.rstrip("/") != f"http://{_bracketed(host)}:{port}":
-        raise NameInvalid(what="endpoint", text=endpoint.url, expected="http://host:port")
-    return host, port
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _is_ip(host: str) -> bool:
