@@ -320,3 +320,14 @@ async def test_a_storm_of_orders_from_twenty_people_ends_in_one_rollback(bench: 
     checked = await bench.running.cli("verify", "--json")
     assert json.loads(checked.out)["ok"], checked.out
     await bench.serves_the_incumbent()
+
+
+async def test_an_entry_as_long_as_a_request_may_be_is_fetched_whole(bench: Bench) -> None:
+    """Cut in two on its way, an honest ledger would look as if somebody had tampered with it."""
+    body = {"version": "v9", "digest": f"sha256:{'9' * 64}", "url": bench.v2.url, "why": "x" * ((1 << 20) - 180)}
+    status, told = await bench.running.call("POST", f"/v1/models/{bench.model}/versions", body)
+    assert status == 200, told
+
+    checked = await bench.running.cli("verify", "--json")
+
+    assert (checked.status, json.loads(checked.out)["ok"]) == (0, True), checked.out

@@ -3,6 +3,7 @@
 Pure: entries in, findings out. Whether the entries are the ones that were signed is asked by `ledger.verify`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -33,6 +34,8 @@ class Decider(Protocol):
 
 DECIDERS: Final[Mapping[int, Decider]] = {1: decide}
 """Every version of the rules that ever decided, for ever importable."""
+
+MOST_PER_FLAW: Final = 20
 
 _KIND_PROPOSED: Final = "rollout-proposed"
 _KIND_DECIDED: Final = "decided"
@@ -66,7 +69,7 @@ class ReplayFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayReport:
-    """What a replay saw: an honest record has no findings."""
+    """What a replay saw: an honest record has no findings. Of each flaw the first MOST_PER_FLAW are listed."""
 
     rollouts: int
     decisions: int
@@ -74,6 +77,8 @@ class ReplayReport:
     orders: int
     """Decisions by people, which were only checked for being possible."""
     findings: tuple[ReplayFinding, ...]
+    omitted: tuple[tuple[Flaw, int], ...] = ()
+    """How many more there were of a flaw."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,18 +98,33 @@ class ReplayedDecision:
 def replay(entries: Iterable[Entry]) -> ReplayReport:
     """Replay every rollout among the entries of a ledger, given in its order. Never raises on what they hold."""
     streams: dict[str, _Stream] = {}
+    found = _Findings()
     for position, entry in enumerate(entries):
         stream = streams.get(entry.stream)
         if stream is None:
-            stream = streams[entry.stream] = _Stream(name=entry.stream)
+            stream = streams[entry.stream] = _Stream(name=entry.stream, found=found)
         stream.take(entry, position=position)
     rollouts = [s for s in streams.values() if s.concerns_a_rollout]
     return ReplayReport(
         rollouts=len(rollouts),
         decisions=sum(s.decisions for s in rollouts),
         orders=sum(s.orders for s in rollouts),
-        findings=tuple(sorted((f for s in rollouts for f in s.findings), key=lambda f: f.position)),
+        findings=tuple(sorted(found.listed, key=lambda f: f.position)),
+        omitted=tuple((flaw, n - MOST_PER_FLAW) for flaw, n in sorted(found.counts.items()) if n > MOST_PER_FLAW),
     )
+
+
+@dataclass(slots=True)
+class _Findings:
+    """A record with a million flaws needs no million sentences."""
+
+    listed: list[ReplayFinding] = field(default_factory=list)
+    counts: Counter[Flaw] = field(default_factory=Counter)
+
+    def add(self, finding: ReplayFinding) -> None:
+        self.counts[finding.flaw] += 1
+        if self.counts[finding.flaw] <= MOST_PER_FLAW:
+            self.listed.append(finding)
 
 
 @dataclass(slots=True)
@@ -112,13 +132,13 @@ class _Stream:
     """One stream on its way through the replay. After an entry that makes no sense nothing that follows is judged."""
 
     name: str
+    found: _Findings
     rollout: Rollout | None = None
     concerns_a_rollout: bool = False
     broken: bool = False
     closed: bool = False
     decisions: int = 0
     orders: int = 0
-    findings: list[ReplayFinding] = field(default_factory=list)
 
     def take(self, entry: Entry, *, position: int) -> None:
         # A model's stream holds neither; a decision without a proposal must not hide by being no rollout's.
@@ -182,7 +202,7 @@ class _Stream:
         )
 
     def _find(self, entry: Entry, position: int, flaw: Flaw, sentence: str) -> None:
-        self.findings.append(
+        self.found.add(
             ReplayFinding(flaw=flaw, stream=self.name, version=entry.version, position=position, sentence=sentence)
         )
 

@@ -11,7 +11,7 @@
 
 import re
 from binascii import b2a_base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -22,6 +22,10 @@ from glideslope.ledger.errors import BundleError, LedgerError
 HEADER = b"glideslope-ledger/1\n"
 ENTRIES = b"entries\n"
 HASH_LENGTH = 44
+LONGEST_LINE = 16 * 1024 * 1024
+"""Bytes; a bundle from anybody is read in bounded memory."""
+LONGEST_HEAD = 64 * 1024 * 1024
+"""Bytes of all checkpoints together, some 380,000 of them."""
 _CHECKPOINT = re.compile(rb"checkpoint ([1-9][0-9]{0,3})\n")
 
 
@@ -71,6 +75,19 @@ def entry_line(data: bytes) -> bytes:
     return b2a_base64(merkle.leaf_hash(data), newline=False) + b" " + data + b"\n"
 
 
+def lines(read_line: Callable[[int], bytes]) -> Iterator[bytes]:
+    """Yield the lines of a file by its `readline`, each with its newline, in bounded memory.
+
+    Raises BundleError at a line of more than LONGEST_LINE bytes.
+    """
+    at = 0
+    while line := read_line(LONGEST_LINE + 1):
+        at += 1
+        if len(line) > LONGEST_LINE:
+            raise BundleError(f"it is longer than {LONGEST_LINE:,} bytes", line=at)
+        yield line
+
+
 def read_head(lines: Iterator[bytes]) -> Head:
     """Take the header and the checkpoints off *lines*, leaving the entries.
 
@@ -79,6 +96,7 @@ def read_head(lines: Iterator[bytes]) -> Head:
     if next(lines, b"") != HEADER:
         raise BundleError(f"a bundle starts with {HEADER.decode().strip()!r}", line=1)
     at = 1
+    length = 0
     checkpoints: list[SignedCheckpoint] = []
     for raw in lines:
         at += 1
@@ -88,7 +106,12 @@ def read_head(lines: Iterator[bytes]) -> Head:
         if opening is None:
             raise BundleError("expected 'checkpoint N' or 'entries'", line=at)
         count = int(opening[1])
-        note_lines = list(islice(lines, count))
+        note_lines: list[bytes] = []
+        for line in islice(lines, count):
+            note_lines.append(line)
+            length += len(line)
+            if length > LONGEST_HEAD:
+                raise BundleError(f"the checkpoints are longer than {LONGEST_HEAD:,} bytes", line=at + len(note_lines))
         checkpoints.append(SignedCheckpoint(b"".join(note_lines), at + 1))
         at += len(note_lines)
         if len(note_lines) < count:

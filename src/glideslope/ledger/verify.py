@@ -48,7 +48,7 @@ def verify(bundle_lines: Iterable[bytes], *, trusted: Iterable[note.Verifier], e
     try:
         head = bundle.read_head(lines)
     except BundleError as error:
-        findings.add(Finding(code=Code.BUNDLE_MALFORMED, line=error.line, sentence=f"{_sentence(error.message)}"))
+        findings.add(Finding(code=Code.BUNDLE_MALFORMED, line=error.line, sentence=_sentence(error.message)))
         return Report(
             ok=False,
             entries=0,
@@ -60,7 +60,10 @@ def verify(bundle_lines: Iterable[bytes], *, trusted: Iterable[note.Verifier], e
         )
     claims = _read_claims(head, earlier=earlier, findings=findings)
     walk = Walk(sizes={claim.checkpoint.size for claim in claims}, first_line=head.first_line, findings=findings)
-    walk.over(lines)
+    try:
+        walk.over(lines)
+    except BundleError as error:
+        findings.add(Finding(code=Code.BUNDLE_MALFORMED, line=error.line, sentence=_sentence(error.message)))
     signed = _signed(claims, chain=_key_chain(walk, trusted=keys, findings=findings), findings=findings)
     good = _judge(signed, walk=walk, findings=findings)
     found = findings.ordered()

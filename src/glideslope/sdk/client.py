@@ -26,7 +26,7 @@ TIMEOUT: Final = 5.0
 """Seconds for one answer, beside what the call lets the server hold it back."""
 LARGEST: Final = 64 * 1024 * 1024
 """Bytes of an answer; a longer one is not ours."""
-LONGEST_LINE: Final = 1024 * 1024
+LONGEST_LINE: Final = 16 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
 _IDLE: Final = 4
 
@@ -88,7 +88,10 @@ class Client:
             response = self._ask(connection, call, accept="text/event-stream")
             if not 200 <= response.status < 300:
                 raise ServerRefused(problem=problem(response.status, response.read(LARGEST)))
-            while line := response.readline(LONGEST_LINE):
+            while line := response.readline(LONGEST_LINE + 1):
+                if len(line) > LONGEST_LINE:
+                    # Cut in two it would be taken for two lines, and a ledger for one that was tampered with.
+                    raise AnswerUnreadable(url=self.url, why=f"a line is longer than {LONGEST_LINE:,} bytes")
                 yield line.rstrip(b"\r\n")
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise ServerUnreachable(url=self.url, why=_why(error)) from error

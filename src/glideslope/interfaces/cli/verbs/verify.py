@@ -109,8 +109,11 @@ def _key(text: str) -> note.Verifier:
 
 def _checked(path: Path, *, key: note.Verifier, earlier: list[bytes]) -> Report:
     try:
-        with path.open("rb") as lines:
-            return ledger.verify(lines, trusted=[key], earlier=earlier)
+        # A pipe can be read once and a device for ever.
+        if path.exists() and not path.is_file():
+            raise Invalid(f"{str(path)!r} is not a regular file. Save the ledger to one first.")
+        with path.open("rb") as file:
+            return ledger.verify(bundle.lines(file.readline), trusted=[key], earlier=earlier)
     except FileNotFoundError:
         raise NotFound(what="ledger file", name=str(path), next_command="glideslope verify") from None
     except OSError as error:
@@ -121,21 +124,21 @@ def _replayed(path: Path) -> tuple[ReplayReport, list[int]]:
     """Replay what can be read of the entries; return also the line of each. What cannot be read is found by `verify`."""
     lines: list[int] = []
     with path.open("rb") as raw:
-        return replay(_entries(raw, lines)), lines
+        return replay(_entries(bundle.lines(raw.readline), lines)), lines
 
 
 def _entries(raw: Iterator[bytes], lines: list[int]) -> Iterator[Entry]:
     try:
         head = bundle.read_head(raw)
+        for number, line in enumerate(raw, start=head.first_line):
+            try:
+                found = entry.decode(line[bundle.HASH_LENGTH + 1 : -1])
+            except LedgerError:
+                continue
+            lines.append(number)
+            yield found
     except BundleError:
         return
-    for number, line in enumerate(raw, start=head.first_line):
-        try:
-            found = entry.decode(line[bundle.HASH_LENGTH + 1 : -1])
-        except LedgerError:
-            continue
-        lines.append(number)
-        yield found
 
 
 def _bytes(path: Path) -> bytes:
@@ -147,22 +150,41 @@ def _bytes(path: Path) -> bytes:
 
 def _findings(report: Report, replayed: ReplayReport, lines: list[int]) -> list[Finding]:
     first = lines[0] if lines else 0
-    return [
-        Finding(
-            of="ledger", code=f.code.value, severity=f.severity.value, entry=f.entry, line=f.line, sentence=f.sentence
-        )
-        for f in report.findings
-    ] + [
-        Finding(
-            of="decisions",
-            code=f.flaw.value,
-            severity="error",
-            entry=lines[f.position] - first + 1,
-            line=lines[f.position],
-            sentence=f"{f.stream} version {f.version}: {f.sentence}",
-        )
-        for f in replayed.findings
-    ]
+    return (
+        [
+            Finding(
+                of="ledger",
+                code=f.code.value,
+                severity=f.severity.value,
+                entry=f.entry,
+                line=f.line,
+                sentence=f.sentence,
+            )
+            for f in report.findings
+        ]
+        + [
+            Finding(
+                of="decisions",
+                code=f.flaw.value,
+                severity="error",
+                entry=lines[f.position] - first + 1,
+                line=lines[f.position],
+                sentence=f"{f.stream} version {f.version}: {f.sentence}",
+            )
+            for f in replayed.findings
+        ]
+        + [
+            Finding(
+                of="decisions",
+                code="findings-omitted",
+                severity="warning",
+                entry=None,
+                line=None,
+                sentence=f"{count:,} more findings of the code {flaw} are not listed.",
+            )
+            for flaw, count in replayed.omitted
+        ]
+    )
 
 
 def _document(report: Report, replayed: ReplayReport, findings: list[Finding], *, sound: bool) -> dict[str, Any]:
