@@ -37,6 +37,20 @@ async def test_one_server_with_other_content_rolls_the_candidate_back() -> None:
     assert world.exposed("delays") == 0
 
 
+async def test_content_known_to_be_wrong_is_never_exposed() -> None:
+    """The server said so before anybody proposed: not one subject need meet it."""
+    world = World(seed=35)
+    traffic = await world.serves("delays", v1=SOUND, v2=SOUND)
+    await world.run(5)
+    await world.app.observe(saying("b", digest=Digest("sha256:" + "0" * 64)))
+
+    rollout = await world.propose(draft("delays", "v2"))
+    view = await world.until(rollout, phase="rolled-back", within=2)
+
+    assert view.reasons == ("served-digest-differs",)
+    assert traffic.truth.by_candidate == 0
+
+
 async def test_a_server_that_was_replaced_does_not_haunt_the_next_attempt() -> None:
     """What a source said counts while it speaks; minutes later it is no evidence."""
     world = World(seed=32)

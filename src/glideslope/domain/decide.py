@@ -35,7 +35,7 @@ def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     if rollout.phase in DECIDED:
         return Hold(exposed=rollout.phase is Phase.PROMOTING, reasons=(Reason.ENDED,))
     if rollout.phase is Phase.PROPOSED or rollout.position < 0:
-        return _start(rollout)
+        return _start(rollout, evidence)
     tables = sorted_tables(rollout.plan, evidence)
     harm = harm_found(rollout.plan, evidence, tables)
     if broken := tuple(f for f in harm if f.verdict is Verdict.FAIL):
@@ -54,11 +54,13 @@ def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     return _progress(rollout, step, evidence, tables, elapsed=now - rollout.entered_at)
 
 
-def _start(rollout: Rollout) -> Decision:
-    """Nothing moves before the approvals that the plan asks for; a denial ends it."""
+def _start(rollout: Rollout, evidence: Evidence) -> Decision:
+    """Nothing moves before the approvals that the plan asks for; a denial ends it, and so does content known to be wrong."""
     counting = rollout.granted - {rollout.proposed_by}
     if rollout.denied - {rollout.proposed_by}:
         return RollBack(reasons=(Reason.DENIED,))
+    if _wrong_content(rollout.plan, evidence):
+        return RollBack(reasons=(Reason.DIGEST_DIFFERS,))
     if len(counting) < rollout.plan.approvals:
         return Hold(exposed=False, reasons=(Reason.AWAITING_APPROVAL,))
     return Advance(to=0, reasons=(Reason.APPROVED,))

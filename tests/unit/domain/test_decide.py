@@ -126,7 +126,7 @@ NO = NOTHING
 UNPROVEN = examples.evidence(PLAN, "s4", size=100)
 
 ROWS = [
-    # Before anything moves, approvals are all that counts.
+    # Before anything moves, approvals are all that counts, and that the right content is served.
     Row("a proposal waits for its approvals", waiting(), NO, Hold, (Reason.AWAITING_APPROVAL,), expect=WITHDRAWN),
     Row("the proposer's own approval does not count", waiting(granted={OWNER}), NO, Hold, (Reason.AWAITING_APPROVAL,)),
     Row("an approval starts it", waiting(granted={APPROVER}), NO, Advance, (Reason.APPROVED,), expect={"to": 0}),
@@ -138,6 +138,13 @@ ROWS = [
         (Reason.APPROVED,),
     ),
     Row("a denial ends it", waiting(granted={APPROVER}, denied={Actor("joan")}), NO, RollBack, (Reason.DENIED,)),
+    Row(
+        "a proposal whose candidate serves other content",
+        waiting(granted={APPROVER}),
+        serving(Arm.CANDIDATE, "v2", "sha256:x"),
+        RollBack,
+        (Reason.DIGEST_DIFFERS,),
+    ),
     Row("the proposer's own denial does not count", waiting(denied={OWNER}), NO, Hold, (Reason.AWAITING_APPROVAL,)),
     Row(
         "harm elsewhere says nothing about a proposal",
