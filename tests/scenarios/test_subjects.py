@@ -2,10 +2,12 @@
 
 from glideslope.domain.ids import ModelName, RolloutId, StepName
 from glideslope.domain.metric import ERRORS
+from glideslope.domain.observation import Outcome, Outcomes, ShadowAnswers
+from glideslope.domain.receipt import EPOCH_2020, SCORE_LEVELS, Receipt, mint, model_hash, request_hash, subject_hash
 from glideslope.domain.traffic import Arm
 from glideslope.engine.ports import Served
-from glideslope.testing.traffic import SOUND
-from glideslope.testing.world import World, draft
+from glideslope.testing.traffic import KEY, SOUND
+from glideslope.testing.world import SHADOW, STAGES, World, draft
 
 DELAYS = ModelName("delays")
 S1 = StepName("s1")
@@ -88,3 +90,38 @@ async def test_traffic_of_a_ledger_that_is_not_ours_is_in_no_comparison() -> Non
     world.app.observer.served([asks(RolloutId("r-0999"), "eve", status=500) for _ in range(50)])
 
     assert counted(world, rollout) == (0, (0, 0))
+
+
+async def test_a_subject_makes_one_pair_however_often_it_asks() -> None:
+    """Both arms answer the same wrongs to the same few again and again: that is one disagreement each."""
+    world = World(seed=55)
+    traffic = await world.serves("delays", v1=SOUND, v2=SOUND)
+    await world.run(5)
+    traffic.demand.per_second = 0
+    rollout = await world.propose(draft("delays", "v2", stages=(SHADOW, *STAGES)))
+    await world.until(rollout, step="s1", within=5)
+    answered = [("ann", k) for k in range(40)] + [("bob", k) for k in range(40)] + [("", k) for k in range(3)]
+    receipts = [
+        Receipt(
+            model=model_hash(DELAYS),
+            rollout=0,
+            step=0,
+            arm=Arm.INCUMBENT,
+            at=EPOCH_2020,
+            slices=(),
+            score=SCORE_LEVELS // 2,
+            request=request_hash(f"{who} {k}"),
+            subject=subject_hash(who),
+        )
+        for who, k in answered
+    ]
+
+    await world.app.shadow(
+        ShadowAnswers(model=DELAYS, rollout=rollout, answers=tuple((r.request, SCORE_LEVELS) for r in receipts))
+    )
+    await world.app.outcomes(
+        Outcomes(outcomes=tuple(Outcome(prediction=mint(r, key=KEY), happened=False) for r in receipts))
+    )
+
+    (pairs, *_) = world.app.observer.evidence(world.app.record.rollout(rollout), in_force=True).pairs
+    assert sum(pairs.differences) == 2 + 3

@@ -142,8 +142,7 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, *, happened: bool) -> t
     if not 1 <= receipt.step <= len(rollout.plan.steps):
         raise ReceiptInvalid(f"{rollout.id} has no step {receipt.step}")
     step = StepName(f"s{receipt.step}")
-    who = f"{receipt.subject:x}" if receipt.subject else f"r{receipt.request:x}"
-    stem = f"o/{rollout.id}/{step}/{who}"
+    stem = f"o/{rollout.id}/{step}/{_who(receipt)}"
     marker = f"{stem}/{OUTCOME_SEEN}"
     claims = {marker: Cell(rollout.id, step, receipt.arm, OUTCOME_SEEN, WHOLE, 0)}
     for g in rollout.plan.guardrails:
@@ -156,17 +155,23 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, *, happened: bool) -> t
 
 
 def _pair_claims(rollout: Rollout, pair: Pair) -> Claims:
+    """Count a subject's first pair: whoever comes again disagrees again, and would be believed each time."""
     step = next(s.name for s in rollout.plan.steps if s.stage is StageKind.SHADOW)
     claims: Claims = {}
     for g in rollout.plan.guardrails:
         if is_paired(g.metric):
             bin_ = _pair_bin(g.metric, pair)
             for slice_ in _slices(rollout.plan.dimensions, pair.receipt):
-                key = f"p/{rollout.id}/{pair.receipt.request:x}/{g.metric.name}/{slice_}"
+                key = f"p/{rollout.id}/{_who(pair.receipt)}/{g.metric.name}/{slice_}"
                 claims[key] = Cell(
                     rollout.id, step, Arm.CANDIDATE, pair_metric(MetricName(g.metric.name)), slice_, bin_
                 )
     return claims
+
+
+def _who(receipt: Receipt) -> str:
+    """Return what counts once: the subject, or the request of who named none."""
+    return f"{receipt.subject:x}" if receipt.subject else f"r{receipt.request:x}"
 
 
 def _pair_bin(metric: Metric, pair: Pair) -> int:
