@@ -131,6 +131,35 @@ async def test_a_killed_root_leaves_the_incumbent_served_and_the_next_one_takes_
         assert after["gateway"] != before["gateway"], "its own supervisor, which ends with it"
 
 
+async def test_a_tree_started_at_once_after_its_predecessor_was_killed_waits_for_the_old_server(tmp_path: Path) -> None:
+    state = tmp_path / ".glideslope"
+    async with versions() as servers, tree(state) as running:
+        await canary(running, servers)
+        os.kill(running.process.pid, signal.SIGKILL)
+
+        async with tree(state) as again:
+            await served(again, by="v2")
+            assert "error[" not in again.said
+
+
+async def test_a_frozen_server_exposes_nobody_and_renews_nothing_when_it_thaws(tmp_path: Path) -> None:
+    state = tmp_path / ".glideslope"
+    async with versions() as servers, tree(state) as running:
+        rollout = await canary(running, servers)
+        server = running.pids()["server"]
+        os.kill(server, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(1.25)  # the lease, and a little
+            await serves_the_incumbent(running, requests=40)
+            await asyncio.sleep(3.0)  # the governor's own lease
+        finally:
+            os.kill(server, signal.SIGCONT)
+        await served(running, by="v2")
+        _, story = await running.call("GET", f"/v1/rollouts/{rollout}/story")
+        kinds = [each["kind"] for each in story]
+        assert kinds.index("lease-lapsed") < len(kinds) - 1 - kinds[::-1].index("decided"), kinds
+
+
 async def _ask_until(stopping: asyncio.Event, *, port: int, failures: list[object]) -> None:
     n = 0
     while not stopping.is_set():
@@ -305,6 +334,12 @@ async def test_a_full_disk_returns_traffic_loses_nothing_and_is_got_over(small_d
         checks = (await running.call("GET", "/v1/doctor"))[1]
         assert {c["name"] for c in checks if not c["ok"]} >= {"disk"}
 
+        # Even a gateway that dies now comes back: what it serves from is written already.
+        for what in ("envoy", "gateway"):
+            await killed(running, what)
+            await served(running, by="v1")
+            await serves_the_incumbent(running)
+
         ballast.unlink()
         await served(running, by="v2")
         checked = await running.cli("verify", "--json")
@@ -321,6 +356,13 @@ async def _refused(running: Tree, server: ModelServer) -> tuple[int, Any]:
             assert len(model["versions"]) == n + 2
             return status, told
     raise AssertionError("the disk never got full")
+
+
+async def killed(running: Tree, what: str) -> None:
+    """Kill a process and wait until another stands in its place."""
+    before = running.pids()[what]
+    os.kill(before, signal.SIGKILL)
+    await until(lambda: running.pids().get(what, before) != before, what=f"another {what} is started")
 
 
 async def until_incumbent(running: Tree) -> None:

@@ -32,7 +32,12 @@ def make_state_folder(settings: Settings) -> None:
 
 
 def write_address(path: Path, port: int) -> None:
-    """Write where a door is, whole: a reader sees the old address or the new. Raises StateUnusable."""
+    """Write where a door is, whole: a reader sees the old address or the new. Raises StateUnusable.
+
+    What stands there already is left alone: a gateway that is started again needs no space on the disk.
+    """
+    if read_port(path) == port:
+        return
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         fresh.write_text(f"http://{LOOPBACK}:{port}\n", encoding="utf-8")

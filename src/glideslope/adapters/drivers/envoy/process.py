@@ -1,6 +1,7 @@
 """One Envoy as a process: started here or found alive, watched through a descriptor that cannot mistake it for another."""
 
 import asyncio
+import logging
 import os
 import resource
 import signal
@@ -18,6 +19,8 @@ from glideslope.adapters.drivers.envoy.layout import Folder
 from glideslope.domain.errors import DriverUnavailable
 
 _POLL: Final = 0.02
+
+_log = logging.getLogger(__name__)
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -85,8 +88,22 @@ def start(folder: Folder, gateway: Gateway, *, binary: Path) -> Envoy:
     resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (hard, hard))
     started = _started(child.pid)
     running = Running(pid=child.pid, started=started or 0, host=gateway.host, port=gateway.port)
-    layout.replace(folder.pid, msgspec.json.encode(running).decode())
-    return Envoy(running, os.pidfd_open(child.pid), child)
+    envoy = Envoy(running, os.pidfd_open(child.pid), child)
+    remember(envoy, folder)
+    return envoy
+
+
+def remember(envoy: Envoy, folder: Folder) -> None:
+    """Write down who Envoy is, unless it stands there, so that the next supervisor finds it.
+
+    A full disk must not keep it from serving: then this is to be called again.
+    """
+    written = msgspec.json.encode(envoy.running).decode()
+    try:
+        if not (folder.pid.exists() and folder.pid.read_text() == written):
+            layout.replace(folder.pid, written)
+    except (OSError, DriverUnavailable) as error:
+        _log.warning("cannot write down which process Envoy is: %s", error)
 
 
 def find(folder: Folder) -> Envoy | None:

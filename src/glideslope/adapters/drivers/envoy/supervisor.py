@@ -37,7 +37,7 @@ _GONE_WITHIN: Final = 5.0
 _POLL: Final = 0.02
 
 _LOG_LIMIT: Final = 5_000_000
-_LOG_CHECK: Final = 10.0
+_LOG_CHECK: Final = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -147,6 +147,7 @@ async def _watch(envoy: Envoy, home: Folder, stopping: asyncio.Event) -> bool:
     try:
         while not (died.done() or stopped.done()):
             await asyncio.wait((died, stopped), timeout=_LOG_CHECK, return_when=asyncio.FIRST_COMPLETED)
+            process.remember(envoy, home)
             _rotate(home.log)
         return died.done()
     finally:
@@ -158,7 +159,8 @@ async def _watch(envoy: Envoy, home: Folder, stopping: asyncio.Event) -> bool:
 def _rotate(log: Path) -> None:
     """Copy and cut: Envoy goes on writing to the same file, at its new end."""
     if log.exists() and log.stat().st_size > _LOG_LIMIT:
-        shutil.copyfile(log, log.with_suffix(".log.1"))
+        with contextlib.suppress(OSError):  # on a full disk the past is what can be spared
+            shutil.copyfile(log, log.with_suffix(".log.1"))
         with log.open("r+b") as file:
             file.truncate(0)
 
