@@ -3,7 +3,7 @@
 import pytest
 
 from glideslope.domain.commands import Propose
-from glideslope.domain.errors import DigestChanged
+from glideslope.domain.errors import PlanChanged
 from glideslope.testing.traffic import Behaviour
 from glideslope.testing.world import ADA, World, draft
 
@@ -32,7 +32,7 @@ async def test_a_plan_that_was_shown_is_not_what_another_file_proposes() -> None
     await world.run(5)
     seen = await world.app.plan(draft("delays", "v2"))
 
-    with pytest.raises(DigestChanged):
+    with pytest.raises(PlanChanged):
         await world.app.propose(
             Propose(draft=draft("delays", "v2", approvals=1), by=ADA, plan_digest=seen.digest), key=world.key()
         )

@@ -4,7 +4,7 @@ import pytest
 
 from glideslope.domain.commands import Propose
 from glideslope.domain.draft import SECOND, GuardrailDraft, StageDraft
-from glideslope.domain.errors import Conflict, DigestChanged, EndpointUnreachable, FeatureMissing, PlanCannotDetect
+from glideslope.domain.errors import Conflict, EndpointUnreachable, FeatureMissing, PlanCannotDetect, PlanChanged
 from glideslope.domain.ids import Digest, MetricName
 from glideslope.domain.plan import Margin, MarginKind, StageKind
 from glideslope.engine.ports import Feature
@@ -43,7 +43,7 @@ async def test_the_plan_that_was_seen_is_the_plan_that_starts() -> None:
         (step, guardrail) for step in ("s1", "s2") for guardrail in ("errors", "latency", "log_loss")
     }
     other = Digest("sha256:" + "0" * 64)
-    with pytest.raises(DigestChanged):
+    with pytest.raises(PlanChanged):
         await world.app.propose(Propose(draft=change, by=ADA, plan_digest=other), key=world.key())
     view = await world.app.propose(Propose(draft=change, by=ADA, plan_digest=shown.digest), key=world.key())
     assert view.plan_digest == shown.digest

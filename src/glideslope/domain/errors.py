@@ -221,6 +221,17 @@ class DigestChanged(Refused):
         )
 
 
+class PlanChanged(Refused):
+    code = "plan-changed"
+
+    def __init__(self, *, model: str, seen: str, current: str) -> None:
+        super().__init__(
+            f"You saw plan {seen[:19]} for {model}, but the same file now gives {current[:19]}. Look at it again.",
+            traffic="Nothing was recorded; traffic is unchanged.",
+            next_command="glideslope plan",
+        )
+
+
 class FeatureMissing(Refused):
     code = "feature-missing"
 

@@ -16,6 +16,7 @@ from glideslope.domain.errors import (
     KeyReused,
     NotInPhase,
     PlanCannotDetect,
+    PlanChanged,
     RolloutEnded,
     RolloutInProgress,
     SelfApproval,
@@ -137,7 +138,7 @@ class Handlers:
         plan, baseline = self.resolve(command.draft, seen=command.plan_digest)
         digest = plan_digest(plan)
         if command.plan_digest is not None and command.plan_digest != digest:
-            raise DigestChanged(rollout=f"the plan for {plan.model}", seen=command.plan_digest, current=digest)
+            raise PlanChanged(model=plan.model, seen=command.plan_digest, current=digest)
         model = self._record.model(plan.model)
         self._check_free(plan)
         self._check_features(plan)

@@ -95,7 +95,7 @@ class Queries:
             stage=step.stage.value if step else "",
             step=step.name if step else "",
             share=wanted.split.candidate if wanted else 0,
-            confirmed=rollout.confirmed,
+            confirmed=rollout.confirmed and (wanted is None or self._reconciler.in_force(rollout)),
             reasons=last.reasons if last else (),
             sentences=last.sentences if last else (),
             next=self._next(rollout),
@@ -195,6 +195,8 @@ class Queries:
         state = "done" if k < rollout.position else "now" if k == rollout.position else "ahead"
         if rollout.phase is Phase.PROMOTED:
             state = "done"
+        elif state == "now" and rollout.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK):
+            state = "left"
         candidate, incumbent = subjects.get(step.name, (0, 0))
         return StepView(
             name=step.name,

@@ -41,7 +41,7 @@ def sentence(event: Event, *, plan: Plan) -> str:
         case Confirmed(exposed=True, step=step, milliseconds=milliseconds):
             return f"The data plane confirms {step} after {milliseconds:.0f} ms."
         case Confirmed(milliseconds=milliseconds):
-            return f"The data plane confirms that nobody is exposed after {milliseconds:.0f} ms."
+            return f"The data plane confirms it after {milliseconds:.0f} ms: nobody is exposed to a candidate."
         case Closed(count=count):
             return f"The story ends after {count} entries."
         case Registered(version=version, by=by):

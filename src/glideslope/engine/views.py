@@ -19,7 +19,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     minimum: int
     maximum: int
     state: str
-    """`done`, `now` or `ahead`."""
+    """`done`, `now`, `ahead`, or `left` for the step from which a rollout was rolled back."""
     candidate_subjects: int = 0
     incumbent_subjects: int = 0
 

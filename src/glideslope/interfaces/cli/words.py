@@ -54,7 +54,7 @@ def step_words(step: StepView) -> str:
 
 def rail(view: RolloutView) -> str:
     """Show all steps on one line: done, now, ahead."""
-    marks = {"done": "[x]", "now": "[>]"}
+    marks = {"done": "[x]", "now": "[>]", "left": "[!]"}
     return " ".join(f"{marks.get(step.state, '[ ]')} {step_words(step)}" for step in view.steps)
 
 
