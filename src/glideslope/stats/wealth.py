@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import chain
 from math import fsum
 from operator import mul
-from struct import unpack
+from struct import Struct
 from typing import Protocol, overload
 
 from glideslope.stats.counts import Table, Tally, joined
@@ -53,9 +53,8 @@ class Bets:
     steepest: float
     columns: tuple[int, ...]
     start: int
-    size: int
-    layout: str
-    """In how many bytes a sum of columns is laid out, and how its fields are read from them."""
+    layout: Struct
+    """How the fields of a sum of columns are read."""
     doubt: float
     """Nats, per counted subject, by which a sum of columns may differ from the exact one and from the one in floats."""
     spread: float
@@ -85,8 +84,7 @@ class Bets:
             steepest=steepest,
             columns=tuple(columns),
             start=priors + sum(_ZERO << 64 * h for h in range(len(rows))),
-            size=8 * len(rows),
-            layout=f"<{len(rows)}Q",
+            layout=Struct(f"<{len(rows)}Q"),
             doubt=(_ROUNDING * (len(columns) + 8) + _UNIT) * max(steepest, 1.0),
             spread=ln(float(len(rows))),
         )
@@ -235,7 +233,7 @@ def crossed(test: Test | TallyTest, evidence: Sequence[Table] | Tally, alpha: fl
         return False
     bets, logs, doubt = _summed(test, evidence)
     if doubt < _MOST_DOUBT:
-        fields = unpack(bets.layout, logs.to_bytes(bets.size, "little"))
+        fields = bets.layout.unpack(logs.to_bytes(bets.layout.size, "little"))
         # The sum of k terms is at most k times the largest: most tests are decided without one exponential.
         if (max(fields) - _ZERO) * _UNIT + bets.spread < line - doubt:
             return False
@@ -261,7 +259,7 @@ def weighed(
         return False, 0.0
     bets, logs, doubt = _summed(test, evidence)
     if doubt < _MOST_DOUBT:
-        wealth = _read(unpack(bets.layout, logs.to_bytes(bets.size, "little")))
+        wealth = _read(bets.layout.unpack(logs.to_bytes(bets.layout.size, "little")))
         # Rounding keeps order: where both ends agree, so does what lies between. But a zero may have either sign.
         low, high = round(wealth - doubt, places), round(wealth + doubt, places)
         if low == high != 0.0 and abs(wealth - line) > doubt:
