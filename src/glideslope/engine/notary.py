@@ -2,9 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Final
 
 from glideslope.engine.ports import Checkpoints, Signer, Store
-from glideslope.ledger import bundle, checkpoint, merkle
+from glideslope.ledger import bundle, checkpoint, merkle, note
+
+PAGE: Final = 1_000
+"""Entries read at once: some milliseconds, in which no lease is renewed."""
 
 
 class Notary:
@@ -21,22 +25,34 @@ class Notary:
     async def sign(self) -> bytes | None:
         """Sign the present size unless it is signed; return the note, or None when there was nothing new."""
         async with self._lock:
-            for data in await self._store.entries(self._frontier.size):
-                self._frontier.append(merkle.leaf_hash(data))
+            while page := await self._store.entries(self._frontier.size, self._frontier.size + PAGE):
+                for data in page:
+                    self._frontier.append(merkle.leaf_hash(data))
+                await asyncio.sleep(0)
             size = self._frontier.size
             if size == self._signed:
                 return None
             text = checkpoint.format(
                 checkpoint.Checkpoint(origin=self._signer.name, size=size, root=self._frontier.root())
             )
-            note = self._signer.sign(text.encode())
-            await self._checkpoints.keep(size, note)
+            signed = self._signer.sign(text.encode())
+            await self._checkpoints.keep(size, signed)
             self._signed = size
-            return note
+            return signed
 
     async def bundle(self) -> AsyncIterator[bytes]:
-        """Yield the file that an auditor gets, line by line, up to a fresh checkpoint."""
+        """Yield the file that an auditor gets, line by line, up to a fresh checkpoint; others have their turn meanwhile."""
         await self.sign()
-        notes = await self._checkpoints.checkpoints()
-        for line in bundle.format(checkpoints=notes, entries=await self._store.entries(0, self._signed)):
+        size = self._signed
+        # Read after the size: what is signed meanwhile covers more than the entries that follow.
+        notes = [each for each in await self._checkpoints.checkpoints() if _size(each) <= size]
+        for line in bundle.format(checkpoints=notes, entries=()):
             yield line
+        for start in range(0, size, PAGE):
+            for data in await self._store.entries(start, min(start + PAGE, size)):
+                yield bundle.entry_line(data)
+            await asyncio.sleep(0)
+
+
+def _size(signed: bytes) -> int:
+    return checkpoint.parse(note.parse(signed).text).size

@@ -113,7 +113,7 @@ async def _run(settings: Settings, *, say: Callable[[str], None], stopping: asyn
     try:
         for child in children:
             await child.start()
-        failed = await _ready(children, settings, stopping=stopping)
+        failed = await _ready(children, settings, say=say, stopping=stopping)
         if failed is not None:
             if not (failed.child == "server" and settings.with_gateway and await _carries(settings)):
                 raise failed
@@ -143,15 +143,18 @@ def _tell(settings: Settings, *, say: Callable[[str], None]) -> None:
         say(f"gateway  {settings.gateway_address.read_text().strip()}")
 
 
-async def _ready(children: Sequence[_Child], settings: Settings, *, stopping: asyncio.Event) -> ChildFailed | None:
-    """Wait until each door answers, or we are to stop; return what did not get ready."""
-    deadline = asyncio.get_running_loop().time() + _READY_WITHIN
+async def _ready(
+    children: Sequence[_Child], settings: Settings, *, say: Callable[[str], None], stopping: asyncio.Event
+) -> ChildFailed | None:
+    """Wait until each door answers, or we are to stop; return what ended before. A long record takes long to read."""
+    patience = asyncio.get_running_loop().time() + _READY_WITHIN
     while not (stopping.is_set() or await _all_answer(_doors(settings))):
         for child in children:
             if child.process is not None and child.process.returncode is not None:
                 return ChildFailed(name=child.name, status=child.process.returncode)
-        if asyncio.get_running_loop().time() > deadline:
-            return ChildFailed(name="tree", status=-1)
+        if asyncio.get_running_loop().time() > patience:
+            say("The server is still starting: it reads its record. Ctrl-C stops it.")
+            patience = float("inf")
         await asyncio.sleep(_POLL)
     return None
 

@@ -1,0 +1,64 @@
+"""The auditor's file is one consistent history, whatever is written while it is read, and reading it stops nobody's work."""
+
+import asyncio
+
+from glideslope.engine.notary import PAGE, Notary
+from glideslope.engine.ports import Draft
+from glideslope.ledger import entry, verify
+from glideslope.testing.memory import MemorySigner, MemoryStore
+
+
+async def grown(store: MemoryStore, *, to: int) -> None:
+    start = len(await store.entries())
+    await store.append(
+        [
+            Draft(
+                stream="model.m",
+                version=n,
+                data=entry.encode(
+                    entry.Entry(stream="model.m", version=n, at="2026-01-31T09:00:00.000Z", kind="x", body={"n": n})
+                ),
+                key=f"{n}",
+            )
+            for n in range(start + 1, to + 1)
+        ]
+    )
+
+
+async def test_others_have_their_turn_while_a_long_ledger_is_read() -> None:
+    """A governor that waits for the end of it would come too late to renew its leases."""
+    store, signer = MemoryStore(), MemorySigner()
+    await grown(store, to=10 * PAGE)
+    notary = Notary(store=store, checkpoints=store, signer=signer)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    lines = [line async for line in notary.bundle()]
+    task.cancel()
+
+    assert turns >= 15
+    assert verify.verify(lines, trusted=[signer.verifier]).ok
+
+
+async def test_what_is_signed_while_the_ledger_is_read_is_not_in_it() -> None:
+    store, signer = MemoryStore(), MemorySigner()
+    await grown(store, to=2 * PAGE)
+    notary = Notary(store=store, checkpoints=store, signer=signer)
+
+    lines = []
+    async for line in notary.bundle():
+        if not lines:
+            await grown(store, to=3 * PAGE)
+            await notary.sign()
+        lines.append(line)
+
+    report = verify.verify(lines, trusted=[signer.verifier])
+    assert (report.ok, report.entries) == (True, 2 * PAGE)
+    again = verify.verify([line async for line in notary.bundle()], trusted=[signer.verifier])
+    assert (again.ok, again.entries, again.checkpoints) == (True, 3 * PAGE, 2)
