@@ -51,7 +51,7 @@ async def test_what_is_signed_while_the_ledger_is_read_is_not_in_it() -> None:
     await grown(store, to=2 * PAGE)
     notary = Notary(store=store, checkpoints=store, signer=signer)
 
-    lines = []
+    lines: list[bytes] = []
     async for line in notary.bundle():
         if not lines:
             await grown(store, to=3 * PAGE)
