@@ -15,6 +15,7 @@ from glideslope.domain.gate import (
     is_lopsided,
     is_paired,
     limit_found,
+    lopsided,
     offline_findings,
     proof_findings,
     sorted_tables,
@@ -39,7 +40,8 @@ def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     tables = sorted_tables(rollout.plan, evidence)
     harm = harm_found(rollout.plan, evidence, tables)
     if broken := tuple(f for f in harm if f.verdict is Verdict.FAIL):
-        return RollBack(reasons=(Reason.BREACHED,), findings=broken)
+        doubt = _doubt(rollout.plan, evidence, tables, broken)
+        return doubt or RollBack(reasons=(Reason.BREACHED,), findings=broken)
     if _wrong_content(rollout.plan, evidence):
         return RollBack(reasons=(Reason.DIGEST_DIFFERS,))
     if rollout.phase is Phase.HALTED:
@@ -73,6 +75,16 @@ def _wrong_content(plan: Plan, evidence: Evidence) -> bool:
         (Arm.INCUMBENT, plan.incumbent): plan.incumbent_digest,
     }
     return any(registered.get((s.arm, s.version)) != s.digest for s in evidence.serving)
+
+
+def _doubt(plan: Plan, evidence: Evidence, tables: Tables, broken: tuple[Finding, ...]) -> Hold | None:
+    """A comparison that means nothing must not blame the candidate: its exposure ends all the same, and a person looks."""
+    if split := split_found(plan, evidence):
+        return Hold(exposed=False, reasons=(Reason.SPLIT_BROKEN,), findings=(*split, *broken))
+    partial = lopsided(plan, tables)
+    if all(f.subject in partial for f in broken):
+        return Hold(exposed=False, reasons=(Reason.LOPSIDED,), findings=broken)
+    return None
 
 
 def _pause(plan: Plan, evidence: Evidence, harm: tuple[Finding, ...]) -> Hold | None:

@@ -109,18 +109,27 @@ def split_found(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
     return _told(_splits(plan, evidence))
 
 
-def is_lopsided(plan: Plan, tables: Tables) -> bool:
-    """Tell whether the outcomes behind a required proof came from the arms in another proportion than the coin's.
+def lopsided(plan: Plan, tables: Tables) -> frozenset[MetricName]:
+    """Return the metrics whose outcomes came from the arms in another proportion than the coin's.
 
     Then a part of one arm's is missing, and not by chance: it may be the bad part. The gateway counts its outcomes and the
     exposure in one, so of its metrics `split_found` asks the same.
     """
-    return any(
-        not all(_sizes((table,))) or crossed(_SPLIT, (table.sizes(),), SPLIT_ALPHA)
+    return frozenset(
+        g.metric.name
         for g in plan.guardrails
-        if g.required and g.metric.origin is not Origin.GATEWAY
-        for table in tables[g.metric.name, WHOLE] or ()
+        if g.metric.origin is not Origin.GATEWAY
+        and any(
+            not all(_sizes((table,))) or crossed(_SPLIT, (table.sizes(),), SPLIT_ALPHA)
+            for table in tables[g.metric.name, WHOLE] or ()
+        )
     )
+
+
+def is_lopsided(plan: Plan, tables: Tables) -> bool:
+    """Tell whether the outcomes behind a required proof are lopsided."""
+    found = lopsided(plan, tables)
+    return any(g.required and g.metric.name in found for g in plan.guardrails)
 
 
 def limit_found(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:

@@ -261,10 +261,9 @@ class App:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            with suppress(GlideslopeError):
-                await self.observer.flush()
-                await self.notary.sign()
-                await self.governor.release()
+            for last in (self.observer.flush, self.notary.sign, self.governor.release):
+                with suppress(GlideslopeError):
+                    await last()
 
     async def _every(self, seconds: float, name: str, act: Callable[[], Coroutine[object, object, object]]) -> None:
         while True:
@@ -274,6 +273,8 @@ class App:
                 self._trouble.pop(name, None)
             except GlideslopeError as error:
                 self._trouble[name] = str(error)
+            except Exception as error:  # noqa: BLE001 - the boundary of a task that nobody awaits: it must go on, and tell
+                self._trouble[name] = f"{type(error).__name__}: {error}"
 
     async def _news(self, model: ModelName, *, granted: str, within: float) -> None:
         """Wait until something was recorded or granted, for so many seconds at most."""

@@ -23,6 +23,8 @@ class StateUnusable(Unavailable):
 def make_state_folder(settings: Settings) -> None:
     """Make the folder, private to its owner, if it is not there. Raises StateUnusable when it cannot be written."""
     folder = settings.state
+    # The folder may have been made by somebody else, for all to read; what is written into it is for its owner.
+    os.umask(0o077)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -81,7 +81,9 @@ def _head(view: RolloutView) -> Panel:
 def _rail(view: RolloutView) -> Text:
     text = Text(" ")
     for step in view.steps:
-        mark, style = {"done": ("[x] ", "green"), "now": ("[>] ", "bold"), "left": ("[!] ", "red")}.get(step.state, ("[ ] ", "dim"))
+        mark, style = {"done": ("[x] ", "green"), "now": ("[>] ", "bold"), "left": ("[!] ", "red")}.get(
+            step.state, ("[ ] ", "dim")
+        )
         text.append(mark + step_words(step) + "   ", style=style)
     return text
 
