@@ -161,8 +161,12 @@ async def _ready(
 
 async def _carries(settings: Settings) -> bool:
     """Tell whether the gateway answers and has models to serve, whatever becomes of the server."""
-    if not lanes.load(Folder.at(settings.gateway).lanes):
-        return False
+    try:
+        if not lanes.load(Folder.at(settings.gateway).lanes):
+            return False
+    except DriverUnavailable:
+        # What the server made it from is damaged; what the gateway serves from is not thereby.
+        pass
     deadline = asyncio.get_running_loop().time() + _READY_WITHIN
     while not (answers := await _all_answer([settings.gateway_address])):
         if asyncio.get_running_loop().time() > deadline:

@@ -82,7 +82,8 @@ async def relieve(folder: Path) -> bool:
     with home.lock.open("r+") as file:
         if _locks(file.fileno()):
             return False
-        pid = int(file.read().strip() or 0)
+        written = file.read().strip()
+        pid = int(written) if written.isdecimal() else 0
         if pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
