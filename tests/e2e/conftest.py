@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -127,6 +128,13 @@ async def gateway(folder: Path, *, port: int = 0) -> AsyncIterator[int]:
 
 
 Benches = Callable[[], Awaitable[EnvoyBench]]
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder with a short name: sockets lie below it, and Linux allows them 107 bytes (unix(7))."""
+    with tempfile.TemporaryDirectory(prefix="gs-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
