@@ -148,8 +148,8 @@ async def load(port: int, path: str, *, pid: int, seconds: float, connections: i
     return Run(
         per_second=float(found(r"Requests/sec:\s+([\d.]+)", report)),
         cpu_us=spent * 1e6 / requests,
-        p50_us=microseconds(found(r"50%\s+(\S+)", report)),
-        p99_us=microseconds(found(r"99%\s+(\S+)", report)),
+        p50_us=microseconds(found(r"\n\s+50%\s+(\S+)", report)),
+        p99_us=microseconds(found(r"\n\s+99%\s+(\S+)", report)),
         errors=int(bad[1]) if bad else 0,
     )
 
