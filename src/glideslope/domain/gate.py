@@ -64,10 +64,12 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     def finding(self) -> Finding:
         verdict, wealth = Verdict.INVALID, 0.0
+        candidate, incumbent = _sizes(self.over)
         if self.over is not None:
             reached, wealth = weighed(self.test, self.over, self.alpha, places=_PLACES)  # type: ignore[arg-type]  # as above
-            verdict = self.crossing if reached else Verdict.INCONCLUSIVE
-        candidate, incumbent = _sizes(self.over)
+            # Silence of one arm can carry a bet over its line; it proves nothing.
+            heard = self.crossing is not Verdict.PASS or (candidate > 0 and incumbent > 0)
+            verdict = self.crossing if reached and heard else Verdict.INCONCLUSIVE
         return Finding(
             question=self.question,
             verdict=verdict,

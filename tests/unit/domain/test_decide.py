@@ -516,4 +516,4 @@ def test_a_service_that_never_spoke_for_the_candidate_proves_nothing() -> None:
     decision = decide(at_step(S4, plan=plan), known(S4, counts=(counts,)), now=ENTERED + 2 * MINUTE)
 
     assert isinstance(decision, Hold)
-    assert decision.reasons == (Reason.LOPSIDED,)
+    assert decision.reasons == (Reason.NOT_ENOUGH,)

@@ -5,8 +5,9 @@ from dataclasses import replace
 import msgspec
 
 from glideslope.domain.decide import decide
-from glideslope.domain.decision import Hold, RollBack
+from glideslope.domain.decision import Hold, RollBack, Verdict
 from glideslope.domain.evidence import Evidence
+from glideslope.domain.gate import proof_findings
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Phase
 from glideslope.testing import examples
@@ -60,3 +61,12 @@ def test_outcomes_of_one_arm_alone_blame_nobody() -> None:
 def test_errors_that_the_gateway_saw_roll_back_though_outcomes_are_missing() -> None:
     """What the gateway counts itself stands on its own."""
     assert isinstance(decide(RUNNING, without_outcomes(HARMFUL), now=LATER), RollBack)
+
+
+def test_silence_proves_nothing() -> None:
+    """Thousands of the incumbent's outcomes and none of the candidate's are no proof, whatever the wealth."""
+    silent = without_outcomes(examples.evidence(PLAN, STEP))
+
+    found = [f for f in proof_findings(PLAN, silent, PLAN.steps[POSITION]) if f.subject == "wrong"]
+
+    assert [(f.verdict, f.candidate) for f in found] == [(Verdict.INCONCLUSIVE, 0)]
