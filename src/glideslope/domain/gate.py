@@ -24,11 +24,9 @@ from glideslope.stats.label import BinsHarm, EventHarm, EventHarmBeyond, RatioPa
 from glideslope.stats.paired import PairedHarm, PairedPass, PairedScoreHarm, PairedScorePass
 from glideslope.stats.reals import ln
 from glideslope.stats.score import DifferenceHarm, DifferencePass, ScoreHarm, ScorePass
+from glideslope.stats.split import ALPHA as SPLIT_ALPHA
 from glideslope.stats.split import SplitTest
 from glideslope.stats.wealth import TallyTest, Test, crossed, weighed
-
-SPLIT_ALPHA: Final = 0.001
-"""Chance of ever doubting a split that is as asked, per step."""
 
 LIMIT_ALPHA: Final = 0.01
 """Chance of ever pausing for an absolute limit that is kept, per guardrail."""
