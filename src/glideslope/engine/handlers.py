@@ -17,6 +17,7 @@ from glideslope.domain.errors import (
     NotInPhase,
     PlanCannotDetect,
     PlanChanged,
+    Refused,
     RolloutEnded,
     RolloutInProgress,
     SelfApproval,
@@ -32,7 +33,7 @@ from glideslope.domain.rollout import DECIDED, Phase, Rollout
 from glideslope.engine.addresses import host_and_port
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Driver, Feature, Probe
-from glideslope.engine.record import Append, Model, Record, model_stream, proposal
+from glideslope.engine.record import Append, Model, Record, Recorded, model_stream, proposal
 
 RETRIES = 5
 """How often a command is tried again when somebody else wrote first."""
@@ -66,7 +67,8 @@ class Handlers:
         """
         host_and_port(command.url)
         key = f"register/{command.model}/{key}"
-        if (done := await self._record.known(key)) is not None:
+
+        def same(done: Recorded) -> ModelName:
             _require_same(done.event, _registered(command), _installed(command))
             return command.model
 
@@ -79,7 +81,7 @@ class Handlers:
                 _require_same((await self._record.append(appends))[0].event, events[0])
             return command.model
 
-        return await self._persist(once)
+        return await self._carry_out(key, same=same, act=lambda: self._persist(once))
 
     def _registration(self, command: Register) -> Sequence[Event]:
         """Return what there is to record: nothing for what is known. Raises AlreadyRegistered, Conflict."""
@@ -131,10 +133,14 @@ class Handlers:
     async def propose(self, command: Propose, *, key: str) -> RolloutId:
         """Record a proposal with its frozen plan. Raises what `resolve` does, RolloutInProgress, PlanCannotDetect and others."""
         key = f"propose/{key}"
-        if (done := await self._record.known(key)) is not None:
-            # What was asked for is there; it must not be refused because it is in progress.
+
+        def same(done: Recorded) -> RolloutId:
             _require_same_proposal(done.event, command)
             return RolloutId(done.stream)
+
+        return await self._carry_out(key, same=same, act=lambda: self._propose(command, key=key))
+
+    async def _propose(self, command: Propose, *, key: str) -> RolloutId:
         plan, baseline = self.resolve(command.draft, seen=command.plan_digest)
         digest = plan_digest(plan)
         if command.plan_digest is not None and command.plan_digest != digest:
@@ -221,8 +227,8 @@ class Handlers:
         self, id_: RolloutId, event: Event, *, key: str, phases: set[Phase] | frozenset[Phase]
     ) -> RolloutId:
         key = f"{kind_of(event)}/{id_}/{key}"
-        if (done := await self._record.known(key)) is not None:
-            # The same act sent again is answered, not refused because it has worked.
+
+        def same(done: Recorded) -> RolloutId:
             _require_same(done.event, event)
             return id_
 
@@ -235,7 +241,21 @@ class Handlers:
             _require_same(recorded.event, event)
             return id_
 
-        return await self._persist(once)
+        return await self._carry_out(key, same=same, act=lambda: self._persist(once))
+
+    async def _carry_out(
+        self, key: str, *, same: Callable[[Recorded], Name], act: Callable[[], Awaitable[Name]]
+    ) -> Name:
+        """Do what was not done under this key yet: the same act sent again is answered, not refused because it has worked."""
+        if (done := await self._record.known(key)) is not None:
+            return same(done)
+        try:
+            return await act()
+        except (Conflict, Refused):
+            # Sent twice at once, it may have worked by the other way since we asked.
+            if (done := await self._record.known(key)) is None:
+                raise
+            return same(done)
 
     async def _persist(self, once: Callable[[], Awaitable[Name]]) -> Name:
         for _ in range(RETRIES):

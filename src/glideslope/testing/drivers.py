@@ -97,6 +97,10 @@ class MemoryDriver:
         lease = self._leases.get(model)
         return lease.exposure if lease and lease.until > self._clock.monotonic() else None
 
+    def restart(self) -> None:
+        """Forget every lease, as a data plane does that starts again: routes and tokens are in its files."""
+        self._leases.clear()
+
     def serve(self, model: ModelName, subject: str) -> Assignment:
         """Assign one request as the data plane does, whether or not the line is cut."""
         exposure = self.exposure(model)
