@@ -20,6 +20,9 @@ from glideslope.engine.record import Append, Model, Record, model_stream, rollou
 LOOK_EVERY = 1.0
 """Seconds between looks at traffic that has been confirmed."""
 
+SHAPE_EVERY = 5.0
+"""Seconds after which the shape is asked for again though nothing changed: somebody late may have asked for another."""
+
 LOOK_HOLDS = 3.0
 """Seconds for which a look is believed when no later one succeeds."""
 
@@ -51,6 +54,7 @@ class Reconciler:
         """What the data plane was asked to carry."""
         self._shaped = -1
         """The size of the record when that was last computed."""
+        self._shaped_at = 0.0
         self._committed: dict[RolloutId, float] = {}
         self._troubles: dict[ModelName, str] = {}
         self._exposures: dict[RolloutId, tuple[int, Exposure | None]] = {}
@@ -93,7 +97,7 @@ class Reconciler:
         StoreUnavailable, LeaseLost; trouble with the data plane is kept for people to see, and tried again.
         """
         with self._noting(_SHAPE):
-            await self._shape()
+            await self._shape(fence)
         for rollout in self._record.open_rollouts():
             if rollout.id not in but:
                 await self.obey(rollout, fence)
@@ -103,7 +107,7 @@ class Reconciler:
         with self._noting(rollout.plan.model):
             if self._wanted(rollout) is not None:
                 # Only what exposes needs its shape first; withdrawing must not wait for anything.
-                await self._shape()
+                await self._shape(fence)
             await self._lease(rollout, fence)
             await self._look(rollout, fence)
 
@@ -122,6 +126,8 @@ class Reconciler:
             raise
         except GlideslopeError as error:
             self._troubles[what] = str(error)
+            # What it carries may not be what we believe: ask for all of it again.
+            self._routes, self._shaped = None, -1
         else:
             self._troubles.pop(what, None)
 
@@ -135,14 +141,16 @@ class Reconciler:
         acts = [at for at in (renewed, self._committed.get(rollout.id)) if at is not None]
         return not acts or self._clock.monotonic() - max(acts) > rollout.plan.lease / 1000
 
-    async def _shape(self) -> None:
-        if self._shaped == self._record.size():
+    async def _shape(self, fence: Fence) -> None:
+        now = self._clock.monotonic()
+        due = now - self._shaped_at >= SHAPE_EVERY
+        if self._shaped == self._record.size() and not due:
             return
         size = self._record.size()
         routes = tuple(route for model in self._record.models() if (route := self._route(model)) is not None)
-        if routes != self._routes:
-            await self._driver.shape(routes)
-            self._routes = routes
+        if routes != self._routes or due:
+            await self._driver.shape(routes, token=Token(epoch=fence.epoch, version=size))
+            self._routes, self._shaped_at = routes, now
         self._shaped = size
 
     def _route(self, model: Model) -> Route | None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from glideslope.domain.errors import DriverUnavailable, GlideslopeError, StoreUnavailable, TokenStale
 from glideslope.domain.ids import ModelName
@@ -33,7 +34,7 @@ class StoreLine:
             return self.store.append(drafts, fence=fence)
 
         positions = await self._ask(commit)
-        self.watch.acknowledged(drafts, positions)
+        self.watch.acknowledged(positions)
         return positions
 
     async def entries(self, start: int = 0, stop: int | None = None) -> Sequence[bytes]:
@@ -90,16 +91,14 @@ class FleetLine:
     name: str = "fleet"
     features: frozenset[Feature] = frozenset(Feature)
 
-    async def shape(self, routes: Sequence[Route]) -> None:
-        await self._all([lambda g=g: g.shape(routes) for g in self.gateways])  # type: ignore[misc]  # the default binds g
+    async def shape(self, routes: Sequence[Route], *, token: Token | None = None) -> None:
+        await self._all([partial(g.shape, routes, token=token) for g in self.gateways])
 
     async def lease(self, model: ModelName, exposure: Exposure | None, *, token: Token, ttl: timedelta) -> None:
-        await self._all(
-            [lambda g=g: g.lease(model, exposure, token=token, ttl=ttl) for g in self.gateways]  # type: ignore[misc]  # as above
-        )
+        await self._all([partial(g.lease, model, exposure, token=token, ttl=ttl) for g in self.gateways])
 
     async def observe(self, model: ModelName) -> ObservedRoute:
-        found = await self._all([lambda g=g: g.observe(model) for g in self.gateways])  # type: ignore[misc]  # as above
+        found = await self._all([partial(g.observe, model) for g in self.gateways])
         if any(each != found[0] for each in found):
             raise DriverUnavailable(driver=self.name, why="its gateways do not agree yet")
         return found[0]

@@ -1,13 +1,14 @@
 """One run: a seed's world from its first registration until everything has healed and every rollout has ended."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
 from glideslope.domain.errors import StoreUnavailable
 from glideslope.domain.ids import VersionName
+from glideslope.domain.traffic import Arm
 from glideslope.ledger.verify import verify
 from glideslope.testing.memory import MemorySigner, MemoryStore
 from glideslope.testing.simulator import loop
@@ -29,6 +30,9 @@ HARMLESS: Final = frozenset({Kind.SKEW, Kind.MEDDLING, Kind.SOURCE_STALL, Kind.S
 
 PROMPT: Final = 3.0
 """Seconds from a command at any server until no gateway exposes what it forbids: a look and a tick of the governor, and the way."""
+
+BEGINNING: Final = 10.0
+LOOK_EVERY: Final = 0.4
 
 FARTHEST_SKEW: Final = 20.0
 FASTEST_DRIFT: Final = 0.003
@@ -103,7 +107,9 @@ class Simulation:
         services = {model: Service(model) for model in scenario.models}
         dice = self._dice("candidates")
         errors = {
-            (model, VersionName(f"v{k}")): HARMFUL_ERRORS if k > 1 and dice.random() < scenario.harmful else INCUMBENT_ERRORS
+            (model, VersionName(f"v{k}")): HARMFUL_ERRORS
+            if k > 1 and dice.random() < scenario.harmful
+            else INCUMBENT_ERRORS
             for model in scenario.models
             for k in (1, 2, 3)
         }
@@ -124,22 +130,24 @@ class Simulation:
 
     async def _begin(self) -> None:
         """Wait for a server, and register what there is."""
-        while not any(server.up for server in self._servers):
-            await asyncio.sleep(0.01)
+        await self._until(lambda: any(server.up for server in self._servers), within=BEGINNING)
         app = next(server.app for server in self._servers if server.app is not None)
         for model in self._scenario.models:
             for k in (1, 2, 3):
                 await self._people.register(model, f"v{k}", incumbent=k == 1, app=app)
-        while not all(model in g.models for g in self._gateways for model in self._scenario.models):
-            await asyncio.sleep(0.05)
+        await self._until(
+            lambda: all(model in g.models for g in self._gateways for model in self._scenario.models), within=BEGINNING
+        )
 
-    async def _until(self, done: "Any", *, within: float, living: "list[asyncio.Task[None]]") -> None:
+    async def _until(
+        self, done: Callable[[], bool], *, within: float, living: Sequence[asyncio.Task[None]] = ()
+    ) -> None:
         """Let time pass until a condition holds, or a promise is broken, or a part of the world fails. Raises what it failed with."""
         deadline = asyncio.get_running_loop().time() + within
         while not done() and not self.watch.failed.is_set():
             if asyncio.get_running_loop().time() >= deadline:
                 return
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(LOOK_EVERY)
             for task in living:
                 if task.done() and (failed := task.exception()) is not None:
                     raise failed
@@ -147,7 +155,7 @@ class Simulation:
     async def _look_around(self) -> None:
         """Look at what nobody's act brings to attention: leases that should have ended, and engines in trouble."""
         while True:
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(LOOK_EVERY)
             with self.watch.asking():
                 self._exposures()
                 for server in self._servers:
@@ -177,14 +185,27 @@ class Simulation:
                     )
 
     def _all_ended(self) -> bool:
-        return self.watch.chain.open_rollouts() == 0
+        return self.watch.chain.open_rollouts() == 0 and not self._misled()
+
+    def _misled(self) -> list[str]:
+        """Return which gateways serve somebody else than the incumbent that the ledger names."""
+        return [
+            f"{gateway.name} serves {model} from {gateway.version(model, Arm.INCUMBENT)}"
+            for gateway in self._gateways
+            for model in self._scenario.models
+            if gateway.version(model, Arm.INCUMBENT) != self.watch.exposures.installed(model)
+        ]
 
     async def _settle(self) -> None:
         """Ask what can only be asked at the end. Raises Violation."""
         if self.watch.broken is not None:
             return
         if left := self.watch.chain.open_rollouts():
-            raise Violation("once faults stop, every rollout ends", f"{left} did not within {self._scenario.settling:g} s")
+            raise Violation(
+                "once faults stop, every rollout ends", f"{left} did not within {self._scenario.settling:g} s"
+            )
+        if misled := self._misled():
+            raise Violation("once faults stop, the incumbent serves", ", ".join(misled))
         # Commands that are under way have their answers, and outcomes theirs, before they are counted up.
         self.watch.chain.unchanged(await self._store.entries())
         public_key = self._signer.verifier.public_key
@@ -229,4 +250,3 @@ class Simulation:
     def _after(self, _verb: str) -> None:
         if self.faults.strikes(Kind.STORE_AFTER):
             raise StoreUnavailable("the disk said nothing")
-

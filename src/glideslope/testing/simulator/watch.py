@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from glideslope.engine.ports import Draft, Total
+from glideslope.engine.ports import Total
 from glideslope.testing.simulator.checks.chain import Chain
 from glideslope.testing.simulator.checks.commands import Answer, Commands
 from glideslope.testing.simulator.checks.counting import Counting
@@ -39,10 +39,14 @@ class Watch:
         try:
             yield
         except Violation as violation:
-            if self.broken is None:
-                self.broken = violation
-                self.note(asyncio.get_running_loop().time(), f"VIOLATION {violation}")
-                self.failed.set()
+            self.fail(violation)
+
+    def fail(self, violation: Violation) -> None:
+        """Keep the first violation, and end the run."""
+        if self.broken is None:
+            self.broken = violation
+            self.note(asyncio.get_running_loop().time(), f"VIOLATION {violation}")
+            self.failed.set()
 
     def note(self, at: float, what: str) -> None:
         """Keep a line for the trace of a failing run."""
@@ -59,11 +63,11 @@ class Watch:
             if entry["kind"] == "decided" and entry["body"]["by"] == "glideslope":
                 self.counting.judge(entry)
 
-    def acknowledged(self, drafts: Sequence[Draft], positions: Sequence[int]) -> None:
+    def acknowledged(self, positions: Sequence[int]) -> None:
         """Take what a server was told is recorded."""
         with self.asking():
-            for draft, position in zip(drafts, positions, strict=True):
-                self.chain.acknowledged(draft.stream, position)
+            for position in positions:
+                self.chain.acknowledged(position)
 
     def answered(self, mark: str, answer: Answer, *, asked: float, at: float, doubtful: bool) -> None:
         """Take what became of a command, which was sent for the last time at `asked`."""

@@ -43,7 +43,9 @@ class Chain:
             mine = [leaf for leaf, of in zip(self._leaves, self._streams, strict=True) if of == stream]
             said = (entry["body"]["count"], b64decode(entry["body"]["root"]))
             if said != (len(mine), _root(mine)):
-                raise Violation(PROMISE, f"{where} closes over {said[0]} entries of another content; there are {len(mine)}")
+                raise Violation(
+                    PROMISE, f"{where} closes over {said[0]} entries of another content; there are {len(mine)}"
+                )
         self._versions[stream] = version
         self._times[stream] = entry["at"]
         self._streams.append(stream)
@@ -55,10 +57,10 @@ class Chain:
         """Return how many rollouts have not ended."""
         return sum(name.startswith("r-") for name in self._versions.keys() - self._closed)
 
-    def acknowledged(self, stream: str, position: int) -> None:
-        """A server was told that an entry of a stream lies here. Raises Violation."""
-        if not (position < len(self._streams) and self._streams[position] == stream) and stream != "-":
-            raise Violation("nothing acknowledged is lost", f"entry {position} was acknowledged to {stream}")
+    def acknowledged(self, position: int) -> None:
+        """A server was told that what it wanted to append lies here. Raises Violation."""
+        if position >= len(self.entries):
+            raise Violation("nothing acknowledged is lost", f"entry {position} was acknowledged and is not there")
 
     def unchanged(self, entries: Sequence[bytes]) -> None:
         """Compare all that the store holds now with what was seen to be committed. Raises Violation."""
@@ -90,4 +92,3 @@ def _root(leaves: Sequence[bytes]) -> bytes:
         return leaves[0]
     split = 1 << ((len(leaves) - 1).bit_length() - 1)
     return sha256(b"\1" + _root(leaves[:split]) + _root(leaves[split:])).digest()
-

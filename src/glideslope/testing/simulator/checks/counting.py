@@ -40,9 +40,9 @@ class Counting:
         else:
             self._anonymous[place] += 1
 
-    def serviced(self, place: Place) -> None:
-        """A service counted one more subject."""
-        self._serviced[place] += 1
+    def serviced(self, place: Place, count: int) -> None:
+        """A service counted so many more subjects."""
+        self._serviced[place] += count
 
     def sent(self, place: Place, subject: str) -> None:
         """An outcome of a measured prediction is on its way."""
@@ -81,13 +81,16 @@ class Counting:
                     raise Violation(PROMISE, f"{where} counts {row[arm]} exposed in {place}; there were {most}")
                 least = self._read.get((self.governor, rollout), {}).get(place, 0)
                 if row[arm] < least:
-                    raise Violation(PROMISE, f"{where} counts {row[arm]} exposed in {place}; {least} had been read back")
+                    raise Violation(
+                        PROMISE, f"{where} counts {row[arm]} exposed in {place}; {least} had been read back"
+                    )
         for row in evidence["maturity"]:
             for arm in ("candidate", "incumbent"):
                 place = (rollout, row["step"], arm)
                 if row[arm] > len(self._outcomes[place]):
                     raise Violation(
-                        PROMISE, f"{where} counts {row[arm]} outcomes in {place}; {len(self._outcomes[place])} were sent"
+                        PROMISE,
+                        f"{where} counts {row[arm]} outcomes in {place}; {len(self._outcomes[place])} were sent",
                     )
 
         for row in evidence["counts"]:
@@ -95,7 +98,8 @@ class Counting:
                 place = (rollout, row["step"], arm)
                 if row["metric"] == "slow_path" and sum(row[arm]) > self._serviced[place]:
                     raise Violation(
-                        PROMISE, f"{where} counts {row[arm]} of services in {place}; {self._serviced[place]} were counted"
+                        PROMISE,
+                        f"{where} counts {row[arm]} of services in {place}; {self._serviced[place]} were counted",
                     )
 
     def settle(self, totals: Kept) -> None:
