@@ -174,7 +174,7 @@ class Reconciler:
         recent = standing.renewed is not None and now - standing.renewed < ttl / 4
         if standing.granted == wanted and (recent or (wanted is None and standing.in_force)):
             return
-        token = Token(epoch=fence.epoch, version=(rollout_number(rollout.id) << 24) | rollout.version)
+        token = Token(epoch=fence.epoch, version=(rollout_number(rollout.id) << 24) | rollout.order)
         if self._ran_out(rollout):
             # Too late for this decision. Only see whether the data plane obeys again; then it is decided afresh.
             await self._driver.lease(model, None, token=token, ttl=timedelta(seconds=ttl))

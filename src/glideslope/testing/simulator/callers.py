@@ -207,6 +207,9 @@ class Callers:
             return
         server.app.observer.served(served)
         counting = self.watch.counting
+        now = asyncio.get_running_loop().time()
+        for model in {each.model for each in served}:
+            counting.heard(server.host.name, model, at=now)
         for each in served:
             if each.rollout:
                 counting.delivered(server.host.name, (each.rollout, each.step, each.arm.value), each.subject)

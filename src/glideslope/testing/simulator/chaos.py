@@ -62,7 +62,7 @@ class Chaos:
             def thaw() -> None:
                 if host.frozen:
                     now = asyncio.get_running_loop().time()
-                    self.watch.exposures.thawed(now, after=now - since)
+                    self.watch.thawed(now, after=now - since)
                 host.thaw()
 
             self._later(dice, 10.0, thaw)
@@ -76,6 +76,7 @@ class Chaos:
     def _strike_gateway(self, gateway: Gateway) -> None:
         if self._strikes(Kind.GATEWAY_RESTART, gateway.name):
             gateway.restart()
+            self.watch.leasing.restarted(gateway.name)
         if dice := self._strikes(Kind.GATEWAY_CUT, gateway.name):
             gateway.cut = True
             self._later(dice, 8.0, lambda: setattr(gateway, "cut", False))

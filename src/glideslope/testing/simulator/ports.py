@@ -47,7 +47,13 @@ class StoreLine:
         return await self._ask(lambda: self.store.stream(name))
 
     async def acquire(self, name: str, *, holder: str, ttl: timedelta, now: datetime) -> Lease | None:
-        return await self._ask(lambda: self.store.acquire(name, holder=holder, ttl=ttl, now=now))
+        async def take() -> Lease | None:
+            lease = await self.store.acquire(name, holder=holder, ttl=ttl, now=now)
+            if lease is not None:
+                self.watch.leasing.taken(lease.epoch, at=asyncio.get_running_loop().time())
+            return lease
+
+        return await self._ask(take)
 
     async def release(self, lease: Lease) -> None:
         await self._ask(lambda: self.store.release(lease))
@@ -88,6 +94,7 @@ class FleetLine:
     host: Host
     gateways: Sequence[Gateway]
     network: Network
+    watch: Watch
     name: str = "fleet"
     features: frozenset[Feature] = frozenset(Feature)
 
@@ -95,7 +102,15 @@ class FleetLine:
         await self._all([partial(g.shape, routes, token=token) for g in self.gateways])
 
     async def lease(self, model: ModelName, exposure: Exposure | None, *, token: Token, ttl: timedelta) -> None:
-        await self._all([partial(g.lease, model, exposure, token=token, ttl=ttl) for g in self.gateways])
+        await self._all([partial(self._tell, g, model, exposure, token, ttl) for g in self.gateways])
+
+    async def _tell(
+        self, gateway: Gateway, model: ModelName, exposure: Exposure | None, token: Token, ttl: timedelta
+    ) -> None:
+        now = asyncio.get_running_loop().time()
+        with self.watch.asking():
+            self.watch.leasing.told(token.epoch, at=now, where=gateway.name)
+        await gateway.lease(model, exposure, token=token, ttl=ttl)
 
     async def observe(self, model: ModelName) -> ObservedRoute:
         found = await self._all([partial(g.observe, model) for g in self.gateways])

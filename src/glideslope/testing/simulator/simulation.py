@@ -15,6 +15,7 @@ from glideslope.testing.simulator import loop
 from glideslope.testing.simulator.callers import HARMFUL_ERRORS, INCUMBENT_ERRORS, Callers, Reports, Service
 from glideslope.testing.simulator.chaos import Chaos
 from glideslope.testing.simulator.checks.exposures import Exposures
+from glideslope.testing.simulator.checks.leasing import Leasing
 from glideslope.testing.simulator.checks.violation import Violation
 from glideslope.testing.simulator.faults import Faults, Kind
 from glideslope.testing.simulator.gateways import LATEST, Gateway
@@ -27,6 +28,11 @@ from glideslope.testing.simulator.watch import Watch
 
 HARMLESS: Final = frozenset({Kind.SKEW, Kind.MEDDLING, Kind.SOURCE_STALL, Kind.SOURCE_RESTART, Kind.SOURCE_RESEND})
 """With no other kind, an order is obeyed promptly."""
+
+FALSIFYING: Final = frozenset(
+    {Kind.LATE, Kind.DUPLICATED, Kind.GATEWAY_LATE, Kind.GATEWAY_LIES, Kind.FREEZE, Kind.UNACKNOWLEDGED}
+)
+"""What makes an answer out of date when it comes."""
 
 PROMPT: Final = 3.0
 """Seconds from a command at any server until no gateway exposes what it forbids: a look and a tick of the governor, and the way."""
@@ -65,8 +71,10 @@ class Simulation:
         self._scenario = scenario
         self.faults = Faults(seed=scenario.seed, kinds=scenario.kinds, only=only)
         calm = scenario.kinds <= HARMLESS
+        lag = OLDEST + LATEST + 3 * TIMEOUT + 1.0
         self.watch = Watch(
-            exposures=Exposures(lag=OLDEST + LATEST + 3 * TIMEOUT + 1.0, prompt=PROMPT if calm else None)
+            exposures=Exposures(lag=lag, prompt=PROMPT if calm else None),
+            leasing=Leasing(lag=lag, candid=not scenario.kinds & FALSIFYING),
         )
         self._store = MemoryStore(before_commit=self._during, after_commit=self._after)
         self._signer = MemorySigner()
@@ -157,20 +165,37 @@ class Simulation:
         while True:
             await asyncio.sleep(LOOK_EVERY)
             with self.watch.asking():
-                self._exposures()
+                now = asyncio.get_running_loop().time()
+                self._look(self._exposures(now), now)
                 for server in self._servers:
                     server.require_sound()
 
     async def _stepped(self) -> None:
         with self.watch.asking():
+            now = asyncio.get_running_loop().time()
+            exposed = self._exposures(now)
             entries = await self._store.entries(len(self.watch.chain.entries))
             if entries:
-                self.watch.recorded(entries, at=asyncio.get_running_loop().time())
-            self._exposures()
+                self.watch.recorded(entries, at=now, gateways=exposed)
+            self._look(exposed, now)
 
-    def _exposures(self) -> None:
-        now = asyncio.get_running_loop().time()
+    def _exposures(self, now: float) -> Mapping[str, Mapping[str, str]]:
+        """Return what each gateway really exposes: rollout to step."""
+        found: dict[str, dict[str, str]] = {}
         for gateway in self._gateways:
+            mine = found[gateway.name] = {}
+            if gateway.lies:
+                self.watch.leasing.lied(gateway.name, at=now)
+            for model in self._scenario.models:
+                exposure = gateway.now_exposed(model)
+                if exposure is not None:
+                    mine[exposure.rollout] = exposure.step
+        return found
+
+    def _look(self, exposed: Mapping[str, Mapping[str, str]], now: float) -> None:
+        """Hold what the gateways really expose against the ledger. Raises Violation."""
+        for gateway in self._gateways:
+            self.watch.leasing.seen(gateway.name, exposed[gateway.name], at=now)
             for model in self._scenario.models:
                 found = gateway.now_exposed(model)
                 if found is not None:
@@ -212,9 +237,16 @@ class Simulation:
         for note in await self._store.checkpoints():
             self.watch.chain.signed(note, public_key=public_key)
         self.watch.commands.settle()
-        totals = await self._store.load("")
-        self.watch.counting.settle({(t.source, t.epoch, t.cell): t.count for t in totals})
-        app = next((server.app for server in self._servers if server.up and server.app is not None), None)
+        up = [server for server in self._servers if server.up]
+        for server in up:
+            await server.flush()
+        totals = {(t.source, t.epoch, t.cell): t.count for t in await self._store.load("")}
+        self.watch.counting.settle(totals)
+        if len(self._servers) == 1:
+            # Of several, one with an old view of the record cannot know the newest rollouts, and counts nothing for them.
+            for server in up:
+                self.watch.counting.whole(server.host.name, totals, epoch=server.epoch)
+        app = next((server.app for server in up), None)
         if app is not None:
             report = verify([line async for line in app.notary.bundle()], trusted=[self._signer.verifier])
             if not report.ok:

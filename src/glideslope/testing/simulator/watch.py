@@ -15,6 +15,7 @@ from glideslope.testing.simulator.checks.commands import Answer, Commands
 from glideslope.testing.simulator.checks.counting import Counting
 from glideslope.testing.simulator.checks.exposures import Exposures
 from glideslope.testing.simulator.checks.judging import Judging
+from glideslope.testing.simulator.checks.leasing import Leasing
 from glideslope.testing.simulator.checks.violation import Violation
 
 
@@ -23,6 +24,7 @@ class Watch:
     """What was seen, and what it means. Times are true seconds since the start, whatever any host believes."""
 
     exposures: Exposures
+    leasing: Leasing
     chain: Chain = field(default_factory=Chain)
     judging: Judging = field(default_factory=Judging)
     counting: Counting = field(default_factory=Counting)
@@ -52,16 +54,19 @@ class Watch:
         """Keep a line for the trace of a failing run."""
         self.trace.append((at, what))
 
-    def recorded(self, entries: Sequence[bytes], *, at: float) -> None:
-        """Take what the ledger has grown by."""
+    def recorded(self, entries: Sequence[bytes], *, at: float, gateways: Mapping[str, Mapping[str, str]]) -> None:
+        """Take what the ledger has grown by, and what each gateway exposes now, rollout to step."""
         for data in entries:
             entry = self.chain.take(data)
             self.note(at, f"  {entry['stream']}@{entry['version']} {entry['kind']} {_gist(entry)}")
             self.commands.take(entry, at=at)
+            if entry["kind"] == "rollout-proposed":
+                self.counting.proposed(entry["stream"], entry["body"]["plan"]["model"])
             self.exposures.take(entry, at=at)
+            self.leasing.take(entry, at=at, gateways=gateways)
             self.judging.take(entry)
             if entry["kind"] == "decided" and entry["body"]["by"] == "glideslope":
-                self.counting.judge(entry)
+                self.counting.judge(entry, at=at)
 
     def acknowledged(self, positions: Sequence[int]) -> None:
         """Take what a server was told is recorded."""
@@ -76,6 +81,12 @@ class Watch:
             self.commands.answered(mark, answer, asked=asked)
             if doubtful:
                 self.commands.doubted(mark)
+
+    def thawed(self, at: float, *, after: float) -> None:
+        """Note that a host that hung for `after` seconds goes on: what it was about to do, it does now."""
+        self.exposures.thawed(at, after=after)
+        self.leasing.thawed(at, after=after)
+        self.counting.thawed(at, after=after)
 
     def reached_store(self, at: float) -> None:
         """Note that some server reached the store."""
