@@ -20,9 +20,6 @@ from glideslope.engine.record import Append, Model, Record, model_stream, rollou
 LOOK_EVERY = 1.0
 """Seconds between looks at traffic that has been confirmed."""
 
-SHAPE_EVERY = 5.0
-"""Seconds after which the shape is asked for again though nothing changed: somebody late may have asked for another."""
-
 LOOK_HOLDS = 3.0
 """Seconds for which a look is believed when no later one succeeds."""
 
@@ -54,7 +51,6 @@ class Reconciler:
         """What the data plane was asked to carry."""
         self._shaped = -1
         """The size of the record when that was last computed."""
-        self._shaped_at = 0.0
         self._committed: dict[RolloutId, float] = {}
         self._troubles: dict[ModelName, str] = {}
         self._exposures: dict[RolloutId, tuple[int, Exposure | None]] = {}
@@ -142,15 +138,13 @@ class Reconciler:
         return not acts or self._clock.monotonic() - max(acts) > rollout.plan.lease / 1000
 
     async def _shape(self, fence: Fence) -> None:
-        now = self._clock.monotonic()
-        due = now - self._shaped_at >= SHAPE_EVERY
-        if self._shaped == self._record.size() and not due:
+        if self._shaped == self._record.size():
             return
         size = self._record.size()
         routes = tuple(route for model in self._record.models() if (route := self._route(model)) is not None)
-        if routes != self._routes or due:
+        if routes != self._routes:
             await self._driver.shape(routes, token=Token(epoch=fence.epoch, version=size))
-            self._routes, self._shaped_at = routes, now
+            self._routes = routes
         self._shaped = size
 
     def _route(self, model: Model) -> Route | None:

@@ -30,7 +30,7 @@ class StoreLine:
 
     async def append(self, drafts: Sequence[Draft], *, fence: Fence | None = None) -> Sequence[int]:
         def commit() -> Awaitable[Sequence[int]]:
-            self.watch.counting.governor = self.host.name
+            self.watch.counting.governor = self.watch.leasing.committing = self.host.name
             return self.store.append(drafts, fence=fence)
 
         positions = await self._ask(commit)
@@ -50,13 +50,17 @@ class StoreLine:
         async def take() -> Lease | None:
             lease = await self.store.acquire(name, holder=holder, ttl=ttl, now=now)
             if lease is not None:
-                self.watch.leasing.taken(lease.epoch, at=asyncio.get_running_loop().time())
+                self.watch.taken(lease, at=asyncio.get_running_loop().time())
             return lease
 
         return await self._ask(take)
 
     async def release(self, lease: Lease) -> None:
-        await self._ask(lambda: self.store.release(lease))
+        async def give() -> None:
+            await self.store.release(lease)
+            self.watch.leasing.released(lease)
+
+        await self._ask(give)
 
     async def save(self, totals: Sequence[Total]) -> None:
         await self._ask(lambda: self.store.save(totals))

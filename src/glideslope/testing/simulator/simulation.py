@@ -34,6 +34,14 @@ FALSIFYING: Final = frozenset(
 )
 """What makes an answer out of date when it comes."""
 
+UNANSWERED: Final = frozenset(
+    {Kind.LOST, Kind.UNACKNOWLEDGED, Kind.STORE_DOWN, Kind.STORE_CUT, Kind.GATEWAY_CUT, Kind.LATE}
+)
+"""What makes a server wait for an answer that never comes."""
+
+A_TICK: Final = 1.5
+"""Seconds from one act of a governor to the next, at most, and from one look of ours to the next."""
+
 PROMPT: Final = 3.0
 """Seconds from a command at any server until no gateway exposes what it forbids: a look and a tick of the governor, and the way."""
 
@@ -64,6 +72,16 @@ def simulate(scenario: Scenario, *, only: frozenset[str] | None = None) -> Run:
     return loop.run(Simulation(scenario, only=only).run())
 
 
+def _lag(scenario: Scenario) -> float:
+    """Return how many seconds may pass between what a server meant and what a gateway does, as far as these faults go."""
+    kinds = scenario.kinds
+    late = OLDEST + TIMEOUT if Kind.LATE in kinds else 0.0
+    again = OLDEST if Kind.DUPLICATED in kinds else 0.0
+    slow = LATEST if Kind.GATEWAY_LATE in kinds else 0.0
+    waiting = 2 * TIMEOUT if kinds & UNANSWERED else 0.0
+    return A_TICK + late + again + slow + waiting
+
+
 class Simulation:
     """A world that is assembled and run once, inside a virtual loop."""
 
@@ -71,7 +89,7 @@ class Simulation:
         self._scenario = scenario
         self.faults = Faults(seed=scenario.seed, kinds=scenario.kinds, only=only)
         calm = scenario.kinds <= HARMLESS
-        lag = OLDEST + LATEST + 3 * TIMEOUT + 1.0
+        lag = _lag(scenario)
         self.watch = Watch(
             exposures=Exposures(lag=lag, prompt=PROMPT if calm else None),
             leasing=Leasing(lag=lag, candid=not scenario.kinds & FALSIFYING),
@@ -88,6 +106,23 @@ class Simulation:
     async def run(self) -> Run:
         """Live through it."""
         scenario = self._scenario
+        try:
+            await self._live()
+        except Exception as error:  # noqa: BLE001 - whatever a part of the world ends with is what we are looking for
+            self.watch.fail(Violation("no error goes unexpected", repr(error)))
+        return Run(
+            seed=scenario.seed,
+            broken=self.watch.broken,
+            seconds=asyncio.get_running_loop().time(),
+            steps=self._network.steps,
+            decisions=dict(self.watch.judging.reached),
+            faults=self.faults.by_kind(),
+            struck=tuple(self.faults.struck),
+            trace=tuple(self.watch.trace),
+        )
+
+    async def _live(self) -> None:
+        scenario = self._scenario
         living = [asyncio.create_task(server.live()) for server in self._servers]
         await self._begin()
         living += [asyncio.create_task(each) for each in self._inhabitants()]
@@ -99,16 +134,6 @@ class Simulation:
         await self._until(self._all_ended, within=scenario.settling, living=living)
         with self.watch.asking():
             await self._settle()
-        return Run(
-            seed=scenario.seed,
-            broken=self.watch.broken,
-            seconds=asyncio.get_running_loop().time(),
-            steps=self._network.steps,
-            decisions=dict(self.watch.judging.reached),
-            faults=self.faults.by_kind(),
-            struck=tuple(self.faults.struck),
-            trace=tuple(self.watch.trace),
-        )
 
     def _inhabitants(self) -> list[Coroutine[Any, Any, None]]:
         scenario = self._scenario

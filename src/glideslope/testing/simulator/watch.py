@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from glideslope.engine.ports import Total
+from glideslope.engine.ports import Lease, Total
 from glideslope.testing.simulator.checks.chain import Chain
 from glideslope.testing.simulator.checks.commands import Answer, Commands
 from glideslope.testing.simulator.checks.counting import Counting
@@ -56,8 +56,9 @@ class Watch:
 
     def recorded(self, entries: Sequence[bytes], *, at: float, gateways: Mapping[str, Mapping[str, str]]) -> None:
         """Take what the ledger has grown by, and what each gateway exposes now, rollout to step."""
-        for data in entries:
-            entry = self.chain.take(data)
+        read = [self.chain.take(data) for data in entries]
+        self.chain.whole(read)
+        for entry in read:
             self.note(at, f"  {entry['stream']}@{entry['version']} {entry['kind']} {_gist(entry)}")
             self.commands.take(entry, at=at)
             if entry["kind"] == "rollout-proposed":
@@ -91,6 +92,12 @@ class Watch:
     def reached_store(self, at: float) -> None:
         """Note that some server reached the store."""
         self.exposures.reached_store = at
+
+    def taken(self, lease: Lease, *, at: float) -> None:
+        """The store gave the right to govern."""
+        if lease.epoch > self.leasing.epoch:
+            self.counting.took_over()
+        self.leasing.taken(lease, at=at)
 
     def saved(self, totals: Sequence[Total]) -> None:
         """Note what a server was told is kept."""

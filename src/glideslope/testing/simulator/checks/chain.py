@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
@@ -25,6 +25,7 @@ class Chain:
     _times: dict[str, str] = field(default_factory=dict)
     _streams: list[str] = field(default_factory=list)
     _closed: set[str] = field(default_factory=set)
+    _promoted: set[str] = field(default_factory=set)
     _checked: set[bytes] = field(default_factory=set)
 
     def take(self, data: bytes) -> dict[str, Any]:
@@ -52,6 +53,18 @@ class Chain:
         self._leaves.append(sha256(b"\0" + data).digest())
         self.entries.append(data)
         return entry
+
+    def whole(self, together: Sequence[Mapping[str, Any]]) -> None:
+        """What belongs together was committed together. Raises Violation."""
+        self._promoted |= {
+            e["stream"] for e in together if e["kind"] == "decided" and e["body"]["decision"]["type"] == "promote"
+        }
+        installed = {e["body"]["rollout"] for e in together if e["kind"] == "incumbent-installed"}
+        for entry in together:
+            if entry["kind"] == "stream-closed" and entry["stream"] in self._promoted - installed:
+                raise Violation(
+                    "every accepted command takes effect exactly once", f"{entry['stream']} ends and installs nobody"
+                )
 
     def open_rollouts(self) -> int:
         """Return how many rollouts have not ended."""

@@ -32,6 +32,8 @@ class Counting:
     _serviced: dict[Place, int] = field(default_factory=lambda: defaultdict(int))
     """Subjects that services counted themselves."""
     _kept: dict[tuple[str, int, str], int] = field(default_factory=dict)
+    _floor: dict[Place, int] = field(default_factory=lambda: defaultdict(int))
+    """Exposed subjects that had been kept when the present governor took over."""
     governor: str = ""
     """The process that commits now."""
     _heard: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -71,6 +73,14 @@ class Counting:
         """Its sender was told that it is counted."""
         self._counted[place].add(subject)
 
+    def took_over(self) -> None:
+        """Another governor begins; whatever is kept now, it must know of."""
+        self._floor = defaultdict(int)
+        for (source, _epoch, cell), count in self._kept.items():
+            rollout, step, arm, metric, _slice, _bin = cell.split("/")
+            if source == "gateway" and metric == "exposure":
+                self._floor[rollout, step, arm] += count
+
     def saved(self, totals: Kept) -> None:
         """A server was told that these totals are kept."""
         for key, count in totals.items():
@@ -99,11 +109,9 @@ class Counting:
                 most = len(self._served[place]) + self._anonymous[place]
                 if row[arm] > most:
                     raise Violation(PROMISE, f"{where} counts {row[arm]} exposed in {place}; there were {most}")
-                least = self._read.get((self.governor, rollout), {}).get(place, 0)
+                least = max(self._read.get((self.governor, rollout), {}).get(place, 0), self._floor[place])
                 if row[arm] < least:
-                    raise Violation(
-                        PROMISE, f"{where} counts {row[arm]} exposed in {place}; {least} had been read back"
-                    )
+                    raise Violation(PROMISE, f"{where} counts {row[arm]} exposed in {place}; {least} had been kept")
         for row in evidence["maturity"]:
             for arm in ("candidate", "incumbent"):
                 place = (rollout, row["step"], arm)

@@ -4,15 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from glideslope.engine.ports import Lease
 from glideslope.testing.simulator.checks.violation import Violation
 
 PROMISE: Final = "exposure is leased, never granted"
 
-LEARNS_WITHIN: Final = 6.5
-"""Seconds after which a governor that lost its lease knows it, however its requests were delayed."""
+LEARNS_WITHIN: Final = 3.0
+"""Seconds after which a governor that lost its lease knows it, besides what messages take."""
 
 BELIEVED: Final = 3.0
 """Seconds for which a look at the traffic may be believed."""
+
+GOVERNING: Final = frozenset({"decided", "lease-lapsed", "traffic-confirmed"})
+"""What only a governor records; a person's decision is told by whose it is."""
 
 Stretch = tuple[str, str, str]
 """Gateway, rollout, step."""
@@ -25,6 +29,10 @@ class Leasing:
     lag: float
     candid: bool
     epoch: int = 0
+    holder: str = ""
+    """The process that may govern."""
+    committing: str = ""
+    """The process whose entries are committed now."""
     _since: float = 0.0
     _hung: list[tuple[float, float]] = field(default_factory=list)
     _began: dict[Stretch, float] = field(default_factory=dict)
@@ -40,14 +48,20 @@ class Leasing:
         """Note that a host that hung for `after` seconds goes on."""
         self._hung.append((at, after))
 
-    def taken(self, epoch: int, *, at: float) -> None:
+    def released(self, lease: Lease) -> None:
+        """The store took the right to govern back."""
+        if (lease.holder, lease.epoch) == (self.holder, self.epoch):
+            self.holder = ""
+
+    def taken(self, lease: Lease, *, at: float) -> None:
         """The store gave the right to govern in this epoch."""
-        if epoch > self.epoch:
-            self.epoch, self._since = epoch, at
+        self.holder = lease.holder
+        if lease.epoch > self.epoch:
+            self.epoch, self._since = lease.epoch, at
 
     def told(self, epoch: int, *, at: float, where: str) -> None:
         """A gateway was told by a governor of this epoch. Raises Violation for one that should know that it lost."""
-        patience = LEARNS_WITHIN + self._longest_hang(at)
+        patience = LEARNS_WITHIN + self.lag + self._longest_hang(at)
         if epoch < self.epoch and at - self._since > patience:
             raise Violation(
                 PROMISE, f"{where} is leased by epoch {epoch}, {at - self._since:.2f} s after {self.epoch} began"
@@ -82,9 +96,14 @@ class Leasing:
         """Take the next entry, and what each gateway exposes at this moment. Raises Violation."""
         stream, kind, body = entry["stream"], entry["kind"], entry["body"]
         where = f"{stream}@{entry['version']}"
+        governs = kind in GOVERNING and body.get("by", "glideslope") == "glideslope"
+        if governs and self.committing != self.holder:
+            raise Violation(PROMISE, f"{where} {kind} is of {self.committing}, while {self.holder or 'nobody'} governs")
         match kind:
             case "rollout-proposed":
                 self._plans[stream] = body["plan"]
+            case "traffic-confirmed" if body["exposed"]:
+                self._require_obeyed(where, stream, body["step"], gateways=gateways)
             case "decided":
                 decision = body["decision"]
                 if decision["type"] in ("advance", "promote"):
@@ -101,6 +120,13 @@ class Leasing:
                     raise Violation(PROMISE, f"{where} confirms that nobody is exposed; {still} still expose it")
             case _:
                 pass
+
+    def _require_obeyed(self, where: str, stream: str, step: str, *, gateways: Mapping[str, Mapping[str, str]]) -> None:
+        """A confirmation must be true of every gateway at some moment since the decision. Raises Violation."""
+        decided = self._advanced.get(stream, 0.0)
+        for gateway in gateways if self._steps.get(stream) == step else ():
+            if self._lied.get(gateway, -1e9) < decided and self._last.get((gateway, stream, step), -1e9) < decided:
+                raise Violation(PROMISE, f"{where} confirms {step}, which {gateway} does not expose")
 
     def _is_onward(self, stream: str, to: int) -> bool:
         names = [step["name"] for step in self._plans[stream]["steps"]]
