@@ -122,8 +122,6 @@ class Reconciler:
             raise
         except GlideslopeError as error:
             self._troubles[what] = str(error)
-            # What it carries may not be what we believe: ask for all of it again.
-            self._routes, self._shaped = None, -1
         else:
             self._troubles.pop(what, None)
 

@@ -213,13 +213,6 @@ MUTANTS: Final = (
         after="    return None\n",
     ),
     Mutant(
-        name="retry-unasked",
-        what="after a gateway did not obey, what it carries is not asked for again",
-        module=_RECONCILER,
-        before="            self._routes, self._shaped = None, -1\n        else:",
-        after="            pass\n        else:",
-    ),
-    Mutant(
         name="checkpoint-ahead",
         what="a checkpoint is signed over one entry more than was read",
         module=_NOTARY,

@@ -96,7 +96,7 @@ class Simulation:
         )
         self._store = MemoryStore(before_commit=self._during, after_commit=self._after)
         self._signer = MemorySigner()
-        self._network = Network(self.faults, dice=self._dice("network"), stepped=self._stepped)
+        self._network = Network(self.faults, dice=self._dice("network"), stepped=self._stepped, spun=self._spun)
         self._gateways = [self._gateway(k) for k in range(scenario.gateways)]
         estate = Estate(self._store, self._signer, self._gateways, self._network, self.watch)
         self._servers = [self._server(k, estate) for k in range(scenario.servers)]
@@ -194,6 +194,9 @@ class Simulation:
                 self._look(self._exposures(now), now)
                 for server in self._servers:
                     server.require_sound()
+
+    def _spun(self, host: Host) -> None:
+        self.watch.fail(Violation("everybody lets time pass", f"{host.name} asks again and again without waiting"))
 
     async def _stepped(self) -> None:
         with self.watch.asking():
