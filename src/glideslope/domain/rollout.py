@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final, assert_never
 
 from glideslope.domain.decision import Advance, Decision, Hold, Promote, RollBack
+from glideslope.domain.doubt import Aside
 from glideslope.domain.errors import Invalid
 from glideslope.domain.events import (
     Approved,
@@ -84,6 +85,8 @@ class Rollout:
     confirmed: bool
     """The data plane has confirmed the present exposure, or the present absence of one."""
     version: int
+    aside: frozenset[Aside] = frozenset()
+    """Sources whose counts are not used."""
 
     @property
     def step(self) -> Step | None:
@@ -139,9 +142,9 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
             return _decided(replace(after, last=decision, last_by=by), decision, at=at)
         case Halted(by=by):
             return replace(after, phase=Phase.HALTED, confirmed=False, last_by=by)
-        case Resumed(by=by):
+        case Resumed(by=by, aside=aside):
             # The step is entered anew by a decision, never by the person's word alone.
-            return replace(after, phase=Phase.LAPSED, last_by=by)
+            return replace(after, phase=Phase.LAPSED, last_by=by, aside=rollout.aside.union(aside or ()))
         case Lapsed():
             return _lapsed(after)
         case Confirmed(exposed=exposed):

@@ -8,12 +8,12 @@ from glideslope.domain.errors import NotFound
 from glideslope.domain.events import Confirmed, Decided, Event, kind_of, rfc3339
 from glideslope.domain.evidence import NOTHING, Evidence
 from glideslope.domain.ids import WHOLE, ModelName, RolloutId
-from glideslope.domain.metric import EXPOSURE
+from glideslope.domain.metric import EXPOSURE, RESCUED
 from glideslope.domain.plan import Step
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.display import guardrail_views
-from glideslope.engine.observer import RESCUED, Observer
+from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Clock
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Model, Record, Recorded
