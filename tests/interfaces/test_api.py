@@ -216,7 +216,8 @@ def test_reports_arrive_as_they_were_sent(http: Any, service: Any) -> None:
     assert truth.json()["refused"][0]["code"] == "receipt-invalid"
     assert briefing.json()["tag"] == "t1"
     assert service.reported[0].counts == {"c": 3}
-    assert service.reported[-1] == ("late-arrival", "t0", 60.0, "a")
+    assert service.reported[0].source == "svc\x1fa"
+    assert service.reported[-1] == ("late-arrival", "t0", 60.0, "svc\x1fa")
 
 
 @pytest.mark.parametrize(
