@@ -81,12 +81,12 @@ class Doubts:
         """Take note that something may have been missed, in all that was entered so far."""
         self._watched.clear()
 
-    def served(self, rollout: RolloutId, step: StepName, arm: Arm, *, now: float) -> None:
-        """Take note of a subject that the gateway counted."""
+    def served(self, rollout: RolloutId, step: StepName, arm: Arm, *, now: float, subjects: int = 1) -> None:
+        """Take note of subjects that the gateway counted."""
         peak = self._peaks.setdefault((rollout, step, arm), _Peak(int(now)))
         if peak.second != int(now):
             peak.second, peak.count = int(now), 0
-        peak.count += 1
+        peak.count += subjects
         peak.most = max(peak.most, peak.count)
 
     def numbered(
