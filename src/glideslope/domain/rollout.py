@@ -226,6 +226,9 @@ def _confirmed(rollout: Rollout, *, exposed: bool) -> Rollout:
 def news(rollout: Rollout, decision: Decision) -> bool:
     """Tell whether a decision says anything that the last one did not: only then is it recorded."""
     match decision, rollout.last:
+        case Hold(reasons=(Reason.HALTED,)), Hold(exposed=False):
+            # A decision withdrew the exposure; why it did is what people must see until they resume.
+            return False
         case Hold(reasons=now, exposed=exposed), Hold(reasons=before, exposed=was):
             return set(now) != set(before) or exposed != was
         case Hold(reasons=now), _:

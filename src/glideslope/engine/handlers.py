@@ -211,8 +211,7 @@ class Handlers:
 
     def _not_credible(self, rollout: Rollout) -> tuple[Aside, ...]:
         """Return the sources that the last decision found not credible, and any found since."""
-        last = [r.event for r in self._record.history(rollout.id) if isinstance(r.event, Decided)][-1:]
-        recorded = last[0].decision.findings if last else ()
+        recorded = rollout.last.findings if rollout.last is not None else ()
         doubts = [f.doubt for f in recorded if f.doubt and f.verdict is Verdict.INVALID]
         now = self._observer.evidence(rollout, in_force=False).doubts or ()
         found = {aside(doubt) for doubt in (*doubts, *(doubt for doubt in now if is_settled(doubt)))}
