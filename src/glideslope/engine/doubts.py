@@ -198,8 +198,9 @@ def _counted(scope: Scope, whose: _Source, place: _Place, metric: Metric | None)
     """
     said = scope.said(whose.source, epoch=whose.epoch)
     size = 1 if metric is None else metric.bins
-    keys = (Cell(whose.rollout, place.step, place.arm, place.metric, WHOLE, k).key() for k in range(size))
-    bins = [said.get(key, 0) for key in keys]
+    first = Cell(whose.rollout, place.step, place.arm, place.metric, WHOLE, 0).key()
+    stem = first[:-1]
+    bins = [said.get(f"{stem}{k}", 0) for k in range(size)]
     return max(bins) if metric is not None and metric.kind is Kind.EVENT else sum(bins)
 
 

@@ -79,6 +79,8 @@ class Observer:
                 for total in await self._counters.load(f"{name}/"):
                     if (total.source, total.epoch) != (self._own.source, self._own.epoch):
                         scope.absorb(total.source, epoch=total.epoch, totals={total.cell: total.count})
+        for rollout in self._record.rollouts():
+            self.scope(rollout.id).set_aside(rollout.aside)
         for rollout in self._record.open_rollouts():
             scope = self.scope(rollout.id)
             for source, epoch in scope.sources():
