@@ -115,6 +115,11 @@ class App:
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
         self._trouble: dict[str, str] = {}
 
+    @property
+    def troubles(self) -> Mapping[str, str]:
+        """Return why a part that works by itself did not the last time, by its name."""
+        return dict(self._trouble)
+
     async def load(self) -> None:
         """Read the record and the counters; once, before anything else."""
         await self.record.load()

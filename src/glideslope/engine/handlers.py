@@ -20,6 +20,7 @@ from glideslope.domain.errors import (
     NotInPhase,
     PlanCannotDetect,
     PlanChanged,
+    Refused,
     RolloutEnded,
     RolloutInProgress,
     SelfApproval,
@@ -36,7 +37,7 @@ from glideslope.engine.addresses import host_and_port
 from glideslope.engine.doubts import aside
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Driver, Feature, Probe
-from glideslope.engine.record import Append, Model, Record, model_stream, proposal
+from glideslope.engine.record import Append, Model, Record, Recorded, model_stream, proposal
 
 RETRIES = 5
 """How often a command is tried again when somebody else wrote first."""
@@ -70,7 +71,8 @@ class Handlers:
         """
         host_and_port(command.url)
         key = f"register/{command.model}/{key}"
-        if (done := await self._record.known(key)) is not None:
+
+        def same(done: Recorded) -> ModelName:
             _require_same(done.event, _registered(command), _installed(command))
             return command.model
 
@@ -83,7 +85,7 @@ class Handlers:
                 _require_same((await self._record.append(appends))[0].event, events[0])
             return command.model
 
-        return await self._persist(once)
+        return await self._carry_out(key, same=same, act=lambda: self._persist(once))
 
     def _registration(self, command: Register) -> Sequence[Event]:
         """Return what there is to record: nothing for what is known. Raises AlreadyRegistered, Conflict."""
@@ -135,10 +137,14 @@ class Handlers:
     async def propose(self, command: Propose, *, key: str) -> RolloutId:
         """Record a proposal with its frozen plan. Raises what `resolve` does, RolloutInProgress, PlanCannotDetect and others."""
         key = f"propose/{key}"
-        if (done := await self._record.known(key)) is not None:
-            # What was asked for is there; it must not be refused because it is in progress.
+
+        def same(done: Recorded) -> RolloutId:
             _require_same_proposal(done.event, command)
             return RolloutId(done.stream)
+
+        return await self._carry_out(key, same=same, act=lambda: self._propose(command, key=key))
+
+    async def _propose(self, command: Propose, *, key: str) -> RolloutId:
         plan, baseline = self.resolve(command.draft, seen=command.plan_digest)
         digest = plan_digest(plan)
         if command.plan_digest is not None and command.plan_digest != digest:
@@ -170,44 +176,49 @@ class Handlers:
 
     async def approve(self, command: Approve, *, key: str) -> RolloutId:
         """Record a yes or no. Raises SelfApproval, DigestChanged, NotInPhase, NotFound."""
-        rollout = self._record.rollout(command.rollout)
-        if command.by == rollout.proposed_by:
-            raise SelfApproval(rollout=rollout.id, actor=command.by)
-        if command.plan_digest != rollout.plan_digest:
-            raise DigestChanged(rollout=rollout.id, seen=command.plan_digest, current=rollout.plan_digest)
-        event = Approved(
-            by=command.by,
-            granted=command.granted,
-            plan_digest=command.plan_digest,
-            why=_reason(command.why),
-        )
-        return await self._append(rollout.id, event, key=key, phases={Phase.PROPOSED})
+        why = _reason(command.why)
+
+        def approved(rollout: Rollout) -> Approved:
+            if command.by == rollout.proposed_by:
+                raise SelfApproval(rollout=rollout.id, actor=command.by)
+            if command.plan_digest != rollout.plan_digest:
+                raise DigestChanged(rollout=rollout.id, seen=command.plan_digest, current=rollout.plan_digest)
+            return Approved(by=command.by, granted=command.granted, plan_digest=command.plan_digest, why=why)
+
+        return await self._append(command.rollout, Approved, approved, key=key, phases={Phase.PROPOSED})
 
     async def halt(self, command: Halt, *, key: str) -> RolloutId:
         """Withdraw the exposure and freeze. Raises NotInPhase, RolloutEnded, NotFound."""
         event = Halted(by=command.by, why=_reason(command.why))
-        return await self._append(command.rollout, event, key=key, phases={Phase.RUNNING, Phase.LAPSED})
+        phases = {Phase.RUNNING, Phase.LAPSED}
+        return await self._append(command.rollout, Halted, lambda _: event, key=key, phases=phases)
 
     async def resume(self, command: Resume, *, key: str) -> RolloutId:
         """Let it go on, by a fresh decision, without what sources counted that it was halted for.
 
         Raises NotInPhase, RolloutEnded, NotFound.
         """
-        found = self._not_credible(self._record.rollout(command.rollout))
-        event = Resumed(by=command.by, why=_reason(command.why), aside=found or msgspec.UNSET)
-        return await self._append(command.rollout, event, key=key, phases={Phase.HALTED})
+        why = _reason(command.why)
+
+        def resumed(rollout: Rollout) -> Resumed:
+            return Resumed(by=command.by, why=why, aside=self._not_credible(rollout) or msgspec.UNSET)
+
+        return await self._append(command.rollout, Resumed, resumed, key=key, phases={Phase.HALTED})
 
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutId:
         """Return all traffic to the incumbent. Always possible until the rollout is decided. Raises RolloutEnded, NotFound."""
-        rollout = self._record.rollout(command.rollout)
-        event = Decided(
-            decision=RollBack(reasons=(Reason.ORDERED,)),
-            evidence=self._observer.evidence(rollout, in_force=False),
-            decider=DECIDER,
-            by=command.by,
-            why=_reason(command.why),
-        )
-        return await self._append(rollout.id, event, key=key, phases=set(Phase) - DECIDED)
+        why = _reason(command.why)
+
+        def ordered(rollout: Rollout) -> Decided:
+            return Decided(
+                decision=RollBack(reasons=(Reason.ORDERED,)),
+                evidence=self._observer.evidence(rollout, in_force=False),
+                decider=DECIDER,
+                by=command.by,
+                why=why,
+            )
+
+        return await self._append(command.rollout, Decided, ordered, key=key, phases=set(Phase) - DECIDED)
 
     def _not_credible(self, rollout: Rollout) -> tuple[Aside, ...]:
         """Return the sources that the last decision found not credible, and any found since."""
@@ -219,6 +230,7 @@ class Handlers:
 
     async def retry(self, command: Retry, *, key: str) -> RolloutId:
         """Propose a rolled-back change again, linked to the earlier attempt. Raises NotInPhase and what `propose` does."""
+        await self._record.refresh()
         earlier = self._record.rollout(command.rollout)
         if earlier.phase is not Phase.ROLLED_BACK:
             raise NotInPhase(rollout=earlier.id, phase=earlier.phase.value, needs=Phase.ROLLED_BACK.value)
@@ -234,16 +246,24 @@ class Handlers:
         return await self.propose(again, key=key)
 
     async def _append(
-        self, id_: RolloutId, event: Event, *, key: str, phases: set[Phase] | frozenset[Phase]
+        self,
+        id_: RolloutId,
+        kind: type[Event],
+        make: Callable[[Rollout], Event],
+        *,
+        key: str,
+        phases: set[Phase] | frozenset[Phase],
     ) -> RolloutId:
-        key = f"{kind_of(event)}/{id_}/{key}"
-        if (done := await self._record.known(key)) is not None:
-            # The same act sent again is answered, not refused because it has worked.
-            _require_same(done.event, event)
+        """Record what `make` makes of the rollout as it is; what it raises refuses the command."""
+        key = f"{kind_of(kind)}/{id_}/{key}"
+
+        def same(done: Recorded) -> RolloutId:
+            _require_same(done.event, make(self._record.rollout(id_)))
             return id_
 
         async def once() -> RolloutId:
             rollout = self._record.rollout(id_)
+            event = make(rollout)
             _require(rollout, phases)
             (recorded,) = await self._record.append(
                 (Append(stream=id_, expected=rollout.version, events=(event,), key=key),)
@@ -251,7 +271,23 @@ class Handlers:
             _require_same(recorded.event, event)
             return id_
 
-        return await self._persist(once)
+        return await self._carry_out(key, same=same, act=lambda: self._persist(once))
+
+    async def _carry_out(
+        self, key: str, *, same: Callable[[Recorded], Name], act: Callable[[], Awaitable[Name]]
+    ) -> Name:
+        """Do what was not done under this key yet: the same act sent again is answered, not refused because it has worked."""
+        if (done := await self._record.known(key)) is not None:
+            return same(done)
+        # What others recorded meanwhile: nobody is refused for what was true a second ago.
+        await self._record.refresh()
+        try:
+            return await act()
+        except (Conflict, Refused):
+            # Sent twice at once, it may have worked by the other way since we asked.
+            if (done := await self._record.known(key)) is None:
+                raise
+            return same(done)
 
     async def _persist(self, once: Callable[[], Awaitable[Name]]) -> Name:
         for _ in range(RETRIES):

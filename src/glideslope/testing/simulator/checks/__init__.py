@@ -1,0 +1,1 @@
+"""One module per promise. They read bytes and true facts, and share no code with what they judge."""
