@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 from tests.scenarios.test_in_process import Bench
 from tests.scenarios.test_own_metrics import Services, what
@@ -9,7 +10,7 @@ from tests.scenarios.test_own_metrics import Services, what
 from glideslope.domain.commands import OrderRollback, Resume
 from glideslope.domain.doubt import PATIENCE, Aside, Claim
 from glideslope.domain.events import Resumed
-from glideslope.domain.ids import Actor, ModelName, RolloutId
+from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
 from glideslope.domain.observation import Outcome, Outcomes, Totals
 from glideslope.domain.receipt import NO_SLICE, Receipt, mint, model_hash, request_hash, subject_hash
 from glideslope.domain.rollout import Phase
@@ -19,7 +20,7 @@ from glideslope.engine.record import rollout_number
 from glideslope.engine.sources import bound
 from glideslope.engine.views import RolloutView
 from glideslope.testing.traffic import KEY, SOUND
-from glideslope.testing.world import GRACE, World, draft
+from glideslope.testing.world import GRACE, World, content, draft
 
 DELAYS = ModelName("delays")
 MALLORY = bound(Actor("mallory"), "web-1")
@@ -243,6 +244,46 @@ def minted(rollout: RolloutId, who: str) -> str:
         subject=subject_hash(who),
     )
     return mint(receipt, key=KEY)
+
+
+async def test_nobody_speaks_for_the_content_that_another_serves() -> None:
+    """A right digest under the same name does not hide the wrong one."""
+    world = World(seed=83)
+    await world.serves("delays", v1=SOUND, v2=SOUND)
+    rollout = await world.propose(draft("delays", "v2"))
+    await world.run(2)
+    wrong, right = Digest("sha256:" + "0" * 64), content("delays", "v2")
+
+    for source, digest in ((bound(Actor("flights"), "web-1"), wrong), (MALLORY, right)):
+        said = saying({}, source=source)
+        await world.app.observe(msgspec.structs.replace(said, version=VersionName("v2"), digest=digest))
+    view = await world.until(rollout, phase="rolled-back", within=2)
+
+    assert view.reasons == ("served-digest-differs",)
+
+
+async def test_a_service_that_lives_through_the_upgrade_is_counted_once(bench: Bench) -> None:
+    """What was saved under its name alone, and what it says since: after each start of the server the same."""
+    rollout = await stepped(bench)
+    exposure, clients = f"{rollout}/s1/candidate/exposure/all/0", bound(Actor("flights"), "web-9")
+    before = exposed(bench.app, rollout)
+    await bench.app.observe(saying({exposure: 90}, source="web-9"))  # as the release before kept it
+
+    upgraded = bench.another_app(2)
+    await upgraded.load()
+    assert exposed(upgraded, rollout) == before + 90
+    for total in (95, 100):
+        await upgraded.observe(saying({exposure: total}, source=clients, sequence=total))
+    assert exposed(upgraded, rollout) == before + 100
+    await upgraded.observe(saying({exposure: 7}, source=clients, sequence=1, epoch=2))  # it starts anew
+
+    again = bench.another_app(3)
+    await again.load()
+    assert exposed(upgraded, rollout) == exposed(again, rollout) == before + 107
+
+
+def exposed(app: App, rollout: RolloutId) -> int:
+    return app.observer.evidence(app.record.rollout(rollout), in_force=True).exposed[0].candidate
 
 
 async def test_what_services_lost_stands_in_the_evidence(bench: Bench) -> None:
