@@ -197,6 +197,18 @@ def test_the_ledger_comes_as_it_is(http: Any, service: Any) -> None:
     assert http.get("/v1/ledger").content == b"".join(service.bundle)
 
 
+@pytest.mark.parametrize("source", ["web\x1f1", "\x1b[2J", "a\nb"])
+def test_a_source_names_itself_in_print(http: Any, service: Any, source: str) -> None:
+    """Else one could be taken for another, or garble the terminal of who looks for it."""
+    http.headers["Authorization"] = "Bearer gs_source"
+
+    refused = http.post("/v1/observations", json={"source": source, "epoch": 1, "model": "late-arrival", "counts": {}})
+    asked = http.get("/v1/models/late-arrival/briefing", params={"source": source})
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in (refused, asked)] == [(422, "invalid")] * 2
+    assert service.reported == []
+
+
 def test_reports_arrive_as_they_were_sent(http: Any, service: Any) -> None:
     http.headers["Authorization"] = "Bearer gs_source"
 
@@ -216,7 +228,8 @@ def test_reports_arrive_as_they_were_sent(http: Any, service: Any) -> None:
     assert truth.json()["refused"][0]["code"] == "receipt-invalid"
     assert briefing.json()["tag"] == "t1"
     assert service.reported[0].counts == {"c": 3}
-    assert service.reported[-1] == ("late-arrival", "t0", 60.0, "a")
+    assert service.reported[0].source == "svc\x1fa"
+    assert service.reported[-1] == ("late-arrival", "t0", 60.0, "svc\x1fa")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,11 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     version: VersionName = VersionName("")
     digest: Digest = Digest("")
     """What the service says it serves; a digest that differs from the registered one halts the rollout."""
+    sequence: int = 0
+    """The message's number within the epoch, from 1, in the order in which it was counted; 0 when the source numbers none.
+
+    By it a total that shrinks is told from a message that comes late.
+    """
 
 
 class CellRefusal(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,8 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+import msgspec
+
 from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
-from glideslope.domain.decision import DECIDER, RollBack
+from glideslope.domain.decision import DECIDER, RollBack, Verdict
+from glideslope.domain.doubt import Aside, is_settled
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import (
     AlreadyRegistered,
@@ -31,6 +34,7 @@ from glideslope.domain.plan import Plan, StageKind
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
 from glideslope.engine.addresses import host_and_port
+from glideslope.engine.doubts import aside
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Driver, Feature, Probe
 from glideslope.engine.record import Append, Model, Record, Recorded, model_stream, proposal
@@ -190,9 +194,16 @@ class Handlers:
         return await self._append(command.rollout, Halted, lambda _: event, key=key, phases=phases)
 
     async def resume(self, command: Resume, *, key: str) -> RolloutId:
-        """Let it go on, by a fresh decision. Raises NotInPhase, RolloutEnded, NotFound."""
-        event = Resumed(by=command.by, why=_reason(command.why))
-        return await self._append(command.rollout, Resumed, lambda _: event, key=key, phases={Phase.HALTED})
+        """Let it go on, by a fresh decision, without what sources counted that it was halted for.
+
+        Raises NotInPhase, RolloutEnded, NotFound.
+        """
+        why = _reason(command.why)
+
+        def resumed(rollout: Rollout) -> Resumed:
+            return Resumed(by=command.by, why=why, aside=self._not_credible(rollout) or msgspec.UNSET)
+
+        return await self._append(command.rollout, Resumed, resumed, key=key, phases={Phase.HALTED})
 
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutId:
         """Return all traffic to the incumbent. Always possible until the rollout is decided. Raises RolloutEnded, NotFound."""
@@ -208,6 +219,14 @@ class Handlers:
             )
 
         return await self._append(command.rollout, Decided, ordered, key=key, phases=set(Phase) - DECIDED)
+
+    def _not_credible(self, rollout: Rollout) -> tuple[Aside, ...]:
+        """Return the sources that the last decision found not credible, and any found since."""
+        recorded = rollout.last.findings if rollout.last is not None else ()
+        doubts = [f.doubt for f in recorded if f.doubt and f.verdict is Verdict.INVALID]
+        now = self._observer.evidence(rollout, in_force=False).doubts or ()
+        found = {aside(doubt) for doubt in (*doubts, *(doubt for doubt in now if is_settled(doubt)))}
+        return tuple(sorted(one for one in found if one is not None and one not in rollout.aside))
 
     async def retry(self, command: Retry, *, key: str) -> RolloutId:
         """Propose a rolled-back change again, linked to the earlier attempt. Raises NotInPhase and what `propose` does."""
@@ -340,7 +359,10 @@ def _require_same(done: Event, *asked: Event) -> None:
 
 def _act(event: Event) -> object:
     # An order carries the evidence of its moment; what was ordered, and by whom, is the same the second time.
-    return (event.decision, event.by, event.why) if isinstance(event, Decided) else event
+    # So does a resumption, of the sources that were set aside.
+    if isinstance(event, Decided):
+        return (event.decision, event.by, event.why)
+    return (kind_of(event), event.by, event.why) if isinstance(event, Resumed) else event
 
 
 def _require_same_proposal(done: Event, command: Propose) -> None:

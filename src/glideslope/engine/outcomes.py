@@ -8,6 +8,7 @@ from glideslope.domain.ids import WHOLE, MetricName, RolloutId, SliceName, StepN
 from glideslope.domain.metric import (
     BUILT_IN,
     NO_STEP,
+    OUTCOME_SEEN,
     Cell,
     Dimension,
     Metric,
@@ -21,7 +22,7 @@ from glideslope.domain.plan import StageKind
 from glideslope.domain.receipt import SCORE_LEVELS, Receipt, ReceiptKey, model_hash, read
 from glideslope.domain.rollout import Rollout
 from glideslope.domain.traffic import Arm
-from glideslope.engine.observer import OUTCOME_SEEN, Observer, pair_metric
+from glideslope.engine.observer import Observer, pair_metric
 from glideslope.engine.pairing import Pair, Pairing
 from glideslope.engine.ports import Counters, Total
 from glideslope.engine.record import Model, Record, rollout_id

@@ -3,11 +3,13 @@
 import asyncio
 from typing import Annotated, Final
 
+import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from glideslope.domain.ids import model_name
 from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
+from glideslope.engine.sources import bound
 from glideslope.interfaces.api.door import REPORTING, TELLING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
 
@@ -35,13 +37,13 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
         wait: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0.0,
         source: Annotated[str, Query(max_length=200)] = "",
     ) -> Response:
-        door.caller(request, REPORTING, act="fetch a briefing")
+        who = bound(door.caller(request, REPORTING, act="fetch a briefing").actor, source)
         name = model_name(model)
-        asked = asyncio.ensure_future(service.briefing(name, seen=seen, wait=min(wait, LONGEST_WAIT), source=source))
+        asked = asyncio.ensure_future(service.briefing(name, seen=seen, wait=min(wait, LONGEST_WAIT), source=who))
         stopped = asyncio.ensure_future(stopping.wait())
         try:
             await asyncio.wait({asked, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            found = asked.result() if asked.done() else await service.briefing(name, seen=seen, wait=0, source=source)
+            found = asked.result() if asked.done() else await service.briefing(name, seen=seen, wait=0, source=who)
         finally:
             asked.cancel()
             stopped.cancel()
@@ -49,8 +51,9 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
 
     @router.post("/v1/observations", summary="Report a source's counts", **described(body=Totals, answer=TotalsTaken))
     async def observations(request: Request) -> Response:
-        door.caller(request, REPORTING, act="report observations")
-        return answer(await service.observe(await body(request, Totals, limit=LARGEST_TOTALS)))
+        actor = door.caller(request, REPORTING, act="report observations").actor
+        totals = await body(request, Totals, limit=LARGEST_TOTALS)
+        return answer(await service.observe(msgspec.structs.replace(totals, source=bound(actor, totals.source))))
 
     @router.post(
         "/v1/shadow",

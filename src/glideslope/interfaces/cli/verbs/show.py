@@ -87,6 +87,7 @@ def decision_lines(decisions: tuple[DecisionView, ...]) -> list[str]:
             f"      {f.question.value} {f.subject} {f.slice}: {f.verdict.value}, evidence {number(f.wealth)} of {number(f.line)}, "
             f"{f.candidate:,}/{f.incumbent:,} subjects"
             for f in each.findings
+            if not f.doubt  # said in full above
         ]
     return lines
 
