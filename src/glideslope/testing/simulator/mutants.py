@@ -188,8 +188,8 @@ MUTANTS: Final = (
         name="totals-added",
         what="a total that is sent again is added again",
         module=_SCOPES,
-        before="            self._add(cell, growth)\n            if source == OUTCOMES:",
-        after="            self._add(cell, counted[key])\n            if source == OUTCOMES:",
+        before="                self._add(cell, growth)\n        return grown\n",
+        after="                self._add(cell, counted[key])\n        return grown\n",
     ),
     Mutant(
         name="outcome-answered-unsaved",
