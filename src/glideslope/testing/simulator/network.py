@@ -11,7 +11,7 @@ from glideslope.testing.simulator.hosts import Host, HostDied
 
 T = TypeVar("T")
 
-TIMEOUT: Final = 1.0
+TIMEOUT: Final = 0.6
 """Seconds after which a sender gives up; what it sent may still arrive."""
 
 OLDEST: Final = 1.0
@@ -54,25 +54,25 @@ class Network:
             host.kill()
             self._spun(host)
             raise HostDied
-        if not reachable or self.faults.strikes(Kind.LOST):
-            await self._wait(TIMEOUT * self._dice.random())
+        if not reachable or self.faults.strikes(Kind.LOST, host.name):
+            await asyncio.sleep(TIMEOUT * self._dice.random())
             await host.gate()
             raise lost()
-        if late := self.faults.strikes(Kind.LATE):
-            delay = late.expovariate(1 / TIMEOUT)
+        if late := self.faults.strikes(Kind.LATE, host.name):
+            delay = late.random() * OLDEST
             if delay > TIMEOUT:
-                self.send(act, delay=min(delay, OLDEST))
-                await self._wait(TIMEOUT)
+                self.send(act, delay=delay)
+                await asyncio.sleep(TIMEOUT)
                 await host.gate()
                 raise lost()
             await asyncio.sleep(delay)
         elif self._dice.random() < 0.3:
             await asyncio.sleep(self._dice.expovariate(200.0))
-        if twice := self.faults.strikes(Kind.DUPLICATED):
+        if twice := self.faults.strikes(Kind.DUPLICATED, host.name):
             self.send(act, delay=twice.random() * OLDEST)
         found = await self._do(act)
-        if self.faults.strikes(Kind.UNACKNOWLEDGED):
-            await self._wait(TIMEOUT)
+        if self.faults.strikes(Kind.UNACKNOWLEDGED, host.name):
+            await asyncio.sleep(TIMEOUT)
             await host.gate()
             raise lost()
         await self._pass(host)
@@ -107,9 +107,6 @@ class Network:
 
     async def _pass(self, host: Host) -> None:
         """Let a host act, unless it is killed or frozen just here."""
-        if self.faults.strikes(Kind.KILL_AT):
+        if self.faults.strikes(Kind.KILL_AT, host.name):
             host.kill()
         await host.gate()
-
-    async def _wait(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)

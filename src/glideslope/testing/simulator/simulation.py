@@ -88,6 +88,7 @@ class Simulation:
     def __init__(self, scenario: Scenario, *, only: frozenset[str] | None) -> None:
         self._scenario = scenario
         self.faults = Faults(seed=scenario.seed, kinds=scenario.kinds, only=only)
+        self.faults.told = self._told
         calm = scenario.kinds <= HARMLESS
         lag = _lag(scenario)
         self.watch = Watch(
@@ -194,6 +195,9 @@ class Simulation:
                 self._look(self._exposures(now), now)
                 for server in self._servers:
                     server.require_sound()
+
+    def _told(self, strike: str) -> None:
+        self.watch.note(asyncio.get_running_loop().time(), strike)
 
     def _spun(self, host: Host) -> None:
         self.watch.fail(Violation("everybody lets time pass", f"{host.name} asks again and again without waiting"))
@@ -304,9 +308,9 @@ class Simulation:
         return Random(f"{name} {self._scenario.seed}")  # noqa: S311 - a seed, not a secret
 
     def _during(self, _verb: str) -> None:
-        if self.faults.strikes(Kind.STORE_BEFORE) or self.faults.strikes(Kind.STORE_DURING):
+        if self.faults.strikes(Kind.STORE_BEFORE, "the store") or self.faults.strikes(Kind.STORE_DURING, "the store"):
             raise StoreUnavailable("the disk said no")
 
     def _after(self, _verb: str) -> None:
-        if self.faults.strikes(Kind.STORE_AFTER):
+        if self.faults.strikes(Kind.STORE_AFTER, "the store"):
             raise StoreUnavailable("the disk said nothing")
