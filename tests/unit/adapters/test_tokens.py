@@ -168,3 +168,15 @@ def test_times_keep_their_instant(tokens: FileTokens, tmp_path: Path) -> None:
 def test_a_secret_equals_itself_only_by_content() -> None:
     assert Secret("gs_a") == Secret("gs_a")
     assert Secret("gs_a") != Secret("gs_b")
+
+
+@pytest.mark.parametrize("written", ["", "é" * 64, "A" * 64, "0" * 63, "0" * 65, "0" * 64 + "\\n"])
+def test_a_hash_that_is_none_is_damage_and_not_a_crash_at_the_next_request(tmp_path: Path, written: str) -> None:
+    tokens = FileTokens(tmp_path)
+    secret = tokens.create(Actor("ada"), role=Role.ADMIN, at=NOON, random_bytes=chance(0))
+    path = tmp_path / "tokens.json"
+    content = path.read_text()
+    path.write_text(content.replace(json.loads(content)["tokens"][0]["sha256"], written))
+
+    with pytest.raises(StoreCorrupt):
+        tokens.find(secret.reveal())
