@@ -1,4 +1,4 @@
-"""The HTTP server as we run it: it hangs up on whoever does not finish a request, and leaves through the front door."""
+"""The HTTP server as we run it: it hangs up on whoever does not finish a request or take its answer, and leaves through the front door."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,10 @@ SHUTDOWN: Final = 3
 """Seconds that open answers may hold up a shutdown."""
 
 PATIENCE: Final = 30.0
-"""Seconds in which a request must have come whole; uvicorn itself waits for ever."""
+"""Seconds in which a request must have come whole, or LEAST of its answer been taken; uvicorn itself waits for ever."""
+
+LEAST: Final = 16 * 1024
+"""Bytes of a waiting answer that a caller takes within PATIENCE: less than any line brings, and more than who only holds it up."""
 
 
 class _Connection(H11Protocol):
@@ -46,6 +49,8 @@ class WebServer(uvicorn.Server):
         self._patience = patience
         self._owing: dict[_Connection, tuple[object, float]] = {}
         """Connections that owe the rest of a request: which one, and since when."""
+        self._waiting: dict[_Connection, tuple[int, float]] = {}
+        """Connections that have not taken all of their answer: how many bytes were left when LEAST had gone last, and when that was."""
 
     def stop(self) -> None:
         """Take no more requests; end what never ends by itself."""
@@ -64,16 +69,23 @@ class WebServer(uvicorn.Server):
         yield
 
     def _hang_up(self, *, now: float) -> None:
-        before, self._owing = self._owing, {}
+        owing, self._owing = self._owing, {}
+        waiting, self._waiting = self._waiting, {}
         for connection in self.server_state.connections:
             if not isinstance(connection, _Connection):
                 continue
             # A cycle is a request and its answer; there is none before the first head is complete.
-            cycle = connection.cycle
-            if cycle is not None and not cycle.response_complete and not cycle.more_body:
+            cycle, left = connection.cycle, connection.transport.get_write_buffer_size()
+            if left:
+                before, since = waiting.get(connection, (left, now))
+                if not before - LEAST < left <= before:  # it has read, or there is more for it
+                    before, since = left, now
+                self._waiting[connection] = (before, since)
+            elif cycle is not None and not cycle.response_complete and not cycle.more_body:
                 continue
-            owed, since = before.get(connection, (cycle, now))
-            since = since if owed is cycle else now
-            self._owing[connection] = (cycle, since)
+            else:
+                owed, since = owing.get(connection, (cycle, now))
+                since = since if owed is cycle else now
+                self._owing[connection] = (cycle, since)
             if now - since > self._patience:
                 connection.transport.abort()
