@@ -3,11 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from glideslope.interfaces.api.problems import RequestInvalid, refused
 
 SHUTDOWN: Final = 3
 """Seconds that open answers may hold up a shutdown."""
@@ -36,7 +40,7 @@ class WebServer(uvicorn.Server):
     def __init__(self, api: FastAPI, *, stopping: asyncio.Event, patience: float = PATIENCE) -> None:
         super().__init__(
             uvicorn.Config(
-                api,
+                _read_one_way(api),
                 http=_Connection,
                 ws="none",
                 log_level="warning",
@@ -89,3 +93,21 @@ class WebServer(uvicorn.Server):
                 self._owing[connection] = (cycle, since)
             if now - since > self._patience:
                 connection.transport.abort()
+
+
+def _read_one_way(app: ASGIApp) -> ASGIApp:
+    """Refuse a request with both a length and chunks, and hang up: a proxy before us may have seen its end elsewhere.
+
+    h11 would go by the chunks and read on (RFC 9112, section 6.3: whoever does must close the connection).
+    """
+
+    async def strict(scope: Scope, receive: Receive, send: Send) -> None:
+        names = {name for name, _ in scope.get("headers", ())}
+        if names >= {b"content-length", b"transfer-encoding"}:
+            why = RequestInvalid("it has both a Content-Length and a Transfer-Encoding")
+            refusal = refused(why, status=HTTPStatus.BAD_REQUEST, headers={"Connection": "close"})
+            await refusal(scope, receive, send)
+            return
+        await app(scope, receive, send)
+
+    return strict
