@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from glideslope.adapters.identity.tokens import FileTokens, Secret
+from glideslope.adapters.identity.tokens import FileTokens, Secret, _hash
 from glideslope.domain.errors import Invalid, NotFound, StoreCorrupt, StoreUnavailable
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor
@@ -180,3 +181,33 @@ def test_a_hash_that_is_none_is_damage_and_not_a_crash_at_the_next_request(tmp_p
 
     with pytest.raises(StoreCorrupt):
         tokens.find(secret.reveal())
+
+
+def test_whoever_calls_waits_equally_long(tmp_path: Path) -> None:
+    """The first of a thousand tokens is found no sooner than the last, and than nobody: time tells nothing."""
+    secrets = [Secret(f"gs_{n}") for n in range(1_000)]
+    known = [
+        {
+            "id": str(n),
+            "actor": "a",
+            "role": "reader",
+            "created_at": "2026-01-01T00:00:00Z",
+            "sha256": _hash(s.reveal()),
+        }
+        for n, s in enumerate(secrets)
+    ]
+    path = tmp_path / "tokens.json"
+    path.write_text(json.dumps({"version": 1, "tokens": known}))
+    path.chmod(0o600)
+    tokens = FileTokens(tmp_path)
+
+    def taken(token: str) -> float:
+        rounds = []
+        for _ in range(7):
+            began = time.process_time()
+            tokens.find(token)
+            rounds.append(time.process_time() - began)
+        return min(rounds)
+
+    times = [taken(token) for token in (secrets[0].reveal(), secrets[-1].reveal(), "gs_nobody", "")]
+    assert max(times) < 5 * min(times)
