@@ -277,9 +277,10 @@ def _recomputed(before: Rollout, event: Decided, *, entry: Entry, at: int) -> Re
             raise Invalid(f"The decision was made by rules {event.decider}, which this version does not have.")
         try:
             found = decider(before, event.evidence, now=at)
+            # A forged time can give figures that no ledger holds, which is a ValueError as well.
+            same = _bytes(found) == canonical.encode(entry.body["decision"])
         except (ArithmeticError, LookupError, ValueError) as error:
             raise Invalid(f"The rules cannot judge what was recorded: {error}.") from error
-        same = _bytes(found) == canonical.encode(entry.body["decision"])
     return ReplayedDecision(
         stream=entry.stream, version=entry.version, at=at, before=before, recorded=event, recomputed=found, same=same
     )

@@ -30,7 +30,7 @@ from glideslope.domain.events import Approved, Decided, Event, Halted, Installed
 from glideslope.domain.forecast import blind_spots, forecast
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.ids import Digest, ModelName, RolloutId
-from glideslope.domain.plan import Plan, StageKind
+from glideslope.domain.plan import Evaluation, Plan, StageKind
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
 from glideslope.engine.addresses import host_and_port
@@ -38,6 +38,7 @@ from glideslope.engine.doubts import aside
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Driver, Feature, Probe
 from glideslope.engine.record import Append, Model, Record, Recorded, model_stream, proposal
+from glideslope.ledger.canonical import LARGEST_INTEGER
 
 RETRIES = 5
 """How often a command is tried again when somebody else wrote first."""
@@ -66,10 +67,11 @@ class Handlers:
     async def register(self, command: Register, *, key: str) -> ModelName:
         """Make a version known. The same content under the same name again is no error.
 
-        Raises AlreadyRegistered, KeyReused, Conflict, and NameInvalid for an address that no data plane could carry: met later, it
-        would keep all models' traffic from its shape.
+        Raises AlreadyRegistered, KeyReused, Conflict, Invalid for an evaluation that cannot be, and NameInvalid for an address
+        that no data plane could carry: met later, it would keep all models' traffic from its shape.
         """
         host_and_port(command.url)
+        _require_counted(command.evaluations)
         key = f"register/{command.model}/{key}"
 
         def same(done: Recorded) -> ModelName:
@@ -333,6 +335,15 @@ class Handlers:
         reasons = ", ".join(r.value for r in last.reasons) if last is not None else "nothing decided"
         ended = f"{earlier.id} of {earlier.plan.candidate} ended {earlier.phase.value}: {reasons}."
         return f"{ended} Tried again: {why}" if why else ended
+
+
+def _require_counted(evaluations: Sequence[Evaluation]) -> None:
+    """Refuse an evaluation that can rest on no such number of rows. Raises Invalid."""
+    for evaluation in evaluations:
+        if not 0 <= evaluation.count <= LARGEST_INTEGER:
+            raise Invalid(
+                f"The evaluation of {evaluation.metric!r} cannot rest on {evaluation.count} rows; expected 0 to {LARGEST_INTEGER}."
+            )
 
 
 def _registered(command: Register) -> Registered:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from socket import SHUT_RDWR
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -38,14 +38,12 @@ class Client:
     """
 
     def __init__(self, url: str, token: str = "", *, timeout: float = TIMEOUT) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            raise Invalid(f"{url!r} is not the address of a server: expected http://host:port.")
+        parts, host = _address(url)
         if not token.isprintable() or not token.isascii():
             raise Invalid("The token holds characters that no HTTP header can carry.")
         self.url = url.rstrip("/")
         self._tls = parts.scheme == "https"
-        self._host = parts.hostname
+        self._host = host
         self._port = parts.port
         self._prefix = parts.path.rstrip("/")
         self._token = token
@@ -71,7 +69,7 @@ class Client:
             raise ServerRefused(problem=problem(status, body))
         try:
             return call.decode(body)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise AnswerUnreadable(url=self.url, why=f"its answer cannot be read ({error})") from error
 
     def stream(self, call: Call[object], *, idle: float = 60.0) -> Iterator[bytes]:
@@ -222,6 +220,19 @@ def _read(response: "http.client.HTTPResponse", *, deadline: float) -> bytes:
         raise http.client.IncompleteRead(b"", response.length)
     response.close()
     return b"".join(parts)
+
+
+def _address(url: str) -> tuple[SplitResult, str]:
+    """Take an address apart; return its parts and its host. Raises Invalid for what is none."""
+    try:
+        # urlsplit passes over line breaks and tabs: the address called would not be the one that was shown.
+        parts = urlsplit(url if url.isprintable() and " " not in url else "")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), None, None
+    if parts.scheme not in {"http", "https"} or not host or port == 0 or parts.query or parts.fragment:
+        raise Invalid(f"{url!r} is not the address of a server: expected http://host:port.")
+    return parts, host
 
 
 def _why(error: Exception) -> str:

@@ -27,7 +27,7 @@ def problem(status: int, body: bytes) -> Problem:
     """Read a problem document; anything else becomes one without fields, since a refusal must not hide behind its form."""
     try:
         fields = msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         fields = {}
 
     def text(name: str) -> str:

@@ -203,9 +203,16 @@ async def _read(reader: asyncio.StreamReader) -> Message | None:
         return None
 
 
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    line = await reader.readline()
+    if not line:
+        raise asyncio.IncompleteReadError(line, None)  # whoever sent it was cut off, and so is what he passes on
+    return line
+
+
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
     parts: list[bytes] = []
-    while size := int(await reader.readline(), 16):
+    while size := int(await _line(reader), 16):
         parts.append(await reader.readexactly(size))
         await reader.readexactly(2)
     await reader.readline()

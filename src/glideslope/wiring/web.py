@@ -1,19 +1,26 @@
-"""The HTTP server as we run it: it hangs up on whoever does not finish a request, and leaves through the front door."""
+"""The HTTP server as we run it: it hangs up on whoever does not finish a request or take its answer, and leaves through the front door."""
 
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from glideslope.interfaces.api.problems import RequestInvalid, refused
 
 SHUTDOWN: Final = 3
 """Seconds that open answers may hold up a shutdown."""
 
 PATIENCE: Final = 30.0
-"""Seconds in which a request must have come whole; uvicorn itself waits for ever."""
+"""Seconds in which a request must have come whole, or LEAST of its answer been taken; uvicorn itself waits for ever."""
+
+LEAST: Final = 16 * 1024
+"""Bytes of a waiting answer that a caller takes within PATIENCE: less than any line brings, and more than who only holds it up."""
 
 
 class _Connection(H11Protocol):
@@ -33,7 +40,7 @@ class WebServer(uvicorn.Server):
     def __init__(self, api: FastAPI, *, stopping: asyncio.Event, patience: float = PATIENCE) -> None:
         super().__init__(
             uvicorn.Config(
-                api,
+                _read_one_way(api),
                 http=_Connection,
                 ws="none",
                 log_level="warning",
@@ -46,6 +53,8 @@ class WebServer(uvicorn.Server):
         self._patience = patience
         self._owing: dict[_Connection, tuple[object, float]] = {}
         """Connections that owe the rest of a request: which one, and since when."""
+        self._waiting: dict[_Connection, tuple[int, float]] = {}
+        """Connections that have not taken all of their answer: how many bytes were left when LEAST had gone last, and when that was."""
 
     def stop(self) -> None:
         """Take no more requests; end what never ends by itself."""
@@ -64,16 +73,41 @@ class WebServer(uvicorn.Server):
         yield
 
     def _hang_up(self, *, now: float) -> None:
-        before, self._owing = self._owing, {}
+        owing, self._owing = self._owing, {}
+        waiting, self._waiting = self._waiting, {}
         for connection in self.server_state.connections:
             if not isinstance(connection, _Connection):
                 continue
             # A cycle is a request and its answer; there is none before the first head is complete.
-            cycle = connection.cycle
-            if cycle is not None and not cycle.response_complete and not cycle.more_body:
+            cycle, left = connection.cycle, connection.transport.get_write_buffer_size()
+            if left:
+                before, since = waiting.get(connection, (left, now))
+                if not before - LEAST < left <= before:  # it has read, or there is more for it
+                    before, since = left, now
+                self._waiting[connection] = (before, since)
+            elif cycle is not None and not cycle.response_complete and not cycle.more_body:
                 continue
-            owed, since = before.get(connection, (cycle, now))
-            since = since if owed is cycle else now
-            self._owing[connection] = (cycle, since)
+            else:
+                owed, since = owing.get(connection, (cycle, now))
+                since = since if owed is cycle else now
+                self._owing[connection] = (cycle, since)
             if now - since > self._patience:
                 connection.transport.abort()
+
+
+def _read_one_way(app: ASGIApp) -> ASGIApp:
+    """Refuse a request with both a length and chunks, and hang up: a proxy before us may have seen its end elsewhere.
+
+    h11 would go by the chunks and read on (RFC 9112, section 6.3: whoever does must close the connection).
+    """
+
+    async def strict(scope: Scope, receive: Receive, send: Send) -> None:
+        names = {name for name, _ in scope.get("headers", ())}
+        if names >= {b"content-length", b"transfer-encoding"}:
+            why = RequestInvalid("it has both a Content-Length and a Transfer-Encoding")
+            refusal = refused(why, status=HTTPStatus.BAD_REQUEST, headers={"Connection": "close"})
+            await refusal(scope, receive, send)
+            return
+        await app(scope, receive, send)
+
+    return strict

@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from glideslope.adapters.identity.tokens import FileTokens, Secret
+from glideslope.adapters.identity.tokens import FileTokens, Secret, _hash
 from glideslope.domain.errors import Invalid, NotFound, StoreCorrupt, StoreUnavailable
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor
@@ -168,3 +169,45 @@ def test_times_keep_their_instant(tokens: FileTokens, tmp_path: Path) -> None:
 def test_a_secret_equals_itself_only_by_content() -> None:
     assert Secret("gs_a") == Secret("gs_a")
     assert Secret("gs_a") != Secret("gs_b")
+
+
+@pytest.mark.parametrize("written", ["", "é" * 64, "A" * 64, "0" * 63, "0" * 65, "0" * 64 + "\\n"])
+def test_a_hash_that_is_none_is_damage_and_not_a_crash_at_the_next_request(tmp_path: Path, written: str) -> None:
+    tokens = FileTokens(tmp_path)
+    secret = tokens.create(Actor("ada"), role=Role.ADMIN, at=NOON, random_bytes=chance(0))
+    path = tmp_path / "tokens.json"
+    content = path.read_text()
+    path.write_text(content.replace(json.loads(content)["tokens"][0]["sha256"], written))
+
+    with pytest.raises(StoreCorrupt):
+        tokens.find(secret.reveal())
+
+
+def test_whoever_calls_waits_equally_long(tmp_path: Path) -> None:
+    """The first of a thousand tokens is found no sooner than the last, and than nobody: time tells nothing."""
+    secrets = [Secret(f"gs_{n}") for n in range(1_000)]
+    known = [
+        {
+            "id": str(n),
+            "actor": "a",
+            "role": "reader",
+            "created_at": "2026-01-01T00:00:00Z",
+            "sha256": _hash(s.reveal()),
+        }
+        for n, s in enumerate(secrets)
+    ]
+    path = tmp_path / "tokens.json"
+    path.write_text(json.dumps({"version": 1, "tokens": known}))
+    path.chmod(0o600)
+    tokens = FileTokens(tmp_path)
+
+    def taken(token: str) -> float:
+        rounds = []
+        for _ in range(7):
+            began = time.process_time()
+            tokens.find(token)
+            rounds.append(time.process_time() - began)
+        return min(rounds)
+
+    times = [taken(token) for token in (secrets[0].reveal(), secrets[-1].reveal(), "gs_nobody", "")]
+    assert max(times) < 5 * min(times)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -44,7 +44,8 @@ class KnownToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     actor: Actor
     role: Role
     created_at: datetime
-    sha256: str
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    """Compared in constant time, which Python does for ASCII only."""
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """What services ask and tell: briefings, counts, shadow answers, outcomes. Decoded without the framework's validation."""
 
 import asyncio
+from http import HTTPStatus
 from typing import Annotated, Final
 
 import msgspec
@@ -58,7 +59,7 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
     @router.post(
         "/v1/shadow",
         summary="Report a shadowed candidate's answers",
-        **described(body=ShadowAnswers, answer=None, status=204),
+        **described(body=ShadowAnswers, answer=None, status=204, refusals=(HTTPStatus.NOT_FOUND,)),
     )
     async def shadow(request: Request) -> Response:
         door.caller(request, REPORTING, act="report shadow answers")

@@ -130,5 +130,5 @@ def server_of(start: Path, *, server: str | None, token: str | None) -> tuple[st
 def _line(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return ""

@@ -13,7 +13,8 @@ import msgspec
 
 from glideslope.interfaces.cli.boundary import AS_JSON
 from glideslope.interfaces.cli.context import Api, Outside, server_of
-from glideslope.interfaces.cli.exits import ApiRefused
+from glideslope.interfaces.cli.exits import ApiRefused, NotGlideslope
+from glideslope.interfaces.cli.saying import say, shown
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,23 +51,30 @@ class Session:
         if dry_run:
             self.say_json({"method": "POST", "path": path, "body": dict(content), "sent": False})
             if not self.as_json:
-                click.echo("Nothing was sent.")
+                say("Nothing was sent.")
             return None
         return self.api.call("POST", path, json.dumps(content).encode(), {"Idempotency-Key": self.outside.new_key()})
 
     def say_json(self, content: object) -> None:
         """Print one JSON document: on one line for programs, indented for people."""
-        click.echo(json.dumps(content, indent=None if self.as_json else 2, ensure_ascii=False))
+        say(json.dumps(content, indent=None if self.as_json else 2, ensure_ascii=False))
 
 
 def say_bytes(answer: bytes) -> None:
     """Print the server's JSON as it came."""
-    click.echo(answer.decode())
+    say(answer.decode(errors="replace"))
 
 
-def read(answer: bytes, kind: type[T]) -> T:
-    """Decode an answer; what a newer server adds is passed over."""
-    return msgspec.json.decode(answer, type=kind)
+def read(answer: bytes, kind: type[T], *, exact: bool = False) -> T:
+    """Decode an answer; what a newer server adds is passed over. Raises NotGlideslope.
+
+    Each text is made fit for people to read, unless it is wanted exactly.
+    """
+    try:
+        value = msgspec.json.decode(answer)
+        return msgspec.convert(value if exact else shown(value), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise NotGlideslope(why=str(error)) from error
 
 
 def at(*parts: str) -> str:

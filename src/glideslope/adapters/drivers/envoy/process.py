@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 class Running(msgspec.Struct, frozen=True):
     """What a gateway's folder says about its Envoy."""
 
-    pid: Annotated[int, msgspec.Meta(gt=0)]
+    pid: Annotated[int, msgspec.Meta(gt=0, lt=2**31)]
     started: int
     """Clock ticks from the machine's start to the process's: with the pid it names one process, ever."""
     host: str
@@ -100,7 +100,7 @@ def remember(envoy: Envoy, folder: Folder) -> None:
     """
     written = msgspec.json.encode(envoy.running).decode()
     try:
-        if not (folder.pid.exists() and folder.pid.read_text() == written):
+        if not (folder.pid.exists() and folder.pid.read_bytes() == written.encode()):
             layout.replace(folder.pid, written)
     except (OSError, DriverUnavailable) as error:
         _log.warning("cannot write down which process Envoy is: %s", error)
@@ -111,7 +111,7 @@ def find(folder: Folder) -> Envoy | None:
     try:
         running = msgspec.json.decode(folder.pid.read_bytes(), type=Running)
         descriptor = os.pidfd_open(running.pid)
-    except (FileNotFoundError, ProcessLookupError, msgspec.DecodeError):
+    except (FileNotFoundError, ProcessLookupError, UnicodeDecodeError, msgspec.DecodeError):
         return None
     if _started(running.pid) != running.started:
         os.close(descriptor)

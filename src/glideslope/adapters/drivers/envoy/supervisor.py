@@ -108,7 +108,7 @@ async def _adopted(home: Folder, gateway: Gateway, drain: float) -> Envoy | None
     """Return a living Envoy that fits; one that does not is ended. Writes the bootstrap that is wanted now."""
     wanted = json.dumps(bootstrap(gateway), indent=1)
     envoy = process.find(home)
-    fits = home.bootstrap.exists() and home.bootstrap.read_text() == wanted
+    fits = home.bootstrap.exists() and home.bootstrap.read_bytes() == wanted.encode()
     # One whose supervisor died while it was draining lives and takes nobody.
     fits = fits and (envoy is None or not _is_free(gateway.host, gateway.port))
     if envoy is not None and not fits:
@@ -208,9 +208,10 @@ def _any_port(home: Folder, host: str) -> int:
 def _last_port(home: Folder) -> int:
     try:
         listener = json.loads(home.bootstrap.read_text())["static_resources"]["listeners"][0]
-        return int(listener["address"]["socket_address"]["port_value"])
-    except (FileNotFoundError, ValueError, LookupError):
-        return 0
+        port = int(listener["address"]["socket_address"]["port_value"])
+    except (FileNotFoundError, ValueError, OverflowError, LookupError, TypeError, RecursionError):
+        return 0  # never started here, or the file is damaged: it is written again
+    return port if 0 < port < 65_536 else 0
 
 
 def _require_free(gateway: Gateway) -> None:

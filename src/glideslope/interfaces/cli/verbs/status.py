@@ -8,6 +8,7 @@ import click
 from glideslope.domain.errors import Unavailable
 from glideslope.engine.views import FleetView, RolloutView
 from glideslope.interfaces.cli.exits import ApiRefused, Exit, exit_of_phase, is_passing
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, rollout_of, say_bytes, talks
 from glideslope.interfaces.cli.words import headline
 
@@ -66,11 +67,11 @@ def command(ctx: click.Context, session: Session, *, rollout: str | None, wait: 
     if session.as_json:
         say_bytes(answer)
     else:
-        click.echo(headline(view))
+        say(headline(view))
         for sentence in view.sentences:
-            click.echo(f"  {sentence}")
+            say(f"  {sentence}")
         if not view.ended:
-            click.echo(f"  Next: {view.next}")
+            say(f"  Next: {view.next}")
     if timed_out:
         ctx.exit(Exit.TIMED_OUT)
     pending = view.phase == "proposed" and len(view.approved_by) < view.approvals_needed
@@ -83,9 +84,9 @@ def _server(session: Session) -> None:
         say_bytes(answer)
         return
     fleet = read(answer, FleetView)
-    click.echo(
+    say(
         f"The server answers; gateway {fleet.gateway}; {len(fleet.models)} models; {fleet.entries:,} entries in the ledger."
     )
     for view in fleet.rollouts:
         if not view.ended:
-            click.echo(headline(view))
+            say(headline(view))

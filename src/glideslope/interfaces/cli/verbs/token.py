@@ -7,6 +7,7 @@ import click
 
 from glideslope.domain.errors import NotFound
 from glideslope.interfaces.cli.context import STATE_FOLDER, Outside, state_folder
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import json_option
 
 ROLES = ("reader", "source", "member", "admin")
@@ -30,7 +31,7 @@ def command() -> None:
 def create(outside: Outside, actor: str, role: str, state: Path | None, as_json: bool) -> None:
     """Make a token for ACTOR, the name that the ledger will show. It is printed once and kept nowhere."""
     token = outside.tokens().create(_folder(state), actor=actor, role=role)
-    click.echo(json.dumps({"token": token, "actor": actor, "role": role}) if as_json else token)
+    say(json.dumps({"token": token, "actor": actor, "role": role}) if as_json else token)
 
 
 @command.command("ls")
@@ -41,12 +42,10 @@ def listed(outside: Outside, state: Path | None, as_json: bool) -> None:
     """List the tokens by their ids."""
     found = outside.tokens().listed(_folder(state))
     if as_json:
-        click.echo(
-            json.dumps([{"id": t.id, "actor": t.actor, "role": t.role, "created_at": t.created_at} for t in found])
-        )
+        say(json.dumps([{"id": t.id, "actor": t.actor, "role": t.role, "created_at": t.created_at} for t in found]))
         return
     for each in found:
-        click.echo(f"{each.id}  {each.role:6}  {each.created_at}  {each.actor}")
+        say(f"{each.id}  {each.role:6}  {each.created_at}  {each.actor}")
 
 
 @command.command("revoke")
@@ -57,7 +56,7 @@ def listed(outside: Outside, state: Path | None, as_json: bool) -> None:
 def revoke(outside: Outside, token_id: str, state: Path | None, as_json: bool) -> None:
     """Forget the token TOKEN_ID; whoever holds it is unknown from now on."""
     outside.tokens().revoke(_folder(state), token_id=token_id)
-    click.echo(json.dumps({"revoked": token_id}) if as_json else f"Revoked {token_id}.")
+    say(json.dumps({"revoked": token_id}) if as_json else f"Revoked {token_id}.")
 
 
 def _folder(state: Path | None) -> Path:
