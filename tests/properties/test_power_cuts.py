@@ -94,10 +94,12 @@ async def run(at: Path, load: Load, *, seed: int) -> list[Moment]:
         return on.moments
 
 
-async def resume(at: Path, since: Moment | Mapping[str, bytes], load: Load, *, seed: int, said: tuple[object, ...] = ()) -> list[Moment]:
+async def resume(
+    at: Path, since: Moment | Mapping[str, bytes], load: Load, *, seed: int, said: Sequence[object] = ()
+) -> list[Moment]:
     """Start again on a disk, be told everything once more, and do a little; return the moments of all this."""
     with disk(at, dice=random.Random(seed), chance=min(0.5, 3 * load.chance), since=since) as on:
-        on.said = [*said, *on.said]
+        on.said.extend(said)
         async with SqliteStore(at / "state.db", vfs=on.name) as store:
             on.moments.append(on.now("opened"))
             for number in range(load.acts):

@@ -68,8 +68,13 @@ class Moment:
     """The names that are certain."""
     renamed: Sequence[tuple[str, int | None]]
     """Names made (with whose) or removed (None) since."""
-    said: tuple[object, ...]
-    """What had been acknowledged by then."""
+    log: Sequence[object]
+    length: int
+
+    @property
+    def said(self) -> list[object]:
+        """Return what had been acknowledged by then."""
+        return list(itertools.islice(self.log, self.length))
 
     @property
     def unsynced(self) -> bool:
@@ -102,7 +107,7 @@ class Disk(apsw.VFS):
     ) -> None:
         self.name = f"disk-{next(_NAMES)}"
         self.said: list[object] = []
-        """What was acknowledged; for the user of this disk to write."""
+        """What was acknowledged; for the user of this disk to append to."""
         self.moments: list[Moment] = []
         self.syncs = 0
         self._inodes: dict[int, Inode] = {}
@@ -161,7 +166,8 @@ class Disk(apsw.VFS):
             inodes={number: self._inodes[number].copy() for number in {*self._folder.values(), *self._live.values()}},
             folder=dict(self._folder),
             renamed=tuple(self._renamed),
-            said=tuple(self.said),
+            log=self.said,
+            length=len(self.said),
         )
 
     def _begin(self, folder: Path, since: Mapping[str, bytes] | Moment) -> None:
@@ -172,7 +178,7 @@ class Disk(apsw.VFS):
             self._live = dict(since.folder)
             for name, made in since.renamed:
                 _rename(self._live, name, made)
-            self.said = list(since.said)
+            self.said.extend(since.said)
         else:
             for number, (name, content) in enumerate(since.items()):
                 self._inodes[number] = Inode(bytearray(content))
