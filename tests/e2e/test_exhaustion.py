@@ -19,7 +19,7 @@ from typing import Any, Final
 import pytest
 
 from glideslope.testing.http import Caller, ModelServer
-from glideslope.testing.tree import Tree, end, living, ready, start, until
+from glideslope.testing.tree import Tree, end, ready, start
 from glideslope.wiring.web import RESERVED
 
 pytestmark = pytest.mark.envoy
@@ -78,7 +78,7 @@ class Canary:
     async def exposed(self, *, seconds: float = 30.0) -> None:
         """Wait until the candidate answers."""
         async with asyncio.timeout(seconds):
-            while not await self._answers("v2"):
+            while not await self._answers("v2"):  # noqa: ASYNC110 - another process sets no event
                 await asyncio.sleep(0.05)
 
     async def withdrawn(self) -> float:
@@ -112,7 +112,7 @@ async def canary(state: Path, *, descriptors: int = 0) -> AsyncIterator[Canary]:
             status, told = await running.call("POST", "/v1/models/fraud/versions", body)
             assert status == 200, told
         async with asyncio.timeout(20):
-            while (await running.ask("fraud", "the first")).status != 200:
+            while (await running.ask("fraud", "the first")).status != 200:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.02)
         status, rollout = await running.call("POST", "/v1/rollouts", {"text": PLAN})
         assert status == 201, rollout
@@ -165,13 +165,53 @@ async def test_a_server_that_can_write_nothing_says_so_exposes_nobody_and_goes_o
         await live.nothing_is_lost()
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real disk that is soon full, where one may be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.slow
+async def test_a_server_that_dies_on_a_full_disk_is_back_when_space_is(small_disk: Path) -> None:
+    """Until then the gateway serves the incumbent, and the tree says why there is no server, or the server what is wrong."""
+    async with canary(small_disk / ".glideslope") as live:
+        ballast = small_disk / "ballast"
+        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        assert await live.withdrawn() <= UNNOTICED + LEASE + SLACK
+        status, refused = await live.register(padding=1000)
+        while status == 200:  # what is left of the log's last page
+            status, refused = await live.register(padding=1000)
+        assert (status, refused["code"]) == (503, "store-unavailable")
+        os.kill(live.server, signal.SIGKILL)
+        deadline = time.monotonic() + 8
+        while time.monotonic() < deadline:
+            assert not await live._answers("v2")
+            await asyncio.sleep(0.1)
+        assert "Traceback" not in live.running.said
+
+        ballast.unlink()
+        await live.exposed()
+        await live.nothing_is_lost()
+
+
 @asynccontextmanager
 async def idle(port: int, *, connections: int) -> AsyncIterator[list[asyncio.StreamWriter]]:
     """Hold connections open and say nothing."""
     held: list[asyncio.StreamWriter] = []
     try:
         for _ in range(connections):
-            held.append((await asyncio.open_connection("127.0.0.1", port))[1])
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            held.append(writer)
         yield held
     finally:
         for writer in held:
@@ -200,6 +240,7 @@ async def test_callers_of_the_api_who_only_connect_take_no_descriptor_that_gover
         await live.nothing_is_lost()
 
 
+@pytest.mark.slow
 async def test_callers_of_the_gateway_who_only_connect_take_no_descriptor_that_envoy_needs(tmp_path: Path) -> None:
     """They keep out newcomers, and nobody else: who is connected is served, the lease is renewed, the gateway looked at."""
     async with canary(tmp_path / ".glideslope", descriptors=600) as live:

@@ -19,7 +19,7 @@ from glideslope.adapters.stores.sqlite import SqliteStore
 from glideslope.engine.notary import Notary
 from glideslope.engine.ports import Draft, Total
 from glideslope.ledger import checkpoint, merkle, note
-from glideslope.testing.disk import Disk, Moment, disk
+from glideslope.testing.disk import Disk, Moment, disk, lay_out
 from glideslope.testing.memory import MemorySigner
 
 ONE = Total(source="s", epoch=1, cell="c", count=1)
@@ -117,9 +117,7 @@ async def resume(
 
 async def lost(at: Path, files: Mapping[str, bytes], said: Sequence[object], *, size: int) -> set[object]:
     """Start again from what a cut left; return what was acknowledged and is gone. Fails on anything half there."""
-    at.mkdir()
-    for name, content in files.items():
-        (at / name).write_bytes(content)
+    lay_out(files, at)
     async with SqliteStore(at / "state.db") as store:
         entries = await store.entries()
         found: set[object] = set()

@@ -21,8 +21,7 @@ from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import RolloutId
 from glideslope.engine.scopes import OUTCOMES
 from glideslope.ledger import checkpoint, entry, merkle, note
-from glideslope.testing.clock import ManualClock
-from glideslope.testing.disk import Disk, Moment, disk
+from glideslope.testing.disk import Disk, Moment, disk, lay_out
 from glideslope.testing.drivers import MemoryDriver
 from glideslope.testing.traffic import SOUND, Behaviour, Traffic
 from glideslope.testing.world import ADA, GRACE, ORIGIN, World, draft
@@ -158,9 +157,7 @@ async def resume(on: Disk, at: Path, *, seed: int, hours: float = 1.0, seconds: 
 
 async def judge(at: Path, files: Mapping[str, bytes], said: Sequence[Any]) -> None:
     """Start again from what a cut left and hold it against what was said. Fails on anything lost or half there."""
-    at.mkdir()
-    for name, content in files.items():
-        (at / name).write_bytes(content)
+    lay_out(files, at)
     async with SqliteStore(at / "state.db") as store:
         world = World()
         world.store = store  # type: ignore[assignment]  # keeps the same ports

@@ -171,7 +171,6 @@ class Disk(apsw.VFS):
         )
 
     def _begin(self, folder: Path, since: Mapping[str, bytes] | Moment) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         if isinstance(since, Moment):
             self._inodes = {number: inode.copy() for number, inode in since.inodes.items()}
             self._folder, self._renamed = dict(since.folder), list(since.renamed)
@@ -183,10 +182,10 @@ class Disk(apsw.VFS):
             for number, (name, content) in enumerate(since.items()):
                 self._inodes[number] = Inode(bytearray(content))
                 self._folder[name] = self._live[name] = number
-        for name, number in self._live.items():
-            held = self._inodes[number].copy()
-            held.sync()
-            (folder / name).write_bytes(held.durable)
+        held = {name: self._inodes[number].copy() for name, number in self._live.items()}
+        for inode in held.values():
+            inode.sync()
+        lay_out({name: bytes(inode.durable) for name, inode in held.items()}, folder)
 
     def _perhaps(self, before: str) -> None:
         if self._dice.random() < self._chance:
@@ -234,6 +233,13 @@ def disk(
         yield made
     finally:
         made.unregister()
+
+
+def lay_out(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write files that a cut left, to start from."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
 
 
 def _write(image: bytearray, *, offset: int, data: bytes | None) -> None:

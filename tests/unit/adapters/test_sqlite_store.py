@@ -58,6 +58,21 @@ def test_the_file_is_free_as_soon_as_its_holder_is_dead(path: Path) -> None:
     asyncio.run(with_entries(path, count=1))
 
 
+def test_the_lock_holds_where_nothing_can_be_written(path: Path) -> None:
+    """As on a full disk: only the holder's number is missing, which is for people."""
+    holding = "import sys, signal, resource, pathlib; from glideslope.adapters.stores.sqlite.lock import FileLock; "
+    holding += "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); lock = FileLock(pathlib.Path(sys.argv[1])); "
+    script = holding + "sys.stdout.write('held'); sys.stdout.flush(); signal.pause()"
+    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        try:
+            assert holder.stdout.read(4) == b"held"
+            with pytest.raises(StoreInUse, match="process unknown"):
+                SqliteStore(path)
+        finally:
+            holder.kill()
+
+
 def test_a_schema_newer_than_ours_is_refused_untouched(path: Path) -> None:
     asyncio.run(with_entries(path, count=1))
     connection = apsw.Connection(str(path))
