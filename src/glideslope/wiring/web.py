@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final
@@ -22,9 +23,50 @@ PATIENCE: Final = 30.0
 LEAST: Final = 16 * 1024
 """Bytes of a waiting answer that a caller takes within PATIENCE: less than any line brings, and more than who only holds it up."""
 
+ACCEPTED_AT_ONCE: Final = 128
+"""Connections that asyncio takes before any of them is looked at."""
+
+RESERVED: Final = 2 * ACCEPTED_AT_ONCE
+"""Descriptors that callers never get: half for those just accepted, half for the store, the gateway and model servers."""
+
+MOST: Final = 10_000
+FEWEST: Final = 16
+
+
+def most_connections() -> int:
+    """Return how many callers may be connected at once, as this process's limits are now."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return max(FEWEST, min(MOST, soft - RESERVED))
+
+
+class _InOrder(dict[H11Protocol, None]):
+    """Connections, oldest first: uvicorn keeps them in a set, which does not know who came before whom."""
+
+    def add(self, connection: H11Protocol) -> None:
+        self[connection] = None
+
+    def discard(self, connection: H11Protocol) -> None:
+        self.pop(connection, None)
+
 
 class _Connection(H11Protocol):
-    """Says no to what is not HTTP once: without this the application answers as well, and fails loudly."""
+    """Makes room when there are too many, and says no to what is not HTTP once.
+
+    Without the first, callers who only connect would take every descriptor, and with the last one the governor's line to its
+    gateway: exposure would lapse. Without the second the application answers as well, and fails loudly.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does it
+        """Let the newcomer in, at the cost of whoever has waited longest without a request; else turn it away."""
+        super().connection_made(transport)
+        if len(self.connections) > most_connections():
+            waiting = (c for c in self.connections if isinstance(c, _Connection) and c.waits)
+            next(waiting, self).transport.abort()
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether there is no request that is being answered."""
+        return (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing()
 
     def send_400_response(self, msg: str) -> None:
         """Answer, and let the application know that nobody listens any more."""
@@ -43,12 +85,14 @@ class WebServer(uvicorn.Server):
                 _read_one_way(api),
                 http=_Connection,
                 ws="none",
+                backlog=ACCEPTED_AT_ONCE,
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=SHUTDOWN,
                 lifespan="off",
             )
         )
+        self.server_state.connections = _InOrder()  # type: ignore[assignment]  # it does what uvicorn asks of its set
         self._stopping = stopping
         self._patience = patience
         self._owing: dict[_Connection, tuple[object, float]] = {}

@@ -91,10 +91,17 @@ class Folder:
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a watcher, sees the old or the new one whole. Raises DriverUnavailable."""
+    """Write a file so that a reader, or a watcher, sees the old or the new one whole, also after a power cut.
+
+    Raises DriverUnavailable.
+    """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        fresh.write_text(text)
+        with fresh.open("w", encoding="utf-8") as writing:
+            writing.write(text)
+            writing.flush()
+            # A name may become certain before the content does: then a cut leaves an empty file under it.
+            os.fsync(writing.fileno())
         fresh.replace(path)
     except OSError as error:
         raise DriverUnavailable(driver="envoy", why=f"{path} cannot be written: {error.strerror}") from error

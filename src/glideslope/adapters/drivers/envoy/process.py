@@ -20,6 +20,11 @@ from glideslope.domain.errors import DriverUnavailable
 
 _POLL: Final = 0.02
 
+_RESERVED: Final = 128
+"""Descriptors for Envoy's own files, its admin, its line to the server and the health checks of many models."""
+
+_FEWEST: Final = 16
+
 _log = logging.getLogger(__name__)
 
 
@@ -62,6 +67,14 @@ class Envoy:
         """Let go of what has died, and return how it ended if it was a child."""
         os.close(self.descriptor)
         return self.child.wait() if self.child else None
+
+
+def most_connections() -> int:
+    """Return how many callers an Envoy started here may have: each may need two descriptors, and the rest is Envoy's own.
+
+    One that has none left neither answers its admin nor takes anybody, and exposure ends for want of a look at it.
+    """
+    return max(_FEWEST, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - _RESERVED) // 2)
 
 
 def start(folder: Folder, gateway: Gateway, *, binary: Path) -> Envoy:

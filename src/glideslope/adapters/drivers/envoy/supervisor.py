@@ -61,7 +61,8 @@ async def run_gateway(
     home.create()
     executable = binary or find_binary()
     with _sole_supervisor(home):
-        wanted = replace(gateway, port=gateway.port or _any_port(home, gateway.host))
+        most = min(gateway.max_connections, process.most_connections())
+        wanted = replace(gateway, port=gateway.port or _any_port(home, gateway.host), max_connections=most)
         _write_first_documents(home)
         envoy = await _adopted(home, wanted, drain)
         if envoy is None:
