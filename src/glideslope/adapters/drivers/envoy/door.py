@@ -38,13 +38,25 @@ class Plane(Protocol):
 class Door(Protocol):
     """Leads to one gateway."""
 
-    plane: Plane
-    silence: timedelta
-    """How late a lease may arrive after it was sent; what is granted is shortened by this."""
-    options: Sequence[tuple[str, int]]
-    """Of the gRPC server behind the door."""
-    handlers: Sequence["grpc.GenericRpcHandler[Any, Any]"]
-    """Served beside leases and logs."""
+    @property
+    def plane(self) -> Plane:
+        """The Envoy of this gateway."""
+        ...
+
+    @property
+    def silence(self) -> timedelta:
+        """How late a lease may arrive after it was sent; what is granted is shortened by this."""
+        ...
+
+    @property
+    def options(self) -> Sequence[tuple[str, int]]:
+        """Of the gRPC server behind the door."""
+        ...
+
+    @property
+    def handlers(self) -> Sequence["grpc.GenericRpcHandler[Any, Any]"]:
+        """Served beside leases and logs."""
+        ...
 
     def guarded(self, behaviour: Behaviour) -> Behaviour:
         """Return the behaviour for whoever may come through this door."""

@@ -169,7 +169,7 @@ class RemoteDoor:
         self._made = now()
         self.gateway = ""
         """Who attends, or did; empty until the first."""
-        self.gateway_ends: datetime | None = None
+        self.ends: datetime | None = None
         """When its credentials end."""
         self.plane = RemotePlane(patience=patience)
         self.handlers = (line_handler(self._attend),)
@@ -221,7 +221,7 @@ class RemoteDoor:
         if self.gateway not in {"", name}:
             why = f"this server drives the gateway {self.gateway}; it takes another when it is started again"
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, why)
-        self.gateway, self.gateway_ends = name, certificate.not_valid_after_utc
+        self.gateway, self.ends = name, certificate.not_valid_after_utc
         _log.info("the gateway %s is attended", name)
         await self.plane.attend(answers, context)
 
