@@ -105,11 +105,11 @@ class LeaseService:
         Its life here is as long as an Envoy is known to give it: a renewal that nobody has taken must not make us send the
         layer anew, to an Envoy that had let it lapse meanwhile.
         """
+        self.require_listener()
         layer = self._layers.get(slot)
         under_way = any(renewal.slot == slot for stream in self._streams for renewal in stream.heartbeats.values())
         if layer is None or not (under_way or self.in_force(slot)):
             return
-        self.require_listener()
         renewal = Renewal(slot, layer.version, self._monotonic() + ttl.total_seconds())
         heartbeat = discovery_pb2.Resource(name=slot, version=str(layer.version))
         heartbeat.ttl.FromTimedelta(ttl)
