@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -30,6 +31,10 @@ async def _run(settings: Settings) -> None:
 
     def settled(gateway: Gateway) -> None:
         write_address(settings.gateway_address, gateway.port)
+        if line is not None:
+            # On a host of its own nobody else says where it is.
+            sys.stdout.write(f"gateway  http://{LOOPBACK}:{gateway.port}, for the server at {line.host}:{line.port}\n")
+            sys.stdout.flush()
 
     wanted = Gateway(port=settings.gateway_port, host=LOOPBACK, line=line)
     async with AsyncExitStack() as stack:
