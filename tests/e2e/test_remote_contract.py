@@ -114,10 +114,10 @@ class RemoteBench:
     async def stop_driver(self) -> None:
         await self.stack.aclose()
 
-    async def start_gateway(self, *, port: int = 0) -> None:
+    async def start_gateway(self, *, port: int = 0, credentials: Credentials | None = None) -> None:
         """Start Envoy and its supervisor, which call at `port`, else at the door itself."""
         assert self.door is not None
-        line = Line("127.0.0.1", port or self.door.port, self.credentials())
+        line = Line("127.0.0.1", port or self.door.port, credentials or self.credentials())
         await self.bench.start_gateway(line)
         await self.bench.stack.enter_async_context(attending(self.bench.folder, line, now=now))
 
@@ -181,6 +181,26 @@ async def test_a_gateway_that_starts_while_no_server_lives_serves_what_it_last_c
 
     answer = await apart.bench.ask(FRAUD, "somebody")
     assert (answer.status, answer.headers[SERVED]) == (200, "v7")
+
+
+async def test_a_gateway_whose_credentials_have_ended_serves_on_and_says_so(
+    apart: RemoteBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    await apart.start_driver()
+    async with contextlib.AsyncExitStack() as life:
+        outer, apart.bench.stack = apart.bench.stack, life
+        await apart.start_gateway()
+        await apart.connected()
+        await apart.driver.shape([route(apart)])
+        apart.bench.stack = outer
+
+    await apart.start_gateway(credentials=apart.credentials(at=now() - 2 * YEAR))
+
+    assert (await apart.bench.ask(FRAUD, "somebody")).headers[SERVED] == "v7"
+    await apart.bench.until(lambda: "of no use: they ended on" in caplog.text, what="it says why it is not connected")
+    assert "PRIVATE" not in caplog.text
+    with pytest.raises(DriverUnavailable):
+        await apart.driver.observe(FRAUD)
 
 
 async def test_a_gateway_that_lost_what_it_carried_is_given_it_again(apart: RemoteBench) -> None:

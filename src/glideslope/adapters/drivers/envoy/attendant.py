@@ -16,7 +16,7 @@ import grpc
 import grpc.aio
 import msgspec
 
-from glideslope.adapters.drivers.envoy.credentials import SERVER
+from glideslope.adapters.drivers.envoy.credentials import SERVER, Credentials, CredentialsInvalid
 from glideslope.adapters.drivers.envoy.door import LocalPlane, Plane
 from glideslope.adapters.drivers.envoy.layout import Folder
 from glideslope.adapters.drivers.envoy.line import (
@@ -64,22 +64,30 @@ async def attending(
 async def _attend(plane: Plane, line: Line, *, now: Callable[[], datetime]) -> None:
     said = ""
     while True:
-        why = await _call(plane, line)
-        if ended := line.credentials.trouble(now()):
-            why = f"the credentials in {line.credentials.folder} are of no use: {ended}"
+        try:
+            # Read anew each time: they may have been renewed.
+            shown = Credentials.load(line.credentials.folder)
+            why = await _call(plane, line, shown)
+            if ended := shown.trouble(now()):
+                why = f"the credentials in {shown.folder} are of no use: {ended}"
+        except CredentialsInvalid as error:
+            why = str(error)
+        except Exception as error:  # noqa: BLE001 - the boundary of the loop: if it ended here, no server would be called again
+            why = f"a mistake of ours: {error!r}"
         if why != said:
             _log.warning("no line to the server at %s:%d, incumbents are served: %s", line.host, line.port, why)
             said = why
         await asyncio.sleep(_AGAIN)
 
 
-async def _call(plane: Plane, line: Line) -> str:
+async def _call(plane: Plane, line: Line, shown: Credentials) -> str:
     """Attend once; return why it ended."""
-    shown = line.credentials
     secure = grpc.ssl_channel_credentials(
         shown.authority.read_bytes(), shown.key.read_bytes(), shown.certificate.read_bytes()
     )
-    options = (*CHANNEL, ("grpc.ssl_target_name_override", SERVER), ("grpc.enable_retries", 0))
+    # A pool of its own: one that is shared would remember for how long not to call again.
+    alone = (("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1))
+    options = (*CHANNEL, *alone, ("grpc.ssl_target_name_override", SERVER))
     host = f"[{line.host}]" if ":" in line.host else line.host
     async with grpc.aio.secure_channel(f"{host}:{line.port}", secure, options=options) as channel:
         try:
@@ -104,9 +112,8 @@ async def _obey(plane: Plane, channel: grpc.aio.Channel) -> None:
     async def answer(order: Order) -> None:
         told = await _obeyed(plane, order, publishing)
         async with writing:
-            with contextlib.suppress(
-                grpc.aio.AioRpcError, asyncio.InvalidStateError
-            ):  # the reader below says why it ended
+            # Whoever reads below says why the call has ended.
+            with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 await call.write(encode(told))
 
     obeying: set[asyncio.Task[None]] = set()

@@ -41,8 +41,8 @@ from glideslope.domain.errors import DriverUnavailable, NotFound, PortInUse
 from glideslope.domain.ids import ModelName
 from glideslope.domain.traffic import ObservedRoute
 
-_ANSWER_WITHIN: Final = 3.0
-"""Seconds for what is only asked, on top of the line's delay."""
+_ANSWER_WITHIN: Final = 1.5
+"""Seconds for what is only asked: a governor that waits renews nothing meanwhile."""
 
 _END: Final = b""
 
