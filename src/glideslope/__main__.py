@@ -95,10 +95,14 @@ def _start() -> Start:
             )
             return 0
 
-        def gateway(self, *, state: Path, gateway_port: int, line: Place | None, credentials: Path | None) -> int:
+        def gateway(
+            self, *, state: Path, gateway_port: int, line: Place | None, credentials: Path | None, silence: float
+        ) -> int:
             from glideslope.wiring import gateway
 
-            gateway.run(Settings(state=state, gateway_port=gateway_port, line=line, credentials=credentials))
+            gateway.run(
+                Settings(state=state, gateway_port=gateway_port, line=line, credentials=credentials, silence=silence)
+            )
             return 0
 
     return Processes()

@@ -25,6 +25,9 @@ class Settings:
     credentials: Path | None = None
     """Of a gateway: what it shows to that server."""
 
+    silence: float = 1.0
+    """Of a gateway: seconds for which the line to that server may be silent before it counts as cut."""
+
     @property
     def runs_gateway(self) -> bool:
         """Whether the gateway is on this machine."""

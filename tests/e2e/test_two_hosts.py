@@ -69,6 +69,7 @@ class Apart:
     folder: Path
     server: Tree
     lease: float
+    silence: float = 1.0
     gateway: "subprocess.Popen[bytes] | None" = None
     rollout: str = ""
     answers: list[Answer] = field(default_factory=list)
@@ -90,6 +91,7 @@ class Apart:
                     *self.wire.gateway.on, sys.executable, "-m", "glideslope", "gateway",
                     "--state", str(self.gateway_state), "--gateway-port", str(CALLERS),
                     "--server", f"{SERVER}:{LINE}", "--credentials", str(self.folder / "credentials"),
+                    "--silence", str(self.silence),
                 ],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
@@ -159,12 +161,12 @@ class Apart:
 
 @pytest.fixture
 async def apart(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Apart]:
-    """A canary is under way and callers ask on; the lease is the test's parameter, in seconds."""
-    lease = float(getattr(request, "param", 3))
+    """A canary is under way and callers ask on. Lease and bearable silence are the test's parameter, in seconds."""
+    lease, silence = getattr(request, "param", (3.0, 1.0))
     with two_hosts() as wire, wire.working():
         state = tmp_path / "s" / ".glideslope"
         server = trees.start(state, "--gateway-listen", f"{SERVER}:{LINE}", on=wire.server.on, dial=wire.server.dial)
-        both = Apart(wire, tmp_path, server, lease)
+        both = Apart(wire, tmp_path, server, lease, silence)
         asking: asyncio.Task[None] | None = None
         try:
             await trees.ready(server)
@@ -222,7 +224,7 @@ async def test_a_line_that_is_cut_ends_the_exposure_and_only_a_fresh_decision_br
 
     assert last_candidate(apart.answers) <= cut + apart.lease
     asked = apart.server.call("GET", "/v1/doctor")
-    assert {"gateway", "line"} <= {check["name"] for check in (await asked)[1] if not check["ok"]}
+    assert "gateway" in {check["name"] for check in (await asked)[1] if not check["ok"]}
 
     apart.wire.heal()
     again = await apart.candidate_answers()
@@ -281,14 +283,14 @@ def _longest_gap(answers: list[Answer], *, since: float) -> tuple[float, float] 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("apart", "loss"), [(4, 0.1), (8, 0.3)], indirect=["apart"])
+@pytest.mark.parametrize(("apart", "loss"), [((10.0, 3.0), 0.1), ((20.0, 5.0), 0.3)], indirect=["apart"])
 async def test_a_slow_and_lossy_line_exposes_nobody_whom_the_step_does_not(apart: Apart, loss: float) -> None:
     apart.wire.delay, apart.wire.loss = 0.2, loss
     since = time.time()
     await asyncio.sleep(30)
 
     assert apart.wire.lost > 10, "the wire loses"
-    assert [a for a in apart.answers if a.by == "v2" and a.sent > since + 1], "it goes on, or comes back, in between"
+    assert [a for a in apart.answers if a.by == "v2" and a.sent > since + 20], "it goes on, or comes back"
     apart.wire.heal()
     await apart.candidate_answers()
     await asyncio.sleep(2)

@@ -559,7 +559,7 @@ def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) 
     desk.run("serve", "--state", "s", "--port", "1", "--no-gateway")
     desk.run("serve", "--state", "s", "--gateway-listen", "h:3")
     desk.run("gateway", "--state", "s", "--gateway-port", "2")
-    desk.run("gateway", "--state", "s", "--server", "h:3", "--credentials", "c")
+    desk.run("gateway", "--state", "s", "--server", "h:3", "--credentials", "c", "--silence", "3")
     demo = desk.run("demo", "--json", "--keep", "k")
 
     here, there = tmp_path / STATE_FOLDER, Path("s")
@@ -568,8 +568,8 @@ def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) 
         ("up", {"state": there, "port": 0, "gateway_port": 0, "gateway": False, "gateway_listen": None}),
         ("serve", {"state": there, "port": 1, "gateway_port": 8780, "gateway": False, "gateway_listen": None}),
         ("serve", {"state": there, "port": 8787, "gateway_port": 8780, "gateway": True, "gateway_listen": ("h", 3)}),
-        ("gateway", {"state": there, "gateway_port": 2, "line": None, "credentials": None}),
-        ("gateway", {"state": there, "gateway_port": 8780, "line": ("h", 3), "credentials": Path("c")}),
+        ("gateway", {"state": there, "gateway_port": 2, "line": None, "credentials": None, "silence": 1.0}),
+        ("gateway", {"state": there, "gateway_port": 8780, "line": ("h", 3), "credentials": Path("c"), "silence": 3.0}),
         ("demo", {"as_json": True, "keep": Path("k")}),
     ]
     assert demo.exit_code == 9

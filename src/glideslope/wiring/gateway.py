@@ -5,6 +5,7 @@ import signal
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 
 from glideslope.adapters.clock import SystemClock
 from glideslope.adapters.drivers.envoy.attendant import attending
@@ -52,4 +53,4 @@ def _line(settings: Settings) -> Line | None:
     if settings.line is None or settings.credentials is None:
         return None
     host, port = settings.line
-    return Line(host, port, Credentials.load(settings.credentials))
+    return Line(host, port, Credentials.load(settings.credentials), timedelta(seconds=settings.silence))

@@ -53,7 +53,9 @@ class Start(Protocol):
         """Be the server process."""
         ...
 
-    def gateway(self, *, state: Path, gateway_port: int, line: Place | None, credentials: Path | None) -> int:
+    def gateway(
+        self, *, state: Path, gateway_port: int, line: Place | None, credentials: Path | None, silence: float
+    ) -> int:
         """Be the gateway's supervisor."""
         ...
 

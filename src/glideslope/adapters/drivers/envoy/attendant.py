@@ -8,7 +8,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, assert_never
 
@@ -23,6 +23,7 @@ from glideslope.adapters.drivers.envoy.line import (
     ATTEND,
     CHANNEL,
     SERVICE,
+    TELLS_SILENCE,
     Absent,
     Answer,
     Count,
@@ -40,7 +41,7 @@ from glideslope.adapters.drivers.envoy.line import (
 from glideslope.domain.errors import DriverUnavailable, NotFound
 
 _AGAIN: Final = 0.25
-_ANSWER_WITHIN: Final = 2.0
+_ANSWER_WITHIN: Final = 5.0
 """Seconds for a server that can be reached to take the call."""
 
 _log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ async def _call(plane: Plane, line: Line, shown: Credentials) -> str:
         except TimeoutError:
             return "it does not answer, or one of us does not believe the other"
         try:
-            await _obey(plane, channel)
+            await _obey(plane, channel, silence=line.silence)
         except grpc.aio.AioRpcError as error:
             return error.details() or error.code().name
         except msgspec.DecodeError as error:
@@ -104,8 +105,9 @@ async def _call(plane: Plane, line: Line, shown: Credentials) -> str:
     return "it hung up"
 
 
-async def _obey(plane: Plane, channel: grpc.aio.Channel) -> None:
-    call = channel.stream_stream(f"/{SERVICE}/{ATTEND}")()  # type: ignore[call-arg] # the stubs forget that all have defaults
+async def _obey(plane: Plane, channel: grpc.aio.Channel, *, silence: timedelta) -> None:
+    told = ((TELLS_SILENCE, f"{silence.total_seconds():g}"),)
+    call = channel.stream_stream(f"/{SERVICE}/{ATTEND}")(metadata=told)  # type: ignore[call-arg] # the stubs forget that all have defaults
     publishing = asyncio.Lock()
     writing = asyncio.Lock()
 

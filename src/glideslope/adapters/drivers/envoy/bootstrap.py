@@ -7,7 +7,7 @@ from glideslope.adapters.drivers.envoy.credentials import SERVER as NAME
 from glideslope.adapters.drivers.envoy.credentials import Credentials, is_address
 from glideslope.adapters.drivers.envoy.layout import ADMIN, CDS, LEASES, RDS, ROUTES, SERVER, XDS
 from glideslope.adapters.drivers.envoy.limits import seconds
-from glideslope.adapters.drivers.envoy.line import PING_EVERY, PONG_WITHIN, Line
+from glideslope.adapters.drivers.envoy.line import Line
 from glideslope.adapters.drivers.envoy.names import Json
 from glideslope.domain.stamps import SUBJECT
 
@@ -106,7 +106,7 @@ def _server_cluster(line: Line | None) -> Json:
     if line is None:
         return _leading_to({"pipe": {"path": SERVER}}, http2={})
     # What comes late is not taken: Envoy hangs up on a line that has been silent.
-    http2 = {"connection_keepalive": {"interval": seconds(PING_EVERY), "timeout": seconds(PONG_WITHIN)}}
+    http2 = {"connection_keepalive": {"interval": seconds(line.silence / 4), "timeout": seconds(line.silence * 3 / 4)}}
     address = {"socket_address": {"address": line.host, "port_value": line.port}}
     return _leading_to(address, http2=http2) | {
         "type": "STATIC" if is_address(line.host) else "STRICT_DNS",
@@ -138,6 +138,8 @@ def _mutual_tls(credentials: Credentials) -> Json:
         "typed_config": {
             "@type": f"{_TYPE}.transport_sockets.tls.v3.UpstreamTlsContext",
             "sni": NAME,
+            # Each connection proves anew who is there, and that its certificate has not ended.
+            "max_session_keys": 0,
             "common_tls_context": {
                 "tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"},
                 "alpn_protocols": ["h2"],

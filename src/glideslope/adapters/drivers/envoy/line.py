@@ -20,16 +20,23 @@ from glideslope.domain.traffic import ObservedRoute
 SERVICE: Final = "glideslope.gateway.v1.Line"
 ATTEND: Final = "Attend"
 
-PING_EVERY: Final = timedelta(seconds=0.25)
-PONG_WITHIN: Final = timedelta(seconds=0.75)
-SILENCE: Final = PING_EVERY + PONG_WITHIN
-"""For this long a line may be silent before Envoy hangs up. So no word arrives later than this after it was sent."""
+SILENCE: Final = timedelta(seconds=1)
+"""For this long a line may be silent before Envoy hangs up, unless its gateway is told otherwise.
+
+So no word arrives later than this after it was sent, and this much is taken off each lease.
+"""
+
+SILENCES: Final = (timedelta(seconds=0.5), timedelta(seconds=30))
+"""The shortest and the longest that makes sense."""
+
+TELLS_SILENCE: Final = "glideslope-silence"
+"""The metadata in which a supervisor says how long that is, in seconds."""
 
 _LONGEST_MESSAGE: Final = 64 * 1024 * 1024
 
 CHANNEL: Final = (
     ("grpc.keepalive_time_ms", 1_000),
-    ("grpc.keepalive_timeout_ms", 2_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_receive_message_length", _LONGEST_MESSAGE),
@@ -54,6 +61,7 @@ class Line:
     host: str
     port: int
     credentials: Credentials
+    silence: timedelta = SILENCE
 
 
 _Number = Annotated[int, msgspec.Meta(ge=0)]

@@ -9,7 +9,7 @@ import itertools
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -22,6 +22,8 @@ from glideslope.adapters.drivers.envoy.door import Behaviour
 from glideslope.adapters.drivers.envoy.line import (
     DOOR,
     SILENCE,
+    SILENCES,
+    TELLS_SILENCE,
     Absent,
     Answer,
     Count,
@@ -156,7 +158,6 @@ async def _read(attendance: _Attendance, answers: AsyncIterator[bytes]) -> None:
 class RemoteDoor:
     """Listens at `host:port`, and lets in gateways that `authority` vouches for. `now` tells the time, for certificates."""
 
-    silence: Final = SILENCE
     options: Final = DOOR
 
     def __init__(
@@ -171,6 +172,8 @@ class RemoteDoor:
         """Who attends, or did; empty until the first."""
         self.ends: datetime | None = None
         """When its credentials end."""
+        self.silence = SILENCE
+        """What the gateway that attends says."""
         self.plane = RemotePlane(patience=patience)
         self.handlers = (line_handler(self._attend),)
 
@@ -221,6 +224,7 @@ class RemoteDoor:
         if self.gateway not in {"", name}:
             why = f"this server drives the gateway {self.gateway}; it takes another when it is started again"
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, why)
+        self.silence = _silence(context)
         self.gateway, self.ends = name, certificate.not_valid_after_utc
         _log.info("the gateway %s is attended", name)
         await self.plane.attend(answers, context)
@@ -229,3 +233,13 @@ class RemoteDoor:
 def _certificate(context: grpc.aio.ServicerContext[Any, Any]) -> x509.Certificate:
     """Return what the caller proved to be; TLS has checked it against the authority."""
     return x509.load_pem_x509_certificate(next(iter(context.auth_context()["x509_pem_cert"])))
+
+
+def _silence(context: grpc.aio.ServicerContext[Any, Any]) -> timedelta:
+    """Return how long the caller's Envoy bears a silent line; what cannot be read is taken for the longest."""
+    told = {str(key): value for key, value in context.invocation_metadata() or ()}.get(TELLS_SILENCE, "")
+    shortest, longest = SILENCES
+    try:
+        return min(max(timedelta(seconds=float(told)), shortest), longest)
+    except (ValueError, OverflowError):
+        return longest

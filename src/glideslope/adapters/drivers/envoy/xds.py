@@ -100,7 +100,7 @@ class LeaseService:
         return self._version
 
     def renew(self, slot: str, ttl: timedelta) -> None:
-        """Prolong the layer where it is still in force. Raises DriverUnavailable when nobody listens.
+        """Prolong the layer where it is still in force. Raises DriverUnavailable when nobody listens, or answers.
 
         Its life here is as long as an Envoy is known to give it: a renewal that nobody has taken must not make us send the
         layer anew, to an Envoy that had let it lapse meanwhile.
@@ -116,6 +116,8 @@ class LeaseService:
         for stream in self._streams:
             if slot in stream.names:
                 stream.heartbeats[self._send(stream, [heartbeat])] = renewal
+        if not self.in_force(slot):
+            raise DriverUnavailable(driver="envoy", why="no renewal was acknowledged for the life of the lease")
 
     def require_listener(self) -> None:
         """Raise DriverUnavailable when no Envoy listens: then what is said now reaches nobody."""
