@@ -4,8 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# Programs from Debian that tests drive, as program=package; empty as long as no test needs one.
-DEBIAN :=
+# Programs from Debian that tests drive, as program=package.
+DEBIAN := ip=iproute2
 
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from glideslope.interfaces.cli.context import Api, Outside, Start, Tokens
+    from glideslope.interfaces.cli.context import Api, Credentials, Outside, Place, Start, Tokens
 
 
 TIMEOUT = 30.0
@@ -34,6 +34,7 @@ def _outside() -> Outside:
         start=_start,
         demo=_demo,
         tokens=_tokens,
+        credentials=_credentials,
         new_key=_new_key,
         monotonic=time.monotonic,
         sleep=time.sleep,
@@ -65,21 +66,43 @@ def _start() -> Start:
     class Processes:
         """Each process loads what it is: the server's second of imports is no other's."""
 
-        def up(self, *, state: Path, port: int, gateway_port: int, gateway: bool) -> int:
+        def up(self, *, state: Path, port: int, gateway_port: int, gateway: bool, gateway_listen: Place | None) -> int:
             from glideslope.wiring import start
 
-            return start.up(Settings(state=state, port=port, gateway_port=gateway_port, with_gateway=gateway))
+            return start.up(
+                Settings(
+                    state=state,
+                    port=port,
+                    gateway_port=gateway_port,
+                    with_gateway=gateway,
+                    gateway_listen=gateway_listen,
+                )
+            )
 
-        def serve(self, *, state: Path, port: int, gateway_port: int, gateway: bool) -> int:
+        def serve(
+            self, *, state: Path, port: int, gateway_port: int, gateway: bool, gateway_listen: Place | None
+        ) -> int:
             from glideslope.wiring import server
 
-            server.run(Settings(state=state, port=port, gateway_port=gateway_port, with_gateway=gateway))
+            server.run(
+                Settings(
+                    state=state,
+                    port=port,
+                    gateway_port=gateway_port,
+                    with_gateway=gateway,
+                    gateway_listen=gateway_listen,
+                )
+            )
             return 0
 
-        def gateway(self, *, state: Path, gateway_port: int) -> int:
+        def gateway(
+            self, *, state: Path, gateway_port: int, line: Place | None, credentials: Path | None, silence: float
+        ) -> int:
             from glideslope.wiring import gateway
 
-            gateway.run(Settings(state=state, gateway_port=gateway_port))
+            gateway.run(
+                Settings(state=state, gateway_port=gateway_port, line=line, credentials=credentials, silence=silence)
+            )
             return 0
 
     return Processes()
@@ -89,6 +112,12 @@ def _tokens() -> Tokens:
     from glideslope.wiring import tokens
 
     return tokens
+
+
+def _credentials() -> Credentials:
+    from glideslope.wiring import credentials
+
+    return credentials
 
 
 def _demo(*, as_json: bool, keep: Path | None) -> int:

@@ -12,12 +12,26 @@ LOOPBACK: Final = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One server on one machine. Only loopback is listened on; a port of 0 takes any free one."""
+    """One server on one machine. Only loopback is listened on, but for gateways; a port of 0 takes any free one."""
 
     state: Path
     port: int = API_PORT
     gateway_port: int = GATEWAY_PORT
     with_gateway: bool = True
+    gateway_listen: tuple[str, int] | None = None
+    """Where a gateway on another host may reach this server; there is none on this one then."""
+    line: tuple[str, int] | None = None
+    """Of a gateway: where its server is, on another host."""
+    credentials: Path | None = None
+    """Of a gateway: what it shows to that server."""
+
+    silence: float = 1.0
+    """Of a gateway: seconds for which the line to that server may be silent before it counts as cut."""
+
+    @property
+    def runs_gateway(self) -> bool:
+        """Whether the gateway is on this machine."""
+        return self.with_gateway and self.gateway_listen is None
 
     @property
     def database(self) -> Path:
@@ -28,6 +42,11 @@ class Settings:
     def gateway(self) -> Path:
         """The gateway's folder: its sockets, its shape, its log."""
         return self.state / "gateway"
+
+    @property
+    def authority(self) -> Path:
+        """What vouches for the server and for gateways on other hosts."""
+        return self.state / "gateway-authority.pem"
 
     @property
     def artifacts(self) -> Path:

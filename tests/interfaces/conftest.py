@@ -604,6 +604,21 @@ class Desk:
 
         return Tokens()
 
+    def credentials(self) -> Any:
+        started = self.started
+
+        class Line(msgspec.Struct):
+            name: str
+            folder: str
+            ends: str
+
+        class Credentials:
+            def create(self, state: Path, *, name: str, out: Path, days: int) -> Line:
+                started.append(("credentials", {"state": state, "name": name, "out": out, "days": days}))
+                return Line(name, str(out), AT)
+
+        return Credentials()
+
     def _keep(self, state: Path, folder: Path) -> str:
         self.kept.append((state, folder))
         return digest_of(str(len(list(folder.iterdir()))))
@@ -616,6 +631,7 @@ class Desk:
             start=self.start,
             demo=self.demo,
             tokens=self.tokens,
+            credentials=self.credentials,
             new_key=lambda: f"cli-{next(self._keys)}",
             monotonic=lambda: self.time,
             sleep=self.sleep,

@@ -557,15 +557,19 @@ def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) 
     desk.run("up")
     desk.run("up", "--state", "s", "--port", "0", "--gateway-port", "0", "--no-gateway")
     desk.run("serve", "--state", "s", "--port", "1", "--no-gateway")
+    desk.run("serve", "--state", "s", "--gateway-listen", "h:3")
     desk.run("gateway", "--state", "s", "--gateway-port", "2")
+    desk.run("gateway", "--state", "s", "--server", "h:3", "--credentials", "c", "--silence", "3")
     demo = desk.run("demo", "--json", "--keep", "k")
 
     here, there = tmp_path / STATE_FOLDER, Path("s")
     assert desk.started == [
-        ("up", {"state": here, "port": 8787, "gateway_port": 8780, "gateway": True}),
-        ("up", {"state": there, "port": 0, "gateway_port": 0, "gateway": False}),
-        ("serve", {"state": there, "port": 1, "gateway_port": 8780, "gateway": False}),
-        ("gateway", {"state": there, "gateway_port": 2}),
+        ("up", {"state": here, "port": 8787, "gateway_port": 8780, "gateway": True, "gateway_listen": None}),
+        ("up", {"state": there, "port": 0, "gateway_port": 0, "gateway": False, "gateway_listen": None}),
+        ("serve", {"state": there, "port": 1, "gateway_port": 8780, "gateway": False, "gateway_listen": None}),
+        ("serve", {"state": there, "port": 8787, "gateway_port": 8780, "gateway": True, "gateway_listen": ("h", 3)}),
+        ("gateway", {"state": there, "gateway_port": 2, "line": None, "credentials": None, "silence": 1.0}),
+        ("gateway", {"state": there, "gateway_port": 8780, "line": ("h", 3), "credentials": Path("c"), "silence": 3.0}),
         ("demo", {"as_json": True, "keep": Path("k")}),
     ]
     assert demo.exit_code == 9
@@ -581,6 +585,26 @@ def test_tokens_are_created_listed_and_revoked(desk: Any) -> None:
     assert "bob" in listed.stdout
     assert "gs_new" not in listed.stdout
     assert (gone.exit_code, unknown.exit_code, desk.secrets) == (0, Exit.INVALID, [])
+
+
+def test_a_gateway_elsewhere_gets_credentials_and_is_told_where_its_server_is(desk: Any, tmp_path: Path) -> None:
+    made = desk.run("credentials", "create", "edge-1", "--out", "c", "--days", "30")
+    told = desk.run("credentials", "create", "edge-1", "--out", "c", "--json")
+    half = desk.run("gateway", "--state", "s", "--server", "h:3")
+    nowhere = desk.run("gateway", "--state", "s", "--server", "h", "--credentials", "c")
+    both = desk.run("up", "--no-gateway", "--gateway-listen", "h:3")
+
+    assert desk.started[0] == (
+        "credentials",
+        {"state": tmp_path / STATE_FOLDER, "name": "edge-1", "out": Path("c"), "days": 30},
+    )
+    assert "edge-1" in made.stdout
+    assert json.loads(told.stdout).keys() == {"name", "folder", "ends"}
+    assert [each.exit_code for each in (half, nowhere, both)] == [Exit.INVALID] * 3
+    assert "belong together" in half.stderr
+    assert "is not HOST:PORT" in nowhere.stderr
+    assert "exclude each other" in both.stderr
+    assert len(desk.started) == 2, "nothing was started"
 
 
 def test_init_writes_a_plan_that_works_and_overwrites_nothing(desk: Any) -> None:
@@ -645,7 +669,7 @@ def test_every_verb_says_in_the_list_what_it_says_itself(desk: Any) -> None:
 
 
 def test_every_verb_that_answers_offers_json(desk: Any) -> None:
-    silent = {"up", "serve", "gateway", "completion", "token"}
+    silent = {"up", "serve", "gateway", "completion", "token", "credentials"}
 
     without = [name for name in VERBS if name not in silent and "--json" not in desk.run(name, "--help").stdout]
 

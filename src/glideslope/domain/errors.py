@@ -325,6 +325,7 @@ class DriverUnavailable(Unavailable):
             traffic="It goes on with what it last obeyed until the lease ends, then serves the incumbent.",
             next_command="glideslope doctor",
         )
+        self.why = why
 
 
 class PortInUse(Unavailable):

@@ -2,15 +2,23 @@
 
 import asyncio
 import signal
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import timedelta
 
+from glideslope.adapters.clock import SystemClock
+from glideslope.adapters.drivers.envoy.attendant import attending
 from glideslope.adapters.drivers.envoy.bootstrap import Gateway
+from glideslope.adapters.drivers.envoy.credentials import Credentials
+from glideslope.adapters.drivers.envoy.line import Line
 from glideslope.adapters.drivers.envoy.supervisor import run_gateway
 from glideslope.settings import LOOPBACK, Settings
 from glideslope.wiring.folder import make_state_folder, write_address
 
 
 def run(settings: Settings) -> None:
-    """Keep the gateway alive in this process until SIGTERM or SIGINT. Raises DriverUnavailable, PortInUse."""
+    """Keep the gateway alive in this process until SIGTERM or SIGINT. Raises DriverUnavailable, PortInUse, CredentialsInvalid."""
     asyncio.run(_run(settings))
 
 
@@ -19,10 +27,30 @@ async def _run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    line = _line(settings)
     make_state_folder(settings)
 
     def settled(gateway: Gateway) -> None:
         write_address(settings.gateway_address, gateway.port)
+        if line is not None:
+            # On a host of its own nobody else says where it is.
+            sys.stdout.write(f"gateway  http://{LOOPBACK}:{gateway.port}, for the server at {line.host}:{line.port}\n")
+            sys.stdout.flush()
 
-    wanted = Gateway(port=settings.gateway_port, host=LOOPBACK)
-    await run_gateway(settings.gateway, wanted, stopping=stopping, settled=settled)
+    wanted = Gateway(port=settings.gateway_port, host=LOOPBACK, line=line)
+    async with AsyncExitStack() as stack:
+        if line is not None:
+            wanted = replace(wanted, node=line.credentials.name)
+            await stack.enter_async_context(attending(settings.gateway, line, now=SystemClock().now))
+        await run_gateway(settings.gateway, wanted, stopping=stopping, settled=settled)
+
+
+def _line(settings: Settings) -> Line | None:
+    """Return the way to a server on another host. Raises CredentialsInvalid; credentials that have ended are told of later.
+
+    A gateway must serve what it last carried, whether or not its server will speak to it.
+    """
+    if settings.line is None or settings.credentials is None:
+        return None
+    host, port = settings.line
+    return Line(host, port, Credentials.load(settings.credentials), timedelta(seconds=settings.silence))

@@ -9,10 +9,13 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Final
 
 from glideslope.adapters.clock import SystemClock
+from glideslope.adapters.drivers.envoy.credentials import Authority
 from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
+from glideslope.adapters.drivers.envoy.remote import RemoteDoor
 from glideslope.adapters.drivers.inprocess import InProcessDriver
 from glideslope.adapters.identity.tokens import FileTokens
 from glideslope.adapters.probe import HttpProbe
@@ -30,6 +33,9 @@ from glideslope.settings import LOOPBACK, Settings
 from glideslope.wiring import artifacts
 from glideslope.wiring.folder import make_state_folder, write_address
 from glideslope.wiring.web import WebServer
+
+_RENEW_BEFORE: Final = timedelta(days=30)
+"""What a gateway shows is to be replaced this long before it ends."""
 
 ORIGIN: Final = "glideslope"
 """The name under which the ledger's checkpoints are signed."""
@@ -63,13 +69,15 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         sink = _Sink()
         driver: Driver
         grants: Grants | None = None
+        door = _door(settings, clock)
         if settings.with_gateway:
-            driver = await stack.enter_async_context(EnvoyDriver(settings.gateway, sink=sink))
+            driver = await stack.enter_async_context(EnvoyDriver(settings.gateway, sink=sink, door=door))
         else:
             driver = grants = InProcessDriver(clock=clock, first=False)
 
         async def checks() -> Sequence[CheckView]:
-            return [_state_check(settings), *await artifacts.checked(settings.artifacts, app.record)]
+            found = [_state_check(settings), *await artifacts.checked(settings.artifacts, app.record)]
+            return [*found, _line_check(door, now=clock.now())] if door is not None else found
 
         key = ReceiptKey(id=1, secret=_receipt_secret(settings))
         app = App(
@@ -118,6 +126,22 @@ class _Sink:
     def __call__(self, batch: Sequence[Served]) -> None:
         if self.app is not None:
             self.app.observer.served(batch)
+
+
+def _door(settings: Settings, clock: SystemClock) -> RemoteDoor | None:
+    """Return where a gateway on another host comes in; None when it is on this one. Raises StoreUnavailable, StoreCorrupt."""
+    if settings.gateway_listen is None:
+        return None
+    host, port = settings.gateway_listen
+    return RemoteDoor(host, port, authority=Authority.at(settings.authority, now=clock.now()), now=clock.now)
+
+
+def _line_check(door: RemoteDoor, *, now: datetime) -> CheckView:
+    if door.ends is None:
+        return CheckView(name="line", ok=False, sentence="No gateway has called from another host yet.")
+    sentence = f"The gateway {door.gateway} {'is' if door.plane.attended else 'was'} connected"
+    ok = door.plane.attended and door.ends - now > _RENEW_BEFORE
+    return CheckView(name="line", ok=ok, sentence=f"{sentence}; its credentials end on {door.ends:%Y-%m-%d}.")
 
 
 def _receipt_secret(settings: Settings) -> bytes:

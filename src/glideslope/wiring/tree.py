@@ -85,7 +85,7 @@ async def _inherit(settings: Settings) -> None:
     """Make way for new children in a folder whose last tree was killed. Raises StoreInUse, DriverUnavailable."""
     settings.address.unlink(missing_ok=True)
     settings.gateway_address.unlink(missing_ok=True)
-    if settings.with_gateway:
+    if settings.runs_gateway:
         await relieve(settings.gateway)
     deadline = asyncio.get_running_loop().time() + _PREDECESSOR_WITHIN
     while True:
@@ -103,11 +103,13 @@ async def _run(settings: Settings, *, say: Callable[[str], None], stopping: asyn
     me = (sys.executable, "-m", "glideslope")
     state = ("--state", str(settings.state))
     children = []
-    if settings.with_gateway:
+    if settings.runs_gateway:
         # The gateway goes on when we are killed: traffic must not depend on who watches it.
         command = (*me, "gateway", *state, "--gateway-port", str(settings.gateway_port))
         children.append(_Child("gateway", command, dies_with_us=False))
-    gateway = () if settings.with_gateway else ("--no-gateway",)
+    gateway: tuple[str, ...] = () if settings.with_gateway else ("--no-gateway",)
+    if settings.gateway_listen is not None:
+        gateway = ("--gateway-listen", "{}:{}".format(*settings.gateway_listen))
     children.append(_Child("server", (*me, "serve", *state, "--port", str(settings.port), *gateway), dies_with_us=True))
     tasks: list[asyncio.Task[None]] = []
     try:
@@ -115,7 +117,7 @@ async def _run(settings: Settings, *, say: Callable[[str], None], stopping: asyn
             await child.start()
         failed = await _ready(children, settings, say=say, stopping=stopping)
         if failed is not None:
-            if not (failed.child == "server" and settings.with_gateway and await _carries(settings)):
+            if not (failed.child == "server" and settings.runs_gateway and await _carries(settings)):
                 raise failed
             say(f"{failed.sentence} The gateway goes on and serves the incumbents.")
         tasks = [asyncio.create_task(_keep(child, say=say)) for child in children]
@@ -132,15 +134,17 @@ async def _run(settings: Settings, *, say: Callable[[str], None], stopping: asyn
         await asyncio.gather(*tasks, return_exceptions=True)
         for child in reversed(children):
             await _stop(child)
-        if settings.with_gateway:
+        if settings.runs_gateway:
             # Its supervisor may have been killed just now, and would not be started again.
             await sweep(settings.gateway)
 
 
 def _tell(settings: Settings, *, say: Callable[[str], None]) -> None:
     say(f"server   {settings.address.read_text().strip()}")
-    if settings.with_gateway:
+    if settings.runs_gateway:
         say(f"gateway  {settings.gateway_address.read_text().strip()}")
+    if settings.gateway_listen is not None:
+        say("gateway  expected at {}:{} from another host".format(*settings.gateway_listen))
 
 
 async def _ready(
@@ -185,7 +189,7 @@ async def _late(settings: Settings, *, stopping: asyncio.Event, failed: ChildFai
 
 
 def _doors(settings: Settings) -> Sequence[Path]:
-    return [settings.address] + ([settings.gateway_address] if settings.with_gateway else [])
+    return [settings.address] + ([settings.gateway_address] if settings.runs_gateway else [])
 
 
 async def _all_answer(doors: Sequence[Path]) -> bool:

@@ -11,6 +11,9 @@ from glideslope.domain.errors import NotFound
 if TYPE_CHECKING:
     from pathlib import Path
 
+Place = tuple[str, int]
+"""A host and a port of it."""
+
 STATE_FOLDER: Final = ".glideslope"
 
 
@@ -42,15 +45,17 @@ class Api(Protocol):
 class Start(Protocol):
     """Long-running processes; each returns the exit status when it ends."""
 
-    def up(self, *, state: Path, port: int, gateway_port: int, gateway: bool) -> int:
+    def up(self, *, state: Path, port: int, gateway_port: int, gateway: bool, gateway_listen: Place | None) -> int:
         """Start server and gateway in one process tree, until told to stop."""
         ...
 
-    def serve(self, *, state: Path, port: int, gateway_port: int, gateway: bool) -> int:
+    def serve(self, *, state: Path, port: int, gateway_port: int, gateway: bool, gateway_listen: Place | None) -> int:
         """Be the server process."""
         ...
 
-    def gateway(self, *, state: Path, gateway_port: int) -> int:
+    def gateway(
+        self, *, state: Path, gateway_port: int, line: Place | None, credentials: Path | None, silence: float
+    ) -> int:
         """Be the gateway's supervisor."""
         ...
 
@@ -92,6 +97,25 @@ class Tokens(Protocol):
         ...
 
 
+class CredentialsLine(Protocol):
+    """What was handed out to a gateway; the secret lies in the folder alone."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def folder(self) -> str: ...
+    @property
+    def ends(self) -> str: ...
+
+
+class Credentials(Protocol):
+    """What gateways on other hosts show to the server of one state folder."""
+
+    def create(self, state: Path, *, name: str, out: Path, days: int) -> CredentialsLine:
+        """Write credentials into a folder."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """Everything beyond this room. The functions load what they need when they are called."""
@@ -104,6 +128,7 @@ class Outside:
     start: Callable[[], Start]
     demo: Demo
     tokens: Callable[[], Tokens]
+    credentials: Callable[[], Credentials]
     new_key: Callable[[], str]
     monotonic: Callable[[], float]
     """Seconds."""

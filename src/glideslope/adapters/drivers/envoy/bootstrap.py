@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
+from glideslope.adapters.drivers.envoy.credentials import SERVER as NAME
+from glideslope.adapters.drivers.envoy.credentials import Credentials, is_address
 from glideslope.adapters.drivers.envoy.layout import ADMIN, CDS, LEASES, RDS, ROUTES, SERVER, XDS
+from glideslope.adapters.drivers.envoy.limits import seconds
+from glideslope.adapters.drivers.envoy.line import Line
 from glideslope.adapters.drivers.envoy.names import Json
 from glideslope.domain.stamps import SUBJECT
 
@@ -27,6 +31,8 @@ class Gateway:
     node: str = "gateway"
     """Names this gateway to the server that leases."""
     max_connections: int = 20_000
+    line: Line | None = None
+    """Leads to a server on another host; else the server listens on a socket in the gateway's folder."""
 
 
 def bootstrap(gateway: Gateway) -> Json:
@@ -36,7 +42,9 @@ def bootstrap(gateway: Gateway) -> Json:
             "id": gateway.node,
             "cluster": "glideslope",
             # Given on the command line; told here too, so that this document says all that an Envoy is started with.
-            "metadata": {"concurrency": gateway.concurrency},
+            # So are renewed credentials, whose files have the names of the old.
+            "metadata": {"concurrency": gateway.concurrency}
+            | ({"credentials": gateway.line.credentials.serial} if gateway.line else {}),
         },
         # Without an admin layer nobody can set weights through the admin: only a lease exposes.
         "layered_runtime": {"layers": [_lease_layer(slot) for slot in SLOTS]},
@@ -51,7 +59,7 @@ def bootstrap(gateway: Gateway) -> Json:
                 "set_node_on_first_message_only": True,
             },
         },
-        "static_resources": {"clusters": [_server_cluster()], "listeners": [_listener(gateway)]},
+        "static_resources": {"clusters": [_server_cluster(gateway.line)], "listeners": [_listener(gateway)]},
         "overload_manager": {
             "resource_monitors": [
                 {
@@ -94,7 +102,19 @@ def _server_channel() -> Json:
     }
 
 
-def _server_cluster() -> Json:
+def _server_cluster(line: Line | None) -> Json:
+    if line is None:
+        return _leading_to({"pipe": {"path": SERVER}}, http2={})
+    # What comes late is not taken: Envoy hangs up on a line that has been silent.
+    http2 = {"connection_keepalive": {"interval": seconds(line.silence / 4), "timeout": seconds(line.silence * 3 / 4)}}
+    address = {"socket_address": {"address": line.host, "port_value": line.port}}
+    return _leading_to(address, http2=http2) | {
+        "type": "STATIC" if is_address(line.host) else "STRICT_DNS",
+        "transport_socket": _mutual_tls(line.credentials),
+    }
+
+
+def _leading_to(address: Json, *, http2: Json) -> Json:
     return {
         "name": LEASES,
         "type": "STATIC",
@@ -102,12 +122,38 @@ def _server_cluster() -> Json:
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": f"{_TYPE}.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": {"http2_protocol_options": {}},
+                "explicit_http_config": {"http2_protocol_options": http2},
             }
         },
         "load_assignment": {
             "cluster_name": LEASES,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": SERVER}}}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+        },
+    }
+
+
+def _mutual_tls(credentials: Credentials) -> Json:
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": f"{_TYPE}.transport_sockets.tls.v3.UpstreamTlsContext",
+            "sni": NAME,
+            # Each connection proves anew who is there, and that its certificate has not ended.
+            "max_session_keys": 0,
+            "common_tls_context": {
+                "tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"},
+                "alpn_protocols": ["h2"],
+                "tls_certificates": [
+                    {
+                        "certificate_chain": {"filename": str(credentials.certificate)},
+                        "private_key": {"filename": str(credentials.key)},
+                    }
+                ],
+                "validation_context": {
+                    "trusted_ca": {"filename": str(credentials.authority)},
+                    "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": NAME}}],
+                },
+            },
         },
     }
 

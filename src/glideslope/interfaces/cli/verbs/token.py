@@ -30,7 +30,7 @@ def command() -> None:
 @click.pass_obj
 def create(outside: Outside, actor: str, role: str, state: Path | None, as_json: bool) -> None:
     """Make a token for ACTOR, the name that the ledger will show. It is printed once and kept nowhere."""
-    token = outside.tokens().create(_folder(state), actor=actor, role=role)
+    token = outside.tokens().create(existing(state), actor=actor, role=role)
     say(json.dumps({"token": token, "actor": actor, "role": role}) if as_json else token)
 
 
@@ -40,7 +40,7 @@ def create(outside: Outside, actor: str, role: str, state: Path | None, as_json:
 @click.pass_obj
 def listed(outside: Outside, state: Path | None, as_json: bool) -> None:
     """List the tokens by their ids."""
-    found = outside.tokens().listed(_folder(state))
+    found = outside.tokens().listed(existing(state))
     if as_json:
         say(json.dumps([{"id": t.id, "actor": t.actor, "role": t.role, "created_at": t.created_at} for t in found]))
         return
@@ -55,11 +55,11 @@ def listed(outside: Outside, state: Path | None, as_json: bool) -> None:
 @click.pass_obj
 def revoke(outside: Outside, token_id: str, state: Path | None, as_json: bool) -> None:
     """Forget the token TOKEN_ID; whoever holds it is unknown from now on."""
-    outside.tokens().revoke(_folder(state), token_id=token_id)
+    outside.tokens().revoke(existing(state), token_id=token_id)
     say(json.dumps({"revoked": token_id}) if as_json else f"Revoked {token_id}.")
 
 
-def _folder(state: Path | None) -> Path:
+def existing(state: Path | None) -> Path:
     """Return the state folder. Raises NotFound: a token made in a new one would be known to no server."""
     folder = state or state_folder(Path.cwd()) or Path(STATE_FOLDER)
     if not folder.is_dir():
