@@ -99,6 +99,7 @@ class FakeService:
             "gs_member": Identity(Actor("mia"), Role.MEMBER),
             "gs_source": Identity(Actor("svc"), Role.SOURCE),
             "gs_reader": Identity(Actor("rob"), Role.READER),
+            "gs_fraud": Identity(Actor("fraud-svc"), Role.SOURCE, models=frozenset({ModelName("fraud")})),
         }
         self.models: dict[str, dict[str, Register]] = {}
         self.plans: dict[str, Plan] = {}
@@ -106,6 +107,7 @@ class FakeService:
         self.stories: dict[str, list[HappeningView]] = {}
         self.keys: dict[str, object] = {}
         self.reported: list[object] = []
+        self.told_by: list[Identity | None] = []
         self.bundle: list[bytes] = [b"glideslope-ledger/1\n", b"entries\n"]
         self.vkey = VKEY
         self.checks = [CheckView(name="state", ok=True, sentence="The state is whole.")]
@@ -436,9 +438,10 @@ class FakeService:
         self._begin()
         self.reported.append(answers)
 
-    async def outcomes(self, outcomes: Outcomes) -> OutcomesTaken:
+    async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         self._begin()
         self.reported.append(outcomes)
+        self.told_by.append(by)
         refused = tuple(
             OutcomeRefusal(prediction=o.prediction, code=ReceiptInvalid.code, why="too short")
             for o in outcomes.outcomes
@@ -547,6 +550,7 @@ class Desk:
         self.api = FakeApi(http, service, self.then)
         self.started: list[tuple[str, dict[str, object]]] = []
         self.secrets: list[tuple[str, str]] = []
+        self.scopes: list[object] = []
         self.kept: list[tuple[Path, Path]] = []
         self.connected: list[tuple[str, str]] = []
         self.time = 0.0
@@ -579,17 +583,21 @@ class Desk:
         return 9
 
     def tokens(self) -> Any:
-        secrets = self.secrets
+        secrets, scopes = self.secrets, self.scopes
 
         class Line(msgspec.Struct):
             id: str
             actor: str
             role: str
             created_at: str
+            models: tuple[str, ...] | None = None
+            expires_at: str = ""
+            expired: bool = False
 
         class Tokens:
-            def create(self, _: Path, *, actor: str, role: str) -> str:
+            def create(self, _: Path, *, actor: str, role: str, **limits: object) -> str:
                 secrets.append((actor, role))
+                scopes.append(limits)
                 return "gs_new"
 
             def listed(self, _: Path) -> list[Line]:

@@ -583,6 +583,13 @@ def test_tokens_are_created_listed_and_revoked(desk: Any) -> None:
     assert (gone.exit_code, unknown.exit_code, desk.secrets) == (0, Exit.INVALID, [])
 
 
+def test_a_token_is_made_for_models_and_for_a_time(desk: Any) -> None:
+    desk.run("token", "create", "svc", "--role", "source", "--model", "fraud", "--model", "biopsy", "--expires", "90d")
+
+    assert desk.scopes == [{"models": ("fraud", "biopsy"), "all_models": False, "seconds": 90 * 86_400.0}]
+    assert "for all models" in desk.run("token", "ls").stdout
+
+
 def test_init_writes_a_plan_that_works_and_overwrites_nothing(desk: Any) -> None:
     refused = desk.run("init")
     Path("glideslope.yaml").unlink()

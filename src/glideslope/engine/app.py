@@ -11,7 +11,7 @@ import msgspec
 from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
-from glideslope.domain.errors import GlideslopeError, TokenUnknown
+from glideslope.domain.errors import GlideslopeError, TokenExpired, TokenUnknown
 from glideslope.domain.forecast import Forecast, forecast, warnings
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
@@ -133,6 +133,8 @@ class App:
         found = self._world.identify(token)
         if found is None:
             raise TokenUnknown
+        if found.expires_at is not None and found.expired(now=self._world.clock.now()):
+            raise TokenExpired(actor=found.actor, expired_at=found.expires_at.isoformat(timespec="seconds"))
         return found
 
     async def register(self, command: Register, *, key: str) -> ModelView:
@@ -248,8 +250,8 @@ class App:
     async def shadow(self, answers: ShadowAnswers) -> None:
         await self._desk.answers(answers)
 
-    async def outcomes(self, outcomes: Outcomes) -> OutcomesTaken:
-        return await self._desk.take(outcomes)
+    async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
+        return await self._desk.take(outcomes, by=by)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["App"]:
@@ -300,7 +302,7 @@ class App:
         known = self.record.model(model)
         open_ = self.record.open_rollout_of(known.name)
         promoting = open_ is not None and open_.phase is Phase.PROMOTING
-        key = self._world.keys[max(self._world.keys)]
+        key = self._world.keys[max(self._world.keys)].of(known.name)
         briefing = Briefing(
             model=model,
             grant=None,

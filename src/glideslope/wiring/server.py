@@ -71,7 +71,9 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         async def checks() -> Sequence[CheckView]:
             return [_state_check(settings), *await artifacts.checked(settings.artifacts, app.record)]
 
-        key = ReceiptKey(id=1, secret=_receipt_secret(settings))
+        secret = _receipt_secret(settings)
+        # Receipts were once signed with the secret itself, and their outcomes may still come.
+        keys = (ReceiptKey(id=1, secret=secret), ReceiptKey(id=2, secret=secret, per_model=True))
         app = App(
             World(
                 store=store,
@@ -85,7 +87,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 identify=tokens.find,
                 grants=grants,
                 vkey=signer.verifier.vkey,
-                keys={key.id: key},
+                keys={key.id: key for key in keys},
                 holder=f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}",
                 checks=checks,
             ),

@@ -74,13 +74,21 @@ class TokenLine(Protocol):
     def role(self) -> str: ...
     @property
     def created_at(self) -> str: ...
+    @property
+    def models(self) -> tuple[str, ...] | None: ...
+    @property
+    def expires_at(self) -> str: ...
+    @property
+    def expired(self) -> bool: ...
 
 
 class Tokens(Protocol):
     """The tokens of one state folder."""
 
-    def create(self, state: Path, *, actor: str, role: str) -> str:
-        """Make a token and return it; it cannot be read again."""
+    def create(
+        self, state: Path, *, actor: str, role: str, models: Sequence[str], all_models: bool, seconds: float | None
+    ) -> str:
+        """Make a token, of a source for some models or in so many words for all, and return it; it cannot be read again."""
         ...
 
     def listed(self, state: Path) -> Sequence[TokenLine]:
