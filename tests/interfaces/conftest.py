@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -553,11 +554,14 @@ class Desk:
         self.scopes: list[object] = []
         self.kept: list[tuple[Path, Path]] = []
         self.connected: list[tuple[str, str]] = []
+        self.trusted: list[str] = []
+        self.certified: list[tuple[Path, tuple[str, ...]]] = []
         self.time = 0.0
         self._keys = count(1)
 
-    def connect(self, address: str, token: str) -> FakeApi:
+    def connect(self, address: str, token: str, ca: str) -> FakeApi:
         self.connected.append((address, token))
+        self.trusted.append(ca)
         return self.api
 
     def sleep(self, seconds: float) -> None:
@@ -612,6 +616,10 @@ class Desk:
 
         return Tokens()
 
+    def create_certificate(self, state: Path, names: Sequence[str]) -> Any:
+        self.certified.append((state, tuple(names)))
+        return SimpleNamespace(names=tuple(names), ca=state / "tls" / "ca.pem", until=AT)
+
     def _keep(self, state: Path, folder: Path) -> str:
         self.kept.append((state, folder))
         return digest_of(str(len(list(folder.iterdir()))))
@@ -624,6 +632,7 @@ class Desk:
             start=self.start,
             demo=self.demo,
             tokens=self.tokens,
+            create_certificate=self.create_certificate,
             new_key=lambda: f"cli-{next(self._keys)}",
             monotonic=lambda: self.time,
             sleep=self.sleep,
@@ -634,7 +643,7 @@ class Desk:
 @pytest.fixture
 def desk(http: Http, service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.chdir(tmp_path)
-    for name in ("GLIDESLOPE_SERVER", "GLIDESLOPE_TOKEN", "GLIDESLOPE_DEBUG"):
+    for name in ("GLIDESLOPE_SERVER", "GLIDESLOPE_TOKEN", "GLIDESLOPE_CA", "GLIDESLOPE_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     state = tmp_path / ".glideslope"
     state.mkdir()

@@ -102,6 +102,24 @@ class TokenScopeInvalid(Invalid):
     code = "token-scope-invalid"
 
 
+class TlsRequired(Invalid):
+    code = "tls-required"
+
+    def __init__(self, *, host: str, option: str) -> None:
+        super().__init__(
+            f"On {host} others can listen to what passes, and nothing was said about TLS. Say --tls, or --insecure-no-tls.",
+            traffic="Nothing was started; traffic is unchanged.",
+            next_command=f"glideslope up {option} {host} --tls",
+        )
+
+
+class CertificateUnusable(Invalid):
+    code = "certificate-unusable"
+
+    def __init__(self, *, path: str, why: str, next_command: str = "glideslope tls create") -> None:
+        super().__init__(f"The certificate {path} cannot be used: {why}.", next_command=next_command)
+
+
 class ArtifactInvalid(Invalid):
     code = "artifact-invalid"
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -130,7 +131,8 @@ class ModelServer:
 class Caller:
     """One keep-alive connection to a gateway. Use as a context."""
 
-    def __init__(self, port: int, *, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._host = host
         self._port = port
         self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
@@ -156,7 +158,7 @@ class Caller:
     async def ask(self, path: str, *, headers: dict[str, str] | None = None, body: bytes = b"{}") -> Message:
         """Send a POST and return the answer. Raises ConnectionError when the gateway closes instead."""
         if self._connection is None:
-            self._connection = await asyncio.open_connection(self._host, self._port)
+            self._connection = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
         reader, writer = self._connection
         await _write(writer, f"POST {path} HTTP/1.1", {"host": "models"} | (headers or {}), body)
         answer = await _read(reader)
@@ -176,9 +178,10 @@ async def exchange(
     headers: dict[str, str] | None = None,
     body: bytes = b"",
     host: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
 ) -> Message:
     """Ask once, on a connection of its own. Raises ConnectionError when nobody answers."""
-    reader, writer = await asyncio.open_connection(host, port)
+    reader, writer = await asyncio.open_connection(host, port, ssl=tls)
     try:
         await _write(writer, f"{method} {path} HTTP/1.1", {"host": host, "connection": "close"} | (headers or {}), body)
         answer = await _read(reader)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import resource
 import secrets
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
+from glideslope.adapters.certificates import Shown
 from glideslope.adapters.clock import SystemClock
 from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
 from glideslope.adapters.drivers.inprocess import InProcessDriver
@@ -19,7 +21,7 @@ from glideslope.adapters.probe import HttpProbe
 from glideslope.adapters.secret_file import create_secret, read_secret
 from glideslope.adapters.signers.file_key import FileKeySigner
 from glideslope.adapters.stores.sqlite.store import SqliteStore
-from glideslope.domain.errors import PortInUse, StoreUnavailable
+from glideslope.domain.errors import NameInvalid, PortInUse, StoreUnavailable
 from glideslope.domain.ids import Actor
 from glideslope.domain.receipt import ReceiptKey
 from glideslope.engine.app import App, World
@@ -27,7 +29,7 @@ from glideslope.engine.ports import Driver, Grants, Served
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.api.app import create_app
 from glideslope.settings import LOOPBACK, Settings
-from glideslope.wiring import artifacts
+from glideslope.wiring import artifacts, tls
 from glideslope.wiring.folder import make_state_folder, write_address
 from glideslope.wiring.web import WebServer
 
@@ -38,16 +40,18 @@ ORIGIN: Final = "glideslope"
 async def serve(settings: Settings) -> None:
     """Serve until told to stop. Raises StoreInUse, StoreCorrupt, StoreUnavailable, PortInUse, DriverUnavailable."""
     make_state_folder(settings)
-    listening = listen(settings.port, purpose="server", setting="--port")
+    doors = settings.doors
+    shown = None if doors.tls is None else Shown(doors.tls.cert, doors.tls.key)
+    listening = listen(settings.port, purpose="server", setting="--port", host=doors.host)
     port = listening.getsockname()[1]
     async with running(settings) as app:
         stopping = asyncio.Event()
         api = create_app(app, new_key=lambda: secrets.token_hex(16), stopping=stopping)
-        server = WebServer(api, stopping=stopping)
+        server = WebServer(api, stopping=stopping, shown=shown)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
-        write_address(settings.address, port)
+        write_address(settings.address, tls.url(doors.host, port, tls=doors.tls))
         await server.serve(sockets=[listening])
 
 
@@ -69,7 +73,8 @@ async def running(settings: Settings) -> AsyncIterator[App]:
             driver = grants = InProcessDriver(clock=clock, first=False)
 
         async def checks() -> Sequence[CheckView]:
-            return [_state_check(settings), *await artifacts.checked(settings.artifacts, app.record)]
+            shown = [] if settings.doors.tls is None else [tls.check(settings.doors.tls)]
+            return [_state_check(settings), *shown, *await artifacts.checked(settings.artifacts, app.record)]
 
         secret = _receipt_secret(settings)
         # Receipts were once signed with the secret itself, and their outcomes may still come.
@@ -98,14 +103,17 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         yield app
 
 
-def listen(port: int, *, purpose: str, setting: str) -> socket.socket:
-    """Return a listening socket on loopback. Raises PortInUse."""
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def listen(port: int, *, purpose: str, setting: str, host: str = LOOPBACK) -> socket.socket:
+    """Return a listening socket, on loopback unless told otherwise. Raises PortInUse, NameInvalid."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((LOOPBACK, port))
+        listening.bind((host, port))
     except OSError as error:
         listening.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            expected = "an address of this machine"
+            raise NameInvalid(what="host to listen on", text=host, expected=expected) from error
         raise PortInUse(port=port, purpose=purpose, setting=setting) from error
     listening.listen(1024)
     return listening

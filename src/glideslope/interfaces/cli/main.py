@@ -34,6 +34,7 @@ VERBS: Final = {
     "explain": Verb("Explain an error or a reason.", _MORE),
     "schema": Verb("Print the JSON Schema of glideslope.yaml.", _MORE),
     "token": Verb("Create, list and revoke API tokens.", _MORE),
+    "tls": Verb("Make a private CA and a certificate.", _MORE),
     "completion": Verb("Print the script that completes commands.", _MORE),
     "serve": Verb("Be the server process.", hidden=True),
     "gateway": Verb("Be the gateway's supervisor.", hidden=True),

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from typing import Final
 
-from glideslope.adapters.drivers.envoy.layout import ADMIN, CDS, LEASES, RDS, ROUTES, SERVER, XDS
+from glideslope.adapters.certificates import CIPHERS
+from glideslope.adapters.drivers.envoy.layout import ADMIN, CDS, LEASES, RDS, ROUTES, SDS, SERVER, XDS
 from glideslope.adapters.drivers.envoy.names import Json
 from glideslope.domain.stamps import SUBJECT
+
+CERTIFICATE: Final = "gateway"
+"""The name of the one secret."""
 
 SLOTS: Final = tuple(f"lease-{n:02d}" for n in range(64))
 """Runtime layers, one for each rollout under way: a layer is what Envoy can give a life of its own.
@@ -27,6 +31,8 @@ class Gateway:
     node: str = "gateway"
     """Names this gateway to the server that leases."""
     max_connections: int = 20_000
+    tls: bool = False
+    """Callers speak TLS; the certificate comes as a document of its own, so that it can be renewed."""
 
 
 def bootstrap(gateway: Gateway) -> Json:
@@ -113,6 +119,7 @@ def _server_cluster() -> Json:
 
 
 def _listener(gateway: Gateway) -> Json:
+    encrypted = {"transport_socket": _tls()} if gateway.tls else {}
     return {
         "name": "gateway",
         "address": {"socket_address": {"address": gateway.host, "port_value": gateway.port}},
@@ -124,9 +131,28 @@ def _listener(gateway: Gateway) -> Json:
                         "name": "envoy.filters.network.http_connection_manager",
                         "typed_config": _connection_manager(),
                     }
-                ]
+                ],
+                **encrypted,
             }
         ],
+    }
+
+
+def _tls() -> Json:
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": f"{_TYPE}.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {
+                "tls_params": {
+                    "tls_minimum_protocol_version": "TLSv1_2",
+                    "tls_maximum_protocol_version": "TLSv1_3",
+                    "cipher_suites": list(CIPHERS),
+                },
+                "alpn_protocols": ["h2", "http/1.1"],
+                "tls_certificate_sds_secret_configs": [{"name": CERTIFICATE, "sds_config": _files(SDS)}],
+            },
+        },
     }
 
 
