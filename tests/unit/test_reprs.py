@@ -16,7 +16,7 @@ from glideslope.sdk.briefed import briefed
 from glideslope.sdk.client import AsyncClient, Client
 from glideslope.sdk.service import Service
 
-SECRET = "sesame-sesame-sesame-sesame-3232"
+SECRET = "sesame-sesame-sesame-sesame-3232"  # noqa: S105 - what must not be shown
 KEY = SECRET.encode()
 BRIEFING = Briefing(
     model=ModelName("fraud"), grant=None, rollouts={}, metrics=(), dimensions=(), key_id=2, key=KEY, tag="t1"
