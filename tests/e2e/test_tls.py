@@ -105,6 +105,24 @@ def test_nothing_older_than_tls_1_2_and_no_weak_cipher(encrypted: Tree, door: st
         assert connection.version() == "TLSv1.2"
 
 
+def test_callers_may_speak_http_2_within_bounds(encrypted: Tree) -> None:
+    """RFC 9113: after the preface the first frame is SETTINGS (4), in which 3 is how many streams may be open at once."""
+    context = ssl.create_default_context(cafile=encrypted.state / "ca.pem")
+    context.set_alpn_protocols(["h2"])
+    with shaken(encrypted.gateway_port, context) as connection:
+        assert connection.selected_alpn_protocol() == "h2"
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)))
+        frames = connection.makefile("rb")
+        head = frames.read(9)
+        settings = frames.read(int.from_bytes(head[:3]))
+
+    assert head[3] == 4
+    said = {
+        int.from_bytes(settings[n : n + 2]): int.from_bytes(settings[n + 2 : n + 6]) for n in range(0, len(settings), 6)
+    }
+    assert said[3] == 100
+
+
 @pytest.mark.parametrize("door", ["server", "gateway"])
 def test_plain_http_is_not_answered(encrypted: Tree, door: str) -> None:
     with socket.create_connection(("127.0.0.1", doors(encrypted)[door]), timeout=10) as connection:
@@ -234,6 +252,7 @@ async def test_half_a_renewal_is_waited_out(encrypted: Tree) -> None:
         (("--host", "0.0.0.0"), "tls-required"),  # noqa: S104 - what must be refused
         (("--gateway-host", "::"), "tls-required"),
         (("--host", "models.example", "--tls"), "name-invalid"),
+        (("--gateway-host", "192.0.2.1", "--tls"), "name-invalid"),
         (("--tls-cert", "cert.pem"), "certificate-unusable"),
         (("--tls-cert", "none.pem", "--tls-key", "none.key"), "certificate-unusable"),
     ],

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import os
 import resource
 import secrets
@@ -21,7 +20,7 @@ from glideslope.adapters.probe import HttpProbe
 from glideslope.adapters.secret_file import create_secret, read_secret
 from glideslope.adapters.signers.file_key import FileKeySigner
 from glideslope.adapters.stores.sqlite.store import SqliteStore
-from glideslope.domain.errors import NameInvalid, PortInUse, StoreUnavailable
+from glideslope.domain.errors import PortInUse, StoreUnavailable
 from glideslope.domain.ids import Actor
 from glideslope.domain.receipt import ReceiptKey
 from glideslope.engine.app import App, World
@@ -104,16 +103,13 @@ async def running(settings: Settings) -> AsyncIterator[App]:
 
 
 def listen(port: int, *, purpose: str, setting: str, host: str = LOOPBACK) -> socket.socket:
-    """Return a listening socket, on loopback unless told otherwise. Raises PortInUse, NameInvalid."""
+    """Return a listening socket, on loopback unless told otherwise. Raises PortInUse."""
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
     except OSError as error:
         listening.close()
-        if error.errno == errno.EADDRNOTAVAIL:
-            expected = "an address of this machine"
-            raise NameInvalid(what="host to listen on", text=host, expected=expected) from error
         raise PortInUse(port=port, purpose=purpose, setting=setting) from error
     listening.listen(1024)
     return listening

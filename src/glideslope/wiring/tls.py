@@ -11,7 +11,7 @@ from typing import Final
 from glideslope.adapters.certificates import Pair, make_authority, make_certificate, read_pair
 from glideslope.adapters.clock import SystemClock
 from glideslope.adapters.secret_file import write_secret
-from glideslope.domain.errors import CertificateUnusable
+from glideslope.domain.errors import CertificateUnusable, NameInvalid
 from glideslope.engine.views import CheckView
 from glideslope.settings import LOOPBACK, Settings, Tls, own_ca, own_tls
 
@@ -36,7 +36,8 @@ def create(state: Path, *, names: Sequence[str]) -> Created:
     """
     now = SystemClock().now()
     where, ca = own_tls(state), own_ca(state)
-    where.cert.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (state, where.cert.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     ca_key = ca.with_suffix(".key")
     if ca.exists():
         authority = read_pair(ca, ca_key)
@@ -54,23 +55,36 @@ def create(state: Path, *, names: Sequence[str]) -> Created:
 
 
 def ready(settings: Settings) -> None:
-    """See that there is a certificate to show, and what to trust: our own is made when missing and renewed before it ends.
+    """See that the doors can be opened: on addresses of ours, with a certificate to show, and what to trust written down.
 
-    Raises CertificateUnusable, StoreUnavailable.
+    Our own is made when it is missing, lacks an address, or ends soon. Raises NameInvalid, CertificateUnusable,
+    StoreUnavailable.
     """
-    tls = settings.doors.tls
+    tls, hosts = settings.doors.tls, (settings.doors.host, settings.doors.gateway_host)
+    for host in hosts:
+        _require_ours(host)
     if tls != own_tls(settings.state):
         settings.trusted_ca.unlink(missing_ok=True)
     if tls is None:
         return
     if tls == own_tls(settings.state):
-        if not tls.cert.exists():
-            hosts = (settings.doors.host, settings.doors.gateway_host)
-            create(settings.state, names=[h for h in hosts if not ipaddress.ip_address(h).is_unspecified])
-        elif read_pair(tls.cert, tls.key).leaf().not_valid_after_utc - SystemClock().now() < RENEW_BEFORE:
-            create(settings.state, names=())
+        before = read_pair(tls.cert, tls.key) if tls.cert.exists() else None
+        named = () if before is None else before.names()
+        missing = [h for h in hosts if h not in named and not ipaddress.ip_address(h).is_unspecified]
+        if before is None or missing or before.leaf().not_valid_after_utc - SystemClock().now() < RENEW_BEFORE:
+            create(settings.state, names=(*named, *missing))
         write_secret(settings.trusted_ca, own_ca(settings.state).read_bytes())
     read_pair(tls.cert, tls.key)
+
+
+def _require_ours(host: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.bind((host, 0))
+    except OSError as error:
+        expected = "an address of this machine"
+        raise NameInvalid(what="host to listen on", text=host, expected=expected) from error
 
 
 def url(host: str, port: int, *, tls: Tls | None) -> str:

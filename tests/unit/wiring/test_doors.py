@@ -34,12 +34,12 @@ def test_a_host_is_an_address(host: str) -> None:
 
 
 def test_a_certificate_is_made_once_and_its_ca_is_kept(tmp_path: Path) -> None:
-    settings = Settings(tmp_path, doors=Doors(host="192.0.2.7", tls=own_tls(tmp_path)))
+    settings = Settings(tmp_path, doors=Doors(host="127.0.0.7", tls=own_tls(tmp_path)))
     tls.ready(settings)
     first, ca = own_tls(tmp_path).cert.read_bytes(), own_ca(tmp_path).read_bytes()
     tls.ready(settings)
     assert own_tls(tmp_path).cert.read_bytes() == first
-    assert "192.0.2.7" in tls.read_pair(settings.doors.tls.cert, settings.doors.tls.key).names()  # type: ignore[union-attr]
+    assert "127.0.0.7" in names(tmp_path)
 
     made = tls.create(tmp_path, names=("a.example",))
     assert (own_ca(tmp_path).read_bytes(), settings.trusted_ca.read_bytes()) == (ca, ca)
@@ -51,6 +51,29 @@ def test_a_certificate_is_made_once_and_its_ca_is_kept(tmp_path: Path) -> None:
 
     tls.ready(Settings(tmp_path))
     assert not settings.trusted_ca.exists(), "nobody is told to trust what is not shown"
+
+
+def names(state: Path) -> tuple[str, ...]:
+    return tls.read_pair(own_tls(state).cert, own_tls(state).key).names()
+
+
+def test_a_door_on_another_address_gets_a_certificate_that_names_it_too(tmp_path: Path) -> None:
+    tls.ready(Settings(tmp_path, doors=Doors(tls=own_tls(tmp_path))))
+    tls.create(tmp_path, names=("a.example",))
+    tls.ready(Settings(tmp_path, doors=Doors(gateway_host="127.0.0.9", tls=own_tls(tmp_path))))
+
+    assert {"127.0.0.9", "a.example", "127.0.0.1"} <= set(names(tmp_path))
+
+
+def test_an_address_of_another_machine_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NameInvalid, match="an address of this machine"):
+        tls.ready(Settings(tmp_path, doors=Doors(host="192.0.2.1", insecure=True)))
+
+
+def test_a_state_folder_that_it_makes_is_its_owners(tmp_path: Path) -> None:
+    tls.create(tmp_path / "state", names=())
+
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
 
 
 def test_an_address_carries_a_name_that_the_certificate_is_for(tmp_path: Path) -> None:

@@ -119,7 +119,8 @@ def _server_cluster() -> Json:
 
 
 def _listener(gateway: Gateway) -> Json:
-    encrypted = {"transport_socket": _tls()} if gateway.tls else {}
+    # (Else whoever connects and says nothing keeps a connection for ever.)
+    encrypted = {"transport_socket": _tls(), "transport_socket_connect_timeout": "10s"} if gateway.tls else {}
     return {
         "name": "gateway",
         "address": {"socket_address": {"address": gateway.host, "port_value": gateway.port}},
@@ -166,6 +167,12 @@ def _connection_manager() -> Json:
         "common_http_protocol_options": {
             "idle_timeout": "300s",
             "headers_with_underscores_action": "REJECT_REQUEST",
+        },
+        # Bounds for callers who speak HTTP/2, which TLS offers to all.
+        "http2_protocol_options": {
+            "max_concurrent_streams": 100,
+            "initial_stream_window_size": 64 * 1024,
+            "initial_connection_window_size": 1024 * 1024,
         },
         "normalize_path": True,
         "merge_slashes": True,
