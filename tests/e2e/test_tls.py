@@ -162,6 +162,21 @@ def test_the_sdk_trusts_what_it_is_told_to(encrypted: Tree, monkeypatch: pytest.
         assert "models" in client.send(json_call("GET", "/v1/fleet"))
 
 
+def test_the_sdk_trusts_the_server_of_the_folder_that_it_runs_in(
+    encrypted: Tree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    address = (encrypted.state / "address").read_text().strip()
+    below = encrypted.state.parent / "service"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    with Client(address, encrypted.token) as client:
+        assert "models" in client.send(json_call("GET", "/v1/fleet"))
+
+    monkeypatch.chdir(tmp_path)
+    with Client(address, encrypted.token) as client, pytest.raises(CertificateRefused):
+        client.send(json_call("GET", "/v1/fleet"))
+
+
 @asynccontextmanager
 async def exposed(running: Tree) -> AsyncIterator[tuple[ModelServer, ModelServer]]:
     """Register two versions and begin a canary through the command line of this machine, which asks nothing about TLS."""

@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from socket import SHUT_RDWR
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self, TypeVar
@@ -37,8 +38,9 @@ _IDLE: Final = 4
 class Client:
     """Sends calls to one server and waits for the answers. May be shared by threads; connections are kept alive.
 
-    At an https address it trusts the authorities in the file `ca`, else in the one that GLIDESLOPE_CA names, else those of
-    the system. Raises Invalid for an address or token that cannot be sent, and for a file that names nobody.
+    At an https address it trusts the authorities in the file `ca`, else in the one that GLIDESLOPE_CA names, else that of the
+    state folder here or above, if it is this server's, else those of the system. Raises Invalid for an address or token
+    that cannot be sent, and for a file that names nobody.
     """
 
     def __init__(self, url: str, token: str = "", *, timeout: float = TIMEOUT, ca: str = "") -> None:
@@ -48,7 +50,11 @@ class Client:
         if not token.isprintable() or not token.isascii():
             raise Invalid("The token holds characters that no HTTP header can carry.")
         self.url = url.rstrip("/")
-        self._tls = _trusting(ca or os.environ.get("GLIDESLOPE_CA", "")) if parts.scheme == "https" else None
+        self._tls = (
+            _trusting(ca or os.environ.get("GLIDESLOPE_CA", "") or _beside(self.url))
+            if parts.scheme == "https"
+            else None
+        )
         self._host = parts.hostname
         self._port = parts.port
         self._prefix = parts.path.rstrip("/")
@@ -226,6 +232,16 @@ def _read(response: "http.client.HTTPResponse", *, deadline: float) -> bytes:
         raise http.client.IncompleteRead(b"", response.length)
     response.close()
     return b"".join(parts)
+
+
+def _beside(url: str) -> str:
+    """Return the CA's file of the server's own state folder, here or above; empty when there is none."""
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        state = folder / ".glideslope"
+        with suppress(OSError):
+            if (state / "address").read_text(encoding="utf-8").strip() == url and (state / "ca.pem").exists():
+                return str(state / "ca.pem")
+    return ""
 
 
 def _trusting(ca: str) -> "ssl.SSLContext":
