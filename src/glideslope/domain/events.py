@@ -128,8 +128,8 @@ _KINDS: dict[str, type[Event]] = {
 }
 
 
-def kind_of(event: Event) -> str:
-    """Return the event's kind as it stands in the ledger."""
+def kind_of(event: Event | type[Event]) -> str:
+    """Return an event's kind as it stands in the ledger."""
     return str(event.__struct_config__.tag)
 
 

@@ -84,6 +84,8 @@ class Rollout:
     confirmed: bool
     """The data plane has confirmed the present exposure, or the present absence of one."""
     version: int
+    order: int
+    """Version of the event that last said what the traffic shall do. A lease bears it: renewing one is no fresh decision."""
 
     @property
     def step(self) -> Step | None:
@@ -120,12 +122,14 @@ def begin(id_: RolloutId, event: Event, *, at: int) -> Rollout:
         last_by=event.by,
         confirmed=True,
         version=1,
+        order=1,
     )
 
 
 def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
     """Take one more event into account. Raises Invalid for one that cannot follow."""
-    after = replace(rollout, version=rollout.version + 1, changed_at=at)
+    version = rollout.version + 1
+    after = replace(rollout, version=version, changed_at=at, order=version if _orders(event) else rollout.order)
     if rollout.phase not in _FOLLOWS[type(event)]:
         raise Invalid(f"{rollout.id} is {rollout.phase}; {type(event).__name__} cannot follow.")
     match event:
@@ -175,6 +179,19 @@ def onward(rollout: Rollout) -> int | None:
             return rollout.position + 1
         case _:
             return None
+
+
+def _orders(event: Event) -> bool:
+    """Tell whether an event says anew what the traffic shall do; approvals, confirmations and holding on do not."""
+    match event:
+        case Decided(decision=Hold(exposed=exposed)):
+            return not exposed
+        case Decided() | Halted() | Resumed() | Lapsed():
+            return True
+        case Approved() | Confirmed() | Closed() | Proposed() | Registered() | Installed():
+            return False
+        case _:
+            assert_never(event)
 
 
 def _decided(rollout: Rollout, decision: Decision, *, at: int) -> Rollout:

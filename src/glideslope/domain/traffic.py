@@ -6,7 +6,7 @@ from typing import Final
 
 import xxhash
 
-from glideslope.domain.errors import SplitInvalid
+from glideslope.domain.errors import SplitInvalid, TokenStale
 from glideslope.domain.ids import Digest, ModelName, RolloutId, StepName, VersionName
 
 TOTAL: Final = 65_536
@@ -115,6 +115,18 @@ class Token:
 
     epoch: int
     version: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.version}"
+
+
+def newest(seen: Token | None, offered: Token | None, *, what: str) -> Token | None:
+    """Return the newer of two tokens; None is of who can have no predecessors. Raises TokenStale for one older than was seen."""
+    if seen is None or offered is None:
+        return offered or seen
+    if offered < seen:
+        raise TokenStale(model=what, seen=str(seen), offered=str(offered))
+    return offered
 
 
 @dataclass(frozen=True, slots=True)

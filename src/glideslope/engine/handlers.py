@@ -172,43 +172,46 @@ class Handlers:
 
     async def approve(self, command: Approve, *, key: str) -> RolloutId:
         """Record a yes or no. Raises SelfApproval, DigestChanged, NotInPhase, NotFound."""
-        rollout = self._record.rollout(command.rollout)
-        if command.by == rollout.proposed_by:
-            raise SelfApproval(rollout=rollout.id, actor=command.by)
-        if command.plan_digest != rollout.plan_digest:
-            raise DigestChanged(rollout=rollout.id, seen=command.plan_digest, current=rollout.plan_digest)
-        event = Approved(
-            by=command.by,
-            granted=command.granted,
-            plan_digest=command.plan_digest,
-            why=_reason(command.why),
-        )
-        return await self._append(rollout.id, event, key=key, phases={Phase.PROPOSED})
+        why = _reason(command.why)
+
+        def approved(rollout: Rollout) -> Approved:
+            if command.by == rollout.proposed_by:
+                raise SelfApproval(rollout=rollout.id, actor=command.by)
+            if command.plan_digest != rollout.plan_digest:
+                raise DigestChanged(rollout=rollout.id, seen=command.plan_digest, current=rollout.plan_digest)
+            return Approved(by=command.by, granted=command.granted, plan_digest=command.plan_digest, why=why)
+
+        return await self._append(command.rollout, Approved, approved, key=key, phases={Phase.PROPOSED})
 
     async def halt(self, command: Halt, *, key: str) -> RolloutId:
         """Withdraw the exposure and freeze. Raises NotInPhase, RolloutEnded, NotFound."""
         event = Halted(by=command.by, why=_reason(command.why))
-        return await self._append(command.rollout, event, key=key, phases={Phase.RUNNING, Phase.LAPSED})
+        phases = {Phase.RUNNING, Phase.LAPSED}
+        return await self._append(command.rollout, Halted, lambda _: event, key=key, phases=phases)
 
     async def resume(self, command: Resume, *, key: str) -> RolloutId:
         """Let it go on, by a fresh decision. Raises NotInPhase, RolloutEnded, NotFound."""
         event = Resumed(by=command.by, why=_reason(command.why))
-        return await self._append(command.rollout, event, key=key, phases={Phase.HALTED})
+        return await self._append(command.rollout, Resumed, lambda _: event, key=key, phases={Phase.HALTED})
 
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutId:
         """Return all traffic to the incumbent. Always possible until the rollout is decided. Raises RolloutEnded, NotFound."""
-        rollout = self._record.rollout(command.rollout)
-        event = Decided(
-            decision=RollBack(reasons=(Reason.ORDERED,)),
-            evidence=self._observer.evidence(rollout, in_force=False),
-            decider=DECIDER,
-            by=command.by,
-            why=_reason(command.why),
-        )
-        return await self._append(rollout.id, event, key=key, phases=set(Phase) - DECIDED)
+        why = _reason(command.why)
+
+        def ordered(rollout: Rollout) -> Decided:
+            return Decided(
+                decision=RollBack(reasons=(Reason.ORDERED,)),
+                evidence=self._observer.evidence(rollout, in_force=False),
+                decider=DECIDER,
+                by=command.by,
+                why=why,
+            )
+
+        return await self._append(command.rollout, Decided, ordered, key=key, phases=set(Phase) - DECIDED)
 
     async def retry(self, command: Retry, *, key: str) -> RolloutId:
         """Propose a rolled-back change again, linked to the earlier attempt. Raises NotInPhase and what `propose` does."""
+        await self._record.refresh()
         earlier = self._record.rollout(command.rollout)
         if earlier.phase is not Phase.ROLLED_BACK:
             raise NotInPhase(rollout=earlier.id, phase=earlier.phase.value, needs=Phase.ROLLED_BACK.value)
@@ -224,16 +227,24 @@ class Handlers:
         return await self.propose(again, key=key)
 
     async def _append(
-        self, id_: RolloutId, event: Event, *, key: str, phases: set[Phase] | frozenset[Phase]
+        self,
+        id_: RolloutId,
+        kind: type[Event],
+        make: Callable[[Rollout], Event],
+        *,
+        key: str,
+        phases: set[Phase] | frozenset[Phase],
     ) -> RolloutId:
-        key = f"{kind_of(event)}/{id_}/{key}"
+        """Record what `make` makes of the rollout as it is; what it raises refuses the command."""
+        key = f"{kind_of(kind)}/{id_}/{key}"
 
         def same(done: Recorded) -> RolloutId:
-            _require_same(done.event, event)
+            _require_same(done.event, make(self._record.rollout(id_)))
             return id_
 
         async def once() -> RolloutId:
             rollout = self._record.rollout(id_)
+            event = make(rollout)
             _require(rollout, phases)
             (recorded,) = await self._record.append(
                 (Append(stream=id_, expected=rollout.version, events=(event,), key=key),)
@@ -249,6 +260,8 @@ class Handlers:
         """Do what was not done under this key yet: the same act sent again is answered, not refused because it has worked."""
         if (done := await self._record.known(key)) is not None:
             return same(done)
+        # What others recorded meanwhile: nobody is refused for what was true a second ago.
+        await self._record.refresh()
         try:
             return await act()
         except (Conflict, Refused):

@@ -64,10 +64,12 @@ class Driver(Protocol):
     name: str
     features: frozenset[Feature]
 
-    async def shape(self, routes: Sequence[Route]) -> None:
+    async def shape(self, routes: Sequence[Route], *, token: Token | None = None) -> None:
         """Ask for the standing shape of all models' traffic. Exposes nobody; unchanged shapes cost nothing.
 
-        Returns when the data plane has accepted it. Raises DriverUnavailable. A route whose candidate is gone ends any exposure to it.
+        Returns when the data plane has accepted it. Raises DriverUnavailable, and TokenStale for a token below the highest that a
+        shape came with: what a server asked for before another took over may arrive late (None is of who cannot have
+        predecessors). A route whose candidate is gone ends any exposure to it.
         """
         ...
 

@@ -93,7 +93,7 @@ class Reconciler:
         StoreUnavailable, LeaseLost; trouble with the data plane is kept for people to see, and tried again.
         """
         with self._noting(_SHAPE):
-            await self._shape()
+            await self._shape(fence)
         for rollout in self._record.open_rollouts():
             if rollout.id not in but:
                 await self.obey(rollout, fence)
@@ -103,7 +103,7 @@ class Reconciler:
         with self._noting(rollout.plan.model):
             if self._wanted(rollout) is not None:
                 # Only what exposes needs its shape first; withdrawing must not wait for anything.
-                await self._shape()
+                await self._shape(fence)
             await self._lease(rollout, fence)
             await self._look(rollout, fence)
 
@@ -122,6 +122,8 @@ class Reconciler:
             raise
         except GlideslopeError as error:
             self._troubles[what] = str(error)
+            # What it carries may not be what we believe: ask for all of it again.
+            self._routes, self._shaped = None, -1
         else:
             self._troubles.pop(what, None)
 
@@ -135,13 +137,13 @@ class Reconciler:
         acts = [at for at in (renewed, self._committed.get(rollout.id)) if at is not None]
         return not acts or self._clock.monotonic() - max(acts) > rollout.plan.lease / 1000
 
-    async def _shape(self) -> None:
+    async def _shape(self, fence: Fence) -> None:
         if self._shaped == self._record.size():
             return
         size = self._record.size()
         routes = tuple(route for model in self._record.models() if (route := self._route(model)) is not None)
         if routes != self._routes:
-            await self._driver.shape(routes)
+            await self._driver.shape(routes, token=Token(epoch=fence.epoch, version=size))
             self._routes = routes
         self._shaped = size
 
@@ -166,7 +168,7 @@ class Reconciler:
         recent = standing.renewed is not None and now - standing.renewed < ttl / 4
         if standing.granted == wanted and (recent or (wanted is None and standing.in_force)):
             return
-        token = Token(epoch=fence.epoch, version=(rollout_number(rollout.id) << 24) | rollout.version)
+        token = Token(epoch=fence.epoch, version=(rollout_number(rollout.id) << 24) | rollout.order)
         if self._ran_out(rollout):
             # Too late for this decision. Only see whether the data plane obeys again; then it is decided afresh.
             await self._driver.lease(model, None, token=token, ttl=timedelta(seconds=ttl))

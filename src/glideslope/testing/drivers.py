@@ -15,6 +15,7 @@ from glideslope.domain.traffic import (
     Route,
     Token,
     assign,
+    newest,
 )
 from glideslope.engine.ports import Feature
 
@@ -53,11 +54,13 @@ class MemoryDriver:
         self.features = features
         self._clock = clock
         self._routes: dict[ModelName, Route] = {}
+        self._shaped: Token | None = None
         self._tokens: dict[ModelName, Token] = {}
         self._leases: dict[ModelName, _Lease] = {}
 
-    async def shape(self, routes: Sequence[Route]) -> None:
+    async def shape(self, routes: Sequence[Route], *, token: Token | None = None) -> None:
         self.fault("shape")
+        self._shaped = newest(self._shaped, token, what="all models")
         shaped = {route.model: route for route in routes}
         for model, before in self._routes.items():
             after = shaped.get(model)
@@ -70,7 +73,7 @@ class MemoryDriver:
         route = self._route(model)
         seen = self._tokens.get(model)
         if seen is not None and token < seen:
-            raise TokenStale(model=model, seen=f"{seen.epoch}.{seen.version}", offered=f"{token.epoch}.{token.version}")
+            raise TokenStale(model=model, seen=str(seen), offered=str(token))
         self._tokens[model] = token
         if exposure is None:
             self._leases.pop(model, None)

@@ -12,7 +12,7 @@ from typing import Final
 from glideslope.domain.errors import DriverUnavailable, NotFound, TokenStale
 from glideslope.domain.ids import ModelName
 from glideslope.domain.observation import Grant
-from glideslope.domain.traffic import Exposure, ObservedRoute, Route, Token
+from glideslope.domain.traffic import Exposure, ObservedRoute, Route, Token, newest
 from glideslope.engine.ports import Clock, Feature
 
 NO_GRANT: Final = "0"
@@ -30,7 +30,7 @@ class _Lease:
     @property
     def tag(self) -> str:
         split = self.exposure.split
-        return f"{_written(self.token)}.{self.exposure.rollout}.{self.exposure.step}.{split.candidate}.{split.control}"
+        return f"{self.token}.{self.exposure.rollout}.{self.exposure.step}.{split.candidate}.{split.control}"
 
 
 @dataclass(slots=True)
@@ -65,11 +65,16 @@ class InProcessDriver:
         self._clock = clock
         self._first = first
         self._started = clock.monotonic()
+        self._shaped: Token | None = None
         self._lanes: dict[ModelName, _Lane] = {}
         self._reshaped = asyncio.Event()
 
-    async def shape(self, routes: Sequence[Route]) -> None:
-        """Take over the routes; another candidate, incumbent or salt ends the exposure, a moved endpoint does not."""
+    async def shape(self, routes: Sequence[Route], *, token: Token | None = None) -> None:
+        """Take over the routes; another candidate, incumbent or salt ends the exposure, a moved endpoint does not.
+
+        Raises TokenStale.
+        """
+        self._shaped = newest(self._shaped, token, what="all models")
         wanted = {route.model: route for route in routes}
         for model in self._lanes.keys() - wanted.keys():
             self._lanes.pop(model).wake()
@@ -92,7 +97,7 @@ class InProcessDriver:
         """
         lane = self._lane(model)
         if lane.newest is not None and token < lane.newest:
-            raise TokenStale(model=model, seen=_written(lane.newest), offered=_written(token))
+            raise TokenStale(model=model, seen=str(lane.newest), offered=str(token))
         if exposure is not None and (lane.route.candidate is None or not lane.route.salt):
             raise NotFound(what="candidate to expose of", name=model)
         known = lane.lease
@@ -188,10 +193,6 @@ class InProcessDriver:
         now = self._clock.monotonic()
         for held in [held for held, lease in lane.handed.items() if lease.until <= now]:
             del lane.handed[held]
-
-
-def _written(token: Token) -> str:
-    return f"{token.epoch}.{token.version}"
 
 
 def _compared(route: Route) -> tuple[object, ...]:

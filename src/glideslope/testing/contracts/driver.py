@@ -144,6 +144,15 @@ class DriverContract:
 
         await reaches(bench, lambda: in_force(bench, None))
 
+    async def test_a_shape_that_comes_late_is_refused_and_changes_nothing(self, bench: DriverBench) -> None:
+        """A server that was frozen while another took over must not bring back what it believed."""
+        await bench.driver.shape([route(bench)], token=SECOND)
+
+        with pytest.raises(TokenStale):
+            await bench.driver.shape([Route(FRAUD, incumbent=bench.endpoint("v8"))], token=FIRST)
+
+        assert (await bench.driver.observe(FRAUD)).incumbent == "v7"
+
     async def test_widening_a_split_moves_nobody_back(self, bench: DriverBench) -> None:
         await leased(bench)
         exposed = {subject for subject in SUBJECTS if (await bench.serve(FRAUD, subject)).arm is Arm.CANDIDATE}

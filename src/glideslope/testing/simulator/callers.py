@@ -1,9 +1,10 @@
 """Callers at the gateways, the services that count behind them, and whoever reports outcomes: evidence, on its way to a server."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -62,7 +63,9 @@ class Service:
     def message(self, *, everything: bool) -> Totals:
         """Return what changed, or everything."""
         keys = self.totals.keys() if everything else self.unsent
-        return Totals(source="service", epoch=self.epoch, model=self.model, counts={k: self.totals[k] for k in sorted(keys)})
+        return Totals(
+            source="service", epoch=self.epoch, model=self.model, counts={k: self.totals[k] for k in sorted(keys)}
+        )
 
 
 @dataclass(slots=True)
@@ -139,8 +142,8 @@ class Callers:
         )
         place = (rollout, step, arm.value)
         if measured and self.scenario.with_services:
-            if self.services[model].count(rollout, step, arm, subject, slow=chance() < rate):
-                self.watch.counting.serviced(place)
+            counted = self.services[model].count(rollout, step, arm, subject, slow=chance() < rate)
+            self.watch.counting.serviced(place, int(counted))
         mirrored = exposure is not None and chance() * FULL < exposure.mirror
         if self.scenario.with_outcomes and subject and (measured or mirrored):
             self._outcome(model, request, subject, place if measured else None, arm, wrong=failed, step=step)
@@ -149,7 +152,15 @@ class Callers:
         return exposure
 
     def _outcome(
-        self, model: ModelName, request: str, subject: str, place: Place | None, arm: Arm, *, wrong: bool, step: StepName
+        self,
+        model: ModelName,
+        request: str,
+        subject: str,
+        place: Place | None,
+        arm: Arm,
+        *,
+        wrong: bool,
+        step: StepName,
     ) -> None:
         receipt = Receipt(
             model=model_hash(model),
@@ -196,6 +207,9 @@ class Callers:
             return
         server.app.observer.served(served)
         counting = self.watch.counting
+        now = asyncio.get_running_loop().time()
+        for model in {each.model for each in served}:
+            counting.heard(server.host.name, model, at=now)
         for each in served:
             if each.rollout:
                 counting.delivered(server.host.name, (each.rollout, each.step, each.arm.value), each.subject)
@@ -242,7 +256,7 @@ class Callers:
             if server.app is not None:
                 await server.app.outcomes(message)
 
-    def _start(self, what: "asyncio.coroutines.Coroutine[object, object, None]") -> None:
+    def _start(self, what: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(_quietly(what))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
@@ -298,7 +312,7 @@ class Reports:
         return not taken.refused
 
 
-async def _quietly(what: "asyncio.coroutines.Coroutine[object, object, None]") -> None:
+async def _quietly(what: Coroutine[Any, Any, None]) -> None:
     try:
         await what
     except (GlideslopeError, HostDied):

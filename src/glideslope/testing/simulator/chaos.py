@@ -34,7 +34,7 @@ class Chaos:
                 self._strike_gateway(gateway)
             if dice := self._strikes(Kind.STORE_DOWN, "the store"):
                 self.watch.store_down = True
-                self._later(dice, 6.0, self._store_up)
+                self._later(dice, 15.0, self._store_up)
 
     def heal(self) -> None:
         """End every fault that lasts."""
@@ -62,23 +62,24 @@ class Chaos:
             def thaw() -> None:
                 if host.frozen:
                     now = asyncio.get_running_loop().time()
-                    self.watch.exposures.thawed(now, after=now - since)
+                    self.watch.thawed(now, after=now - since)
                 host.thaw()
 
             self._later(dice, 10.0, thaw)
         line = server.line
         if line is not None and (dice := self._strikes(Kind.STORE_CUT, name)):
             line.cut = True
-            self._later(dice, 8.0, lambda: setattr(server.line, "cut", False))
+            self._later(dice, 12.0, lambda: setattr(server.line, "cut", False))
         if server.clock is not None and (dice := self._strikes(Kind.CLOCK_JUMP, name)):
             server.clock.skew += (2 * dice.random() - 1) * FARTHEST_JUMP
 
     def _strike_gateway(self, gateway: Gateway) -> None:
         if self._strikes(Kind.GATEWAY_RESTART, gateway.name):
             gateway.restart()
+            self.watch.leasing.restarted(gateway.name)
         if dice := self._strikes(Kind.GATEWAY_CUT, gateway.name):
             gateway.cut = True
-            self._later(dice, 8.0, lambda: setattr(gateway, "cut", False))
+            self._later(dice, 12.0, lambda: setattr(gateway, "cut", False))
         if dice := self._strikes(Kind.GATEWAY_LIES, gateway.name):
             gateway.lies = True
             self._later(dice, 10.0, lambda: setattr(gateway, "lies", False))

@@ -39,8 +39,8 @@ class Gateway:
         """What it said yes to and has not obeyed yet, in the order in which it was told."""
         self._obeying: asyncio.Task[None] | None = None
 
-    async def shape(self, routes: Sequence[Route]) -> None:
-        await self._plane.shape(routes)
+    async def shape(self, routes: Sequence[Route], *, token: Token | None) -> None:
+        await self._plane.shape(routes, token=token)
         self._routes = {route.model: route for route in routes}
 
     async def lease(self, model: ModelName, exposure: Exposure | None, *, token: Token, ttl: timedelta) -> None:

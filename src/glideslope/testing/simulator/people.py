@@ -154,8 +154,7 @@ class People:
                 self.watch.note(asyncio.get_running_loop().time(), f"{mark} {failed.code} at {server.host.name}")
                 return Answer.REFUSED
             case _:
-                with self.watch.asking():
-                    raise Violation("no error goes unexpected", f"{mark} at {server.host.name}: {failed!r}") from failed
+                self.watch.fail(Violation("no error goes unexpected", f"{mark} at {server.host.name}: {failed!r}"))
                 return Answer.UNKNOWN
 
     def _give(self, server: Server, give: Command, mark: str) -> "asyncio.Task[object]":
@@ -174,9 +173,11 @@ class People:
         return app.propose(Propose(draft=draft(self.scenario, model, candidate, why=key), by=MAKER), key=key)
 
     def _anybody(self) -> App | None:
-        apps = [server.app for server in self.servers if server.up and not server.host.frozen and server.app is not None]
+        apps = [
+            server.app for server in self.servers if server.up and not server.host.frozen and server.app is not None
+        ]
         governing = [app for app in apps if app.governor.acting]
-        return (governing or apps or [None])[0]
+        return next(iter(governing or apps), None)
 
 
 def _order(rollout: Rollout) -> Command:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from glideslope.domain.errors import DriverUnavailable, GlideslopeError, StoreUnavailable, TokenStale
 from glideslope.domain.ids import ModelName
@@ -29,11 +30,11 @@ class StoreLine:
 
     async def append(self, drafts: Sequence[Draft], *, fence: Fence | None = None) -> Sequence[int]:
         def commit() -> Awaitable[Sequence[int]]:
-            self.watch.counting.governor = self.host.name
+            self.watch.counting.governor = self.watch.leasing.committing = self.host.name
             return self.store.append(drafts, fence=fence)
 
         positions = await self._ask(commit)
-        self.watch.acknowledged(drafts, positions)
+        self.watch.acknowledged(positions)
         return positions
 
     async def entries(self, start: int = 0, stop: int | None = None) -> Sequence[bytes]:
@@ -46,10 +47,20 @@ class StoreLine:
         return await self._ask(lambda: self.store.stream(name))
 
     async def acquire(self, name: str, *, holder: str, ttl: timedelta, now: datetime) -> Lease | None:
-        return await self._ask(lambda: self.store.acquire(name, holder=holder, ttl=ttl, now=now))
+        async def take() -> Lease | None:
+            lease = await self.store.acquire(name, holder=holder, ttl=ttl, now=now)
+            if lease is not None:
+                self.watch.taken(lease, at=asyncio.get_running_loop().time())
+            return lease
+
+        return await self._ask(take)
 
     async def release(self, lease: Lease) -> None:
-        await self._ask(lambda: self.store.release(lease))
+        async def give() -> None:
+            await self.store.release(lease)
+            self.watch.leasing.released(lease)
+
+        await self._ask(give)
 
     async def save(self, totals: Sequence[Total]) -> None:
         await self._ask(lambda: self.store.save(totals))
@@ -87,19 +98,26 @@ class FleetLine:
     host: Host
     gateways: Sequence[Gateway]
     network: Network
+    watch: Watch
     name: str = "fleet"
     features: frozenset[Feature] = frozenset(Feature)
 
-    async def shape(self, routes: Sequence[Route]) -> None:
-        await self._all([lambda g=g: g.shape(routes) for g in self.gateways])  # type: ignore[misc]  # the default binds g
+    async def shape(self, routes: Sequence[Route], *, token: Token | None = None) -> None:
+        await self._all([partial(g.shape, routes, token=token) for g in self.gateways])
 
     async def lease(self, model: ModelName, exposure: Exposure | None, *, token: Token, ttl: timedelta) -> None:
-        await self._all(
-            [lambda g=g: g.lease(model, exposure, token=token, ttl=ttl) for g in self.gateways]  # type: ignore[misc]  # as above
-        )
+        await self._all([partial(self._tell, g, model, exposure, token, ttl) for g in self.gateways])
+
+    async def _tell(
+        self, gateway: Gateway, model: ModelName, exposure: Exposure | None, token: Token, ttl: timedelta
+    ) -> None:
+        now = asyncio.get_running_loop().time()
+        with self.watch.asking():
+            self.watch.leasing.told(token.epoch, at=now, where=gateway.name)
+        await gateway.lease(model, exposure, token=token, ttl=ttl)
 
     async def observe(self, model: ModelName) -> ObservedRoute:
-        found = await self._all([lambda g=g: g.observe(model) for g in self.gateways])  # type: ignore[misc]  # as above
+        found = await self._all([partial(g.observe, model) for g in self.gateways])
         if any(each != found[0] for each in found):
             raise DriverUnavailable(driver=self.name, why="its gateways do not agree yet")
         return found[0]

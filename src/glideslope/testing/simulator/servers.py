@@ -49,6 +49,7 @@ class Server:
     host: Host = field(default_factory=lambda: Host("nobody"))
     clock: HostClock | None = None
     line: StoreLine | None = None
+    epoch: int = 0
 
     @property
     def up(self) -> bool:
@@ -70,7 +71,7 @@ class Server:
 
     async def _once(self) -> None:
         estate = self.estate
-        estate.starts += 1
+        self.epoch = estate.starts = estate.starts + 1
         cut = self.line is not None and self.line.cut
         self.host = host = Host(f"{self.name}.{estate.starts}")
         # A process that starts anew reads the machine's clock, set as it may have been.
@@ -84,7 +85,7 @@ class Server:
                 counters=line,
                 checkpoints=line,
                 signer=estate.signer,
-                driver=FleetLine(host, estate.gateways, estate.network),
+                driver=FleetLine(host, estate.gateways, estate.network, estate.watch),
                 probe=Answering(),
                 clock=clock,
                 identify=lambda _token: None,
@@ -102,6 +103,11 @@ class Server:
             self.app = None
             if host.dead:
                 raise HostDied
+
+    async def flush(self) -> None:
+        """Have it save what it counted."""
+        if self.app is not None:
+            await self.app.flush()
 
     def require_sound(self) -> None:
         """Raise Violation when the engine met an error that it does not expect."""

@@ -28,7 +28,7 @@ from glideslope.adapters.drivers.envoy.shape import compile_lanes, runtime_value
 from glideslope.adapters.drivers.envoy.xds import LeaseService, lease_handler
 from glideslope.domain.errors import DriverUnavailable, NotFound, TokenStale
 from glideslope.domain.ids import ModelName
-from glideslope.domain.traffic import Exposure, ObservedRoute, Route, Token
+from glideslope.domain.traffic import Exposure, ObservedRoute, Route, Token, newest
 from glideslope.engine.ports import Feature, ServedSink
 
 _log = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ class EnvoyDriver:
         self._publisher = Publisher(self._folder, self._admin, patience=patience)
         self._leases = LeaseService(SLOTS, monotonic=monotonic)
         self._logs = AccessLogService(sink)
+        self._shaped: Token | None = None
         self._lanes: dict[ModelName, Lane] = {}
         self._granted: dict[ModelName, tuple[Exposure, Token]] = {}
         self._orders: dict[ModelName, int] = {}
@@ -90,8 +91,9 @@ class EnvoyDriver:
 
     # Driver
 
-    async def shape(self, routes: Sequence[Route]) -> None:
-        """Make Envoy carry `routes` and nothing else; return when it has accepted them."""
+    async def shape(self, routes: Sequence[Route], *, token: Token | None = None) -> None:
+        """Make Envoy carry `routes` and nothing else; return when it has accepted them. Raises TokenStale, DriverUnavailable."""
+        self._shaped = newest(self._shaped, token, what="all models")
         async with self._publishing:
             lanes = kept.reshaped(self._lanes, routes)
             documents = compile_lanes(lanes, limits=self._limits, keeping=self._lanes)
@@ -119,7 +121,7 @@ class EnvoyDriver:
         if lane is None:
             raise NotFound(what="model behind the gateway", name=model)
         if lane.token is not None and token < lane.token:
-            raise TokenStale(model=model, seen=_shown(lane.token), offered=_shown(token))
+            raise TokenStale(model=model, seen=str(lane.token), offered=str(token))
         order = self._orders[model] = self._orders.get(model, 0) + 1
         newer = token != lane.token
         self._lanes[model] = lane = replace(lane, token=token)
@@ -211,7 +213,3 @@ class EnvoyDriver:
 def _restored(before: Mapping[ModelName, Lane], now: Mapping[ModelName, Lane]) -> dict[ModelName, Lane]:
     """Return the lanes that Envoy goes on with; an order that came meanwhile is still the newest."""
     return {model: replace(lane, token=now[model].token) if model in now else lane for model, lane in before.items()}
-
-
-def _shown(token: Token) -> str:
-    return f"{token.epoch}.{token.version}"

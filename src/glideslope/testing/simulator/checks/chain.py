@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
@@ -25,6 +25,7 @@ class Chain:
     _times: dict[str, str] = field(default_factory=dict)
     _streams: list[str] = field(default_factory=list)
     _closed: set[str] = field(default_factory=set)
+    _promoted: set[str] = field(default_factory=set)
     _checked: set[bytes] = field(default_factory=set)
 
     def take(self, data: bytes) -> dict[str, Any]:
@@ -43,7 +44,9 @@ class Chain:
             mine = [leaf for leaf, of in zip(self._leaves, self._streams, strict=True) if of == stream]
             said = (entry["body"]["count"], b64decode(entry["body"]["root"]))
             if said != (len(mine), _root(mine)):
-                raise Violation(PROMISE, f"{where} closes over {said[0]} entries of another content; there are {len(mine)}")
+                raise Violation(
+                    PROMISE, f"{where} closes over {said[0]} entries of another content; there are {len(mine)}"
+                )
         self._versions[stream] = version
         self._times[stream] = entry["at"]
         self._streams.append(stream)
@@ -51,14 +54,26 @@ class Chain:
         self.entries.append(data)
         return entry
 
+    def whole(self, together: Sequence[Mapping[str, Any]]) -> None:
+        """What belongs together was committed together. Raises Violation."""
+        self._promoted |= {
+            e["stream"] for e in together if e["kind"] == "decided" and e["body"]["decision"]["type"] == "promote"
+        }
+        installed = {e["body"]["rollout"] for e in together if e["kind"] == "incumbent-installed"}
+        for entry in together:
+            if entry["kind"] == "stream-closed" and entry["stream"] in self._promoted - installed:
+                raise Violation(
+                    "every accepted command takes effect exactly once", f"{entry['stream']} ends and installs nobody"
+                )
+
     def open_rollouts(self) -> int:
         """Return how many rollouts have not ended."""
         return sum(name.startswith("r-") for name in self._versions.keys() - self._closed)
 
-    def acknowledged(self, stream: str, position: int) -> None:
-        """A server was told that an entry of a stream lies here. Raises Violation."""
-        if not (position < len(self._streams) and self._streams[position] == stream) and stream != "-":
-            raise Violation("nothing acknowledged is lost", f"entry {position} was acknowledged to {stream}")
+    def acknowledged(self, position: int) -> None:
+        """A server was told that what it wanted to append lies here. Raises Violation."""
+        if position >= len(self.entries):
+            raise Violation("nothing acknowledged is lost", f"entry {position} was acknowledged and is not there")
 
     def unchanged(self, entries: Sequence[bytes]) -> None:
         """Compare all that the store holds now with what was seen to be committed. Raises Violation."""
@@ -90,4 +105,3 @@ def _root(leaves: Sequence[bytes]) -> bytes:
         return leaves[0]
     split = 1 << ((len(leaves) - 1).bit_length() - 1)
     return sha256(b"\1" + _root(leaves[:split]) + _root(leaves[split:])).digest()
-

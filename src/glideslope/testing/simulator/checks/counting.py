@@ -9,6 +9,9 @@ from glideslope.testing.simulator.checks.violation import Violation
 
 PROMISE: Final = "no evidence is counted twice or lost"
 
+ON_THE_WAY: Final = 2.0
+"""Seconds that a decision may be on its way to the store."""
+
 Place = tuple[str, str, str]
 """Rollout, step, arm."""
 Kept = Mapping[tuple[str, int, str], int]
@@ -29,9 +32,27 @@ class Counting:
     _serviced: dict[Place, int] = field(default_factory=lambda: defaultdict(int))
     """Subjects that services counted themselves."""
     _kept: dict[tuple[str, int, str], int] = field(default_factory=dict)
+    _floor: dict[Place, int] = field(default_factory=lambda: defaultdict(int))
+    """Exposed subjects that had been kept when the present governor took over."""
     governor: str = ""
     """The process that commits now."""
+    _heard: dict[tuple[str, str], float] = field(default_factory=dict)
+    """When a gateway's report last reached a process, by process and model."""
+    _models: dict[str, str] = field(default_factory=dict)
+    _hung: list[tuple[float, float]] = field(default_factory=list)
     _read: dict[tuple[str, str], dict[Place, int]] = field(default_factory=dict)
+
+    def thawed(self, at: float, *, after: float) -> None:
+        """Note that a host that hung for `after` seconds goes on."""
+        self._hung.append((at, after))
+
+    def heard(self, process: str, model: str, *, at: float) -> None:
+        """A gateway's report on a model reached a server process."""
+        self._heard[process, model] = at
+
+    def proposed(self, rollout: str, model: str) -> None:
+        """A rollout is about a model."""
+        self._models[rollout] = model
 
     def delivered(self, process: str, place: Place, subject: str) -> None:
         """A gateway's report of one request reached a server process."""
@@ -40,9 +61,9 @@ class Counting:
         else:
             self._anonymous[place] += 1
 
-    def serviced(self, place: Place) -> None:
-        """A service counted one more subject."""
-        self._serviced[place] += 1
+    def serviced(self, place: Place, count: int) -> None:
+        """A service counted so many more subjects."""
+        self._serviced[place] += count
 
     def sent(self, place: Place, subject: str) -> None:
         """An outcome of a measured prediction is on its way."""
@@ -51,6 +72,14 @@ class Counting:
     def acknowledged(self, place: Place, subject: str) -> None:
         """Its sender was told that it is counted."""
         self._counted[place].add(subject)
+
+    def took_over(self) -> None:
+        """Another governor begins; whatever is kept now, it must know of."""
+        self._floor = defaultdict(int)
+        for (source, _epoch, cell), count in self._kept.items():
+            rollout, step, arm, metric, _slice, _bin = cell.split("/")
+            if source == "gateway" and metric == "exposure":
+                self._floor[rollout, step, arm] += count
 
     def saved(self, totals: Kept) -> None:
         """A server was told that these totals are kept."""
@@ -69,8 +98,9 @@ class Counting:
                 found[rollout, step, arm] += count
         self._read[process, prefix.removesuffix("/")] = found
 
-    def judge(self, entry: Mapping[str, Any]) -> None:
+    def judge(self, entry: Mapping[str, Any], *, at: float) -> None:
         """Hold a decision's evidence against the truth. Raises Violation."""
+        self._freshness(entry, at=at)
         rollout, where = entry["stream"], f"{entry['stream']}@{entry['version']}"
         evidence = entry["body"]["evidence"]
         for row in evidence["exposed"]:
@@ -79,15 +109,16 @@ class Counting:
                 most = len(self._served[place]) + self._anonymous[place]
                 if row[arm] > most:
                     raise Violation(PROMISE, f"{where} counts {row[arm]} exposed in {place}; there were {most}")
-                least = self._read.get((self.governor, rollout), {}).get(place, 0)
+                least = max(self._read.get((self.governor, rollout), {}).get(place, 0), self._floor[place])
                 if row[arm] < least:
-                    raise Violation(PROMISE, f"{where} counts {row[arm]} exposed in {place}; {least} had been read back")
+                    raise Violation(PROMISE, f"{where} counts {row[arm]} exposed in {place}; {least} had been kept")
         for row in evidence["maturity"]:
             for arm in ("candidate", "incumbent"):
                 place = (rollout, row["step"], arm)
                 if row[arm] > len(self._outcomes[place]):
                     raise Violation(
-                        PROMISE, f"{where} counts {row[arm]} outcomes in {place}; {len(self._outcomes[place])} were sent"
+                        PROMISE,
+                        f"{where} counts {row[arm]} outcomes in {place}; {len(self._outcomes[place])} were sent",
                     )
 
         for row in evidence["counts"]:
@@ -95,8 +126,38 @@ class Counting:
                 place = (rollout, row["step"], arm)
                 if row["metric"] == "slow_path" and sum(row[arm]) > self._serviced[place]:
                     raise Violation(
-                        PROMISE, f"{where} counts {row[arm]} of services in {place}; {self._serviced[place]} were counted"
+                        PROMISE,
+                        f"{where} counts {row[arm]} of services in {place}; {self._serviced[place]} were counted",
                     )
+
+    def _freshness(self, entry: Mapping[str, Any], *, at: float) -> None:
+        """Evidence may not be called fresher than it is; it ages while the decision is on its way. Raises Violation."""
+        model = self._models[entry["stream"]]
+        hung = max((after for until, after in self._hung if until > at - ON_THE_WAY), default=0.0)
+        for row in entry["body"]["evidence"]["freshness"]:
+            if row["origin"] != "gateway" or row["age"] < 0:
+                continue
+            silent = at - self._heard.get((self.governor, model), -1e9)
+            if silent > row["age"] / 1000 * 1.01 + ON_THE_WAY + hung:
+                where = f"{entry['stream']}@{entry['version']}"
+                raise Violation(
+                    "missing evidence is never a yes",
+                    f"{where} calls the gateway's evidence {row['age']} ms old; nothing came for {silent:.2f} s",
+                )
+
+    def whole(self, process: str, totals: Kept, *, epoch: int) -> None:
+        """What a process that was not killed was told by gateways must be in the store in the end. Raises Violation."""
+        found: dict[tuple[str, str], int] = defaultdict(int)
+        for (source, of, cell), count in totals.items():
+            rollout, step, _arm, metric, _slice, _bin = cell.split("/")
+            if (source, of, metric) == ("gateway", epoch, "exposure"):
+                found[rollout, step] += count
+        told = {place: {who for by, who in served if by == process} for place, served in self._served.items()}
+        for step_of, who in _by_step(told).items():
+            if found[step_of] < len(who):
+                raise Violation(
+                    PROMISE, f"{process} was told of {len(who)} exposed in {step_of} and saved {found[step_of]}"
+                )
 
     def settle(self, totals: Kept) -> None:
         """At the end, hold the store's counts of outcomes against those that were sent and acknowledged. Raises Violation."""

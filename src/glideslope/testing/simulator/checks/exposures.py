@@ -43,6 +43,7 @@ class Exposures:
     lease: float = 0.0
     _rollouts: dict[str, _Rollout] = field(default_factory=dict)
     _history: dict[str, list[Allowed]] = field(default_factory=dict)
+    _installed: dict[str, str] = field(default_factory=dict)
     _thawed: list[tuple[float, float]] = field(default_factory=list)
 
     def thawed(self, at: float, *, after: float) -> None:
@@ -52,6 +53,8 @@ class Exposures:
     def take(self, entry: Mapping[str, Any], *, at: float) -> None:
         """Take the next entry."""
         stream, kind, body = entry["stream"], entry["kind"], entry["body"]
+        if kind == "incumbent-installed":
+            self._installed[body["model"]] = body["version"]
         if kind == "rollout-proposed":
             self._rollouts[stream] = _Rollout(body["plan"])
             self.lease = max(self.lease, body["plan"]["lease"] / 1000)
@@ -70,6 +73,10 @@ class Exposures:
         if exposed is not None:
             self._history.setdefault(rollout.plan["model"], []).append(_allowed(stream, rollout, exposed, at))
 
+    def installed(self, model: str) -> str:
+        """Return the incumbent that the ledger names; empty before the first."""
+        return self._installed.get(model, "")
+
     def look(self, model: str, *, rollout: str, step: str, candidate: int, mirror: int, at: float, where: str) -> None:
         """Hold what a gateway exposes now against the ledger. Raises Violation."""
         shown = f"{where} exposes {model} {rollout} {step} at {candidate} bp, mirrors {mirror} bp"
@@ -85,7 +92,9 @@ class Exposures:
                 return
             if one.since <= at - window:
                 break
-        raise Violation(PROMISE, f"{shown}; the ledger allowed {history[-1] if history else 'nothing'} for {window:.2f} s")
+        raise Violation(
+            PROMISE, f"{shown}; the ledger allowed {history[-1] if history else 'nothing'} for {window:.2f} s"
+        )
 
 
 def _exposes(rollout: _Rollout, decision: Mapping[str, Any]) -> bool | None:

@@ -38,7 +38,9 @@ class Judging:
         before = self._rollouts.get(stream)
         if before is not None and isinstance(event, Decided):
             self._decided(entry, event, before, at=at)
-        self._rollouts[stream] = begin(RolloutId(stream), event, at=at) if before is None else apply(before, event, at=at)
+        self._rollouts[stream] = (
+            begin(RolloutId(stream), event, at=at) if before is None else apply(before, event, at=at)
+        )
 
     def _decided(self, entry: Mapping[str, Any], event: Decided, before: Rollout, *, at: int) -> None:
         where = f"{entry['stream']}@{entry['version']}"
@@ -63,7 +65,9 @@ def _require_proof(where: str, plan: Mapping[str, Any], position: int, body: Map
     step, evidence, findings = plan["steps"][position], body["evidence"], body["decision"]["findings"]
     stage = step["stage"]
     if stage in ("offline", "shadow", "canary"):
-        proven = {f["subject"] for f in findings if f["verdict"] == "pass" and f["slice"] == "all"} if findings else set()
+        proven = (
+            {f["subject"] for f in findings if f["verdict"] == "pass" and f["slice"] == "all"} if findings else set()
+        )
         failed = [f for f in findings if f["verdict"] != "pass"]
         if not findings or failed:
             raise Violation(PROVEN, f"{where} leaves {step['name']} without a pass: {failed or 'no findings at all'}")
@@ -78,7 +82,9 @@ def _require_proof(where: str, plan: Mapping[str, Any], position: int, body: Map
     if not evidence["in_force"]:
         raise Violation(PROVEN, f"{where} leaves {step['name']}, whose traffic nobody confirmed")
     ages = {f["origin"]: f["age"] for f in evidence["freshness"]}
-    needed = {g["metric"]["origin"] for g in plan["guardrails"] if g["required"]} if stage in ("shadow", "canary") else set()
+    needed = (
+        {g["metric"]["origin"] for g in plan["guardrails"] if g["required"]} if stage in ("shadow", "canary") else set()
+    )
     if stage != "shadow":
         needed |= {"gateway"}
         mine = [e for e in evidence["exposed"] if e["step"] == step["name"]]
