@@ -149,6 +149,7 @@ async def work(running: Tree, v1: ModelServer, v2: ModelServer, tokens: dict[str
     mistyped = [f"{token[:-3]}xyz" for token in tokens.values()]
     for token in (*mistyped, "gs_nobody", tokens["reader"]):
         assert await call("GET", "/v1/fleet", token=token) == 401
+    assert json.loads(told[-1])["code"] == "token-expired", "the reader's lasted a millisecond"
     assert await call("GET", "/v1/fleet", token=tokens["source"]) == 401
     for path in ("/v1/models/other/briefing", "/v1/ledger/nothing", "/v1/rollouts/fraud-9"):
         assert await call("GET", path, token=tokens["source"]) in {401, 404}

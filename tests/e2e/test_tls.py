@@ -261,6 +261,29 @@ async def test_half_a_renewal_is_waited_out(encrypted: Tree) -> None:
     )
 
 
+async def test_a_gateway_that_starts_without_its_certificate_shows_the_one_from_before(encrypted: Tree) -> None:
+    ca, cert = encrypted.state / "ca.pem", encrypted.state / "tls" / "cert.pem"
+    shown, before = fingerprint(encrypted.gateway_port, ca), encrypted.pids()
+    away = cert.rename(cert.with_suffix(".away"))
+    try:
+        for process in ("gateway", "envoy"):
+            os.kill(before[process], signal.SIGKILL)
+
+        def restarted() -> bool:
+            now = encrypted.pids()
+            return all(now.get(process, before[process]) != before[process] for process in ("gateway", "envoy"))
+
+        await until(restarted, what=lambda: f"both are started again; {encrypted.said}")
+        async with asyncio.timeout(20):
+            while True:
+                with contextlib.suppress(OSError):
+                    assert fingerprint(encrypted.gateway_port, ca) == shown
+                    break
+                await asyncio.sleep(0.05)
+    finally:
+        away.rename(cert)
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [

@@ -88,11 +88,15 @@ def _require_ours(host: str) -> None:
 
 
 def url(host: str, port: int, *, tls: Tls | None) -> str:
-    """Return where a door is found from this machine, under a name that its certificate is for. Raises CertificateUnusable."""
+    """Return where a door is found from this machine, under a name that its certificate is for, while that can be read."""
     reached = reached_at(host)
     if tls is None:
         return f"http://{_bracketed(reached)}:{port}"
-    names = read_pair(tls.cert, tls.key).names()
+    try:
+        names = read_pair(tls.cert, tls.key).names()
+    except CertificateUnusable:
+        # A gateway goes on with the certificate of last time, and must not end because of its address.
+        names = ()
     by_name = next((name for name in names if not name.startswith("*")), reached)
     chosen = reached if reached in names else "localhost" if "localhost" in names else by_name
     return f"https://{_bracketed(chosen)}:{port}"

@@ -87,6 +87,8 @@ def test_an_address_carries_a_name_that_the_certificate_is_for(tmp_path: Path) -
     tls.write_secret(own.cert, other.chain)
     tls.write_secret(own.key, other.key)
     assert tls.url("127.0.0.1", 1, tls=own) == "https://models.example:1"
+    own.cert.unlink()
+    assert tls.url("127.0.0.1", 1, tls=own) == "https://127.0.0.1:1"
 
 
 def test_a_certificate_that_ends_soon_is_told_and_ours_is_renewed_at_the_start(
