@@ -71,10 +71,12 @@ def of_token(name: str, token: str, *homes: str) -> list[Hidden]:
     ]
 
 
-def of_pem(name: str, content: bytes, *homes: str) -> Hidden:
+def of_pem(name: str, content: bytes, *homes: str) -> list[Hidden]:
+    """Return a private key, as the number that it is and as it is written in its file."""
     key = serialization.load_pem_private_key(content, None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    return Hidden(name, key.private_numbers().private_value.to_bytes(32), frozenset(homes))
+    number = key.private_numbers().private_value.to_bytes(32)
+    return [Hidden(name, number, frozenset(homes)), Hidden(f"the file of {name}", content.strip(), frozenset(homes))]
 
 
 async def secrets_of(running: Tree) -> tuple[list[Hidden], dict[str, str]]:
@@ -91,8 +93,8 @@ async def secrets_of(running: Tree) -> tuple[list[Hidden], dict[str, str]]:
     found += [
         Hidden("the receipt key", receipt, frozenset({"receipt.key"})),
         Hidden("the checkpoint key", seed, frozenset({"checkpoint.key"})),
-        of_pem("the CA's key", (tls / "ca.key").read_bytes(), "tls/ca.key"),
-        of_pem("the TLS key", (tls / "key.pem").read_bytes(), "tls/key.pem", "gateway/xds/certificate.json"),
+        *of_pem("the CA's key", (tls / "ca.key").read_bytes(), "tls/ca.key"),
+        *of_pem("the TLS key", (tls / "key.pem").read_bytes(), "tls/key.pem", "gateway/xds/certificate.json"),
     ]
     of_fraud = ReceiptKey(id=2, secret=receipt, per_model=True).of(ModelName("fraud"))
     return [*found, Hidden("the receipt key of a model", of_fraud.secret)], tokens
