@@ -130,3 +130,7 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True):
     """Services assign: then they are the gateway, and count its metrics and the exposure as well."""
     tolerances: Mapping[MetricName, float] = {}
     """The candidate's values are divided by 1 + this before they are binned, so that "worse" means beyond the margin."""
+
+    def __repr__(self) -> str:
+        """Hide the key: what is held in a service ends up in its logs."""
+        return f"Briefing(model={self.model!r}, tag={self.tag!r})"

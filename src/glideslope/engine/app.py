@@ -13,7 +13,7 @@ import msgspec
 from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
-from glideslope.domain.errors import GlideslopeError, TokenUnknown
+from glideslope.domain.errors import GlideslopeError, TokenExpired, TokenUnknown
 from glideslope.domain.forecast import Forecast, forecast, warnings
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
@@ -148,6 +148,8 @@ class App:
         found = self._world.identify(token)
         if found is None:
             raise TokenUnknown
+        if found.expires_at is not None and found.expired(now=self._world.clock.now()):
+            raise TokenExpired(actor=found.actor, expired_at=found.expires_at.isoformat(timespec="seconds"))
         return found
 
     async def register(self, command: Register, *, key: str) -> ModelView:
@@ -275,11 +277,11 @@ class App:
             await self._desk.answers(msgspec.structs.replace(answers, answers=portion))
             await asyncio.sleep(0)
 
-    async def outcomes(self, outcomes: Outcomes) -> OutcomesTaken:
+    async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         """Count a batch, portion by portion; one that cannot be counted is refused by itself."""
         each: list[OutcomesTaken] = []
         for portion in portions(outcomes.outcomes):
-            each.append(await self._desk.take(Outcomes(outcomes=portion)))
+            each.append(await self._desk.take(Outcomes(outcomes=portion), by=by))
             await asyncio.sleep(0)
         return OutcomesTaken(
             counted=sum(taken.counted for taken in each),
@@ -337,7 +339,7 @@ class App:
         known = self.record.model(model)
         open_ = self.record.open_rollout_of(known.name)
         promoting = open_ is not None and open_.phase is Phase.PROMOTING
-        key = self._world.keys[max(self._world.keys)]
+        key = self._world.keys[max(self._world.keys)].of(known.name)
         briefing = Briefing(
             model=model,
             grant=None,

@@ -78,6 +78,18 @@ class ServerUnreachable(Unavailable):
         self.why = why
 
 
+class CertificateRefused(ServerUnreachable):
+    """Whoever answers there shows a certificate that is not trusted here; nothing was sent, the token neither."""
+
+    code = "certificate-refused"
+
+    def __init__(self, *, url: str, why: str) -> None:
+        super().__init__(url=url, why=why)
+        self.sentence = f"{url} shows a certificate that is not trusted here: {why}. Nothing was sent."
+        self.args = (self.sentence,)
+        self.next_command = "glideslope doctor --ca FILE"
+
+
 class AnswerUnreadable(ServerUnreachable):
     """Something answered, but not what was promised: another program, another version, or damage on the way."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -143,7 +144,15 @@ class ModelServer:
 class Caller:
     """One keep-alive connection to a gateway. Use as a context."""
 
-    def __init__(self, port: int, *, host: str = "127.0.0.1", dial: Dial = asyncio.open_connection) -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        host: str = "127.0.0.1",
+        dial: Dial = asyncio.open_connection,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._tls = tls
         self._host = host
         self._dial = dial
         self._port = port
@@ -170,7 +179,7 @@ class Caller:
     async def ask(self, path: str, *, headers: dict[str, str] | None = None, body: bytes = b"{}") -> Message:
         """Send a POST and return the answer. Raises ConnectionError when the gateway closes instead."""
         if self._connection is None:
-            self._connection = await self._dial(self._host, self._port)
+            self._connection = await _dialled(self._dial, self._host, self._port, self._tls)
         reader, writer = self._connection
         await _write(writer, f"POST {path} HTTP/1.1", {"host": "models"} | (headers or {}), body)
         answer = await _read(reader)
@@ -182,6 +191,13 @@ class Caller:
         return answer
 
 
+async def _dialled(
+    dial: Dial, host: str, port: int, tls: ssl.SSLContext | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a connection, with TLS if its context is given: then there is no other way than the usual one."""
+    return await dial(host, port) if tls is None else await asyncio.open_connection(host, port, ssl=tls)
+
+
 async def exchange(
     port: int,
     method: str,
@@ -191,9 +207,10 @@ async def exchange(
     body: bytes = b"",
     host: str = "127.0.0.1",
     dial: Dial = asyncio.open_connection,
+    tls: ssl.SSLContext | None = None,
 ) -> Message:
     """Ask once, on a connection of its own. Raises ConnectionError when nobody answers."""
-    reader, writer = await dial(host, port)
+    reader, writer = await _dialled(dial, host, port, tls)
     try:
         await _write(writer, f"{method} {path} HTTP/1.1", {"host": host, "connection": "close"} | (headers or {}), body)
         answer = await _read(reader)

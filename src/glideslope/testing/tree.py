@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -55,6 +56,12 @@ class Tree:
         return (self.state / "token").read_text().strip()
 
     @property
+    def trust(self) -> ssl.SSLContext | None:
+        """What its callers trust, when its doors speak TLS."""
+        encrypted = (self.state / "address").read_text().startswith("https")
+        return ssl.create_default_context(cafile=self.state / "ca.pem") if encrypted else None
+
+    @property
     def said(self) -> str:
         """Everything that the tree has written, its children's words included."""
         return self.log.read_text()
@@ -72,13 +79,13 @@ class Tree:
         if key:
             headers["idempotency-key"] = key
         content = b"" if body is None else json.dumps(body).encode()
-        answer = await exchange(self.port, method, path, headers=headers, body=content, dial=self.dial)
+        answer = await exchange(self.port, method, path, headers=headers, body=content, dial=self.dial, tls=self.trust)
         return answer.status, json.loads(answer.body) if answer.body else None
 
     async def ask(self, model: str, subject: str, *, headers: Mapping[str, str] | None = None) -> Message:
         """Ask the gateway for a prediction. Raises ConnectionError when nobody answers."""
         named = {"x-glideslope-subject": subject, **(headers or {})}
-        return await exchange(self.gateway_port, "POST", f"/{model}/predict", headers=named, body=b"{}")
+        return await exchange(self.gateway_port, "POST", f"/{model}/predict", headers=named, body=b"{}", tls=self.trust)
 
     async def cli(self, *arguments: str) -> Ended:
         """Run the command line as a person in the folder above the state folder would."""

@@ -13,7 +13,8 @@ from glideslope.adapters.drivers.envoy.bootstrap import Gateway
 from glideslope.adapters.drivers.envoy.credentials import Credentials
 from glideslope.adapters.drivers.envoy.line import Line
 from glideslope.adapters.drivers.envoy.supervisor import run_gateway
-from glideslope.settings import LOOPBACK, Settings
+from glideslope.settings import Settings
+from glideslope.wiring import tls
 from glideslope.wiring.folder import make_state_folder, write_address
 
 
@@ -29,20 +30,23 @@ async def _run(settings: Settings) -> None:
         loop.add_signal_handler(number, stopping.set)
     line = _line(settings)
     make_state_folder(settings)
+    doors = settings.doors
 
     def settled(gateway: Gateway) -> None:
-        write_address(settings.gateway_address, gateway.port)
+        at = tls.url(gateway.host, gateway.port, tls=doors.tls)
+        write_address(settings.gateway_address, at)
         if line is not None:
             # On a host of its own nobody else says where it is.
-            sys.stdout.write(f"gateway  http://{LOOPBACK}:{gateway.port}, for the server at {line.host}:{line.port}\n")
+            sys.stdout.write(f"gateway  {at}, for the server at {line.host}:{line.port}\n")
             sys.stdout.flush()
 
-    wanted = Gateway(port=settings.gateway_port, host=LOOPBACK, line=line)
+    wanted = Gateway(port=settings.gateway_port, host=doors.gateway_host, line=line, tls=doors.tls is not None)
+    shown = None if doors.tls is None else (doors.tls.cert, doors.tls.key)
     async with AsyncExitStack() as stack:
         if line is not None:
             wanted = replace(wanted, node=line.credentials.name)
             await stack.enter_async_context(attending(settings.gateway, line, now=SystemClock().now))
-        await run_gateway(settings.gateway, wanted, stopping=stopping, settled=settled)
+        await run_gateway(settings.gateway, wanted, stopping=stopping, settled=settled, shown=shown)
 
 
 def _line(settings: Settings) -> Line | None:

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
+from glideslope.adapters.certificates import Shown
 from glideslope.adapters.clock import SystemClock
 from glideslope.adapters.drivers.envoy.credentials import Authority
 from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
@@ -30,7 +31,7 @@ from glideslope.engine.ports import Driver, Grants, Served
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.api.app import create_app
 from glideslope.settings import LOOPBACK, Settings
-from glideslope.wiring import artifacts
+from glideslope.wiring import artifacts, tls
 from glideslope.wiring.folder import make_state_folder, write_address
 from glideslope.wiring.web import WebServer
 
@@ -44,16 +45,18 @@ ORIGIN: Final = "glideslope"
 async def serve(settings: Settings) -> None:
     """Serve until told to stop. Raises StoreInUse, StoreCorrupt, StoreUnavailable, PortInUse, DriverUnavailable."""
     make_state_folder(settings)
-    listening = listen(settings.port, purpose="server", setting="--port")
+    doors = settings.doors
+    shown = None if doors.tls is None else Shown(doors.tls.cert, doors.tls.key)
+    listening = listen(settings.port, purpose="server", setting="--port", host=doors.host)
     port = listening.getsockname()[1]
     async with running(settings) as app:
         stopping = asyncio.Event()
         api = create_app(app, new_key=lambda: secrets.token_hex(16), stopping=stopping)
-        server = WebServer(api, stopping=stopping)
+        server = WebServer(api, stopping=stopping, shown=shown)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
-        write_address(settings.address, port)
+        write_address(settings.address, tls.url(doors.host, port, tls=doors.tls))
         await server.serve(sockets=[listening])
 
 
@@ -76,10 +79,13 @@ async def running(settings: Settings) -> AsyncIterator[App]:
             driver = grants = InProcessDriver(clock=clock, first=False)
 
         async def checks() -> Sequence[CheckView]:
-            found = [_state_check(settings), *await artifacts.checked(settings.artifacts, app.record)]
+            shown = [] if settings.doors.tls is None else [tls.check(settings.doors.tls)]
+            found = [_state_check(settings), *shown, *await artifacts.checked(settings.artifacts, app.record)]
             return [*found, _line_check(door, now=clock.now())] if door is not None else found
 
-        key = ReceiptKey(id=1, secret=_receipt_secret(settings))
+        secret = _receipt_secret(settings)
+        # Receipts were once signed with the secret itself, and their outcomes may still come.
+        keys = (ReceiptKey(id=1, secret=secret), ReceiptKey(id=2, secret=secret, per_model=True))
         app = App(
             World(
                 store=store,
@@ -93,7 +99,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 identify=tokens.find,
                 grants=grants,
                 vkey=signer.verifier.vkey,
-                keys={key.id: key},
+                keys={key.id: key for key in keys},
                 holder=f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}",
                 checks=checks,
             ),
@@ -104,12 +110,12 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         yield app
 
 
-def listen(port: int, *, purpose: str, setting: str) -> socket.socket:
-    """Return a listening socket on loopback. Raises PortInUse."""
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def listen(port: int, *, purpose: str, setting: str, host: str = LOOPBACK) -> socket.socket:
+    """Return a listening socket, on loopback unless told otherwise. Raises PortInUse."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((LOOPBACK, port))
+        listening.bind((host, port))
     except OSError as error:
         listening.close()
         raise PortInUse(port=port, purpose=purpose, setting=setting) from error

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import resource
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -12,6 +13,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from glideslope.adapters.certificates import Shown
+from glideslope.domain.errors import CertificateUnusable
 from glideslope.interfaces.api.problems import RequestInvalid, refused
 
 SHUTDOWN: Final = 3
@@ -49,6 +52,9 @@ class _InOrder(dict[H11Protocol, None]):
         self.pop(connection, None)
 
 
+_log = logging.getLogger(__name__)
+
+
 class _Connection(H11Protocol):
     """Makes room when there are too many, and says no to what is not HTTP once.
 
@@ -79,7 +85,9 @@ class _Connection(H11Protocol):
 class WebServer(uvicorn.Server):
     """Serves an application until `stop`. Setting `stopping` must end every answer that never ends by itself."""
 
-    def __init__(self, api: FastAPI, *, stopping: asyncio.Event, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, api: FastAPI, *, stopping: asyncio.Event, patience: float = PATIENCE, shown: Shown | None = None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 _read_one_way(api),
@@ -93,8 +101,14 @@ class WebServer(uvicorn.Server):
             )
         )
         self.server_state.connections = _InOrder()  # type: ignore[assignment]  # it does what uvicorn asks of its set
+        self._shown = shown
+        if shown is not None:
+            # (uvicorn takes paths, and reads them once.)
+            self.config.load()
+            self.config.ssl = shown.context
         self._stopping = stopping
         self._patience = patience
+        self._refused = ""
         self._owing: dict[_Connection, tuple[object, float]] = {}
         """Connections that owe the rest of a request: which one, and since when."""
         self._waiting: dict[_Connection, tuple[int, float]] = {}
@@ -109,12 +123,24 @@ class WebServer(uvicorn.Server):
         """Look, once a second, for those who let us wait."""
         if counter % 10 == 0:
             self._hang_up(now=asyncio.get_running_loop().time())
+            self._renew()
         return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals alone: uvicorn would raise them again and so end the process before anything is saved."""
         yield
+
+    def _renew(self) -> None:
+        try:
+            if self._shown is not None and self._shown.renew():
+                _log.warning("showing the renewed certificate from now on")
+            self._refused = ""
+        except CertificateUnusable as error:
+            # Said once: it may well be that only one of two files has been replaced.
+            if str(error) != self._refused:
+                _log.warning("going on with the certificate from before: %s", error)
+            self._refused = str(error)
 
     def _hang_up(self, *, now: float) -> None:
         owing, self._owing = self._owing, {}

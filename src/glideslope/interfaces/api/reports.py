@@ -38,8 +38,10 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
         wait: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0.0,
         source: Annotated[str, Query(max_length=200)] = "",
     ) -> Response:
-        who = bound(door.caller(request, REPORTING, act="fetch a briefing").actor, source)
+        by = door.caller(request, REPORTING, act="fetch a briefing")
         name = model_name(model)
+        by.require(name)
+        who = bound(by.actor, source)
         asked = asyncio.ensure_future(service.briefing(name, seen=seen, wait=min(wait, LONGEST_WAIT), source=who))
         stopped = asyncio.ensure_future(stopping.wait())
         try:
@@ -52,9 +54,10 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
 
     @router.post("/v1/observations", summary="Report a source's counts", **described(body=Totals, answer=TotalsTaken))
     async def observations(request: Request) -> Response:
-        actor = door.caller(request, REPORTING, act="report observations").actor
+        by = door.caller(request, REPORTING, act="report observations")
         totals = await body(request, Totals, limit=LARGEST_TOTALS)
-        return answer(await service.observe(msgspec.structs.replace(totals, source=bound(actor, totals.source))))
+        by.require(totals.model)
+        return answer(await service.observe(msgspec.structs.replace(totals, source=bound(by.actor, totals.source))))
 
     @router.post(
         "/v1/shadow",
@@ -62,15 +65,17 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
         **described(body=ShadowAnswers, answer=None, status=204, refusals=(HTTPStatus.NOT_FOUND,)),
     )
     async def shadow(request: Request) -> Response:
-        door.caller(request, REPORTING, act="report shadow answers")
-        await service.shadow(await body(request, ShadowAnswers, limit=LARGEST_SHADOW))
+        by = door.caller(request, REPORTING, act="report shadow answers")
+        answers = await body(request, ShadowAnswers, limit=LARGEST_SHADOW)
+        by.require(answers.model)
+        await service.shadow(answers)
         return Response(status_code=204)
 
     @router.post(
         "/v1/outcomes", summary="Tell the truth about predictions", **described(body=Outcomes, answer=OutcomesTaken)
     )
     async def outcomes(request: Request) -> Response:
-        door.caller(request, TELLING, act="report outcomes")
-        return answer(await service.outcomes(await body(request, Outcomes, limit=LARGEST_OUTCOMES)))
+        by = door.caller(request, TELLING, act="report outcomes")
+        return answer(await service.outcomes(await body(request, Outcomes, limit=LARGEST_OUTCOMES), by=by))
 
     return router

@@ -36,6 +36,7 @@ VERBS: Final = {
     "schema": Verb("Print the JSON Schema of glideslope.yaml.", _MORE),
     "token": Verb("Create, list and revoke API tokens.", _MORE),
     "credentials": Verb("Make the credentials of a gateway on another host.", _MORE),
+    "tls": Verb("Make a private CA and a certificate.", _MORE),
     "completion": Verb("Print the script that completes commands.", _MORE),
     "serve": Verb("Be the server process.", hidden=True),
 }

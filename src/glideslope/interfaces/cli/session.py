@@ -28,14 +28,15 @@ class Session:
     server: str | None
     token: str | None
     as_json: bool
+    ca: str | None = None
     _api: Api | None = None
 
     @property
     def api(self) -> Api:
         """Return the server to talk to. Raises NoServer."""
         if self._api is None:
-            address, token = server_of(Path.cwd(), server=self.server, token=self.token)
-            self._api = self.outside.connect(address, token)
+            found = server_of(Path.cwd(), server=self.server, token=self.token, ca=self.ca)
+            self._api = self.outside.connect(*found)
         return self._api
 
     def get(self, path: str) -> bytes:
@@ -103,6 +104,7 @@ def talks(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--token", envvar="GLIDESLOPE_TOKEN", metavar="TOKEN", help="Who you are; else from the state folder."
     )
+    @click.option("--ca", envvar="GLIDESLOPE_CA", metavar="FILE", help="Whom to trust at an https address, PEM.")
     @json_option
     @click.pass_context
     @wraps(function)
@@ -112,12 +114,14 @@ def talks(function: Callable[..., Any]) -> Callable[..., Any]:
         *,
         server: str | None,
         token: str | None,
+        ca: str | None,
         as_json: bool,
         **arguments: Any,  # noqa: ANN401 - the command's own options
     ) -> Any:  # noqa: ANN401 - click passes on what a command returns
         outside = ctx.find_object(Outside)
         assert outside is not None, "the command line runs inside an Outside"  # noqa: S101 - a mistake of ours
-        return function(Session(outside=outside, server=server, token=token, as_json=as_json), **arguments)
+        session = Session(outside=outside, server=server, token=token, ca=ca, as_json=as_json)
+        return function(session, **arguments)
 
     return with_session
 

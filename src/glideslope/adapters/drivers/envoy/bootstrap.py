@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from typing import Final
 
+from glideslope.adapters.certificates import CIPHERS
 from glideslope.adapters.drivers.envoy.credentials import SERVER as NAME
 from glideslope.adapters.drivers.envoy.credentials import Credentials, is_address
-from glideslope.adapters.drivers.envoy.layout import ADMIN, CDS, LEASES, RDS, ROUTES, SERVER, XDS
+from glideslope.adapters.drivers.envoy.layout import ADMIN, CDS, LEASES, RDS, ROUTES, SDS, SERVER, XDS
 from glideslope.adapters.drivers.envoy.limits import seconds
 from glideslope.adapters.drivers.envoy.line import Line
 from glideslope.adapters.drivers.envoy.names import Json
 from glideslope.domain.stamps import SUBJECT
+
+CERTIFICATE: Final = "gateway"
+"""The name of the one secret."""
 
 SLOTS: Final = tuple(f"lease-{n:02d}" for n in range(64))
 """Runtime layers, one for each rollout under way: a layer is what Envoy can give a life of its own.
@@ -33,6 +37,8 @@ class Gateway:
     max_connections: int = 20_000
     line: Line | None = None
     """Leads to a server on another host; else the server listens on a socket in the gateway's folder."""
+    tls: bool = False
+    """Callers speak TLS; the certificate comes as a document of its own, so that it can be renewed."""
 
 
 def bootstrap(gateway: Gateway) -> Json:
@@ -159,6 +165,8 @@ def _mutual_tls(credentials: Credentials) -> Json:
 
 
 def _listener(gateway: Gateway) -> Json:
+    # (Else whoever connects and says nothing keeps a connection for ever.)
+    encrypted = {"transport_socket": _tls(), "transport_socket_connect_timeout": "10s"} if gateway.tls else {}
     return {
         "name": "gateway",
         "address": {"socket_address": {"address": gateway.host, "port_value": gateway.port}},
@@ -170,9 +178,28 @@ def _listener(gateway: Gateway) -> Json:
                         "name": "envoy.filters.network.http_connection_manager",
                         "typed_config": _connection_manager(),
                     }
-                ]
+                ],
+                **encrypted,
             }
         ],
+    }
+
+
+def _tls() -> Json:
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": f"{_TYPE}.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {
+                "tls_params": {
+                    "tls_minimum_protocol_version": "TLSv1_2",
+                    "tls_maximum_protocol_version": "TLSv1_3",
+                    "cipher_suites": list(CIPHERS),
+                },
+                "alpn_protocols": ["h2", "http/1.1"],
+                "tls_certificate_sds_secret_configs": [{"name": CERTIFICATE, "sds_config": _files(SDS)}],
+            },
+        },
     }
 
 
@@ -186,6 +213,12 @@ def _connection_manager() -> Json:
         "common_http_protocol_options": {
             "idle_timeout": "300s",
             "headers_with_underscores_action": "REJECT_REQUEST",
+        },
+        # Bounds for callers who speak HTTP/2, which TLS offers to all.
+        "http2_protocol_options": {
+            "max_concurrent_streams": 100,
+            "initial_stream_window_size": 64 * 1024,
+            "initial_connection_window_size": 1024 * 1024,
         },
         "normalize_path": True,
         "merge_slashes": True,

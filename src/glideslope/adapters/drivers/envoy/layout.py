@@ -10,6 +10,7 @@ from glideslope.domain.errors import DriverUnavailable
 XDS: Final = "xds"
 CDS: Final = "clusters.json"
 RDS: Final = "routes.json"
+SDS: Final = "certificate.json"
 ADMIN: Final = "admin.sock"
 SERVER: Final = "server.sock"
 
@@ -58,6 +59,11 @@ class Folder:
     def routes(self) -> Path:
         """What Envoy knows as its routes."""
         return self.path / XDS / RDS
+
+    @property
+    def certificate(self) -> Path:
+        """What Envoy shows to callers, the private key in it; there is none without TLS."""
+        return self.path / XDS / SDS
 
     @property
     def lanes(self) -> Path:

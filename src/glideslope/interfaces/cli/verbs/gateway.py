@@ -1,10 +1,12 @@
 """`glideslope gateway`: the process that keeps a gateway alive, as `up` starts it, or alone on another host."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from glideslope.interfaces.cli.context import Outside
+from glideslope.interfaces.cli.doors import doors_of, doors_options
 from glideslope.interfaces.cli.places import place
 from glideslope.settings import GATEWAY_PORT
 
@@ -27,15 +29,18 @@ from glideslope.settings import GATEWAY_PORT
     show_default=True,
     help="Seconds of silence after which the line counts as cut; each lease is shortened by it.",
 )
+@doors_options
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     *,
     state: Path,
     gateway_port: int,
     line: tuple[str, int] | None,
     credentials: Path | None,
     silence: float,
+    **doors: Any,  # noqa: ANN401 - those of `doors_options`
 ) -> None:
     """Keep a gateway alive on this host, for a server on another, until Ctrl-C."""
     if (line is None) != (credentials is None):
@@ -44,6 +49,11 @@ def command(
     assert outside is not None  # noqa: S101 - a mistake of ours
     ctx.exit(
         outside.start().gateway(
-            state=state, gateway_port=gateway_port, line=line, credentials=credentials, silence=silence
+            state=state,
+            gateway_port=gateway_port,
+            line=line,
+            credentials=credentials,
+            silence=silence,
+            doors=doors_of(state, **doors),
         )
     )
