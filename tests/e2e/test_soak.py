@@ -68,6 +68,7 @@ async def app(scope, receive, send):
 
 listening = socket.socket()
 listening.bind(("127.0.0.1", 0))
+listening.listen(1024)
 print(listening.getsockname()[1], flush=True)
 served = Glideslope(app, model="fraud", version=sys.argv[1], server=sys.argv[2], token=sys.argv[3])
 config = uvicorn.Config(served, log_level="error", lifespan="on")
@@ -87,6 +88,8 @@ class Soak:
     requests: int = 0
     failures: list[str] = field(default_factory=list)
     outcomes: int = 0
+    refused: int = 0
+    """Proposals whose candidate did not answer in time."""
     phases: dict[str, int] = field(default_factory=dict)
     took: list[float] = field(default_factory=list)
     """Since the last sample."""
@@ -138,6 +141,11 @@ class Soak:
             assert status == 200, model
             candidate = "v1" if model["incumbent"] == "v2" else "v2"
             status, view = await self.running.call("POST", "/v1/rollouts", {"text": PLAN.format(candidate=candidate)})
+            if status == 503:
+                # The candidate's server did not answer in time; nothing was recorded.
+                self.refused += 1
+                await asyncio.sleep(1.0)
+                continue
             assert status == 201, view
             id_, ordered = view["id"], len(self.phases) > 0 and sum(self.phases.values()) % 5 == 4
             while not view["ended"] and not self.stopping:
@@ -272,6 +280,7 @@ async def test_an_hour_of_rollouts_leaves_nothing_behind_but_the_ledger(tmp_path
         "failures": seen.failures[:20],
         "outcomes": seen.outcomes,
         "rollouts": seen.phases,
+        "refused": seen.refused,
         "entries": seen.samples[-1].entries,
         "decisions": verified["decisions"],
         "judged": figures,
