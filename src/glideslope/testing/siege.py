@@ -264,9 +264,8 @@ async def besieged(state: Path, *, seed: int, scene: Scene | None = None) -> Asy
         for model in models.values():
             await model.start()
         running = trees.start(state)
-        siege = Siege(
-            running=running, models=models, dice=random.Random(seed), scene=Scene() if scene is None else scene
-        )  # noqa: S311 - a seed, not a secret
+        dice = random.Random(seed)  # noqa: S311 - a seed, not a secret
+        siege = Siege(running=running, models=models, dice=dice, scene=Scene() if scene is None else scene)
         try:
             await trees.ready(running)
             await _registered(siege)
