@@ -7,6 +7,7 @@ import asyncio
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -82,6 +83,8 @@ class Siege:
     """A tree, its attackers' dice, and what was seen."""
 
     running: Tree
+    options: Sequence[str]
+    """With which `up` is started."""
     models: dict[str, Model]
     dice: random.Random
     scene: Scene
@@ -215,7 +218,7 @@ class Siege:
         if self.models["v2"].process is None:
             await self.models["v2"].start()
         if self.running.process.poll() is not None:
-            self.running = trees.start(self.running.state)
+            self.running = trees.start(self.running.state, *self.options)
             self.restarts += 1
 
     async def storm(self, kills: int, *, tell: str = "") -> None:
@@ -263,9 +266,13 @@ async def besieged(state: Path, *, seed: int, scene: Scene | None = None) -> Asy
     try:
         for model in models.values():
             await model.start()
-        running = trees.start(state)
+        # Of our own choice, and none that the kernel gives out: else somebody takes it while everything here is dead.
+        options = ("--gateway-port", str(_quiet_port()))
+        running = trees.start(state, *options)
         dice = random.Random(seed)  # noqa: S311 - a seed, not a secret
-        siege = Siege(running=running, models=models, dice=dice, scene=Scene() if scene is None else scene)
+        siege = Siege(
+            options=options, running=running, models=models, dice=dice, scene=Scene() if scene is None else scene
+        )
         try:
             await trees.ready(running)
             await _registered(siege)
@@ -296,6 +303,15 @@ async def _registered(siege: Siege) -> None:
     async with asyncio.timeout(trees.PATIENCE):
         while (await siege.running.ask("fraud", "u0")).status != 200:  # noqa: ASYNC110 - another process sets no event
             await asyncio.sleep(0.05)
+
+
+def _quiet_port() -> int:
+    """Return a free port below those that Linux gives out by itself (ip_local_port_range begins at 32768)."""
+    chance = random.SystemRandom()
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", chance.randrange(15_000, 32_000)))
+            return int(probe.getsockname()[1])
 
 
 def _stdout(process: "subprocess.Popen[bytes]") -> IO[bytes]:
