@@ -131,6 +131,33 @@ async def test_a_killed_root_leaves_the_incumbent_served_and_the_next_one_takes_
         assert after["gateway"] != before["gateway"], "its own supervisor, which ends with it"
 
 
+@pytest.mark.parametrize("killed", ["gateway", "server"])
+async def test_what_is_killed_while_the_tree_starts_is_started_again_and_takes_no_traffic_along(
+    tmp_path: Path, killed: str
+) -> None:
+    state = tmp_path / ".glideslope"
+    async with versions() as servers, tree(state) as running:
+        await canary(running, servers)
+        before = running.pids()
+        failures: list[object] = []
+        stopping = asyncio.Event()
+        asking = asyncio.create_task(_ask_until(stopping, port=running.gateway_port, failures=failures))
+        os.kill(before["up"], signal.SIGKILL)
+        await ended(running)
+        again = start(state)
+        try:
+            await until(lambda: living(state).get(killed, before[killed]) != before[killed], what="it is started anew")
+            os.kill(living(state)[killed], signal.SIGKILL)
+            await ready(again)
+            await served(again, by="v2")
+            stopping.set()
+            await asking
+            assert (failures, living(state)["envoy"]) == ([], before["envoy"])
+            assert f"the {killed} ended with status -9; starting it again" in again.said
+        finally:
+            end(again)
+
+
 async def test_a_tree_started_at_once_after_its_predecessor_was_killed_waits_for_the_old_server(tmp_path: Path) -> None:
     state = tmp_path / ".glideslope"
     async with versions() as servers, tree(state) as running:

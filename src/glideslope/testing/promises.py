@@ -43,15 +43,27 @@ class Promises:
 
     verifier: Verifier
     _entries: list[Entry] = field(default_factory=list)
+    _streams: dict[str, list[Entry]] = field(default_factory=dict)
     _rollouts: dict[str, _Allowed] = field(default_factory=dict)
     _earlier: dict[str, list[tuple[float, tuple[int, int]]]] = field(default_factory=dict)
     """Per model what was allowed, and since when."""
 
-    def read(self, entries: Sequence[bytes], *, now: float) -> None:
-        """Take what the ledger has grown by; check each new decision. `now` in monotonic seconds."""
-        for data in entries[len(self._entries) :]:
+    @property
+    def size(self) -> int:
+        """Return how many entries have been read."""
+        return len(self._entries)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """Return what has been read."""
+        return self._entries
+
+    def read(self, grown: Sequence[bytes], *, now: float) -> None:
+        """Take what the ledger has grown by since `size`; check each new decision. `now` in monotonic seconds."""
+        for data in grown:
             entry = ledger_entry.decode(data)
             self._entries.append(entry)
+            self._streams.setdefault(entry.stream, []).append(entry)
             self._take(entry, now=now)
 
     def exposure(
@@ -113,8 +125,7 @@ class Promises:
         self._earlier.setdefault(rollout.plan["model"], []).append((now, rollout.share))
 
     def _decided(self, entry: Entry, rollout: _Allowed, body: Mapping[str, Any]) -> None:
-        stream = [e for e in self._entries if e.stream == entry.stream]
-        if not replay_decision(stream, stream=entry.stream, version=entry.version).same:
+        if not replay_decision(self._streams[entry.stream], stream=entry.stream, version=entry.version).same:
             raise PromiseBroken(f"{entry.stream}@{entry.version} cannot be recomputed.")
         decision = body["decision"]
         kind = decision["type"]

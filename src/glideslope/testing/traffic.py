@@ -115,6 +115,11 @@ class Traffic:
         self._order = itertools.count()
         self._due: list[tuple[float, int, Outcome]] = []
 
+    @property
+    def count(self) -> int:
+        """Return how many requests there were."""
+        return self._count
+
     def moment(self, seconds: float, *, now: float, wall: int) -> Moment:
         """Let requests come for a while that ends `now` (monotonic seconds); `wall` in seconds since the epoch, UTC."""
         self._owed += seconds * self.demand.per_second

@@ -160,12 +160,21 @@ def _tell(settings: Settings, *, say: Callable[[str], None]) -> None:
 async def _ready(
     children: Sequence[_Child], settings: Settings, *, say: Callable[[str], None], stopping: asyncio.Event
 ) -> ChildFailed | None:
-    """Wait until each door answers, or we are to stop; return what ended before. A long record takes long to read."""
+    """Wait until each door answers, or we are to stop; return what ended before. A long record takes long to read.
+
+    Who was killed is started again, here as later: it had no reason of its own to end, and to give up because of it would
+    take along a gateway that an earlier tree left serving.
+    """
     patience = asyncio.get_running_loop().time() + _READY_WITHIN
     while not (stopping.is_set() or await _all_answer(_doors(settings))):
         for child in children:
-            if child.process is not None and child.process.returncode is not None:
-                return ChildFailed(name=child.name, status=child.process.returncode)
+            status = None if child.process is None else child.process.returncode
+            if status is not None and status >= 0:
+                return ChildFailed(name=child.name, status=status)
+            if status is not None:
+                say(_again(child, status=status, pause=_FIRST_PAUSE))
+                await asyncio.sleep(_FIRST_PAUSE)
+                await child.start()
         if asyncio.get_running_loop().time() > patience:
             say("The server is still starting: it reads its record. Ctrl-C stops it.")
             patience = float("inf")
@@ -229,9 +238,13 @@ async def _keep(child: _Child, *, say: Callable[[str], None]) -> None:
         started = loop.time()
         status = await child.process.wait()
         pause = _FIRST_PAUSE if loop.time() - started > _SOUND else min(_LONGEST_PAUSE, pause * 2)
-        say(f"the {child.name} ended with status {status}; starting it again in {pause:g} s")
+        say(_again(child, status=status, pause=pause))
         await asyncio.sleep(pause)
         await child.start()
+
+
+def _again(child: _Child, *, status: int, pause: float) -> str:
+    return f"the {child.name} ended with status {status}; starting it again in {pause:g} s"
 
 
 async def _stop(child: _Child) -> None:
