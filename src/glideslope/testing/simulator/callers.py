@@ -42,6 +42,8 @@ class Service:
     unsent: set[str] = field(default_factory=set)
     seen: set[tuple[str, str, str]] = field(default_factory=set)
     silent_until: float = 0.0
+    number: int = 0
+    """Of the last message of this epoch."""
 
     def count(self, rollout: RolloutId, step: StepName, arm: Arm, subject: str, *, slow: bool) -> bool:
         """Count a subject once per step; tell whether it was new."""
@@ -56,6 +58,7 @@ class Service:
     def restart(self) -> None:
         """Begin a new epoch, remembering nothing."""
         self.epoch += 1
+        self.number = 0
         self.totals.clear()
         self.unsent.clear()
         self.seen.clear()
@@ -63,8 +66,13 @@ class Service:
     def message(self, *, everything: bool) -> Totals:
         """Return what changed, or everything."""
         keys = self.totals.keys() if everything else self.unsent
+        self.number += 1
         return Totals(
-            source="service", epoch=self.epoch, model=self.model, counts={k: self.totals[k] for k in sorted(keys)}
+            source="service",
+            epoch=self.epoch,
+            model=self.model,
+            counts={key: self.totals[key] for key in sorted(keys)},
+            sequence=self.number,
         )
 
 
