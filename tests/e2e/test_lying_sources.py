@@ -103,7 +103,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         rollout = str(json.loads(ended.out)["id"])
         async with httpx.AsyncClient() as one, httpx.AsyncClient() as other:
             for client, actor in ((one, "flights"), (other, "mallory")):
-                made = await running.cli("token", "create", actor, "--role", "source")
+                made = await running.cli("token", "create", actor, "--role", "source", "--model", "fraud")
                 client.base_url = httpx.URL(f"http://127.0.0.1:{running.port}")
                 client.headers["Authorization"] = f"Bearer {made.out.strip().splitlines()[-1]}"
             made_bench = Bench(running, rollout, Source(one, rollout), Source(other, rollout), tmp_path)

@@ -272,8 +272,8 @@ class App:
         return taken
 
     async def shadow(self, answers: ShadowAnswers) -> None:
-        self.record.rollout(answers.rollout)  # also when there is no answer
-        for portion in portions(answers.answers):
+        # Without an answer too: what it is about must be there.
+        for portion in portions(answers.answers) or ((),):
             await self._desk.answers(msgspec.structs.replace(answers, answers=portion))
             await asyncio.sleep(0)
 

@@ -58,7 +58,11 @@ class Tree:
     @property
     def trust(self) -> ssl.SSLContext | None:
         """What its callers trust, when its doors speak TLS."""
-        encrypted = (self.state / "address").read_text().startswith("https")
+        return self._trust("address")
+
+    def _trust(self, door: str) -> ssl.SSLContext | None:
+        # Each door says for itself: the gateway serves while there is no server.
+        encrypted = (self.state / door).read_text().startswith("https")
         return ssl.create_default_context(cafile=self.state / "ca.pem") if encrypted else None
 
     @property
@@ -85,7 +89,8 @@ class Tree:
     async def ask(self, model: str, subject: str, *, headers: Mapping[str, str] | None = None) -> Message:
         """Ask the gateway for a prediction. Raises ConnectionError when nobody answers."""
         named = {"x-glideslope-subject": subject, **(headers or {})}
-        return await exchange(self.gateway_port, "POST", f"/{model}/predict", headers=named, body=b"{}", tls=self.trust)
+        trust = self._trust("gateway-address")
+        return await exchange(self.gateway_port, "POST", f"/{model}/predict", headers=named, body=b"{}", tls=trust)
 
     async def cli(self, *arguments: str) -> Ended:
         """Run the command line as a person in the folder above the state folder would."""

@@ -539,4 +539,4 @@ def test_a_line_is_where_yaml_ends_it() -> None:
     source = Source(text="a\r\nb\rc\x85d\u2028e\u2029f\n", file="x")
 
     assert list(source.lines) == ["a", "b", "c", "d", "e", "f", ""]
-    assert replace(source, text="").lines == [""]
+    assert list(replace(source, text="").lines) == [""]
