@@ -4,13 +4,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# Programs from Debian that tests drive, as program=package; empty as long as no test needs one.
-DEBIAN :=
+# Programs from Debian that tests drive, as program=package.
+DEBIAN := ip=iproute2
 
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format bench docs lock clean
+.PHONY: help demo test test-all lint format bench docs audit sbom lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,7 @@ lint: .venv/.dev  ## style, types, and which room may import which
 	$(BIN)/mypy
 	$(BIN)/mypy tools
 	$(BIN)/lint-imports
+	$(BIN)/python tools/supply.py
 
 format: .venv/.dev  ## mend what the linter can mend by itself
 	$(BIN)/ruff check --fix .
@@ -43,6 +44,12 @@ bench: .venv/.dev  ## the figures of benchmarks/, one script after the other
 
 docs: .venv/.dev  ## check the pages: links, decision records, every command they show
 	$(BIN)/python -m pytest tests/docs $(ARGS)
+
+audit: .venv/.dev  ## ask an advisory service about every pin; 3 means that it was not audited (ARGS="--service osv")
+	@$(BIN)/python tools/audit.py $(ARGS)
+
+sbom: .venv/.dev  ## what a release is made of, as CycloneDX, in dist/
+	$(BIN)/python tools/sbom.py dist
 
 lock: .venv/.dev  ## make requirements/*.txt again from pyproject.toml
 	tools/lock.sh

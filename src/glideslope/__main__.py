@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from glideslope.interfaces.cli.main import glideslope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from glideslope.interfaces.cli.context import Api, Outside, Start, Tokens
+    from glideslope.interfaces.cli.context import Api, Certificate, Credentials, Outside, Place, Start, Tokens
+    from glideslope.settings import Doors
 
 
 TIMEOUT = 30.0
@@ -34,6 +35,8 @@ def _outside() -> Outside:
         start=_start,
         demo=_demo,
         tokens=_tokens,
+        credentials=_credentials,
+        create_certificate=_create_certificate,
         new_key=_new_key,
         monotonic=time.monotonic,
         sleep=time.sleep,
@@ -65,21 +68,61 @@ def _start() -> Start:
     class Processes:
         """Each process loads what it is: the server's second of imports is no other's."""
 
-        def up(self, *, state: Path, port: int, gateway_port: int, gateway: bool) -> int:
+        def up(
+            self,
+            *,
+            state: Path,
+            port: int,
+            gateway_port: int,
+            gateway: bool,
+            gateway_listen: Place | None,
+            doors: Doors,
+        ) -> int:
             from glideslope.wiring import start
 
-            return start.up(Settings(state=state, port=port, gateway_port=gateway_port, with_gateway=gateway))
+            return start.up(
+                Settings(state, port, gateway_port, with_gateway=gateway, gateway_listen=gateway_listen, doors=doors)
+            )
 
-        def serve(self, *, state: Path, port: int, gateway_port: int, gateway: bool) -> int:
+        def serve(
+            self,
+            *,
+            state: Path,
+            port: int,
+            gateway_port: int,
+            gateway: bool,
+            gateway_listen: Place | None,
+            doors: Doors,
+        ) -> int:
             from glideslope.wiring import server
 
-            server.run(Settings(state=state, port=port, gateway_port=gateway_port, with_gateway=gateway))
+            server.run(
+                Settings(state, port, gateway_port, with_gateway=gateway, gateway_listen=gateway_listen, doors=doors)
+            )
             return 0
 
-        def gateway(self, *, state: Path, gateway_port: int) -> int:
+        def gateway(
+            self,
+            *,
+            state: Path,
+            gateway_port: int,
+            line: Place | None,
+            credentials: Path | None,
+            silence: float,
+            doors: Doors,
+        ) -> int:
             from glideslope.wiring import gateway
 
-            gateway.run(Settings(state=state, gateway_port=gateway_port))
+            gateway.run(
+                Settings(
+                    state=state,
+                    gateway_port=gateway_port,
+                    line=line,
+                    credentials=credentials,
+                    silence=silence,
+                    doors=doors,
+                )
+            )
             return 0
 
     return Processes()
@@ -91,6 +134,18 @@ def _tokens() -> Tokens:
     return tokens
 
 
+def _credentials() -> Credentials:
+    from glideslope.wiring import credentials
+
+    return credentials
+
+
+def _create_certificate(state: Path, names: Sequence[str]) -> Certificate:
+    from glideslope.wiring import tls
+
+    return tls.create(state, names=names)
+
+
 def _demo(*, as_json: bool, keep: Path | None) -> int:
     import importlib
 
@@ -98,7 +153,7 @@ def _demo(*, as_json: bool, keep: Path | None) -> int:
     return int(importlib.import_module("glideslope.demo.story").run(as_json=as_json, keep=keep))
 
 
-def _connect(address: str, token: str) -> Api:
+def _connect(address: str, token: str, ca: str = "") -> Api:
     from glideslope.interfaces.cli.exits import ApiRefused
     from glideslope.sdk.client import Client
     from glideslope.sdk.errors import ServerRefused
@@ -123,7 +178,7 @@ def _connect(address: str, token: str) -> Api:
                 repeatable=method == "GET" or "Idempotency-Key" in keyed,
                 headers=keyed,
             )
-            with Client(address, token, timeout=TIMEOUT) as client:
+            with Client(address, token, timeout=TIMEOUT, ca=ca) as client:
                 try:
                     return client.send(call)
                 except ServerRefused as error:
@@ -131,7 +186,7 @@ def _connect(address: str, token: str) -> Api:
 
         def stream(self, path: str) -> Iterator[bytes]:
             call: Call[object] = Call(method="GET", path=path, body=None, content_type="", decode=bytes)
-            with Client(address, token, timeout=TIMEOUT) as client:
+            with Client(address, token, timeout=TIMEOUT, ca=ca) as client:
                 try:
                     yield from client.stream(call)
                 except ServerRefused as error:

@@ -9,7 +9,7 @@ import pytest
 
 from glideslope import sdk
 from glideslope.adapters.drivers.envoy.limits import Limits
-from glideslope.domain import decision, events, evidence, metric, plan
+from glideslope.domain import decision, doubt, events, evidence, metric, plan
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -30,6 +30,7 @@ EVENTS: Final = (
     decision.RollBack,
     decision.Promote,
     decision.Finding,
+    doubt.Aside,
     plan.Plan,
     plan.Guardrail,
     plan.Margin,
@@ -47,6 +48,7 @@ EVIDENCE: Final = (
     evidence.Maturity,
     evidence.Freshness,
     evidence.Serving,
+    doubt.Doubt,
 )
 
 

@@ -15,6 +15,7 @@ from glideslope.adapters.drivers.envoy.bootstrap import Gateway
 from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
 from glideslope.adapters.drivers.envoy.layout import Folder
 from glideslope.adapters.drivers.envoy.limits import Limits
+from glideslope.adapters.drivers.envoy.line import Line
 from glideslope.adapters.drivers.envoy.process import find, ready
 from glideslope.adapters.drivers.envoy.supervisor import run_gateway
 from glideslope.domain.errors import DriverUnavailable
@@ -78,8 +79,8 @@ class EnvoyBench:
             EnvoyDriver(self.folder, sink=self.served.extend, limits=self.limits)
         )
 
-    async def start_gateway(self) -> None:
-        self.port = await self.stack.enter_async_context(gateway(self.folder))
+    async def start_gateway(self, line: Line | None = None) -> None:
+        self.port = await self.stack.enter_async_context(gateway(self.folder, line=line))
         self._caller = await self.stack.enter_async_context(Caller(self.port))
 
     async def connected(self) -> None:
@@ -109,10 +110,10 @@ class EnvoyBench:
 
 
 @asynccontextmanager
-async def gateway(folder: Path, *, port: int = 0) -> AsyncIterator[int]:
+async def gateway(folder: Path, *, port: int = 0, line: Line | None = None) -> AsyncIterator[int]:
     """Run a supervisor and its Envoy; yield the port once it is ready."""
     stopping = asyncio.Event()
-    task = asyncio.create_task(run_gateway(folder, Gateway(port=port), stopping=stopping, drain=1.0))
+    task = asyncio.create_task(run_gateway(folder, Gateway(port=port, line=line), stopping=stopping, drain=1.0))
     try:
         async with asyncio.timeout(10):
             while True:

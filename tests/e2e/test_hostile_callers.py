@@ -60,8 +60,8 @@ async def test_nothing_is_told_and_nothing_done_without_a_token(standing: Tree, 
 
 async def test_each_role_may_do_its_own_and_no_more(standing: Tree) -> None:
     tokens = {}
-    for role in ("reader", "source"):
-        made = await standing.cli("token", "create", f"a-{role}", "--role", role, "--json")
+    for role, more in (("reader", ()), ("source", ("--all-models",))):
+        made = await standing.cli("token", "create", f"a-{role}", "--role", role, *more, "--json")
         tokens[role] = json.loads(made.out)["token"]
 
     for path in WRITES:

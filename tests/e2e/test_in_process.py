@@ -129,7 +129,8 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     # A port that stays the same when the server is started again: the service has read it once.
     async with tree(tmp_path / ".glideslope", "--no-gateway", "--port", str(free_port())) as running:
         port = free_port()
-        token = (await running.cli("token", "create", "flights", "--role", "source")).out.strip().splitlines()[-1]
+        made_token = await running.cli("token", "create", "flights", "--role", "source", "--model", "late-arrival")
+        token = made_token.out.strip().splitlines()[-1]
         (tmp_path / "source-token").write_text(token)
         made = Bench(running, tmp_path, port, callers=None)  # type: ignore[arg-type]  # below, once somebody serves
         await made.register("v1", "--incumbent")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -99,6 +100,7 @@ class FakeService:
             "gs_member": Identity(Actor("mia"), Role.MEMBER),
             "gs_source": Identity(Actor("svc"), Role.SOURCE),
             "gs_reader": Identity(Actor("rob"), Role.READER),
+            "gs_fraud": Identity(Actor("fraud-svc"), Role.SOURCE, models=frozenset({ModelName("fraud")})),
         }
         self.models: dict[str, dict[str, Register]] = {}
         self.plans: dict[str, Plan] = {}
@@ -106,6 +108,7 @@ class FakeService:
         self.stories: dict[str, list[HappeningView]] = {}
         self.keys: dict[str, object] = {}
         self.reported: list[object] = []
+        self.told_by: list[Identity | None] = []
         self.bundle: list[bytes] = [b"glideslope-ledger/1\n", b"entries\n"]
         self.vkey = VKEY
         self.checks = [CheckView(name="state", ok=True, sentence="The state is whole.")]
@@ -436,9 +439,10 @@ class FakeService:
         self._begin()
         self.reported.append(answers)
 
-    async def outcomes(self, outcomes: Outcomes) -> OutcomesTaken:
+    async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         self._begin()
         self.reported.append(outcomes)
+        self.told_by.append(by)
         refused = tuple(
             OutcomeRefusal(prediction=o.prediction, code=ReceiptInvalid.code, why="too short")
             for o in outcomes.outcomes
@@ -547,13 +551,17 @@ class Desk:
         self.api = FakeApi(http, service, self.then)
         self.started: list[tuple[str, dict[str, object]]] = []
         self.secrets: list[tuple[str, str]] = []
+        self.scopes: list[object] = []
         self.kept: list[tuple[Path, Path]] = []
         self.connected: list[tuple[str, str]] = []
+        self.trusted: list[str] = []
+        self.certified: list[tuple[Path, tuple[str, ...]]] = []
         self.time = 0.0
         self._keys = count(1)
 
-    def connect(self, address: str, token: str) -> FakeApi:
+    def connect(self, address: str, token: str, ca: str) -> FakeApi:
         self.connected.append((address, token))
+        self.trusted.append(ca)
         return self.api
 
     def sleep(self, seconds: float) -> None:
@@ -579,17 +587,21 @@ class Desk:
         return 9
 
     def tokens(self) -> Any:
-        secrets = self.secrets
+        secrets, scopes = self.secrets, self.scopes
 
         class Line(msgspec.Struct):
             id: str
             actor: str
             role: str
             created_at: str
+            models: tuple[str, ...] | None = None
+            expires_at: str = ""
+            expired: bool = False
 
         class Tokens:
-            def create(self, _: Path, *, actor: str, role: str) -> str:
+            def create(self, _: Path, *, actor: str, role: str, **limits: object) -> str:
                 secrets.append((actor, role))
+                scopes.append(limits)
                 return "gs_new"
 
             def listed(self, _: Path) -> list[Line]:
@@ -604,6 +616,25 @@ class Desk:
 
         return Tokens()
 
+    def credentials(self) -> Any:
+        started = self.started
+
+        class Line(msgspec.Struct):
+            name: str
+            folder: str
+            ends: str
+
+        class Credentials:
+            def create(self, state: Path, *, name: str, out: Path, days: int) -> Line:
+                started.append(("credentials", {"state": state, "name": name, "out": out, "days": days}))
+                return Line(name, str(out), AT)
+
+        return Credentials()
+
+    def create_certificate(self, state: Path, names: Sequence[str]) -> Any:
+        self.certified.append((state, tuple(names)))
+        return SimpleNamespace(names=tuple(names), ca=state / "tls" / "ca.pem", until=AT)
+
     def _keep(self, state: Path, folder: Path) -> str:
         self.kept.append((state, folder))
         return digest_of(str(len(list(folder.iterdir()))))
@@ -616,6 +647,8 @@ class Desk:
             start=self.start,
             demo=self.demo,
             tokens=self.tokens,
+            credentials=self.credentials,
+            create_certificate=self.create_certificate,
             new_key=lambda: f"cli-{next(self._keys)}",
             monotonic=lambda: self.time,
             sleep=self.sleep,
@@ -626,7 +659,7 @@ class Desk:
 @pytest.fixture
 def desk(http: Http, service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.chdir(tmp_path)
-    for name in ("GLIDESLOPE_SERVER", "GLIDESLOPE_TOKEN", "GLIDESLOPE_DEBUG"):
+    for name in ("GLIDESLOPE_SERVER", "GLIDESLOPE_TOKEN", "GLIDESLOPE_CA", "GLIDESLOPE_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     state = tmp_path / ".glideslope"
     state.mkdir()

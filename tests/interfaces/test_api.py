@@ -197,6 +197,18 @@ def test_the_ledger_comes_as_it_is(http: Any, service: Any) -> None:
     assert http.get("/v1/ledger").content == b"".join(service.bundle)
 
 
+@pytest.mark.parametrize("source", ["web\x1f1", "\x1b[2J", "a\nb"])
+def test_a_source_names_itself_in_print(http: Any, service: Any, source: str) -> None:
+    """Else one could be taken for another, or garble the terminal of who looks for it."""
+    http.headers["Authorization"] = "Bearer gs_source"
+
+    refused = http.post("/v1/observations", json={"source": source, "epoch": 1, "model": "late-arrival", "counts": {}})
+    asked = http.get("/v1/models/late-arrival/briefing", params={"source": source})
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in (refused, asked)] == [(422, "invalid")] * 2
+    assert service.reported == []
+
+
 def test_reports_arrive_as_they_were_sent(http: Any, service: Any) -> None:
     http.headers["Authorization"] = "Bearer gs_source"
 
@@ -216,7 +228,8 @@ def test_reports_arrive_as_they_were_sent(http: Any, service: Any) -> None:
     assert truth.json()["refused"][0]["code"] == "receipt-invalid"
     assert briefing.json()["tag"] == "t1"
     assert service.reported[0].counts == {"c": 3}
-    assert service.reported[-1] == ("late-arrival", "t0", 60.0, "a")
+    assert service.reported[0].source == "svc\x1fa"
+    assert service.reported[-1] == ("late-arrival", "t0", 60.0, "svc\x1fa")
 
 
 @pytest.mark.parametrize(
@@ -342,6 +355,48 @@ def test_a_bad_request_gets_a_problem_document(  # noqa: PLR0917 - one row of th
     assert response.headers["content-type"] == "application/problem+json"
 
 
+def test_a_source_is_heard_about_the_models_of_its_token_only(http: Any, service: Any) -> None:
+    http.headers = {"Authorization": "Bearer gs_fraud"}
+    totals = {"source": "a", "epoch": 1, "counts": {}}
+    shadow = {"rollout": "r-0001", "answers": []}
+    about = {
+        model: [
+            http.get(f"/v1/models/{model}/briefing"),
+            http.post("/v1/observations", json={**totals, "model": model}),
+            http.post("/v1/shadow", json={**shadow, "model": model}),
+        ]
+        for model in ("fraud", "late-arrival")
+    }
+    truth = http.post("/v1/outcomes", json={"outcomes": []})
+
+    assert [each.status_code for each in about["fraud"]] == [200, 200, 204]
+    assert {(each.status_code, each.json()["code"]) for each in about["late-arrival"]} == {(401, "model-not-allowed")}
+    assert [found.model for found in service.reported if hasattr(found, "model")] == ["fraud", "fraud"]
+    assert (truth.status_code, [by.actor for by in service.told_by]) == (200, ["fraud-svc"])
+
+
+def test_a_reader_is_what_an_auditor_needs_and_no_more(http: Any, service: Any, written: str) -> None:
+    """Everything that can be asked for is given, the whole ledger too, and nothing that changes anything is done."""
+    view = proposed(http, written)
+    service.move(view.id, ended=True, phase="rolled-back")
+    paths = http.get("/v1/openapi.json").json()["paths"]
+    before, http.headers = len(service.stories[view.id]), {"Authorization": "Bearer gs_reader"}
+    told = {
+        (method.upper(), path): http.request(
+            method, path.format(model="late-arrival", rollout=view.id, version=2), json={}
+        )
+        for path, operations in paths.items()
+        for method in operations
+    }
+
+    refused = {place for place, answer in told.items() if answer.status_code == 401}
+    harmless = {("POST", "/v1/plan"), ("POST", "/v1/plan/defaults")}
+    secret = {("GET", "/v1/models/{model}/briefing")}
+    assert refused == {(method, path) for method, path in told if method != "GET"} - harmless | secret
+    assert told["GET", "/v1/ledger"].content == b"".join(service.bundle)
+    assert len(service.stories[view.id]) == before
+
+
 def test_a_rollout_is_followed_until_it_ends(http: Any, service: Any, written: str) -> None:
     view = proposed(http, written)
     service.move(view.id, phase="promoted", ended=True)
@@ -443,5 +498,7 @@ def test_the_description_covers_every_route_and_type(http: Any) -> None:
     for path, operations in found["paths"].items():
         for operation in operations.values():
             assert operation["security"] == ([] if path == "/v1/healthz" else [{"token": []}])
-            assert "application/problem+json" in operation["responses"]["default"]["content"]
-            assert "422" not in operation["responses"]
+            assert "default" not in operation["responses"]
+            refusals = {status: told for status, told in operation["responses"].items() if int(status) >= 400}
+            assert set(refusals) >= ({"401", "500", "503"} if operation["security"] else set())
+            assert {media for told in refusals.values() for media in told["content"]} <= {"application/problem+json"}

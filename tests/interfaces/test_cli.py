@@ -19,7 +19,7 @@ from glideslope.domain.errors import (
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.cli.exits import Exit, exit_of
 from glideslope.interfaces.cli.main import VERBS, glideslope
-from glideslope.settings import STATE_FOLDER
+from glideslope.settings import STATE_FOLDER, Doors, Tls, own_tls
 
 DIGEST = "sha256:" + "3" * 64
 ID = "late-arrival-1"
@@ -557,18 +557,99 @@ def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) 
     desk.run("up")
     desk.run("up", "--state", "s", "--port", "0", "--gateway-port", "0", "--no-gateway")
     desk.run("serve", "--state", "s", "--port", "1", "--no-gateway")
+    desk.run("serve", "--state", "s", "--gateway-listen", "h:3")
     desk.run("gateway", "--state", "s", "--gateway-port", "2")
+    desk.run("gateway", "--state", "s", "--server", "h:3", "--credentials", "c", "--silence", "3")
     demo = desk.run("demo", "--json", "--keep", "k")
 
     here, there = tmp_path / STATE_FOLDER, Path("s")
     assert desk.started == [
-        ("up", {"state": here, "port": 8787, "gateway_port": 8780, "gateway": True}),
-        ("up", {"state": there, "port": 0, "gateway_port": 0, "gateway": False}),
-        ("serve", {"state": there, "port": 1, "gateway_port": 8780, "gateway": False}),
-        ("gateway", {"state": there, "gateway_port": 2}),
+        (
+            "up",
+            {
+                "state": here,
+                "port": 8787,
+                "gateway_port": 8780,
+                "gateway": True,
+                "gateway_listen": None,
+                "doors": Doors(),
+            },
+        ),
+        (
+            "up",
+            {"state": there, "port": 0, "gateway_port": 0, "gateway": False, "gateway_listen": None, "doors": Doors()},
+        ),
+        (
+            "serve",
+            {
+                "state": there,
+                "port": 1,
+                "gateway_port": 8780,
+                "gateway": False,
+                "gateway_listen": None,
+                "doors": Doors(),
+            },
+        ),
+        (
+            "serve",
+            {
+                "state": there,
+                "port": 8787,
+                "gateway_port": 8780,
+                "gateway": True,
+                "gateway_listen": ("h", 3),
+                "doors": Doors(),
+            },
+        ),
+        (
+            "gateway",
+            {"state": there, "gateway_port": 2, "line": None, "credentials": None, "silence": 1.0, "doors": Doors()},
+        ),
+        (
+            "gateway",
+            {
+                "state": there,
+                "gateway_port": 8780,
+                "line": ("h", 3),
+                "credentials": Path("c"),
+                "silence": 3.0,
+                "doors": Doors(),
+            },
+        ),
         ("demo", {"as_json": True, "keep": Path("k")}),
     ]
     assert demo.exit_code == 9
+
+
+def test_where_to_listen_and_in_tls_is_handed_on(desk: Any, tmp_path: Path) -> None:
+    desk.run("up", "--host", "192.0.2.1", "--gateway-host", "::", "--tls")
+    desk.run("up", "--tls-cert", "c.pem", "--tls-key", "k.pem")
+    desk.run("up", "--host", "192.0.2.1", "--insecure-no-tls")
+    both = desk.run("up", "--tls", "--tls-cert", "c.pem", "--tls-key", "k.pem")
+    open_ = desk.run("up", "--host", "192.0.2.1")
+
+    assert [arguments["doors"] for _, arguments in desk.started] == [
+        Doors(host="192.0.2.1", gateway_host="::", tls=own_tls(tmp_path / STATE_FOLDER)),
+        Doors(tls=Tls(cert=tmp_path / "c.pem", key=tmp_path / "k.pem")),
+        Doors(host="192.0.2.1", insecure=True),
+    ]
+    assert (both.exit_code, open_.exit_code, "[tls-required]" in open_.stderr) == (2, 2, True)
+
+
+def test_a_certificate_is_made_for_names(desk: Any, tmp_path: Path) -> None:
+    made = desk.run("tls", "create", "models.example")
+
+    assert desk.certified == [(tmp_path / STATE_FOLDER, ("models.example",))]
+    assert f"must trust {tmp_path / STATE_FOLDER / 'tls' / 'ca.pem'}." in made.stdout
+
+
+def test_the_ca_of_the_state_folder_is_trusted_for_its_own_server_only(desk: Any, tmp_path: Path) -> None:
+    (tmp_path / STATE_FOLDER / "ca.pem").write_text("x")
+    desk.run("ls")
+    desk.run("ls", "--server", "https://other.example")
+    desk.run("ls", "--ca", "mine.pem")
+
+    assert desk.trusted == [str(tmp_path / STATE_FOLDER / "ca.pem"), "", "mine.pem"]
 
 
 def test_tokens_are_created_listed_and_revoked(desk: Any) -> None:
@@ -581,6 +662,33 @@ def test_tokens_are_created_listed_and_revoked(desk: Any) -> None:
     assert "bob" in listed.stdout
     assert "gs_new" not in listed.stdout
     assert (gone.exit_code, unknown.exit_code, desk.secrets) == (0, Exit.INVALID, [])
+
+
+def test_a_gateway_elsewhere_gets_credentials_and_is_told_where_its_server_is(desk: Any, tmp_path: Path) -> None:
+    made = desk.run("credentials", "create", "edge-1", "--out", "c", "--days", "30")
+    told = desk.run("credentials", "create", "edge-1", "--out", "c", "--json")
+    half = desk.run("gateway", "--state", "s", "--server", "h:3")
+    nowhere = desk.run("gateway", "--state", "s", "--server", "h", "--credentials", "c")
+    both = desk.run("up", "--no-gateway", "--gateway-listen", "h:3")
+
+    assert desk.started[0] == (
+        "credentials",
+        {"state": tmp_path / STATE_FOLDER, "name": "edge-1", "out": Path("c"), "days": 30},
+    )
+    assert "edge-1" in made.stdout
+    assert json.loads(told.stdout).keys() == {"name", "folder", "ends"}
+    assert [each.exit_code for each in (half, nowhere, both)] == [Exit.INVALID] * 3
+    assert "belong together" in half.stderr
+    assert "is not HOST:PORT" in nowhere.stderr
+    assert "exclude each other" in both.stderr
+    assert len(desk.started) == 2, "nothing was started"
+
+
+def test_a_token_is_made_for_models_and_for_a_time(desk: Any) -> None:
+    desk.run("token", "create", "svc", "--role", "source", "--model", "fraud", "--model", "biopsy", "--expires", "90d")
+
+    assert desk.scopes == [{"models": ("fraud", "biopsy"), "all_models": False, "seconds": 90 * 86_400.0}]
+    assert "for all models" in desk.run("token", "ls").stdout
 
 
 def test_init_writes_a_plan_that_works_and_overwrites_nothing(desk: Any) -> None:
@@ -645,7 +753,7 @@ def test_every_verb_says_in_the_list_what_it_says_itself(desk: Any) -> None:
 
 
 def test_every_verb_that_answers_offers_json(desk: Any) -> None:
-    silent = {"up", "serve", "gateway", "completion", "token"}
+    silent = {"up", "serve", "gateway", "completion", "token", "credentials", "tls"}
 
     without = [name for name in VERBS if name not in silent and "--json" not in desk.run(name, "--help").stdout]
 

@@ -20,7 +20,7 @@ from glideslope.interfaces.document.reading import read
 from glideslope.interfaces.document.showing import schema
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
-SHARED = {"--server", "--token", "--json", "--help", "-h"}
+SHARED = {"--server", "--token", "--ca", "--json", "--help", "-h"}
 CELL = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
 
 

@@ -1,5 +1,6 @@
 """The data plane is down, or lies: the governor lives, people see it, and all converges when it is back."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -143,3 +144,27 @@ async def test_a_withdrawal_that_was_not_obeyed_is_asked_for_again() -> None:
 
     assert world.exposed("delays") == 0
     assert (await world.app.rollout(rollout)).confirmed
+
+
+class Forgetful(MemoryDriver):
+    """Lets a lease lapse though it is renewed in time, as a gateway does that the renewals did not reach."""
+
+    def lapse(self, model: ModelName) -> None:
+        self._leases[model] = replace(self._leases[model], until=self._clock.monotonic())
+
+
+async def test_a_lapse_that_only_the_data_plane_knows_of_is_recorded_and_decided_afresh() -> None:
+    """The governor renewed all the while, so only what is read back can tell."""
+    world, rollout = await given(47, Forgetful)
+    await world.until(rollout, step="s1", within=5)
+    await world.run(2)
+    assert isinstance(world.driver, Forgetful)
+    assert world.exposed("delays") > 0
+
+    world.driver.lapse(DELAYS)
+    await world.run(3)
+
+    told = await world.story(rollout)
+    lapse = told.index("lease-lapsed")
+    assert told[lapse : lapse + 3] == ["lease-lapsed", "decided", "traffic-confirmed"]
+    assert world.exposed("delays") > 0

@@ -5,13 +5,15 @@ from datetime import timedelta
 import pytest
 
 from glideslope.domain.draft import SECOND, GuardrailDraft, StageDraft
-from glideslope.domain.ids import MetricName, ModelName, RolloutId
+from glideslope.domain.errors import Invalid
+from glideslope.domain.identity import Identity, Role
+from glideslope.domain.ids import Actor, MetricName, ModelName, RolloutId
 from glideslope.domain.metric import Origin
 from glideslope.domain.observation import Outcome, Outcomes, ShadowAnswers
 from glideslope.domain.plan import AtMaximum, Margin, MarginKind, StageKind
-from glideslope.domain.receipt import NO_SLICE, Receipt, mint, model_hash, request_hash, subject_hash
+from glideslope.domain.receipt import NO_SLICE, Receipt, ReceiptKey, mint, model_hash, request_hash, subject_hash
 from glideslope.domain.traffic import Arm
-from glideslope.testing.traffic import KEY, SOUND
+from glideslope.testing.traffic import KEY, KEYS, SOUND
 from glideslope.testing.world import SHADOW, STAGES, World, draft
 
 DELAYS = ModelName("delays")
@@ -114,7 +116,9 @@ async def test_duplicates_and_any_order_change_nothing() -> None:
     assert sum(t.repeated for t in world.taken) > 1_000
 
 
-def prediction(request: str, *, rollout: int = 0, step: int = 0, score: int = 30_000, model: str = "delays") -> str:
+def prediction(
+    request: str, *, rollout: int = 0, step: int = 0, score: int = 30_000, model: str = "delays", key: ReceiptKey = KEY
+) -> str:
     receipt = Receipt(
         model=model_hash(ModelName(model)),
         rollout=rollout,
@@ -126,7 +130,7 @@ def prediction(request: str, *, rollout: int = 0, step: int = 0, score: int = 30
         request=request_hash(request),
         subject=subject_hash(request),
     )
-    return mint(receipt, key=KEY)
+    return mint(receipt, key=key)
 
 
 async def test_an_outcome_that_is_not_ours_is_refused_by_itself() -> None:
@@ -195,3 +199,36 @@ async def test_hovering_evidence_does_not_flood_the_ledger() -> None:
     decisions = await world.app.decisions(rollout)
     assert decisions[-1].decision == "hold"
     assert len(decisions) < 20
+
+
+async def test_who_signs_for_one_model_is_not_heard_about_another() -> None:
+    """Neither under its own key in the other's name, nor about the other's rollout, nor with a true receipt of the other."""
+    world = World(seed=21)
+    await world.serves("delays", v1=SOUND, v2=SOUND)
+    await world.serves("weather", v1=SOUND, v2=SOUND)
+    rollout = await world.propose(draft("delays", "v2", stages=STAGES))
+    await world.run(1)
+    number = (await world.app.briefing(DELAYS, seen="", wait=0)).rollouts[rollout]
+    briefing = await world.app.briefing(ModelName("weather"), seen="", wait=0)
+    key = ReceiptKey(id=briefing.key_id, secret=briefing.key)
+    in_its_name = prediction("a", key=key)
+    about_its_rollout = prediction("b", model="weather", rollout=number, step=1, key=key)
+    true = prediction("c", key=KEYS[2].of(DELAYS))
+    own = prediction("d", model="weather", key=key)
+    source = Identity(Actor("weather-servers"), Role.SOURCE, models=frozenset({ModelName("weather")}))
+
+    batch = tuple(Outcome(prediction=p, happened=True) for p in (in_its_name, about_its_rollout, true, own))
+    taken = await world.app.outcomes(Outcomes(outcomes=batch), by=source)
+
+    assert (taken.counted, taken.unmeasured) == (0, 1)
+    assert [r.code for r in taken.refused] == ["receipt-invalid", "receipt-invalid", "model-not-allowed"]
+    assert (await world.app.outcomes(Outcomes(outcomes=(batch[2],)))).unmeasured == 1
+
+
+async def test_a_shadow_is_not_heard_about_another_models_rollout() -> None:
+    world = World(seed=22)
+    await world.serves("delays", v1=SOUND, v2=SOUND)
+    rollout = await world.propose(draft("delays", "v2", stages=(SHADOW, *STAGES)))
+
+    with pytest.raises(Invalid, match="about delays"):
+        await world.app.shadow(ShadowAnswers(model=ModelName("weather"), rollout=rollout, answers=()))

@@ -5,8 +5,12 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from glideslope.domain.errors import StoreUnavailable
+
+LARGEST: Final = 16 << 20
+"""Bytes; tens of thousands of tokens."""
 
 
 def read_secret(path: Path) -> bytes | None:
@@ -16,7 +20,8 @@ def read_secret(path: Path) -> bytes | None:
     that others could have read is not one, and tightening it quietly would hide that.
     """
     try:
-        with path.open("rb") as file:
+        # Without blocking: a pipe in its place would hold the reader until somebody writes.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise StoreUnavailable(f"{path} is not a regular file")
@@ -25,7 +30,9 @@ def read_secret(path: Path) -> bytes | None:
                     f"{path} holds a secret and others have rights on it (mode {stat.S_IMODE(status.st_mode):04o})",
                     next_command=f"chmod 600 {path}",
                 )
-            return file.read()
+            if status.st_size > LARGEST:
+                raise StoreUnavailable(f"{path} is longer than the {LARGEST:,} bytes of any secret")
+            return file.read(LARGEST)
     except FileNotFoundError:
         return None
     except OSError as error:

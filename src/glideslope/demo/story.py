@@ -136,14 +136,14 @@ class _Story:
         )
 
     def _tokens(self) -> str:
-        source = self._token("model-servers", "source")
+        source = self._token("model-servers", "source", "--model", MODEL)
         path = self._tree.state / "source-token"
         path.touch(mode=0o600)
         path.write_text(source, encoding="utf-8")
         return self._token(REVIEWER, "member")
 
-    def _token(self, actor: str, role: str) -> str:
-        said = glideslope("token", "create", actor, "--role", role, "--json", state=self._tree.state)
+    def _token(self, actor: str, role: str, *more: str) -> str:
+        said = glideslope("token", "create", actor, "--role", role, *more, "--json", state=self._tree.state)
         if said.returncode:
             raise Unexpected(f"no token for {actor}: {said.stderr.strip()}")
         return str(json.loads(said.stdout)["token"])

@@ -7,7 +7,10 @@ clock, a disk or a network, so anyone can recompute every decision from the ledg
 from functools import lru_cache
 from typing import assert_never
 
-from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, RollBack, Verdict
+import msgspec
+
+from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, Question, RollBack, Verdict
+from glideslope.domain.doubt import Doubt, is_settled, stands
 from glideslope.domain.evidence import Evidence, Exposed
 from glideslope.domain.gate import (
     Tables,
@@ -21,6 +24,7 @@ from glideslope.domain.gate import (
     sorted_tables,
     split_found,
 )
+from glideslope.domain.ids import MetricName
 from glideslope.domain.metric import Origin
 from glideslope.domain.plan import AtMaximum, Plan, StageKind, Step
 from glideslope.domain.reasons import Reason
@@ -39,21 +43,27 @@ def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
         return _start(rollout, evidence)
     tables = sorted_tables(rollout.plan, evidence)
     harm = harm_found(rollout.plan, evidence, tables)
+    doubted = _doubted(rollout.plan, evidence)
     if broken := tuple(f for f in harm if f.verdict is Verdict.FAIL):
-        doubt = _doubt(rollout.plan, evidence, tables, broken)
+        doubt = _doubt(rollout.plan, evidence, tables, broken, doubted)
         return doubt or RollBack(reasons=(Reason.BREACHED,), findings=broken)
     if _wrong_content(rollout.plan, evidence):
         return RollBack(reasons=(Reason.DIGEST_DIFFERS,))
     if rollout.phase is Phase.HALTED:
         return Hold(exposed=False, reasons=(Reason.HALTED,))
-    if pause := _pause(rollout.plan, evidence, harm):
+    if pause := _pause(rollout.plan, evidence, harm, doubted):
         return pause
     if rollout.phase is Phase.LAPSED:
         return Advance(to=rollout.position, reasons=(Reason.LEASE_RESTORED,))
     step = rollout.step
     if step is None or now < rollout.entered_at:
         return Hold(exposed=True, reasons=(Reason.CLOCK_BACK,))
-    return _progress(rollout, step, evidence, tables, elapsed=now - rollout.entered_at)
+    return _progress(rollout, step, evidence, tables, doubted, elapsed=now - rollout.entered_at)
+
+
+def decide_1(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
+    """Judge by the rules of version 1, which believed every source."""
+    return decide(rollout, msgspec.structs.replace(evidence, doubts=msgspec.UNSET), now=now)
 
 
 def _start(rollout: Rollout, evidence: Evidence) -> Decision:
@@ -77,21 +87,52 @@ def _wrong_content(plan: Plan, evidence: Evidence) -> bool:
     return any(registered.get((s.arm, s.version)) != s.digest for s in evidence.serving)
 
 
-def _doubt(plan: Plan, evidence: Evidence, tables: Tables, broken: tuple[Finding, ...]) -> Hold | None:
+def _doubted(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
+    """Return what sources said that cannot be true: INVALID, or INCONCLUSIVE while what is served may yet catch up."""
+    doubts: tuple[Doubt, ...] = evidence.doubts or ()
+    return tuple(
+        Finding(
+            question=Question.SOURCE,
+            verdict=Verdict.INVALID if is_settled(doubt) else Verdict.INCONCLUSIVE,
+            subject=doubt.metric,
+            slice=doubt.slice,
+            wealth=0.0,
+            line=0.0,
+            candidate=0,
+            incumbent=0,
+            doubt=doubt,
+        )
+        for doubt in doubts
+        if stands(doubt, lease=plan.lease)
+    )
+
+
+def _not_credible(doubted: tuple[Finding, ...]) -> frozenset[MetricName]:
+    return frozenset(metric for f in doubted if f.doubt for metric in f.doubt.metrics)
+
+
+def _doubt(
+    plan: Plan, evidence: Evidence, tables: Tables, broken: tuple[Finding, ...], doubted: tuple[Finding, ...]
+) -> Hold | None:
     """A comparison that means nothing must not blame the candidate: its exposure ends all the same, and a person looks."""
     if split := split_found(plan, evidence):
         return Hold(exposed=False, reasons=(Reason.SPLIT_BROKEN,), findings=(*split, *broken))
+    unbelieved = _not_credible(doubted)
+    if all(f.subject in unbelieved for f in broken):
+        return Hold(exposed=False, reasons=(Reason.SOURCE_DOUBTED,), findings=(*doubted, *broken))
     partial = lopsided(plan, tables)
     if all(f.subject in partial for f in broken):
         return Hold(exposed=False, reasons=(Reason.LOPSIDED,), findings=broken)
     return None
 
 
-def _pause(plan: Plan, evidence: Evidence, harm: tuple[Finding, ...]) -> Hold | None:
+def _pause(plan: Plan, evidence: Evidence, harm: tuple[Finding, ...], doubted: tuple[Finding, ...]) -> Hold | None:
     """Harm to both arms, or a comparison that means nothing: withdraw the exposure, blame nobody, call a person."""
     limits = limit_found(plan, evidence)
     if malformed := tuple(f for f in (*harm, *limits) if f.verdict is Verdict.INVALID):
         return Hold(exposed=False, reasons=(Reason.MALFORMED,), findings=malformed)
+    if lies := tuple(f for f in doubted if f.verdict is Verdict.INVALID):
+        return Hold(exposed=False, reasons=(Reason.SOURCE_DOUBTED,), findings=lies)
     if limits:
         return Hold(exposed=False, reasons=(Reason.LIMIT_BREACHED,), findings=limits)
     if broken := split_found(plan, evidence):
@@ -99,8 +140,18 @@ def _pause(plan: Plan, evidence: Evidence, harm: tuple[Finding, ...]) -> Hold | 
     return None
 
 
-def _progress(rollout: Rollout, step: Step, evidence: Evidence, tables: Tables, *, elapsed: int) -> Decision:
+def _progress(
+    rollout: Rollout,
+    step: Step,
+    evidence: Evidence,
+    tables: Tables,
+    doubted: tuple[Finding, ...],
+    *,
+    elapsed: int,
+) -> Decision:
     findings, reason = _judge(rollout.plan, step, evidence, tables)
+    if doubted and reason in (Reason.PASSED, Reason.BAKED):
+        findings, reason = (*doubted, *findings), Reason.COUNTS_AHEAD
     if elapsed < step.minimum:
         return Hold(exposed=True, reasons=(Reason.MINIMUM_TIME,), findings=findings)
     if reason in (Reason.PASSED, Reason.BAKED, Reason.OFFLINE_PASSED):

@@ -4,10 +4,11 @@ from enum import StrEnum
 
 import msgspec
 
+from glideslope.domain.doubt import Doubt
 from glideslope.domain.ids import MetricName, SliceName
 from glideslope.domain.reasons import Reason
 
-DECIDER = 1
+DECIDER = 2
 """Version of the rules in `gate` and `decide`. A change of meaning raises it; old ones stay for replay."""
 
 
@@ -27,6 +28,7 @@ class Question(StrEnum):
     PROOF = "proof"  # is it proven to be within the margin
     LIMIT = "limit"  # is an absolute limit broken
     SPLIT = "split"  # is the traffic the split we asked for
+    SOURCE = "source"  # can what a source said be true
     OFFLINE = "offline"  # does the offline evaluation meet the criterion
 
 
@@ -43,6 +45,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     candidate: int
     """How many subjects (or pairs) of each arm stand behind it."""
     incumbent: int
+    doubt: Doubt | msgspec.UnsetType = msgspec.UNSET
+    """What a source said, when that is the question."""
 
 
 class Advance(msgspec.Struct, frozen=True, kw_only=True, tag="advance", forbid_unknown_fields=True):

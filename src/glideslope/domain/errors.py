@@ -12,6 +12,7 @@ Each class has a stable code: its HTTP problem type, its line in the terminal, i
 Code reads fields, people read the sentence.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -93,6 +94,30 @@ class ReceiptInvalid(Invalid):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"This prediction id is not one of ours: {why}.")
+
+
+class TokenScopeInvalid(Invalid):
+    """A token whose rights were not said clearly; nothing is assumed in their place."""
+
+    code = "token-scope-invalid"
+
+
+class TlsRequired(Invalid):
+    code = "tls-required"
+
+    def __init__(self, *, host: str, option: str) -> None:
+        super().__init__(
+            f"On {host} others can listen to what passes, and nothing was said about TLS. Say --tls, or --insecure-no-tls.",
+            traffic="Nothing was started; traffic is unchanged.",
+            next_command=f"glideslope up {option} {host} --tls",
+        )
+
+
+class CertificateUnusable(Invalid):
+    code = "certificate-unusable"
+
+    def __init__(self, *, path: str, why: str, next_command: str = "glideslope tls create") -> None:
+        super().__init__(f"The certificate {path} cannot be used: {why}.", next_command=next_command)
 
 
 class ArtifactInvalid(Invalid):
@@ -264,6 +289,26 @@ class TokenUnknown(Denied):
         )
 
 
+class TokenExpired(Denied):
+    code = "token-expired"
+
+    def __init__(self, *, actor: str, expired_at: str) -> None:
+        super().__init__(
+            f"The token of {actor} was made to last until {expired_at}, and no longer.",
+            next_command="glideslope token create",
+        )
+
+
+class ModelNotAllowed(Denied):
+    code = "model-not-allowed"
+
+    def __init__(self, *, actor: str, model: str, allowed: Iterable[str]) -> None:
+        super().__init__(
+            f"The token of {actor} speaks for {', '.join(sorted(allowed)) or 'no model'}, not for {model}.",
+            next_command=f"glideslope token create {actor} --role source --model {model}",
+        )
+
+
 class NotAllowed(Denied):
     code = "not-allowed"
 
@@ -325,6 +370,7 @@ class DriverUnavailable(Unavailable):
             traffic="It goes on with what it last obeyed until the lease ends, then serves the incumbent.",
             next_command="glideslope doctor",
         )
+        self.why = why
 
 
 class PortInUse(Unavailable):

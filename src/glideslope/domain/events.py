@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from glideslope.domain.decision import Decision
+from glideslope.domain.doubt import Aside
 from glideslope.domain.errors import EventUnknown, Invalid
 from glideslope.domain.evidence import Evidence
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, StepName, VersionName
@@ -89,6 +90,8 @@ class Resumed(msgspec.Struct, frozen=True, kw_only=True, tag="resumed", tag_fiel
 
     by: Actor
     why: str
+    aside: tuple[Aside, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Sources found not credible, whose counts are not used from now on; absent when there are none."""
 
 
 class Lapsed(

@@ -1,9 +1,15 @@
 """The frozen facts behind a decision: integers, ages and digests, never opinions."""
 
+from typing import Final
+
 import msgspec
 
+from glideslope.domain.doubt import Doubt
 from glideslope.domain.ids import Digest, MetricName, SliceName, StepName, VersionName
 from glideslope.domain.traffic import Arm
+
+FORMAT: Final = 2
+"""The format that is written; the members of format 1 are read for ever."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +47,10 @@ class Maturity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Freshness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When a kind of source last reported. `age` in milliseconds; -1 when it never did."""
+    """When a kind of source last reported. `age` in milliseconds; -1 when it never did.
+
+    `dropped` is what could not be counted: by the server itself, and by the services of that kind.
+    """
 
     origin: str
     age: int
@@ -68,6 +77,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     serving: tuple[Serving, ...] = ()
     in_force: bool = False
     """The data plane itself confirms that the step's exposure is in force."""
+    doubts: tuple[Doubt, ...] | msgspec.UnsetType = msgspec.UNSET
+    """What sources said that cannot be true; not in format 1, whose bytes stay as they were."""
 
 
 NOTHING = Evidence()

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
-from glideslope.domain.errors import ArtifactInvalid
-from glideslope.domain.ids import Actor, Digest
+from glideslope.domain.errors import ArtifactInvalid, ModelNotAllowed
+from glideslope.domain.ids import Actor, Digest, ModelName
 
 
 def file_digest(pieces: Iterable[bytes]) -> bytes:
@@ -47,13 +48,29 @@ class Role(StrEnum):
 
     ADMIN = "admin"  # people and their rights, besides all that members may
     MEMBER = "member"  # proposes, approves, stops
-    SOURCE = "source"  # reports observations and nothing else
-    READER = "reader"  # looks
+    SOURCE = "source"  # reports about the models that its token names, and nothing else
+    READER = "reader"  # looks at everything, the whole ledger too, and changes nothing: what an auditor needs
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who calls: the actor that the ledger will name, in a role."""
+    """Who calls: the actor that the ledger will name, in a role, for some models and some time."""
 
     actor: Actor
     role: Role
+    models: frozenset[ModelName] | None = None
+    """The models that a source may speak for; None for all."""
+    expires_at: datetime | None = None
+
+    def speaks_for(self, model: ModelName) -> bool:
+        """Tell whether what this caller reports about a model may be listened to."""
+        return self.models is None or model in self.models
+
+    def require(self, model: ModelName) -> None:
+        """Let nothing be said about a model that is not the caller's. Raises ModelNotAllowed."""
+        if not self.speaks_for(model):
+            raise ModelNotAllowed(actor=self.actor, model=model, allowed=self.models or ())
+
+    def expired(self, *, now: datetime) -> bool:
+        """Tell whether the caller's time is over."""
+        return self.expires_at is not None and now >= self.expires_at

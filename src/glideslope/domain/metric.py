@@ -105,9 +105,13 @@ BASELINE: Final = {m.name: m for m in (ERRORS, LATENCY)}
 """What the gateway counts of the incumbent's ordinary traffic."""
 EXPOSURE: Final = MetricName("exposure")
 """Counted by the gateway, one bin: subjects really served. Not a metric of quality; it checks the coin."""
+OUTCOME_SEEN: Final = MetricName("outcome")
+"""Counted beside the losses: subjects of a step whose outcome has arrived."""
+RESCUED: Final = MetricName("rescued")
+"""Requests that the assigned candidate failed and the incumbent answered."""
 
 
-RESERVED: Final = frozenset({*BUILT_IN, EXPOSURE, "outcome", "rescued", "score", "slices"})
+RESERVED: Final = frozenset({*BUILT_IN, EXPOSURE, OUTCOME_SEEN, RESCUED, "score", "slices"})
 """Names that a plan cannot give to a metric of its own: we count under them, or `record()` takes something else by them."""
 
 

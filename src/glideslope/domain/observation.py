@@ -23,6 +23,11 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     version: VersionName = VersionName("")
     digest: Digest = Digest("")
     """What the service says it serves; a digest that differs from the registered one halts the rollout."""
+    sequence: int = 0
+    """The message's number within the epoch, from 1, in the order in which it was counted; 0 when the source numbers none.
+
+    By it a total that shrinks is told from a message that comes late.
+    """
 
 
 class CellRefusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,3 +130,7 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True):
     """Services assign: then they are the gateway, and count its metrics and the exposure as well."""
     tolerances: Mapping[MetricName, float] = {}
     """The candidate's values are divided by 1 + this before they are binned, so that "worse" means beyond the margin."""
+
+    def __repr__(self) -> str:
+        """Hide the key: what is held in a service ends up in its logs."""
+        return f"Briefing(model={self.model!r}, tag={self.tag!r})"

@@ -34,6 +34,8 @@ class Reason(StrEnum):
     LIMIT_BREACHED = "absolute-limit-breached"
     SPLIT_BROKEN = "split-not-as-asked"
     MALFORMED = "evidence-malformed"
+    SOURCE_DOUBTED = "source-not-credible"
+    COUNTS_AHEAD = "counts-ahead-of-traffic"
     HALTED = "halted"
     ENDED = "rollout-ended"
 
@@ -70,6 +72,8 @@ _SENTENCES = {
     Reason.LIMIT_BREACHED: "An absolute limit is broken; it may be neither arm's fault, so exposure pauses.",
     Reason.SPLIT_BROKEN: "The traffic is not the split that was asked for, so no comparison counts.",
     Reason.MALFORMED: "The evidence does not fit the plan's bins or counts below zero, so nothing may be concluded from it.",
+    Reason.SOURCE_DOUBTED: "A source contradicts itself or the traffic, so nothing may be concluded from what it counts.",
+    Reason.COUNTS_AHEAD: "More was counted than was seen to be served; until that is, nothing advances.",
     Reason.HALTED: "The rollout is halted; nobody is exposed until a person resumes it.",
     Reason.ENDED: "The rollout has ended.",
 }

@@ -8,7 +8,8 @@ request 5, subject 6, tag 8 (BLAKE2b, keyed, RFC 7693).
 import base64
 import binascii
 import hmac
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
@@ -22,6 +23,8 @@ EPOCH_2020: Final = 1_577_836_800
 SCORE_LEVELS: Final = 65_535
 NO_SLICE: Final = 255
 MAX_DIMENSIONS: Final = 3
+_DERIVED: Final = b"gs-receipt-model"
+"""Keeps a derived key apart from any tag that the same secret makes."""
 _TAG: Final = 8
 _BODY: Final = 28
 LENGTH: Final = (_BODY + _TAG) * 4 // 3
@@ -60,6 +63,15 @@ class ReceiptKey:
 
     id: int
     secret: bytes
+    per_model: bool = False
+    """Only the server holds it; services sign with what is derived from it for their model."""
+
+    def of(self, model: ModelName) -> "ReceiptKey":
+        """Return what signs for one model: it tells nothing of another's key, nor of the one that it was derived from."""
+        if not self.per_model:
+            return self
+        derived = blake2b(model.encode(), key=self.secret, person=_DERIVED, digest_size=32).digest()
+        return replace(self, secret=derived, per_model=False)
 
     def __repr__(self) -> str:
         """Hide the secret."""
@@ -101,17 +113,14 @@ def mint(receipt: Receipt, *, key: ReceiptKey) -> str:
     return base64.urlsafe_b64encode(body + _tag(body, key)).decode()
 
 
-def read(prediction: str, *, keys: dict[int, ReceiptKey]) -> Receipt:
-    """Read a prediction id that one of the keys signed. Raises ReceiptInvalid."""
-    if len(prediction) != LENGTH:
-        raise ReceiptInvalid(f"it has {len(prediction)} characters instead of {LENGTH}")
-    try:
-        data = base64.b64decode(prediction, altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ReceiptInvalid("it is not base64") from error
-    if base64.urlsafe_b64encode(data).decode() != prediction:
-        # Else one prediction could be spelled, and counted, twice: the decoder also takes + and /.
-        raise ReceiptInvalid("it is not URL-safe base64")
+def claimed_model(prediction: str) -> int:
+    """Return the 16 bits by which a prediction id names its model, which nobody has verified yet. Raises ReceiptInvalid."""
+    return int.from_bytes(_decoded(prediction)[1:3])
+
+
+def read(prediction: str, *, keys: Mapping[int, ReceiptKey]) -> Receipt:
+    """Read a prediction id that one of the keys signed, as they are. Raises ReceiptInvalid."""
+    data = _decoded(prediction)
     body, tag = data[:_BODY], data[_BODY:]
     key = keys.get(body[0])
     if key is None:
@@ -131,5 +140,20 @@ def read(prediction: str, *, keys: dict[int, ReceiptKey]) -> Receipt:
     )
 
 
+def _decoded(prediction: str) -> bytes:
+    if len(prediction) != LENGTH:
+        raise ReceiptInvalid(f"it has {len(prediction)} characters instead of {LENGTH}")
+    try:
+        data = base64.b64decode(prediction, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ReceiptInvalid("it is not base64") from error
+    if base64.urlsafe_b64encode(data).decode() != prediction:
+        # Else one prediction could be spelled, and counted, twice: the decoder also takes + and /.
+        raise ReceiptInvalid("it is not URL-safe base64")
+    return data
+
+
 def _tag(body: bytes, key: ReceiptKey) -> bytes:
+    if key.per_model:
+        raise ValueError("a key per model signs nothing itself: derive it for one")
     return blake2b(body, digest_size=_TAG, key=key.secret).digest()

@@ -11,7 +11,7 @@ from typing import Final, Protocol, assert_never
 
 import msgspec
 
-from glideslope.domain.decide import decide
+from glideslope.domain.decide import decide, decide_1
 from glideslope.domain.decision import Advance, Decision, Hold, Promote, RollBack
 from glideslope.domain.errors import GlideslopeError, Invalid, NotFound
 from glideslope.domain.events import Closed, Decided, Event, body_of, event_of, instant
@@ -32,7 +32,7 @@ class Decider(Protocol):
         ...
 
 
-DECIDERS: Final[Mapping[int, Decider]] = {1: decide}
+DECIDERS: Final[Mapping[int, Decider]] = {1: decide_1, 2: decide}
 """Every version of the rules that ever decided, for ever importable."""
 
 MOST_PER_FLAW: Final = 20
@@ -277,9 +277,10 @@ def _recomputed(before: Rollout, event: Decided, *, entry: Entry, at: int) -> Re
             raise Invalid(f"The decision was made by rules {event.decider}, which this version does not have.")
         try:
             found = decider(before, event.evidence, now=at)
+            # A forged time can give figures that no ledger holds, which is a ValueError as well.
+            same = _bytes(found) == canonical.encode(entry.body["decision"])
         except (ArithmeticError, LookupError, ValueError) as error:
             raise Invalid(f"The rules cannot judge what was recorded: {error}.") from error
-        same = _bytes(found) == canonical.encode(entry.body["decision"])
     return ReplayedDecision(
         stream=entry.stream, version=entry.version, at=at, before=before, recorded=event, recomputed=found, same=same
     )

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final, assert_never
 
 from glideslope.domain.decision import Advance, Decision, Hold, Promote, RollBack
+from glideslope.domain.doubt import Aside
 from glideslope.domain.errors import Invalid
 from glideslope.domain.events import (
     Approved,
@@ -86,6 +87,8 @@ class Rollout:
     version: int
     order: int
     """Version of the event that last said what the traffic shall do. A lease bears it: renewing one is no fresh decision."""
+    aside: frozenset[Aside] = frozenset()
+    """Sources whose counts are not used."""
 
     @property
     def step(self) -> Step | None:
@@ -143,9 +146,9 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
             return _decided(replace(after, last=decision, last_by=by), decision, at=at)
         case Halted(by=by):
             return replace(after, phase=Phase.HALTED, confirmed=False, last_by=by)
-        case Resumed(by=by):
+        case Resumed(by=by, aside=aside):
             # The step is entered anew by a decision, never by the person's word alone.
-            return replace(after, phase=Phase.LAPSED, last_by=by)
+            return replace(after, phase=Phase.LAPSED, last_by=by, aside=rollout.aside.union(aside or ()))
         case Lapsed():
             return _lapsed(after)
         case Confirmed(exposed=exposed):
@@ -240,6 +243,9 @@ def _confirmed(rollout: Rollout, *, exposed: bool) -> Rollout:
 def news(rollout: Rollout, decision: Decision) -> bool:
     """Tell whether a decision says anything that the last one did not: only then is it recorded."""
     match decision, rollout.last:
+        case Hold(reasons=(Reason.HALTED,)), Hold(exposed=False):
+            # A decision withdrew the exposure; why it did is what people must see until they resume.
+            return False
         case Hold(reasons=now, exposed=exposed), Hold(reasons=before, exposed=was):
             return set(now) != set(before) or exposed != was
         case Hold(reasons=now), _:

@@ -13,6 +13,7 @@ from glideslope.domain.plan import Plan
 from glideslope.domain.traffic import Arm
 from glideslope.engine.record import Model, Record
 from glideslope.engine.scopes import GATEWAY, OUTCOMES
+from glideslope.engine.sources import parted
 from glideslope.ledger.canonical import LARGEST_INTEGER
 
 LONGEST_SOURCE: Final = 200
@@ -60,10 +61,12 @@ class Door:
 
     def check(self, totals: Totals) -> Checked:
         """Sort a message. Raises Invalid for a source that cannot be; what else is wrong is refused cell by cell."""
-        if not 0 < len(totals.source) <= LONGEST_SOURCE or totals.source in _OWN:
-            raise Invalid(f"{totals.source!r} cannot be the name of a source of observations.")
-        if not 0 <= totals.epoch <= LARGEST_INTEGER:
-            raise Invalid(f"{totals.epoch} cannot be the epoch of {totals.source}.")
+        _, name = parted(totals.source)
+        if not 0 < len(name) <= LONGEST_SOURCE or name in _OWN:
+            raise Invalid(f"{name!r} cannot be the name of a source of observations.")
+        for number, what in ((totals.epoch, "epoch"), (totals.sequence, "message number"), (totals.dropped, "loss")):
+            if not 0 <= number <= LARGEST_INTEGER:
+                raise Invalid(f"{number} cannot be the {what} of {name}.")
         counts: dict[RolloutId, dict[str, int]] = {}
         origins: set[tuple[RolloutId, Origin]] = set()
         refused: list[CellRefusal] = []

@@ -1,23 +1,33 @@
 """The engine assembled: `App` keeps the `Service` contract over one record, one data plane and one set of counters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
+from typing import TypeVar
 
 import msgspec
 
 from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
-from glideslope.domain.errors import GlideslopeError, TokenUnknown
+from glideslope.domain.errors import GlideslopeError, TokenExpired, TokenUnknown
 from glideslope.domain.forecast import Forecast, forecast, warnings
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId, VersionName
 from glideslope.domain.metric import BUILT_IN
-from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
+from glideslope.domain.observation import (
+    MOST_REFUSALS,
+    Briefing,
+    Outcomes,
+    OutcomesTaken,
+    ShadowAnswers,
+    Totals,
+    TotalsTaken,
+)
 from glideslope.domain.receipt import ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase
@@ -45,11 +55,16 @@ from glideslope.engine.views import (
 from glideslope.ledger import canonical
 from glideslope.ledger import entry as ledger_entry
 
+T = TypeVar("T")
+
 FLUSH_EVERY = 1.0
 """Seconds of gateway observations that a kill -9 may lose; both arms alike."""
 
 SIGN_EVERY = 5.0
 FOLLOW_EVERY = 0.25
+
+PORTION = 1_000
+"""Cells, outcomes or answers of one message that are taken at once."""
 
 TAGS_JOINED = "~"
 """Stands between the data plane's tag of what is granted and the hash of all else."""
@@ -133,6 +148,8 @@ class App:
         found = self._world.identify(token)
         if found is None:
             raise TokenUnknown
+        if found.expires_at is not None and found.expired(now=self._world.clock.now()):
+            raise TokenExpired(actor=found.actor, expired_at=found.expires_at.isoformat(timespec="seconds"))
         return found
 
     async def register(self, command: Register, *, key: str) -> ModelView:
@@ -240,16 +257,38 @@ class App:
             await self._news(model, granted=granted, within=left)
 
     async def observe(self, totals: Totals) -> TotalsTaken:
-        taken, kept = self.observer.totals(totals)
-        if kept:
-            await self._world.counters.save(kept)
+        """Take a source's totals, portion by portion; each stands by itself, as does each cell."""
+        taken = TotalsTaken(taken=0, refused=0)
+        for portion in portions(totals.counts.items()) or [()]:
+            found, kept = self.observer.totals(msgspec.structs.replace(totals, counts=dict(portion)))
+            if kept:
+                await self._world.counters.save(kept)
+            taken = TotalsTaken(
+                taken=taken.taken + found.taken,
+                refused=taken.refused + found.refused,
+                refusals=(*taken.refusals, *found.refusals)[:MOST_REFUSALS],
+            )
+            await asyncio.sleep(0)
         return taken
 
     async def shadow(self, answers: ShadowAnswers) -> None:
-        await self._desk.answers(answers)
+        self.record.rollout(answers.rollout)  # also when there is no answer
+        for portion in portions(answers.answers):
+            await self._desk.answers(msgspec.structs.replace(answers, answers=portion))
+            await asyncio.sleep(0)
 
-    async def outcomes(self, outcomes: Outcomes) -> OutcomesTaken:
-        return await self._desk.take(outcomes)
+    async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
+        """Count a batch, portion by portion; one that cannot be counted is refused by itself."""
+        each: list[OutcomesTaken] = []
+        for portion in portions(outcomes.outcomes):
+            each.append(await self._desk.take(Outcomes(outcomes=portion), by=by))
+            await asyncio.sleep(0)
+        return OutcomesTaken(
+            counted=sum(taken.counted for taken in each),
+            repeated=sum(taken.repeated for taken in each),
+            unmeasured=sum(taken.unmeasured for taken in each),
+            refused=tuple(refusal for taken in each for refusal in taken.refused),
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["App"]:
@@ -300,7 +339,7 @@ class App:
         known = self.record.model(model)
         open_ = self.record.open_rollout_of(known.name)
         promoting = open_ is not None and open_.phase is Phase.PROMOTING
-        key = self._world.keys[max(self._world.keys)]
+        key = self._world.keys[max(self._world.keys)].of(known.name)
         briefing = Briefing(
             model=model,
             grant=None,
@@ -327,6 +366,12 @@ class App:
     def _forget(self, rollout: RolloutId) -> None:
         self.observer.forget(rollout)
         self._desk.forget(rollout)
+
+
+def portions(items: Iterable[T]) -> list[tuple[T, ...]]:
+    """Cut a message into parts between which others have their turn: half a million cells take seconds, and leases last one."""
+    left = iter(items)
+    return list(iter(lambda: tuple(islice(left, PORTION)), ()))
 
 
 def _tag(briefing: Briefing) -> str:

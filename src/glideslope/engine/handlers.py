@@ -3,8 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+import msgspec
+
 from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
-from glideslope.domain.decision import DECIDER, RollBack
+from glideslope.domain.decision import DECIDER, RollBack, Verdict
+from glideslope.domain.doubt import Aside, is_settled
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import (
     AlreadyRegistered,
@@ -27,13 +30,15 @@ from glideslope.domain.events import Approved, Decided, Event, Halted, Installed
 from glideslope.domain.forecast import blind_spots, forecast
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.ids import Digest, ModelName, RolloutId
-from glideslope.domain.plan import Plan, StageKind
+from glideslope.domain.plan import Evaluation, Plan, StageKind
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
 from glideslope.engine.addresses import host_and_port
+from glideslope.engine.doubts import aside
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Driver, Feature, Probe
 from glideslope.engine.record import Append, Model, Record, Recorded, model_stream, proposal
+from glideslope.ledger.canonical import LARGEST_INTEGER
 
 RETRIES = 5
 """How often a command is tried again when somebody else wrote first."""
@@ -62,10 +67,11 @@ class Handlers:
     async def register(self, command: Register, *, key: str) -> ModelName:
         """Make a version known. The same content under the same name again is no error.
 
-        Raises AlreadyRegistered, KeyReused, Conflict, and NameInvalid for an address that no data plane could carry: met later, it
-        would keep all models' traffic from its shape.
+        Raises AlreadyRegistered, KeyReused, Conflict, Invalid for an evaluation that cannot be, and NameInvalid for an address
+        that no data plane could carry: met later, it would keep all models' traffic from its shape.
         """
         host_and_port(command.url)
+        _require_counted(command.evaluations)
         key = f"register/{command.model}/{key}"
 
         def same(done: Recorded) -> ModelName:
@@ -190,9 +196,16 @@ class Handlers:
         return await self._append(command.rollout, Halted, lambda _: event, key=key, phases=phases)
 
     async def resume(self, command: Resume, *, key: str) -> RolloutId:
-        """Let it go on, by a fresh decision. Raises NotInPhase, RolloutEnded, NotFound."""
-        event = Resumed(by=command.by, why=_reason(command.why))
-        return await self._append(command.rollout, Resumed, lambda _: event, key=key, phases={Phase.HALTED})
+        """Let it go on, by a fresh decision, without what sources counted that it was halted for.
+
+        Raises NotInPhase, RolloutEnded, NotFound.
+        """
+        why = _reason(command.why)
+
+        def resumed(rollout: Rollout) -> Resumed:
+            return Resumed(by=command.by, why=why, aside=self._not_credible(rollout) or msgspec.UNSET)
+
+        return await self._append(command.rollout, Resumed, resumed, key=key, phases={Phase.HALTED})
 
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutId:
         """Return all traffic to the incumbent. Always possible until the rollout is decided. Raises RolloutEnded, NotFound."""
@@ -208,6 +221,14 @@ class Handlers:
             )
 
         return await self._append(command.rollout, Decided, ordered, key=key, phases=set(Phase) - DECIDED)
+
+    def _not_credible(self, rollout: Rollout) -> tuple[Aside, ...]:
+        """Return the sources that the last decision found not credible, and any found since."""
+        recorded = rollout.last.findings if rollout.last is not None else ()
+        doubts = [f.doubt for f in recorded if f.doubt and f.verdict is Verdict.INVALID]
+        now = self._observer.evidence(rollout, in_force=False).doubts or ()
+        found = {aside(doubt) for doubt in (*doubts, *(doubt for doubt in now if is_settled(doubt)))}
+        return tuple(sorted(one for one in found if one is not None and one not in rollout.aside))
 
     async def retry(self, command: Retry, *, key: str) -> RolloutId:
         """Propose a rolled-back change again, linked to the earlier attempt. Raises NotInPhase and what `propose` does."""
@@ -316,6 +337,15 @@ class Handlers:
         return f"{ended} Tried again: {why}" if why else ended
 
 
+def _require_counted(evaluations: Sequence[Evaluation]) -> None:
+    """Refuse an evaluation that can rest on no such number of rows. Raises Invalid."""
+    for evaluation in evaluations:
+        if not 0 <= evaluation.count <= LARGEST_INTEGER:
+            raise Invalid(
+                f"The evaluation of {evaluation.metric!r} cannot rest on {evaluation.count} rows; expected 0 to {LARGEST_INTEGER}."
+            )
+
+
 def _registered(command: Register) -> Registered:
     return Registered(
         model=command.model,
@@ -340,7 +370,10 @@ def _require_same(done: Event, *asked: Event) -> None:
 
 def _act(event: Event) -> object:
     # An order carries the evidence of its moment; what was ordered, and by whom, is the same the second time.
-    return (event.decision, event.by, event.why) if isinstance(event, Decided) else event
+    # So does a resumption, of the sources that were set aside.
+    if isinstance(event, Decided):
+        return (event.decision, event.by, event.why)
+    return (kind_of(event), event.by, event.why) if isinstance(event, Resumed) else event
 
 
 def _require_same_proposal(done: Event, command: Propose) -> None:

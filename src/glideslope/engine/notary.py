@@ -10,6 +10,10 @@ from glideslope.ledger import bundle, checkpoint, merkle, note
 PAGE: Final = 1_000
 """Entries read at once: some milliseconds, in which no lease is renewed."""
 
+LONGEST_BUNDLE_PAGE: Final = 256
+PAGE_BYTES: Final = 1 << 20
+"""About how much of the ledger is held for one caller who fetches it."""
+
 
 class Notary:
     """Signs what the store holds. Its tree only ever grows by what the store returns, so it never signs two histories."""
@@ -48,9 +52,14 @@ class Notary:
         notes = [each for each in await self._checkpoints.checkpoints() if _size(each) <= size]
         for line in bundle.format(checkpoints=notes, entries=()):
             yield line
-        for start in range(0, size, PAGE):
-            for data in await self._store.entries(start, min(start + PAGE, size)):
+        start, count = 0, 1
+        while start < size:
+            page = await self._store.entries(start, min(start + count, size))
+            for data in page:
                 yield bundle.entry_line(data)
+            start += len(page)
+            # A caller may take its time with each page, and an entry may be as long as a request.
+            count = min(LONGEST_BUNDLE_PAGE, 2 * count, max(1, PAGE_BYTES * len(page) // sum(map(len, page))))
             await asyncio.sleep(0)
 
 

@@ -1,11 +1,11 @@
 """Observations into counters, counters into evidence. It judges nothing and forgets nothing that it acknowledged."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from glideslope.domain.errors import GlideslopeError
-from glideslope.domain.evidence import Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
+from glideslope.domain.evidence import FORMAT, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, StepName, VersionName
@@ -15,6 +15,8 @@ from glideslope.domain.metric import (
     EXPOSURE,
     LATENCY,
     NO_STEP,
+    OUTCOME_SEEN,
+    RESCUED,
     Cell,
     Origin,
     baseline_scope,
@@ -26,15 +28,11 @@ from glideslope.domain.plan import Plan, StageKind
 from glideslope.domain.rollout import DECIDED, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.admission import Door
+from glideslope.engine.doubts import Doubts
 from glideslope.engine.ports import Clock, Counters, Served, Total
 from glideslope.engine.record import Record
-from glideslope.engine.scopes import GATEWAY, Own, Scope, Window
-
-OUTCOME_SEEN: Final = MetricName("outcome")
-"""Counted beside the losses: subjects of a step whose outcome has arrived."""
-
-RESCUED: Final = MetricName("rescued")
-"""Requests that the assigned candidate failed and the incumbent answered."""
+from glideslope.engine.scopes import GATEWAY, OUTCOMES, Own, Scope, Window
+from glideslope.engine.sources import NOBODY, parted
 
 PAIR_PREFIX: Final = "pair."
 """A pair's cell names its metric with this before it, and the candidate as its arm."""
@@ -57,6 +55,11 @@ class Observer:
         self._serving: dict[tuple[ModelName, VersionName], dict[str, tuple[Digest, float]]] = {}
         """By source what it last said it serves, and when."""
         self._door = Door(record, in_process=in_process)
+        self._in_process = in_process
+        self._doubts = Doubts(in_process=in_process)
+        self._lost: dict[tuple[str, int], int] = {}
+        """By source and epoch how much it says it could not count."""
+        self._lost_of: dict[RolloutId, int] = {}
         self._counting: dict[tuple[RolloutId, Origin], set[str]] = {}
         """Services that count for a rollout: each message of theirs shows that they live, be it empty."""
         self._doubtful = False
@@ -68,12 +71,21 @@ class Observer:
     async def load(self) -> None:
         """Read back what was saved, by us or by others; again whenever governing begins. Raises StoreUnavailable."""
         names = [r.id for r in self._record.rollouts()] + [baseline_scope(m.name) for m in self._record.models()]
+        # Others may have counted meanwhile, or nobody: what this process saw of the traffic is not the whole of it.
+        self._doubts.unwatch()
         async with self.counting:
             for name in names:
                 scope = self.scope(name)
                 for total in await self._counters.load(f"{name}/"):
                     if (total.source, total.epoch) != (self._own.source, self._own.epoch):
                         scope.absorb(total.source, epoch=total.epoch, totals={total.cell: total.count})
+        for rollout in self._record.rollouts():
+            self.scope(rollout.id).set_aside(rollout.aside)
+        for rollout in self._record.open_rollouts():
+            scope = self.scope(rollout.id)
+            for source, epoch in scope.sources():
+                if parted(source)[0] != NOBODY:
+                    self._weigh(rollout, source, map(Cell.parse, scope.said(source, epoch=epoch)), epoch=epoch)
 
     async def flush(self) -> None:
         """Save what this process counted. Raises StoreUnavailable, keeping it for the next time."""
@@ -123,15 +135,20 @@ class Observer:
         """
         now = self._now()
         checked = self._door.check(totals)
+        open_ = self._record.open_rollout_of(totals.model)
         for rollout, counts in checked.counts.items():
             grown = self.scope(rollout).absorb(totals.source, epoch=totals.epoch, totals=counts)
             self._note_grown(totals.model, grown, now=now)
+            if open_ is not None and rollout == open_.id:
+                self._question(open_, totals, counts, grown)
         for key in checked.origins:
             self._counting.setdefault(key, set()).add(totals.source)
-        open_ = self._record.open_rollout_of(totals.model)
+        if open_ is not None:
+            self._note_lost(open_.id, totals)
         known = [] if open_ is None else [(open_.id, origin) for origin in Origin]
         for rollout, origin in {*checked.origins, *known}:
-            if totals.source in self._counting.get((rollout, origin), ()):
+            aside = self.scope(rollout).is_aside(totals.source, epoch=totals.epoch)
+            if not aside and totals.source in self._counting.get((rollout, origin), ()):
                 self._hear(rollout, origin, now)
         if totals.digest:
             said = self._serving.setdefault((totals.model, totals.version), {})
@@ -150,18 +167,25 @@ class Observer:
         for cell in cells:
             self.scope(cell.rollout).add_outcome(cell)
             self._hear(cell.rollout, Origin.OUTCOME, now)
+        for rollout in self._record.open_rollouts():
+            arrived = [c for c in cells if c.rollout == rollout.id and c.metric == OUTCOME_SEEN]
+            if arrived:
+                self._weigh(rollout, OUTCOMES, arrived, epoch=0)
 
     def evidence(self, rollout: Rollout, *, in_force: bool) -> Evidence:
         """Freeze what is known about a rollout, in a fixed order."""
         scope, plan = self.scope(rollout.id), rollout.plan
+        scope.set_aside(rollout.aside)
+        self._doubts.watch(rollout)
         steps = [s.name for s in plan.steps[: rollout.position + 1] if s.candidate]
         return Evidence(
+            format=FORMAT,
             counts=tuple(self._counts(scope, plan, steps)),
             pairs=tuple(self._pairs(scope, plan)),
             exposed=tuple(Exposed(step=s, **_arms(scope, s, EXPOSURE)) for s in steps),
             maturity=tuple(Maturity(step=s, **_arms(scope, s, OUTCOME_SEEN)) for s in steps),
             freshness=tuple(
-                Freshness(origin=origin.value, age=self._age(rollout.id, origin), dropped=scope.dropped)
+                Freshness(origin=origin.value, age=self._age(rollout.id, origin), dropped=self._dropped(scope, origin))
                 for origin in Origin
             ),
             serving=tuple(
@@ -170,6 +194,7 @@ class Observer:
                 for digest in self._said(plan, version)
             ),
             in_force=in_force,
+            doubts=self._doubts.of(rollout, scope, now=self._now()),
         )
 
     def baseline(self, model: ModelName) -> Baseline:
@@ -202,6 +227,8 @@ class Observer:
         scope = self._scopes.get(rollout)
         if scope is not None:
             scope.forget_subjects()
+        self._doubts.forget(rollout)
+        self._lost_of.pop(rollout, None)
         for origin in Origin:
             self._counting.pop((rollout, origin), None)
 
@@ -217,6 +244,7 @@ class Observer:
             return
         bad = _is_bad(request)
         if new:
+            self._doubts.served(rollout.id, step, request.arm, now=now)
             self._count(scope, step, request.arm, EXPOSURE, 0)
             self._count(scope, step, request.arm, LATENCY.name, _latency_bin(rollout.plan, request))
             self._count(scope, step, request.arm, ERRORS.name, int(bad))
@@ -247,6 +275,30 @@ class Observer:
             rescued=request.rescued,
             latency_bin=LATENCY.bin(request.latency_us / 1000),
         )
+
+    def _question(self, rollout: Rollout, totals: Totals, counts: Mapping[str, int], grown: Mapping[Cell, int]) -> None:
+        """Hold a message against what its source said before, and against the traffic."""
+        source, epoch = totals.source, totals.epoch
+        if totals.sequence and not self.scope(rollout.id).is_aside(source, epoch=epoch):
+            self._doubts.numbered(rollout.id, source, counts, epoch=epoch, sequence=totals.sequence)
+        self._weigh(rollout, source, grown, epoch=epoch)
+
+    def _weigh(self, rollout: Rollout, source: str, cells: Iterable[Cell], *, epoch: int) -> None:
+        elapsed = (self._record.now(rollout.id) - rollout.proposed_at) // 1000
+        self._doubts.weigh(
+            rollout, self.scope(rollout.id), source, cells, epoch=epoch, now=self._now(), elapsed=elapsed
+        )
+
+    def _note_lost(self, rollout: RolloutId, totals: Totals) -> None:
+        """Add what a service lost since it was last heard; how much of it before that was of this rollout is not known."""
+        whose = (totals.source, totals.epoch)
+        before = self._lost.get(whose, totals.dropped)
+        self._lost[whose] = max(before, totals.dropped)
+        self._lost_of[rollout] = self._lost_of.get(rollout, 0) + self._lost[whose] - before
+
+    def _dropped(self, scope: Scope, origin: Origin) -> int:
+        services = origin is Origin.SERVICE or (origin is Origin.GATEWAY and self._in_process)
+        return scope.dropped + (self._lost_of.get(scope.name, 0) if services else 0)
 
     def _note_grown(self, model: ModelName, grown: Mapping[Cell, int], *, now: float) -> None:
         """Show people what services count where there is no gateway to see it."""

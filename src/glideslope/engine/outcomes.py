@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from glideslope.domain.errors import GlideslopeError, NotFound, ReceiptInvalid, StoreUnavailable
+from glideslope.domain.errors import GlideslopeError, Invalid, NotFound, ReceiptInvalid, StoreUnavailable
 from glideslope.domain.gate import is_paired
-from glideslope.domain.ids import WHOLE, MetricName, RolloutId, SliceName, StepName
+from glideslope.domain.identity import Identity
+from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, SliceName, StepName
 from glideslope.domain.metric import (
     BUILT_IN,
     NO_STEP,
+    OUTCOME_SEEN,
     Cell,
     Dimension,
     Metric,
@@ -18,10 +20,10 @@ from glideslope.domain.metric import (
 )
 from glideslope.domain.observation import Outcome, OutcomeRefusal, Outcomes, OutcomesTaken, ShadowAnswers
 from glideslope.domain.plan import StageKind
-from glideslope.domain.receipt import SCORE_LEVELS, Receipt, ReceiptKey, model_hash, read
+from glideslope.domain.receipt import SCORE_LEVELS, Receipt, ReceiptKey, claimed_model, model_hash, read
 from glideslope.domain.rollout import Rollout
 from glideslope.domain.traffic import Arm
-from glideslope.engine.observer import OUTCOME_SEEN, Observer, pair_metric
+from glideslope.engine.observer import Observer, pair_metric
 from glideslope.engine.pairing import Pair, Pairing
 from glideslope.engine.ports import Counters, Total
 from glideslope.engine.record import Model, Record, rollout_id
@@ -45,16 +47,17 @@ class OutcomeDesk:
         self._observer = observer
         self._counters = counters
         self._keys = dict(keys)
+        self._derived: dict[ModelName, Mapping[int, ReceiptKey]] = {}
         self._pairing = Pairing()
 
-    async def take(self, outcomes: Outcomes) -> OutcomesTaken:
-        """Count a batch. One that cannot be counted is refused by itself; the others do not suffer."""
+    async def take(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
+        """Count a batch. One that cannot be counted, or is not `by`'s to tell, is refused by itself; the others do not suffer."""
         claims: Claims = {}
         markers: dict[str, bool] = {}
         refused = []
         for outcome in outcomes.outcomes:
             try:
-                self._claim(outcome, claims, markers)
+                self._claim(outcome, claims, markers, by=by)
             except GlideslopeError as error:
                 refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
         new = await self._count(claims)
@@ -69,8 +72,10 @@ class OutcomeDesk:
         )
 
     async def answers(self, answers: ShadowAnswers) -> None:
-        """Take what the shadowed candidate would have answered. Raises NotFound."""
+        """Take what the shadowed candidate would have answered. Raises NotFound, Invalid."""
         rollout = self._record.rollout(answers.rollout)
+        if rollout.plan.model != answers.model:
+            raise Invalid(f"{rollout.id} is about {rollout.plan.model}, not {answers.model}.")
         claims: Claims = {}
         for request, score in answers.answers:
             pair = self._pairing.answer(rollout.id, request, max(0, min(SCORE_LEVELS, score)))
@@ -82,9 +87,10 @@ class OutcomeDesk:
         """Drop what waits for a rollout that has ended."""
         self._pairing.forget(rollout)
 
-    def _claim(self, outcome: Outcome, claims: Claims, markers: dict[str, bool]) -> None:
-        receipt = read(outcome.prediction, keys=self._keys)
-        model = self._model(receipt)
+    def _claim(self, outcome: Outcome, claims: Claims, markers: dict[str, bool], *, by: Identity | None) -> None:
+        receipt, model = self._read(outcome.prediction)
+        if by is not None:
+            by.require(model.name)
         if receipt.rollout == 0:
             marker, made = _baseline_claims(model, receipt, happened=outcome.happened)
             markers[marker] = False
@@ -92,6 +98,9 @@ class OutcomeDesk:
             rollout = self._record.open_rollout_of(model.name)
         else:
             rollout = self._record.rollout(rollout_id(receipt.rollout))
+            if rollout.plan.model != model.name:
+                # Whoever may sign for one model must not be heard about another's rollout.
+                raise ReceiptInvalid(f"{rollout.id} is not about {model.name}")
             marker, made = _measured_claims(rollout, receipt, happened=outcome.happened)
             markers[marker] = True
             claims |= made
@@ -100,11 +109,23 @@ class OutcomeDesk:
             if pair is not None:
                 claims |= _pair_claims(rollout, pair)
 
-    def _model(self, receipt: Receipt) -> Model:
+    def _read(self, prediction: str) -> tuple[Receipt, Model]:
+        """Return a receipt with the model whose key signed it; two names may share 16 bits. Raises ReceiptInvalid, NotFound."""
+        claimed = claimed_model(prediction)
+        refusal: GlideslopeError = NotFound(what="model for the prediction", name=f"{claimed:04x}")
         for model in self._record.models():
-            if model_hash(model.name) == receipt.model:
-                return model
-        raise NotFound(what="model for the prediction", name=f"{receipt.model:04x}")
+            if model_hash(model.name) == claimed:
+                try:
+                    return read(prediction, keys=self._keys_of(model.name)), model
+                except ReceiptInvalid as error:
+                    refusal = error
+        raise refusal
+
+    def _keys_of(self, model: ModelName) -> Mapping[int, ReceiptKey]:
+        found = self._derived.get(model)
+        if found is None:
+            found = self._derived[model] = {id_: key.of(model) for id_, key in self._keys.items()}
+        return found
 
     async def _count(self, claims: Claims) -> frozenset[str]:
         if not claims:

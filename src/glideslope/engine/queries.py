@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final, assert_never
 
 from glideslope.domain.decision import Hold
+from glideslope.domain.doubt import sentence as doubted
 from glideslope.domain.errors import NotFound
 from glideslope.domain.events import Confirmed, Decided, Event, kind_of, rfc3339
 from glideslope.domain.evidence import NOTHING, Evidence
 from glideslope.domain.ids import WHOLE, ModelName, RolloutId
-from glideslope.domain.metric import EXPOSURE
+from glideslope.domain.metric import EXPOSURE, RESCUED
 from glideslope.domain.plan import Step
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.display import guardrail_views
-from glideslope.engine.observer import RESCUED, Observer
+from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Clock
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Model, Record, Recorded
@@ -177,7 +178,10 @@ class Queries:
             step=step.name if step else "",
             stage=step.stage.value if step else "",
             reasons=tuple(r.value for r in event.decision.reasons),
-            sentences=tuple(r.sentence for r in event.decision.reasons),
+            sentences=(
+                *(r.sentence for r in event.decision.reasons),
+                *(doubted(f.doubt) for f in event.decision.findings if f.doubt),
+            ),
             findings=event.decision.findings,
             why=event.why,
         )

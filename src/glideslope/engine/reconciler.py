@@ -122,8 +122,6 @@ class Reconciler:
             raise
         except GlideslopeError as error:
             self._troubles[what] = str(error)
-            # What it carries may not be what we believe: ask for all of it again.
-            self._routes, self._shaped = None, -1
         else:
             self._troubles.pop(what, None)
 
@@ -196,6 +194,9 @@ class Reconciler:
         observed = await self._driver.observe(rollout.plan.model)
         standing.looked = now
         standing.in_force = _matches(rollout, observed)
+        if observed.exposure is None and rollout.confirmed and standing.granted is not None:
+            # It ended in the data plane, whatever was renewed: it comes back only by a fresh decision.
+            standing.renewed, standing.back = None, True
         if standing.in_force and not rollout.confirmed:
             await self._confirm(rollout, fence)
 

@@ -23,6 +23,7 @@ from glideslope.domain.rollout import ENDED, Rollout, apply, begin
 from glideslope.engine.ports import Clock, Draft, Fence, Store
 from glideslope.ledger import entry as ledger_entry
 from glideslope.ledger import manifest, merkle
+from glideslope.ledger.errors import CanonicalError
 
 MODEL_PREFIX: Final = "model."
 ROLLOUT_PREFIX: Final = "r-"
@@ -124,7 +125,7 @@ class Record:
         """Record events of one or more streams, all or nothing, durably, and return them in their places.
 
         Events whose key is there already are not recorded again: what was recorded then is returned. Raises
-        VersionConflict, LeaseLost, StoreUnavailable.
+        VersionConflict, LeaseLost, StoreUnavailable, and Invalid for what the ledger's bytes cannot say.
         """
         when = self.now(*(a.stream for a in appends)) if at is None else at
         drafts: list[Draft] = []
@@ -137,8 +138,7 @@ class Record:
                     kind=kind_of(event),
                     body=body_of(event),
                 )
-                data = ledger_entry.encode(entry)
-                drafts.append(Draft(stream=a.stream, version=entry.version, data=data, key=f"{a.key}/{k}"))
+                drafts.append(Draft(stream=a.stream, version=entry.version, data=_encoded(entry), key=f"{a.key}/{k}"))
         try:
             positions = await self._store.append(drafts, fence=fence)
         except VersionConflict:
@@ -293,3 +293,10 @@ def proposal(history: Sequence[Recorded]) -> Proposed:
     if history and isinstance(history[0].event, Proposed):
         return history[0].event
     raise Invalid("A rollout's history does not begin with a proposal.")
+
+
+def _encoded(entry: ledger_entry.Entry) -> bytes:
+    try:
+        return ledger_entry.encode(entry)
+    except CanonicalError as error:
+        raise Invalid(f"The ledger cannot hold this: {error}. Nothing was recorded.") from error

@@ -1,14 +1,16 @@
 """Counters in memory: one scope per rollout, and one per model for the incumbent's ordinary traffic."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from glideslope.domain.doubt import Aside
 from glideslope.domain.ids import MetricName, RolloutId, SliceName, StepName
 from glideslope.domain.metric import LATENCY, Cell
 from glideslope.domain.traffic import Arm
 from glideslope.engine.ports import Total
+from glideslope.engine.sources import NOBODY, bound, parted
 from glideslope.stats import counts
 
 GATEWAY: Final = "gateway"
@@ -21,7 +23,12 @@ MOST_SUBJECTS: Final = 2_000_000
 
 
 class Scope:
-    """Merged totals of one rollout or baseline. Integers only; sources merge by maximum, then add up."""
+    """Merged totals of one rollout or baseline. Integers only; sources merge by maximum, then add up.
+
+    What was kept under a name alone is continued by whoever speaks under that name in the same epoch: of the two the
+    greater counts, so that a service which goes on while the server learns to bind names is not counted twice. Who sends
+    another's name and epoch adds no more than under any other name, and takes nothing away.
+    """
 
     def __init__(self, name: RolloutId) -> None:
         self.name = name
@@ -30,6 +37,12 @@ class Scope:
         self._sum: dict[tuple[StepName, MetricName, SliceName, Arm], list[int]] = {}
         self._seen: set[tuple[StepName, str, str]] = set()
         self._outcomes: dict[str, int] = {}
+        self._speakers: dict[tuple[str, int], list[str]] = {}
+        """Name and epoch to the sources that speak under it, whoever they are."""
+        self._aside: dict[str, int] = {}
+        """Sources that are set aside, with the last epoch for which they are."""
+        self.shared: set[StepName] = set()
+        """Steps in which another server, or an earlier start of this one, counted what the gateway saw."""
 
     def absorb(self, source: str, *, epoch: int, totals: Mapping[str, int]) -> Mapping[Cell, int]:
         """Take a source's totals by cell key, and return by how much each cell grew.
@@ -39,13 +52,58 @@ class Scope:
         grown: dict[Cell, int] = {}
         cells = {key: Cell.parse(key) for key in totals}
         counted = dict(totals)
-        for key, growth in self._totals.absorb(source, epoch=str(epoch), counts=counted).items():
-            cell = cells[str(key)]
-            grown[cell] = growth
-            self._add(cell, growth)
+        name = (parted(source)[1], epoch)
+        speakers = self._speakers.setdefault(name, [])
+        if source not in speakers:
+            speakers.append(source)
+        for key, told in self._totals.absorb(source, epoch=str(epoch), counts=counted).items():
+            cell, growth = cells[str(key)], told
+            if len(speakers) > 1 or self._aside:
+                growth = self._held(name, key) - self._held(name, key, but=(source, told))
+            if source == GATEWAY:
+                self.shared.add(cell.step)
             if source == OUTCOMES:
                 self._outcomes[key] = counted[key]
+            if growth:
+                grown[cell] = growth
+                self._add(cell, growth)
         return grown
+
+    def said(self, source: str, *, epoch: int) -> Mapping[str, int]:
+        """Return what one source says itself, by cell key."""
+        return self._totals.of(source, epoch=str(epoch))
+
+    def sources(self) -> Iterable[tuple[str, int]]:
+        """Return every source with each of its epochs."""
+        return [(source, epoch) for (_, epoch), speakers in self._speakers.items() for source in speakers]
+
+    def set_aside(self, sources: Collection[Aside]) -> None:
+        """Use what these sources count no more, neither what they said nor what they will say of those epochs."""
+        for one in sources:
+            source = bound(one.actor, one.source) if one.actor else one.source
+            if self._aside.get(source, -1) >= one.epoch:
+                continue
+            names = [(one.source, e) for s, e in self.sources() if s == source and e <= one.epoch]
+            before = {(name, key): self._held(name, key) for name in names for key in self.said(source, epoch=name[1])}
+            self._aside[source] = one.epoch
+            for (name, key), held in before.items():
+                self._add(Cell.parse(key), self._held(name, key) - held)
+
+    def is_aside(self, source: str, *, epoch: int) -> bool:
+        """Tell whether a source is set aside."""
+        return self._aside.get(source, -1) >= epoch
+
+    def _held(self, name: tuple[str, int], key: str, *, but: tuple[str, int] = ("", 0)) -> int:
+        """Return what is believed of all who speak under a name; `but` a source without so much of its total."""
+        told, kept = 0, 0
+        for source in self._speakers[name]:
+            if not self.is_aside(source, epoch=name[1]):
+                count = self.said(source, epoch=name[1]).get(key, 0) - (but[1] if source == but[0] else 0)
+                if parted(source)[0] == NOBODY:
+                    kept += count
+                else:
+                    told += count
+        return max(told, kept)
 
     def add(self, cell: Cell, growth: int) -> None:
         """Count what was already made durable elsewhere."""

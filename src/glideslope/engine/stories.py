@@ -3,6 +3,8 @@
 from typing import assert_never
 
 from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, Question, RollBack, Verdict
+from glideslope.domain.doubt import Aside
+from glideslope.domain.doubt import sentence as doubted
 from glideslope.domain.events import (
     Approved,
     Closed,
@@ -34,8 +36,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return decided(decision, plan=plan) + (f" Ordered by {by}: {why}" if by != MACHINE else "")
         case Halted(by=by, why=why):
             return f"{by} halts it; nobody is exposed. {why}"
-        case Resumed(by=by, why=why):
-            return f"{by} resumes it. {why}"
+        case Resumed(by=by, why=why, aside=aside):
+            return f"{by} resumes it. {why}{_set_aside(aside or ())}"
         case Lapsed(step=step, why=why):
             return f"The lease of {step} lapsed; all traffic returned to the incumbent by itself ({why})."
         case Confirmed(exposed=True, step=step, milliseconds=milliseconds):
@@ -61,7 +63,7 @@ def decided(decision: Decision, *, plan: Plan) -> str:
             share = f" ({step.candidate / 100:g}%)" if step.candidate else ""
             return f"Advance to {step.name} {step.stage.value}{share}. {why}"
         case Hold(exposed=True):
-            return f"Hold. {why}"
+            return f"Hold. {why}{_lie(decision)}"
         case Hold():
             return f"Hold, nobody exposed. {why}{_cause(decision)}"
         case RollBack():
@@ -80,6 +82,8 @@ def cause(decision: Decision) -> Finding | None:
 
 def _cause(decision: Decision) -> str:
     found = cause(decision)
+    if lie := _lie(decision):
+        return lie
     if found is None:
         return ""
     where = "" if found.slice == WHOLE else f" on {found.slice}"
@@ -89,6 +93,16 @@ def _cause(decision: Decision) -> str:
         f" {found.subject}{where}: evidence {found.wealth:.2f} of {found.line:.2f} nats, "
         f"{found.candidate:,} candidate and {found.incumbent:,} incumbent subjects."
     )
+
+
+def _lie(decision: Decision) -> str:
+    """Return the first thing that a source said and that cannot be true."""
+    return next((f" {doubted(f.doubt)}" for f in decision.findings if f.doubt), "")
+
+
+def _set_aside(sources: tuple[Aside, ...]) -> str:
+    names = ", ".join(f"{a.actor}/{a.source}" if a.actor else a.source for a in sources)
+    return f" What {names} counted so far is set aside." if sources else ""
 
 
 def actor_of(event: Event) -> Actor:

@@ -4,21 +4,25 @@ They raise typed errors to whoever calls them; what runs inside a request path n
 `http.client` is loaded by the first call: with its mail parser and TLS it costs as much as all else here.
 """
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from socket import SHUT_RDWR
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from glideslope.domain.errors import Invalid
-from glideslope.sdk.errors import AnswerUnreadable, ServerRefused, ServerUnreachable, problem
+from glideslope.sdk.errors import AnswerUnreadable, CertificateRefused, ServerRefused, ServerUnreachable, problem
 from glideslope.sdk.requests import Call
 
 if TYPE_CHECKING:
     import http.client
+    import ssl
 
 T = TypeVar("T")
 
@@ -34,18 +38,22 @@ _IDLE: Final = 4
 class Client:
     """Sends calls to one server and waits for the answers. May be shared by threads; connections are kept alive.
 
-    Raises Invalid for an address or token that cannot be sent.
+    At an https address it trusts the authorities in the file `ca`, else in the one that GLIDESLOPE_CA names, else that of the
+    state folder here or above, if it is this server's, else those of the system. Raises Invalid for an address or token
+    that cannot be sent, and for a file that names nobody.
     """
 
-    def __init__(self, url: str, token: str = "", *, timeout: float = TIMEOUT) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            raise Invalid(f"{url!r} is not the address of a server: expected http://host:port.")
+    def __init__(self, url: str, token: str = "", *, timeout: float = TIMEOUT, ca: str = "") -> None:
+        parts, host = _address(url)
         if not token.isprintable() or not token.isascii():
             raise Invalid("The token holds characters that no HTTP header can carry.")
         self.url = url.rstrip("/")
-        self._tls = parts.scheme == "https"
-        self._host = parts.hostname
+        self._tls = (
+            _trusting(ca or os.environ.get("GLIDESLOPE_CA", "") or _beside(self.url))
+            if parts.scheme == "https"
+            else None
+        )
+        self._host = host
         self._port = parts.port
         self._prefix = parts.path.rstrip("/")
         self._token = token
@@ -71,7 +79,7 @@ class Client:
             raise ServerRefused(problem=problem(status, body))
         try:
             return call.decode(body)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise AnswerUnreadable(url=self.url, why=f"its answer cannot be read ({error})") from error
 
     def stream(self, call: Call[object], *, idle: float = 60.0) -> Iterator[bytes]:
@@ -94,7 +102,7 @@ class Client:
                     raise AnswerUnreadable(url=self.url, why=f"a line is longer than {LONGEST_LINE:,} bytes")
                 yield line.rstrip(b"\r\n")
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise ServerUnreachable(url=self.url, why=_why(error)) from error
+            raise _unreachable(self.url, error) from error
         finally:
             self._busy.discard(connection)
             connection.close()
@@ -125,13 +133,13 @@ class Client:
                 kept.close()
             except (OSError, ValueError) as error:
                 kept.close()
-                raise ServerUnreachable(url=self.url, why=_why(error)) from error
+                raise _unreachable(self.url, error) from error
         fresh = self._connect(self._timeout + call.wait)
         try:
             return self._once(fresh, call)
         except (OSError, http.client.HTTPException, ValueError) as error:
             fresh.close()
-            raise ServerUnreachable(url=self.url, why=_why(error)) from error
+            raise _unreachable(self.url, error) from error
 
     def _once(self, connection: "http.client.HTTPConnection", call: Call[T]) -> tuple[int, bytes]:
         timeout = self._timeout + call.wait
@@ -166,17 +174,17 @@ class Client:
     def _connect(self, timeout: float) -> "http.client.HTTPConnection":
         import http.client
 
-        if self._tls:
-            return http.client.HTTPSConnection(self._host, self._port, timeout=timeout)
+        if self._tls is not None:
+            return http.client.HTTPSConnection(self._host, self._port, timeout=timeout, context=self._tls)
         return http.client.HTTPConnection(self._host, self._port, timeout=timeout)
 
 
 class AsyncClient:
     """The same for asyncio: each call waits in a thread of the loop's pool, so that no loop is ever held up."""
 
-    def __init__(self, url: str, token: str = "", *, timeout: float = TIMEOUT) -> None:
-        self._client = Client(url, token, timeout=timeout)
-        self._again = (url, token)
+    def __init__(self, url: str, token: str = "", *, timeout: float = TIMEOUT, ca: str = "") -> None:
+        self._client = Client(url, token, timeout=timeout, ca=ca)
+        self._again = partial(Client, url, token, ca=ca)
         self.url = self._client.url
 
     async def send(self, call: Call[T]) -> T:
@@ -190,7 +198,7 @@ class AsyncClient:
         import asyncio  # as above
 
         # A client of its own: closing it frees the thread that waits for the next line.
-        client = Client(*self._again)
+        client = self._again()
         lines = client.stream(call, idle=idle)
         try:
             while (line := await asyncio.to_thread(next, lines, None)) is not None:
@@ -222,6 +230,43 @@ def _read(response: "http.client.HTTPResponse", *, deadline: float) -> bytes:
         raise http.client.IncompleteRead(b"", response.length)
     response.close()
     return b"".join(parts)
+
+
+def _address(url: str) -> tuple[SplitResult, str]:
+    """Take an address apart; return its parts and its host. Raises Invalid for what is none."""
+    try:
+        # urlsplit passes over line breaks and tabs: the address called would not be the one that was shown.
+        parts = urlsplit(url if url.isprintable() and " " not in url else "")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), None, None
+    if parts.scheme not in {"http", "https"} or not host or port == 0 or parts.query or parts.fragment:
+        raise Invalid(f"{url!r} is not the address of a server: expected http://host:port.")
+    return parts, host
+
+
+def _beside(url: str) -> str:
+    """Return the CA's file of the server's own state folder, here or above; empty when there is none."""
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        state = folder / ".glideslope"
+        with suppress(OSError):
+            if (state / "address").read_text(encoding="utf-8").strip() == url and (state / "ca.pem").exists():
+                return str(state / "ca.pem")
+    return ""
+
+
+def _trusting(ca: str) -> "ssl.SSLContext":
+    import ssl  # as http.client does, with the first call that needs it
+
+    try:
+        return ssl.create_default_context(cafile=ca or None)
+    except (OSError, ssl.SSLError) as error:
+        raise Invalid(f"{ca} holds no certificate authority to trust: {error.strerror or error}.") from error
+
+
+def _unreachable(url: str, error: Exception) -> ServerUnreachable:
+    reason = getattr(error, "verify_message", "")  # only of an ssl.SSLCertVerificationError
+    return CertificateRefused(url=url, why=reason) if reason else ServerUnreachable(url=url, why=_why(error))
 
 
 def _why(error: Exception) -> str:

@@ -12,6 +12,9 @@ from glideslope.domain.ids import Digest
 PIECE: Final = 1 << 20
 """Bytes read at a time."""
 
+DEEPEST: Final = 100
+"""Folders within folders; no model lies as deep, and the walk stays far from Python's own limit."""
+
 
 def folder_digest(folder: str | os.PathLike[str]) -> Digest:
     """Return a folder's identity: the root digest of OpenSSF Model Signing over all of its files.
@@ -28,13 +31,13 @@ def walk_folder(folder: Path) -> Iterator[tuple[str, Path]]:
 
     A link to a file of the same folder stands for that file's content. Raises NotFound when there is no folder, ArtifactInvalid
     for what has no content of its own: links that leave the folder, lead nowhere or to a folder, sockets, pipes, devices, names
-    that are not UTF-8, and what cannot be read.
+    that are not UTF-8, folders more than DEEPEST deep, and what cannot be read.
     """
-    if not folder.exists():
-        raise NotFound(what="artifact folder", name=str(folder))
-    if not folder.is_dir():
-        raise ArtifactInvalid("it is not a folder", folder=str(folder))
     try:
+        if not folder.exists():
+            raise NotFound(what="artifact folder", name=str(folder))
+        if not folder.is_dir():
+            raise ArtifactInvalid("it is not a folder", folder=str(folder))
         yield from _walk(folder, inside=folder.resolve(), prefix="")
     except OSError as error:
         raise ArtifactInvalid(f"{error.filename}: {error.strerror}", folder=str(folder)) from error
@@ -50,7 +53,9 @@ def read_pieces(path: Path) -> Iterator[bytes]:
         raise ArtifactInvalid(f"{error.filename or path}: {error.strerror}") from error
 
 
-def _walk(folder: Path, *, inside: Path, prefix: str) -> Iterator[tuple[str, Path]]:
+def _walk(folder: Path, *, inside: Path, prefix: str, depth: int = 0) -> Iterator[tuple[str, Path]]:
+    if depth > DEEPEST:
+        raise ArtifactInvalid(f"its folders are nested more than {DEEPEST} deep", folder=str(inside))
     with os.scandir(folder) as scanned:
         found = sorted(scanned, key=lambda item: item.name)
     for item in found:
@@ -60,7 +65,7 @@ def _walk(folder: Path, *, inside: Path, prefix: str) -> Iterator[tuple[str, Pat
         if item.is_symlink():
             _require_inside(Path(item.path), name=name, inside=inside)
         if item.is_dir(follow_symlinks=False):
-            yield from _walk(Path(item.path), inside=inside, prefix=f"{name}/")
+            yield from _walk(Path(item.path), inside=inside, prefix=f"{name}/", depth=depth + 1)
         elif item.is_file():
             yield name, Path(item.path)
         else:

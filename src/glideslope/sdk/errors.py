@@ -27,7 +27,7 @@ def problem(status: int, body: bytes) -> Problem:
     """Read a problem document; anything else becomes one without fields, since a refusal must not hide behind its form."""
     try:
         fields = msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         fields = {}
 
     def text(name: str) -> str:
@@ -76,6 +76,18 @@ class ServerUnreachable(Unavailable):
         )
         self.url = url
         self.why = why
+
+
+class CertificateRefused(ServerUnreachable):
+    """Whoever answers there shows a certificate that is not trusted here; nothing was sent, the token neither."""
+
+    code = "certificate-refused"
+
+    def __init__(self, *, url: str, why: str) -> None:
+        super().__init__(url=url, why=why)
+        self.sentence = f"{url} shows a certificate that is not trusted here: {why}. Nothing was sent."
+        self.args = (self.sentence,)
+        self.next_command = "glideslope doctor --ca FILE"
 
 
 class AnswerUnreadable(ServerUnreachable):

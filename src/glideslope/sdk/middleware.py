@@ -72,9 +72,10 @@ class Glideslope:
         token: str = "",
         folder: str | os.PathLike[str] | None = None,
         source: str = "",
+        ca: str = "",
     ) -> None:
         self._app = app
-        self.service = Service(model, version=version, server=server, token=token, folder=folder, source=source)
+        self.service = Service(model, version=version, server=server, token=token, folder=folder, source=source, ca=ca)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, connection or life, as ASGI asks."""

@@ -3,7 +3,6 @@
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -118,15 +117,18 @@ class Observer:
         return self._background.stop(timeout=timeout)
 
     def follow(self, briefed: Briefed) -> None:
-        """Count by this briefing from now on; what belongs to rollouts that it no longer names is forgotten."""
+        """Count by this briefing from now on; of rollouts that it no longer names, the subjects are forgotten."""
         with self._lock:
             self._briefed = briefed
             known = {*briefed.rollouts, self._ordinary[0]}
             for name in [name for name in self._steps if name[0] not in known]:
                 step = self._steps.pop(name)
                 self._subjects -= len(step.seen)
-                if name[0] not in self._closed:
-                    self._closed.append(name[0])
+                step.seen.clear()
+                # Should it be named again, by a server that is ahead of another, its totals must go on and not shrink.
+                self._closed[name] = step
+                if len(self._closed) > MOST_STEPS:
+                    del self._closed[next(iter(self._closed))]
 
     # One function although it branches much: each call it were split into would cost a twentieth of its microsecond.
     def observe(  # noqa: C901 - see above
@@ -148,7 +150,7 @@ class Observer:
             with self._lock:
                 step = self._steps.get((rollout, stamps.step)) or self._open(rollout, stamps.step)
                 if step is None:
-                    if rollout not in self._closed:
+                    if not any(closed == rollout for closed, _ in self._closed):
                         self.dropped += len(values)
                     return
                 tallies = step.candidate if stamps.arm is _CANDIDATE else step.incumbent
@@ -237,10 +239,10 @@ class Observer:
     def _forget(self, *, wanted: bool = False) -> None:
         self._lock = threading.Lock()
         self._steps: dict[tuple[str, str], _Step] = {}
-        self._closed: deque[str] = deque(maxlen=MOST_STEPS)
+        self._closed: dict[tuple[str, str], _Step] = {}
         self._subjects = 0
         self._acknowledged: dict[Cell, int] = {}
-        self._messages = 0
+        self._messages = self._sequence = 0
         self._wanted = wanted
         self._asleep = wanted
         self.dropped = self.ignored = self.unsent = 0
@@ -253,14 +255,19 @@ class Observer:
         if rollout not in self._briefed.rollouts or step_number(step) is None or len(self._steps) >= MOST_STEPS:
             return None
         metrics = self._briefed.metrics
-        found = _Step(candidate=_tallies(metrics, tolerances=self._briefed.tolerances), incumbent=_tallies(metrics))
+        found = self._closed.pop((rollout, step), None) or _Step(
+            candidate=_tallies(metrics, tolerances=self._briefed.tolerances), incumbent=_tallies(metrics)
+        )
         self._steps[rollout, step] = found
         return found
 
     def _message(self) -> tuple[Totals, dict[Cell, int]]:
+        """Return a message of what changed, and all totals. Its number is taken with the counts: what comes later is no less."""
         copies: list[tuple[tuple[str, str], Arm, MetricName, SliceName, list[int]]] = []
         with self._lock:
             dropped = self.dropped
+            self._sequence += 1
+            sequence = self._sequence
             for name, step in self._steps.items():
                 for arm, tallies in ((Arm.CANDIDATE, step.candidate), (Arm.INCUMBENT, step.incumbent)):
                     for tally in tallies.values():
@@ -284,6 +291,7 @@ class Observer:
             dropped=dropped,
             version=self.version,
             digest=self.digest,
+            sequence=sequence,
         )
         return message, now
 

@@ -20,7 +20,8 @@ def mint_prediction(
     """Return the prediction's id, or None when no true one can be made.
 
     `score` is a probability, `at` seconds since 1970, `slices` the request's fields by which the data is sliced. None:
-    there is no key yet, the score is no probability, the request is a mirrored copy, or its rollout is not known here.
+    there is no key yet, the score is no probability, no receipt can carry the time, the request is a mirrored copy, or its
+    rollout is not known here.
     A receipt that called such a request unmeasured would be false.
     """
     if briefed.key is None or stamps.shadow or not 0.0 <= score <= 1.0:
@@ -42,7 +43,10 @@ def mint_prediction(
         request=request_hash(stamps.request) if stamps.request else 0,
         subject=subject_hash(stamps.subject),
     )
-    return mint(receipt, key=briefed.key)
+    try:
+        return mint(receipt, key=briefed.key)
+    except OverflowError:
+        return None  # a clock before 2020, say: no field holds that, and a host's request must not suffer for it
 
 
 def level(score: float) -> int:

@@ -50,6 +50,7 @@ class Service:
         token: str = "",
         folder: str | os.PathLike[str] | None = None,
         source: str = "",
+        ca: str = "",
         clock: Callable[[], float] = CLOCK,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -59,9 +60,9 @@ class Service:
         self.briefed: Briefed = NOT_BRIEFED
         self._wall = wall
         self._folder = None if folder is None else Path(folder)
-        self._client = None if server is None else Client(server, token)
+        self._client = None if server is None else Client(server, token, ca=ca)
         # A client of its own for polls: they are held for long, and totals must not queue behind them.
-        self._poller = None if server is None else Client(server, token)
+        self._poller = None if server is None else Client(server, token, ca=ca)
         source = source or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.observer = Observer(
             self.model, source=source, epoch=int(wall() * 1000), send=self._send_totals, version=self.version

@@ -147,6 +147,10 @@ class Totals(Generic[K]):
                 self._sum[key] += count - before
         return grown
 
+    def of(self, source: str, *, epoch: str) -> Mapping[K, int]:
+        """Return one source's totals of an epoch, as they are."""
+        return self._seen.get((source, epoch), {})
+
     def items(self) -> Iterable[tuple[tuple[str, str], Mapping[K, int]]]:
         """Yield ((source, epoch), totals), for storing and sending on."""
         return ((origin, dict(counts)) for origin, counts in self._seen.items())

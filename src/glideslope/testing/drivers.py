@@ -100,6 +100,10 @@ class MemoryDriver:
         lease = self._leases.get(model)
         return lease.exposure if lease and lease.until > self._clock.monotonic() else None
 
+    def token(self, model: ModelName) -> Token:
+        """Return the newest token that a model's exposure came with. Raises KeyError before the first."""
+        return self._tokens[model]
+
     def restart(self) -> None:
         """Forget every lease, as a data plane does that starts again: routes and tokens are in its files."""
         self._leases.clear()

@@ -3,13 +3,18 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import TracebackType
 from typing import Final, Self, assert_never
 
 HEALTH: Final = "/healthz"
+
+Dial = Callable[[str, int], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+"""Connects to a host and a port; may do so from another host's network."""
 
 
 class Behaviour(StrEnum):
@@ -40,6 +45,11 @@ class Message:
         return int(self.line.split(" ")[1])
 
 
+def listening(host: str, port: int) -> socket.socket:
+    """Open a port of this host."""
+    return socket.create_server((host, port))
+
+
 @dataclass(slots=True, eq=False)
 class ModelServer:
     """Serves one version under its name, and remembers the predictions it was asked for. Use as a context."""
@@ -54,13 +64,16 @@ class ModelServer:
     predicting: int = 0
     """Open connections that have carried a prediction."""
     port: int = 0
+    host: str = "127.0.0.1"
+    listen: Callable[[str, int], socket.socket] = listening
+    """Opens the port; may do so in another host's network."""
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     @property
     def url(self) -> str:
         """Where it is served."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -73,7 +86,8 @@ class ModelServer:
 
     async def start(self) -> None:
         """Listen, on the same port as before if there was one."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024)
+        listening = await asyncio.to_thread(self.listen, self.host, self.port)
+        self._server = await asyncio.start_server(self._serve, sock=listening, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def kill(self) -> None:
@@ -130,8 +144,17 @@ class ModelServer:
 class Caller:
     """One keep-alive connection to a gateway. Use as a context."""
 
-    def __init__(self, port: int, *, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        host: str = "127.0.0.1",
+        dial: Dial = asyncio.open_connection,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._tls = tls
         self._host = host
+        self._dial = dial
         self._port = port
         self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -156,7 +179,7 @@ class Caller:
     async def ask(self, path: str, *, headers: dict[str, str] | None = None, body: bytes = b"{}") -> Message:
         """Send a POST and return the answer. Raises ConnectionError when the gateway closes instead."""
         if self._connection is None:
-            self._connection = await asyncio.open_connection(self._host, self._port)
+            self._connection = await _dialled(self._dial, self._host, self._port, self._tls)
         reader, writer = self._connection
         await _write(writer, f"POST {path} HTTP/1.1", {"host": "models"} | (headers or {}), body)
         answer = await _read(reader)
@@ -168,6 +191,13 @@ class Caller:
         return answer
 
 
+async def _dialled(
+    dial: Dial, host: str, port: int, tls: ssl.SSLContext | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a connection, with TLS if its context is given: then there is no other way than the usual one."""
+    return await dial(host, port) if tls is None else await asyncio.open_connection(host, port, ssl=tls)
+
+
 async def exchange(
     port: int,
     method: str,
@@ -176,9 +206,11 @@ async def exchange(
     headers: dict[str, str] | None = None,
     body: bytes = b"",
     host: str = "127.0.0.1",
+    dial: Dial = asyncio.open_connection,
+    tls: ssl.SSLContext | None = None,
 ) -> Message:
     """Ask once, on a connection of its own. Raises ConnectionError when nobody answers."""
-    reader, writer = await asyncio.open_connection(host, port)
+    reader, writer = await _dialled(dial, host, port, tls)
     try:
         await _write(writer, f"{method} {path} HTTP/1.1", {"host": host, "connection": "close"} | (headers or {}), body)
         answer = await _read(reader)
@@ -203,9 +235,16 @@ async def _read(reader: asyncio.StreamReader) -> Message | None:
         return None
 
 
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    line = await reader.readline()
+    if not line:
+        raise asyncio.IncompleteReadError(line, None)  # whoever sent it was cut off, and so is what he passes on
+    return line
+
+
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
     parts: list[bytes] = []
-    while size := int(await reader.readline(), 16):
+    while size := int(await _line(reader), 16):
         parts.append(await reader.readexactly(size))
         await reader.readexactly(2)
     await reader.readline()

@@ -28,6 +28,8 @@ from glideslope.engine.record import rollout_number
 from glideslope.testing.drivers import MemoryDriver
 
 KEY: Final = ReceiptKey(id=1, secret=b"a secret that everybody knows...")
+KEYS: Final = {KEY.id: KEY, 2: ReceiptKey(id=2, secret=KEY.secret, per_model=True)}
+"""As a server has them: those of before a key was derived per model, and those of now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +193,7 @@ class Traffic:
                 request=request,
                 subject=subject_hash(subject),
             )
-            self._schedule(Outcome(prediction=mint(receipt, key=KEY), happened=happened), now=now)
+            self._schedule(Outcome(prediction=mint(receipt, key=KEYS[2].of(self.model)), happened=happened), now=now)
         if exposure is not None and exposure.mirror and chance() * FULL < exposure.mirror:
             answers.append((request, self._score(self.versions[self.candidate], truth, field_value)))
 

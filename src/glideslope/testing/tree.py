@@ -4,17 +4,18 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from glideslope.testing.http import Message, exchange
+from glideslope.testing.http import Dial, Message, exchange
 
 PATIENCE: Final = 30.0
 """Seconds that a real process may take on a busy machine."""
@@ -36,6 +37,8 @@ class Tree:
     state: Path
     process: subprocess.Popen[bytes]
     log: Path
+    dial: Dial = asyncio.open_connection
+    """Reaches its doors."""
 
     @property
     def port(self) -> int:
@@ -51,6 +54,12 @@ class Tree:
     def token(self) -> str:
         """The operator's token, which the first start made."""
         return (self.state / "token").read_text().strip()
+
+    @property
+    def trust(self) -> ssl.SSLContext | None:
+        """What its callers trust, when its doors speak TLS."""
+        encrypted = (self.state / "address").read_text().startswith("https")
+        return ssl.create_default_context(cafile=self.state / "ca.pem") if encrypted else None
 
     @property
     def said(self) -> str:
@@ -70,13 +79,13 @@ class Tree:
         if key:
             headers["idempotency-key"] = key
         content = b"" if body is None else json.dumps(body).encode()
-        answer = await exchange(self.port, method, path, headers=headers, body=content)
+        answer = await exchange(self.port, method, path, headers=headers, body=content, dial=self.dial, tls=self.trust)
         return answer.status, json.loads(answer.body) if answer.body else None
 
     async def ask(self, model: str, subject: str, *, headers: Mapping[str, str] | None = None) -> Message:
         """Ask the gateway for a prediction. Raises ConnectionError when nobody answers."""
         named = {"x-glideslope-subject": subject, **(headers or {})}
-        return await exchange(self.gateway_port, "POST", f"/{model}/predict", headers=named, body=b"{}")
+        return await exchange(self.gateway_port, "POST", f"/{model}/predict", headers=named, body=b"{}", tls=self.trust)
 
     async def cli(self, *arguments: str) -> Ended:
         """Run the command line as a person in the folder above the state folder would."""
@@ -98,20 +107,23 @@ async def cli(*arguments: str, folder: Path) -> Ended:
     return Ended(status=process.returncode or 0, out=out.decode(), err=err.decode())
 
 
-def start(state: Path, *options: str) -> Tree:
-    """Start `glideslope up` without waiting for it; it takes any free ports unless `options` say more."""
+def start(state: Path, *options: str, on: Sequence[str] = (), dial: Dial = asyncio.open_connection) -> Tree:
+    """Start `glideslope up` without waiting for it; it takes any free ports unless `options` say more.
+
+    `on` is what a command on another host begins with.
+    """
     state.parent.mkdir(parents=True, exist_ok=True)
     log = next(path for n in count() if not (path := state.parent / f"up-{n}.log").exists())
     free = ("--port", "0", "--gateway-port", "0")
     with log.open("wb") as writing:
         process = subprocess.Popen(
-            [sys.executable, "-m", "glideslope", "up", "--state", str(state), *free, *options],
+            [*on, sys.executable, "-m", "glideslope", "up", "--state", str(state), *free, *options],
             stdin=subprocess.DEVNULL,
             stdout=writing,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return Tree(state=state, process=process, log=log)
+    return Tree(state=state, process=process, log=log, dial=dial)
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ from glideslope.testing.clock import ManualClock
 from glideslope.testing.drivers import MemoryDriver
 from glideslope.testing.memory import MemorySigner, MemoryStore
 from glideslope.testing.promises import Promises
-from glideslope.testing.traffic import KEY, Behaviour, Traffic
+from glideslope.testing.traffic import KEYS, Behaviour, Traffic
 
 ADA: Final = Actor("ada")
 """Who proposes, where a story does not care."""
@@ -146,7 +146,7 @@ class World:
             identify=lambda _token: None,
             grants=None,
             vkey=self.signer.verifier.vkey,
-            keys={KEY.id: KEY},
+            keys=KEYS,
             holder=f"app-{number}",
             checks=_nothing_to_check,
         )

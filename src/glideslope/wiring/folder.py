@@ -1,10 +1,11 @@
 """The state folder as processes share it: made once, private to its owner, with the addresses of the doors in it."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from glideslope.domain.errors import Unavailable
-from glideslope.settings import LOOPBACK, Settings
+from glideslope.settings import Settings
 
 
 class StateUnusable(Unavailable):
@@ -33,16 +34,17 @@ def make_state_folder(settings: Settings) -> None:
         raise StateUnusable(path=folder, why="it cannot be written")
 
 
-def write_address(path: Path, port: int) -> None:
+def write_address(path: Path, url: str) -> None:
     """Write where a door is, whole: a reader sees the old address or the new. Raises StateUnusable.
 
     What stands there already is left alone: a gateway that is started again needs no space on the disk.
     """
-    if read_port(path) == port:
-        return
+    with suppress(OSError):
+        if path.read_text(encoding="utf-8") == f"{url}\n":
+            return
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        fresh.write_text(f"http://{LOOPBACK}:{port}\n", encoding="utf-8")
+        fresh.write_text(f"{url}\n", encoding="utf-8")
         fresh.replace(path)
     except OSError as error:
         raise StateUnusable(path=path.parent, why=error.strerror or str(error)) from error

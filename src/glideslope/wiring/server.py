@@ -9,10 +9,14 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Final
 
+from glideslope.adapters.certificates import Shown
 from glideslope.adapters.clock import SystemClock
+from glideslope.adapters.drivers.envoy.credentials import Authority
 from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
+from glideslope.adapters.drivers.envoy.remote import RemoteDoor
 from glideslope.adapters.drivers.inprocess import InProcessDriver
 from glideslope.adapters.identity.tokens import FileTokens
 from glideslope.adapters.probe import HttpProbe
@@ -27,9 +31,12 @@ from glideslope.engine.ports import Driver, Grants, Served
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.api.app import create_app
 from glideslope.settings import LOOPBACK, Settings
-from glideslope.wiring import artifacts
+from glideslope.wiring import artifacts, tls
 from glideslope.wiring.folder import make_state_folder, write_address
 from glideslope.wiring.web import WebServer
+
+_RENEW_BEFORE: Final = timedelta(days=30)
+"""What a gateway shows is to be replaced this long before it ends."""
 
 ORIGIN: Final = "glideslope"
 """The name under which the ledger's checkpoints are signed."""
@@ -38,16 +45,18 @@ ORIGIN: Final = "glideslope"
 async def serve(settings: Settings) -> None:
     """Serve until told to stop. Raises StoreInUse, StoreCorrupt, StoreUnavailable, PortInUse, DriverUnavailable."""
     make_state_folder(settings)
-    listening = listen(settings.port, purpose="server", setting="--port")
+    doors = settings.doors
+    shown = None if doors.tls is None else Shown(doors.tls.cert, doors.tls.key)
+    listening = listen(settings.port, purpose="server", setting="--port", host=doors.host)
     port = listening.getsockname()[1]
     async with running(settings) as app:
         stopping = asyncio.Event()
         api = create_app(app, new_key=lambda: secrets.token_hex(16), stopping=stopping)
-        server = WebServer(api, stopping=stopping)
+        server = WebServer(api, stopping=stopping, shown=shown)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
-        write_address(settings.address, port)
+        write_address(settings.address, tls.url(doors.host, port, tls=doors.tls))
         await server.serve(sockets=[listening])
 
 
@@ -63,15 +72,20 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         sink = _Sink()
         driver: Driver
         grants: Grants | None = None
+        door = _door(settings, clock)
         if settings.with_gateway:
-            driver = await stack.enter_async_context(EnvoyDriver(settings.gateway, sink=sink))
+            driver = await stack.enter_async_context(EnvoyDriver(settings.gateway, sink=sink, door=door))
         else:
             driver = grants = InProcessDriver(clock=clock, first=False)
 
         async def checks() -> Sequence[CheckView]:
-            return [_state_check(settings), *await artifacts.checked(settings.artifacts, app.record)]
+            shown = [] if settings.doors.tls is None else [tls.check(settings.doors.tls)]
+            found = [_state_check(settings), *shown, *await artifacts.checked(settings.artifacts, app.record)]
+            return [*found, _line_check(door, now=clock.now())] if door is not None else found
 
-        key = ReceiptKey(id=1, secret=_receipt_secret(settings))
+        secret = _receipt_secret(settings)
+        # Receipts were once signed with the secret itself, and their outcomes may still come.
+        keys = (ReceiptKey(id=1, secret=secret), ReceiptKey(id=2, secret=secret, per_model=True))
         app = App(
             World(
                 store=store,
@@ -85,7 +99,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 identify=tokens.find,
                 grants=grants,
                 vkey=signer.verifier.vkey,
-                keys={key.id: key},
+                keys={key.id: key for key in keys},
                 holder=f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}",
                 checks=checks,
             ),
@@ -96,12 +110,12 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         yield app
 
 
-def listen(port: int, *, purpose: str, setting: str) -> socket.socket:
-    """Return a listening socket on loopback. Raises PortInUse."""
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def listen(port: int, *, purpose: str, setting: str, host: str = LOOPBACK) -> socket.socket:
+    """Return a listening socket, on loopback unless told otherwise. Raises PortInUse."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((LOOPBACK, port))
+        listening.bind((host, port))
     except OSError as error:
         listening.close()
         raise PortInUse(port=port, purpose=purpose, setting=setting) from error
@@ -118,6 +132,22 @@ class _Sink:
     def __call__(self, batch: Sequence[Served]) -> None:
         if self.app is not None:
             self.app.observer.served(batch)
+
+
+def _door(settings: Settings, clock: SystemClock) -> RemoteDoor | None:
+    """Return where a gateway on another host comes in; None when it is on this one. Raises StoreUnavailable, StoreCorrupt."""
+    if settings.gateway_listen is None:
+        return None
+    host, port = settings.gateway_listen
+    return RemoteDoor(host, port, authority=Authority.at(settings.authority, now=clock.now()), now=clock.now)
+
+
+def _line_check(door: RemoteDoor, *, now: datetime) -> CheckView:
+    if door.ends is None:
+        return CheckView(name="line", ok=False, sentence="No gateway has called from another host yet.")
+    sentence = f"The gateway {door.gateway} {'is' if door.plane.attended else 'was'} connected"
+    ok = door.plane.attended and door.ends - now > _RENEW_BEFORE
+    return CheckView(name="line", ok=ok, sentence=f"{sentence}; its credentials end on {door.ends:%Y-%m-%d}.")
 
 
 def _receipt_secret(settings: Settings) -> bytes:

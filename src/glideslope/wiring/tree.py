@@ -5,7 +5,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,8 @@ from glideslope.adapters.drivers.envoy.layout import Folder
 from glideslope.adapters.drivers.envoy.supervisor import relieve, sweep
 from glideslope.adapters.stores.sqlite.lock import FileLock
 from glideslope.domain.errors import DriverUnavailable, StoreInUse, Unavailable
-from glideslope.settings import LOOPBACK, Settings
+from glideslope.settings import Settings
+from glideslope.wiring import tls
 from glideslope.wiring.folder import StateUnusable, make_state_folder, read_port
 
 _FIRST_PAUSE: Final = 0.2
@@ -68,6 +69,7 @@ async def up(settings: Settings, *, say: Callable[[str], None], stopping: asynci
     StoreInUse for a second tree in the same folder, ChildFailed (in the end, when the server never got ready).
     """
     make_state_folder(settings)
+    tls.ready(settings)
     try:
         Folder.at(settings.gateway)
     except DriverUnavailable as error:
@@ -85,7 +87,7 @@ async def _inherit(settings: Settings) -> None:
     """Make way for new children in a folder whose last tree was killed. Raises StoreInUse, DriverUnavailable."""
     settings.address.unlink(missing_ok=True)
     settings.gateway_address.unlink(missing_ok=True)
-    if settings.with_gateway:
+    if settings.runs_gateway:
         await relieve(settings.gateway)
     deadline = asyncio.get_running_loop().time() + _PREDECESSOR_WITHIN
     while True:
@@ -103,19 +105,22 @@ async def _run(settings: Settings, *, say: Callable[[str], None], stopping: asyn
     me = (sys.executable, "-m", "glideslope")
     state = ("--state", str(settings.state))
     children = []
-    if settings.with_gateway:
+    if settings.runs_gateway:
         # The gateway goes on when we are killed: traffic must not depend on who watches it.
-        command = (*me, "gateway", *state, "--gateway-port", str(settings.gateway_port))
+        command = (*me, "gateway", *state, "--gateway-port", str(settings.gateway_port), *_door_options(settings))
         children.append(_Child("gateway", command, dies_with_us=False))
-    gateway = () if settings.with_gateway else ("--no-gateway",)
-    children.append(_Child("server", (*me, "serve", *state, "--port", str(settings.port), *gateway), dies_with_us=True))
+    gateway: tuple[str, ...] = () if settings.with_gateway else ("--no-gateway",)
+    if settings.gateway_listen is not None:
+        gateway = ("--gateway-listen", "{}:{}".format(*settings.gateway_listen))
+    command = (*me, "serve", *state, "--port", str(settings.port), *gateway, *_door_options(settings))
+    children.append(_Child("server", command, dies_with_us=True))
     tasks: list[asyncio.Task[None]] = []
     try:
         for child in children:
             await child.start()
         failed = await _ready(children, settings, say=say, stopping=stopping)
         if failed is not None:
-            if not (failed.child == "server" and settings.with_gateway and await _carries(settings)):
+            if not (failed.child == "server" and settings.runs_gateway and await _carries(settings)):
                 raise failed
             say(f"{failed.sentence} The gateway goes on and serves the incumbents.")
         tasks = [asyncio.create_task(_keep(child, say=say)) for child in children]
@@ -132,15 +137,24 @@ async def _run(settings: Settings, *, say: Callable[[str], None], stopping: asyn
         await asyncio.gather(*tasks, return_exceptions=True)
         for child in reversed(children):
             await _stop(child)
-        if settings.with_gateway:
+        if settings.runs_gateway:
             # Its supervisor may have been killed just now, and would not be started again.
             await sweep(settings.gateway)
 
 
+def _door_options(settings: Settings) -> Sequence[str]:
+    doors = settings.doors
+    shown = () if doors.tls is None else ("--tls-cert", str(doors.tls.cert), "--tls-key", str(doors.tls.key))
+    insecure = ("--insecure-no-tls",) if doors.insecure else ()
+    return ("--host", doors.host, "--gateway-host", doors.gateway_host, *shown, *insecure)
+
+
 def _tell(settings: Settings, *, say: Callable[[str], None]) -> None:
     say(f"server   {settings.address.read_text().strip()}")
-    if settings.with_gateway:
+    if settings.runs_gateway:
         say(f"gateway  {settings.gateway_address.read_text().strip()}")
+    if settings.gateway_listen is not None:
+        say("gateway  expected at {}:{} from another host".format(*settings.gateway_listen))
 
 
 async def _ready(
@@ -177,7 +191,8 @@ async def _carries(settings: Settings) -> bool:
         # What the server made it from is damaged; what the gateway serves from is not thereby.
         pass
     deadline = asyncio.get_running_loop().time() + _READY_WITHIN
-    while not (answers := await _all_answer([settings.gateway_address])):
+    gateway = {settings.gateway_address: tls.reached_at(settings.doors.gateway_host)}
+    while not (answers := await _all_answer(gateway)):
         if asyncio.get_running_loop().time() > deadline:
             break
         await asyncio.sleep(_POLL)
@@ -193,18 +208,22 @@ async def _late(settings: Settings, *, stopping: asyncio.Event, failed: ChildFai
     return failed
 
 
-def _doors(settings: Settings) -> Sequence[Path]:
-    return [settings.address] + ([settings.gateway_address] if settings.with_gateway else [])
+def _doors(settings: Settings) -> Mapping[Path, str]:
+    """Return where each door is written, and the host on which it is reached."""
+    found = {settings.address: tls.reached_at(settings.doors.host)}
+    if settings.runs_gateway:
+        found[settings.gateway_address] = tls.reached_at(settings.doors.gateway_host)
+    return found
 
 
-async def _all_answer(doors: Sequence[Path]) -> bool:
-    ports = [read_port(door) for door in doors]
-    return all([port is not None and await _answers(port) for port in ports])
+async def _all_answer(doors: Mapping[Path, str]) -> bool:
+    ports = {door: read_port(door) for door in doors}
+    return all([port is not None and await _answers(doors[door], port) for door, port in ports.items()])
 
 
-async def _answers(port: int) -> bool:
+async def _answers(host: str, port: int) -> bool:
     try:
-        _, writer = await asyncio.open_connection(LOOPBACK, port)
+        _, writer = await asyncio.open_connection(host, port)
     except OSError:
         return False
     writer.close()

@@ -1,23 +1,78 @@
-"""The HTTP server as we run it: it hangs up on whoever does not finish a request, and leaves through the front door."""
+"""The HTTP server as we run it: it hangs up on whoever does not finish a request or take its answer, and leaves through the front door."""
 
 import asyncio
 import contextlib
+import logging
+import resource
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from glideslope.adapters.certificates import Shown
+from glideslope.domain.errors import CertificateUnusable
+from glideslope.interfaces.api.problems import RequestInvalid, refused
 
 SHUTDOWN: Final = 3
 """Seconds that open answers may hold up a shutdown."""
 
 PATIENCE: Final = 30.0
-"""Seconds in which a request must have come whole; uvicorn itself waits for ever."""
+"""Seconds in which a request must have come whole, or LEAST of its answer been taken; uvicorn itself waits for ever."""
+
+LEAST: Final = 16 * 1024
+"""Bytes of a waiting answer that a caller takes within PATIENCE: less than any line brings, and more than who only holds it up."""
+
+ACCEPTED_AT_ONCE: Final = 128
+"""Connections that asyncio takes before any of them is looked at."""
+
+RESERVED: Final = 2 * ACCEPTED_AT_ONCE
+"""Descriptors that callers never get: half for those just accepted, half for the store, the gateway and model servers."""
+
+MOST: Final = 10_000
+FEWEST: Final = 16
+
+
+def most_connections() -> int:
+    """Return how many callers may be connected at once, as this process's limits are now."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return max(FEWEST, min(MOST, soft - RESERVED))
+
+
+class _InOrder(dict[H11Protocol, None]):
+    """Connections, oldest first: uvicorn keeps them in a set, which does not know who came before whom."""
+
+    def add(self, connection: H11Protocol) -> None:
+        self[connection] = None
+
+    def discard(self, connection: H11Protocol) -> None:
+        self.pop(connection, None)
+
+
+_log = logging.getLogger(__name__)
 
 
 class _Connection(H11Protocol):
-    """Says no to what is not HTTP once: without this the application answers as well, and fails loudly."""
+    """Makes room when there are too many, and says no to what is not HTTP once.
+
+    Without the first, callers who only connect would take every descriptor, and with the last one the governor's line to its
+    gateway: exposure would lapse. Without the second the application answers as well, and fails loudly.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does it
+        """Let the newcomer in, at the cost of whoever has waited longest without a request; else turn it away."""
+        super().connection_made(transport)
+        if len(self.connections) > most_connections():
+            waiting = (c for c in self.connections if isinstance(c, _Connection) and c.waits)
+            next(waiting, self).transport.abort()
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether there is no request that is being answered."""
+        return (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing()
 
     def send_400_response(self, msg: str) -> None:
         """Answer, and let the application know that nobody listens any more."""
@@ -30,22 +85,34 @@ class _Connection(H11Protocol):
 class WebServer(uvicorn.Server):
     """Serves an application until `stop`. Setting `stopping` must end every answer that never ends by itself."""
 
-    def __init__(self, api: FastAPI, *, stopping: asyncio.Event, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, api: FastAPI, *, stopping: asyncio.Event, patience: float = PATIENCE, shown: Shown | None = None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
-                api,
+                _read_one_way(api),
                 http=_Connection,
                 ws="none",
+                backlog=ACCEPTED_AT_ONCE,
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=SHUTDOWN,
                 lifespan="off",
             )
         )
+        self.server_state.connections = _InOrder()  # type: ignore[assignment]  # it does what uvicorn asks of its set
+        self._shown = shown
+        if shown is not None:
+            # (uvicorn takes paths, and reads them once.)
+            self.config.load()
+            self.config.ssl = shown.context
         self._stopping = stopping
         self._patience = patience
+        self._refused = ""
         self._owing: dict[_Connection, tuple[object, float]] = {}
         """Connections that owe the rest of a request: which one, and since when."""
+        self._waiting: dict[_Connection, tuple[int, float]] = {}
+        """Connections that have not taken all of their answer: how many bytes were left when LEAST had gone last, and when that was."""
 
     def stop(self) -> None:
         """Take no more requests; end what never ends by itself."""
@@ -56,6 +123,7 @@ class WebServer(uvicorn.Server):
         """Look, once a second, for those who let us wait."""
         if counter % 10 == 0:
             self._hang_up(now=asyncio.get_running_loop().time())
+            self._renew()
         return await super().on_tick(counter)
 
     @contextlib.contextmanager
@@ -63,17 +131,53 @@ class WebServer(uvicorn.Server):
         """Leave signals alone: uvicorn would raise them again and so end the process before anything is saved."""
         yield
 
+    def _renew(self) -> None:
+        try:
+            if self._shown is not None and self._shown.renew():
+                _log.warning("showing the renewed certificate from now on")
+            self._refused = ""
+        except CertificateUnusable as error:
+            # Said once: it may well be that only one of two files has been replaced.
+            if str(error) != self._refused:
+                _log.warning("going on with the certificate from before: %s", error)
+            self._refused = str(error)
+
     def _hang_up(self, *, now: float) -> None:
-        before, self._owing = self._owing, {}
+        owing, self._owing = self._owing, {}
+        waiting, self._waiting = self._waiting, {}
         for connection in self.server_state.connections:
             if not isinstance(connection, _Connection):
                 continue
             # A cycle is a request and its answer; there is none before the first head is complete.
-            cycle = connection.cycle
-            if cycle is not None and not cycle.response_complete and not cycle.more_body:
+            cycle, left = connection.cycle, connection.transport.get_write_buffer_size()
+            if left:
+                before, since = waiting.get(connection, (left, now))
+                if not before - LEAST < left <= before:  # it has read, or there is more for it
+                    before, since = left, now
+                self._waiting[connection] = (before, since)
+            elif cycle is not None and not cycle.response_complete and not cycle.more_body:
                 continue
-            owed, since = before.get(connection, (cycle, now))
-            since = since if owed is cycle else now
-            self._owing[connection] = (cycle, since)
+            else:
+                owed, since = owing.get(connection, (cycle, now))
+                since = since if owed is cycle else now
+                self._owing[connection] = (cycle, since)
             if now - since > self._patience:
                 connection.transport.abort()
+
+
+def _read_one_way(app: ASGIApp) -> ASGIApp:
+    """Refuse a request with both a length and chunks, and hang up: a proxy before us may have seen its end elsewhere.
+
+    h11 would go by the chunks and read on (RFC 9112, section 6.3: whoever does must close the connection).
+    """
+
+    async def strict(scope: Scope, receive: Receive, send: Send) -> None:
+        names = {name for name, _ in scope.get("headers", ())}
+        if names >= {b"content-length", b"transfer-encoding"}:
+            why = RequestInvalid("it has both a Content-Length and a Transfer-Encoding")
+            refusal = refused(why, status=HTTPStatus.BAD_REQUEST, headers={"Connection": "close"})
+            await refusal(scope, receive, send)
+            return
+        await app(scope, receive, send)
+
+    return strict

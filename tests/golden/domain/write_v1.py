@@ -10,8 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from glideslope.domain.decide import decide
-from glideslope.domain.decision import DECIDER, RollBack
+from glideslope.domain.decision import RollBack
 from glideslope.domain.events import (
     Approved,
     Closed,
@@ -33,6 +32,7 @@ from glideslope.domain.freeze import plan_digest
 from glideslope.domain.ids import MACHINE, Actor, RolloutId, StepName
 from glideslope.domain.plan import Plan
 from glideslope.domain.reasons import Reason
+from glideslope.domain.replay import DECIDERS
 from glideslope.domain.rollout import Rollout, apply, begin
 from glideslope.ledger import merkle
 from glideslope.ledger.entry import Entry, encode
@@ -55,6 +55,7 @@ class Writer:
     at: int = NINE
     version: int = 0
     rollout: Rollout | None = None
+    decider: int = 1
     frontier: merkle.Frontier = field(default_factory=merkle.Frontier)
 
     def add(self, event: Event) -> None:
@@ -87,8 +88,8 @@ class Writer:
     def decide(self, evidence: Evidence = NOTHING, *, after: int = 2 * MINUTE) -> None:
         assert self.rollout is not None
         self.at += after
-        decision = decide(self.rollout, evidence, now=self.at)
-        self.add(Decided(decision=decision, evidence=evidence, decider=DECIDER, by=MACHINE))
+        decision = DECIDERS[self.decider](self.rollout, evidence, now=self.at)
+        self.add(Decided(decision=decision, evidence=evidence, decider=self.decider, by=MACHINE))
 
     def confirm(self, *, exposed: bool) -> None:
         assert self.rollout is not None
@@ -165,7 +166,7 @@ def entries() -> list[Entry]:
         Decided(
             decision=RollBack(reasons=(Reason.ORDERED,)),
             evidence=NOTHING,
-            decider=DECIDER,
+            decider=1,
             by=APPROVER,
             why="A holiday begins.",
         )
@@ -182,11 +183,11 @@ def entries() -> list[Entry]:
     return found
 
 
-def main() -> int:
+def write(folder: Path, entries: list[Entry]) -> int:
     """Write what is not there yet; refuse to change what is."""
-    FOLDER.mkdir(exist_ok=True)
-    for position, entry in enumerate(entries()):
-        path = FOLDER / f"{position:03}-{entry.kind}.json"
+    folder.mkdir(exist_ok=True)
+    for position, entry in enumerate(entries):
+        path = folder / f"{position:03}-{entry.kind}.json"
         data = encode(entry)
         if path.exists() and path.read_bytes() != data:
             sys.stderr.write(f"{path.name} is there with other bytes; released entries are never rewritten\n")
@@ -196,4 +197,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write(FOLDER, entries()))

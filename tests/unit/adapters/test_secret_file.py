@@ -1,5 +1,6 @@
 """Secrets are written whole, once, and for their owner only."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,19 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     for act in (write_secret, create_secret):
         with pytest.raises(StoreUnavailable):
             act(tmp_path / "nowhere" / "key", b"secret")
+
+
+def test_a_pipe_is_no_secret_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "key", 0o600)
+
+    with pytest.raises(StoreUnavailable, match="not a regular file"):
+        read_secret(tmp_path / "key")
+
+
+def test_a_file_without_end_is_not_read_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.touch(0o600)
+    os.truncate(path, 1 << 40)
+
+    with pytest.raises(StoreUnavailable, match="longer than"):
+        read_secret(path)

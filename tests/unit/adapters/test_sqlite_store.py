@@ -58,6 +58,21 @@ def test_the_file_is_free_as_soon_as_its_holder_is_dead(path: Path) -> None:
     asyncio.run(with_entries(path, count=1))
 
 
+def test_the_lock_holds_where_nothing_can_be_written(path: Path) -> None:
+    """As on a full disk: only the holder's number is missing, which is for people."""
+    holding = "import sys, signal, resource, pathlib; from glideslope.adapters.stores.sqlite.lock import FileLock; "
+    holding += "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); lock = FileLock(pathlib.Path(sys.argv[1])); "
+    script = holding + "sys.stdout.write('held'); sys.stdout.flush(); signal.pause()"
+    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        try:
+            assert holder.stdout.read(4) == b"held"
+            with pytest.raises(StoreInUse, match="process unknown"):
+                SqliteStore(path)
+        finally:
+            holder.kill()
+
+
 def test_a_schema_newer_than_ours_is_refused_untouched(path: Path) -> None:
     asyncio.run(with_entries(path, count=1))
     connection = apsw.Connection(str(path))
@@ -194,6 +209,43 @@ async def test_a_failing_disk_is_said_to_all_who_wait_and_work_goes_on_afterward
             on.fault = None
             assert await store.append([draft("s3", 1)]) == [1]
             assert await store.streams() == {"a": 1, "s3": 1}
+
+
+@pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "INSERT INTO entry", "COMMIT", "SAVEPOINT act", "ROLLBACK"])
+async def test_a_lack_of_memory_is_said_and_does_not_end_the_writer(path: Path, statement: str) -> None:
+    """Wherever it strikes: a writer that had ended would let everybody wait for ever."""
+
+    def lacking(_: object, sql: str, __: object) -> bool:
+        if sql.strip().startswith(statement):
+            raise MemoryError
+        return True
+
+    async with SqliteStore(path) as store:
+        await store.append([draft("a", 1)])
+        store._writer._connection.exec_trace = lacking
+        async with asyncio.timeout(5):
+            # Two at a time, one of which fails by itself: then each is run by itself.
+            answers = await asyncio.gather(
+                store.append([draft("a", 2)]), store.append([draft("b", 7)]), return_exceptions=True
+            )
+        assert any(isinstance(answer, StoreUnavailable | VersionConflict) for answer in answers)
+        assert not any(isinstance(answer, MemoryError) for answer in answers)
+        store._writer._connection.exec_trace = None
+        async with asyncio.timeout(5):
+            await store.append([draft("a", 2)])
+        assert await store.stream("a") == [b"a@1", b"a@2"]
+
+
+async def test_a_lack_of_memory_while_reading_is_said(path: Path) -> None:
+    def lacking(*_: object) -> bool:
+        raise MemoryError
+
+    async with SqliteStore(path) as store:
+        store._reader.exec_trace = lacking
+        with pytest.raises(StoreUnavailable, match="no memory is left"):
+            await store.entries()
+        store._reader.exec_trace = None
+        assert await store.entries() == []
 
 
 async def test_a_draft_that_cannot_be_stored_fails_only_its_own_caller(path: Path) -> None:

@@ -2,16 +2,18 @@
 
 import json
 import shutil
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from glideslope.adapters.identity.tokens import FileTokens, Secret
-from glideslope.domain.errors import Invalid, NotFound, StoreCorrupt, StoreUnavailable
+from glideslope.adapters.identity.tokens import FileTokens, Secret, _hash
+from glideslope.domain.errors import Invalid, NotFound, StoreCorrupt, StoreUnavailable, TokenScopeInvalid
 from glideslope.domain.identity import Identity, Role
-from glideslope.domain.ids import Actor
+from glideslope.domain.ids import Actor, ModelName
 
+FRAUD, BIOPSY = ModelName("fraud"), ModelName("biopsy")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 GOLDEN = Path(__file__).parents[2] / "golden" / "tokens"
 
@@ -125,7 +127,15 @@ def test_a_file_opened_to_others_is_refused_even_while_running(tokens: FileToken
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{}", "[]", '{"version":2,"tokens":[]}', '{"version":1,"tokens":[{}]}', '{"version":1,"tokens":[],"more":1}'],
+    [
+        "",
+        "{}",
+        "[]",
+        '{"version":3,"tokens":[]}',
+        '{"version":0,"tokens":[]}',
+        '{"version":1,"tokens":[{}]}',
+        '{"version":1,"tokens":[],"more":1}',
+    ],
 )
 def test_a_file_that_is_not_understood_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "tokens.json").touch(mode=0o600)
@@ -148,6 +158,63 @@ def test_too_little_chance_or_no_zone_is_refused(tokens: FileTokens) -> None:
         tokens.create(Actor("ada"), role=Role.READER, at=NOON.replace(tzinfo=None), random_bytes=chance(0))
 
 
+def test_a_source_speaks_for_the_models_of_its_token(tokens: FileTokens, tmp_path: Path) -> None:
+    secret = tokens.create(
+        Actor("svc"), role=Role.SOURCE, at=NOON, random_bytes=chance(0), models=frozenset({FRAUD, BIOPSY})
+    )
+    found = FileTokens(tmp_path).find(secret.reveal())
+
+    assert found is not None
+    assert (found.speaks_for(FRAUD), found.speaks_for(ModelName("delays"))) == (True, False)
+    assert tokens.list()[0].models == ("biopsy", "fraud")
+
+
+def test_a_token_keeps_its_end(tokens: FileTokens, tmp_path: Path) -> None:
+    end = NOON + timedelta(days=90)
+    secret = tokens.create(Actor("ci"), role=Role.MEMBER, at=NOON, random_bytes=chance(0), expires_at=end)
+    found = FileTokens(tmp_path).find(secret.reveal())
+
+    assert found is not None
+    assert (found.expired(now=end - timedelta(seconds=1)), found.expired(now=end)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("role", "models", "expires_at"),
+    [
+        (Role.MEMBER, frozenset({FRAUD}), None),
+        (Role.READER, frozenset({FRAUD}), None),
+        (Role.SOURCE, frozenset(), None),
+        (Role.MEMBER, None, NOON),
+    ],
+)
+def test_rights_that_make_no_sense_are_refused(
+    tokens: FileTokens, role: Role, models: frozenset[ModelName] | None, expires_at: datetime | None
+) -> None:
+    with pytest.raises(TokenScopeInvalid):
+        tokens.create(Actor("x"), role=role, at=NOON, random_bytes=chance(0), models=models, expires_at=expires_at)
+    assert tokens.list() == ()
+
+
+def test_an_admin_whose_time_ends_locks_nobody_out(tokens: FileTokens) -> None:
+    """Neither counts as the last admin who can be kept, nor, once it has ended, as the first who was made."""
+    end = NOON + timedelta(days=1)
+    tokens.create(Actor("visitor"), role=Role.ADMIN, at=NOON, random_bytes=chance(0), expires_at=end)
+    assert tokens.first_start(Actor("admin"), at=end, random_bytes=chance(1))
+
+    with pytest.raises(Invalid, match="last admin"):
+        tokens.revoke(tokens.list()[1].id)
+
+
+def test_a_stored_token_that_names_no_models_keeps_its_rights(tmp_path: Path) -> None:
+    shutil.copy(GOLDEN / "v1.json", tmp_path / "tokens.json")
+    (tmp_path / "tokens.json").chmod(0o600)
+    tokens = FileTokens(tmp_path)
+
+    assert [(known.models, known.expires_at) for known in tokens.list()] == [(None, None), (None, None)]
+    tokens.create(Actor("svc"), role=Role.SOURCE, at=NOON, random_bytes=chance(3), models=frozenset({FRAUD}))
+    assert [known.models for known in FileTokens(tmp_path).list()] == [None, None, ("fraud",)]
+
+
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("v*.json")), ids=lambda path: path.stem)
 def test_every_token_file_ever_released_can_still_be_read(path: Path, tmp_path: Path) -> None:
     shutil.copy(path, tmp_path / "tokens.json")
@@ -168,3 +235,45 @@ def test_times_keep_their_instant(tokens: FileTokens, tmp_path: Path) -> None:
 def test_a_secret_equals_itself_only_by_content() -> None:
     assert Secret("gs_a") == Secret("gs_a")
     assert Secret("gs_a") != Secret("gs_b")
+
+
+@pytest.mark.parametrize("written", ["", "é" * 64, "A" * 64, "0" * 63, "0" * 65, "0" * 64 + "\\n"])
+def test_a_hash_that_is_none_is_damage_and_not_a_crash_at_the_next_request(tmp_path: Path, written: str) -> None:
+    tokens = FileTokens(tmp_path)
+    secret = tokens.create(Actor("ada"), role=Role.ADMIN, at=NOON, random_bytes=chance(0))
+    path = tmp_path / "tokens.json"
+    content = path.read_text()
+    path.write_text(content.replace(json.loads(content)["tokens"][0]["sha256"], written))
+
+    with pytest.raises(StoreCorrupt):
+        tokens.find(secret.reveal())
+
+
+def test_whoever_calls_waits_equally_long(tmp_path: Path) -> None:
+    """The first of a thousand tokens is found no sooner than the last, and than nobody: time tells nothing."""
+    secrets = [Secret(f"gs_{n}") for n in range(1_000)]
+    known = [
+        {
+            "id": str(n),
+            "actor": "a",
+            "role": "reader",
+            "created_at": "2026-01-01T00:00:00Z",
+            "sha256": _hash(s.reveal()),
+        }
+        for n, s in enumerate(secrets)
+    ]
+    path = tmp_path / "tokens.json"
+    path.write_text(json.dumps({"version": 1, "tokens": known}))
+    path.chmod(0o600)
+    tokens = FileTokens(tmp_path)
+
+    def taken(token: str) -> float:
+        rounds = []
+        for _ in range(7):
+            began = time.process_time()
+            tokens.find(token)
+            rounds.append(time.process_time() - began)
+        return min(rounds)
+
+    times = [taken(token) for token in (secrets[0].reveal(), secrets[-1].reveal(), "gs_nobody", "")]
+    assert max(times) < 5 * min(times)

@@ -8,6 +8,7 @@ import pytest
 
 from glideslope.domain.decide import EXTENSIONS, decide
 from glideslope.domain.decision import Advance, Hold, Promote, RollBack, breach
+from glideslope.domain.doubt import Claim, Doubt
 from glideslope.domain.evidence import NOTHING, Counts, Evidence, Freshness, Serving
 from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, SliceName, StepName, VersionName
 from glideslope.domain.metric import Kind, Metric, Origin
@@ -57,6 +58,27 @@ def broken_at_both(position: int, **worse: float) -> Evidence:
 def from_source(origin: str, *, age: int) -> Evidence:
     kept = tuple(f for f in known(S4).freshness if f.origin != origin)
     return known(S4, freshness=(*kept, Freshness(origin=origin, age=age)))
+
+
+def doubting(*, claim: Claim = Claim.SHRANK, said: int = 5, age: int = 0) -> Evidence:
+    doubt = Doubt(
+        claim=claim,
+        actor=Actor("web"),
+        source="web-1",
+        epoch=1,
+        step=StepName("s4"),
+        arm=Arm.CANDIDATE,
+        metric=MetricName("wrong"),
+        slice=WHOLE,
+        bin=1,
+        said=said,
+        against=4,
+        first=1,
+        second=2,
+        age=age,
+        metrics=(MetricName("wrong"),),
+    )
+    return known(S4, format=2, doubts=(doubt,))
 
 
 def serving(arm: Arm, version: str, digest: str) -> Evidence:
@@ -342,6 +364,16 @@ ROWS = [
     Row("a count that no ledger can hold", at_step(S4), counted(candidate=(2**53, 1)), Hold, (Reason.MALFORMED,)),
     Row("the same counts twice", at_step(S4), known(S4, counts=known(S4).counts * 2), Hold, (Reason.MALFORMED,)),
     Row("the same pairs twice", at_step(S4), known(S4, pairs=known(S4).pairs * 2), Hold, (Reason.MALFORMED,)),
+    # What a source says may be impossible: for good, or until what is served is reported.
+    Row("a total that shrank", at_step(S4), doubting(), Hold, (Reason.SOURCE_DOUBTED,), expect=WITHDRAWN),
+    Row(
+        "more counted than served so far",
+        at_step(S4),
+        doubting(claim=Claim.BEYOND_TRAFFIC, said=10_000, age=10),
+        Hold,
+        (Reason.COUNTS_AHEAD,),
+        after=2 * MINUTE,
+    ),
     # A halt is lifted by a person, a lapse by a fresh decision for the same step.
     Row("halted stays halted", at_step(S4, phase=Phase.HALTED), known(S4), Hold, (Reason.HALTED,), expect=WITHDRAWN),
     Row(

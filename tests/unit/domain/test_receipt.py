@@ -16,6 +16,7 @@ from glideslope.domain.receipt import (
     SCORE_LEVELS,
     Receipt,
     ReceiptKey,
+    claimed_model,
     mint,
     model_hash,
     read,
@@ -100,6 +101,25 @@ def test_another_key_does_not_open_it() -> None:
         read(GOLDEN, keys={8: KEY})
 
 
+def test_a_key_per_model_signs_for_that_model_only() -> None:
+    whole = ReceiptKey(id=2, secret=b"k" * 32, per_model=True)
+    fraud, biopsy = (whole.of(ModelName(name)) for name in ("fraud", "biopsy"))
+
+    assert read(mint(EXAMPLE, key=fraud), keys={2: fraud}) == EXAMPLE
+    with pytest.raises(ReceiptInvalid, match="tag"):
+        read(mint(EXAMPLE, key=biopsy), keys={2: fraud})
+    assert (fraud.of(ModelName("biopsy")), whole.secret in (fraud.secret, biopsy.secret)) == (fraud, False)
+    with pytest.raises(ValueError, match="derive"):
+        mint(EXAMPLE, key=whole)
+
+
+def test_receipts_signed_for_one_model_can_still_be_read() -> None:
+    key = ReceiptKey(id=2, secret=b"k" * 32, per_model=True).of(ModelName("fraud"))
+
+    assert mint(EXAMPLE, key=key) == GOLDEN_PER_MODEL
+    assert claimed_model(GOLDEN_PER_MODEL) == EXAMPLE.model
+
+
 def test_missing_slices_are_none() -> None:
     short = Receipt(
         model=1, rollout=1, step=1, arm=Arm.INCUMBENT, at=EPOCH_2020, slices=(4,), score=0, request=0, subject=0
@@ -128,3 +148,4 @@ def test_no_subject_is_nobody() -> None:
 
 
 GOLDEN = "BwABAAApAwELceOQAP8HnEAAAAAABQAAAAAABlZesHQ816EN"
+GOLDEN_PER_MODEL = "AgABAAApAwELceOQAP8HnEAAAAAABQAAAAAABrdMlfDbS4Sq"

@@ -28,6 +28,7 @@ from glideslope.domain.ids import MACHINE, Actor, Digest, RolloutId, StepName
 from glideslope.domain.reasons import Reason
 from glideslope.domain.replay import Flaw, replay, replay_decision
 from glideslope.domain.rollout import fold
+from glideslope.ledger.canonical import LARGEST_INTEGER
 from glideslope.ledger.entry import Entry
 from glideslope.testing import examples
 from glideslope.testing.examples import APPROVER, MINUTE, OWNER
@@ -152,7 +153,7 @@ def test_position_counts_the_whole_ledger() -> None:
     assert (finding.stream, finding.version, finding.position) == (STREAM, 2, len(before) + 1)
 
 
-@pytest.mark.parametrize("decider", [0, 2, 999])
+@pytest.mark.parametrize("decider", [0, 3, 999])
 def test_an_unknown_decider_is_a_finding_and_no_crash(decider: int) -> None:
     event = saying(Hold(exposed=False, reasons=(Reason.AWAITING_APPROVAL,)), decider=decider)
 
@@ -311,3 +312,15 @@ def test_what_was_replayed_was_read_from_bodies_alone() -> None:
 
     assert replay(record).findings == ()
     assert event_of(record[0].kind, record[0].body) == honest()[0][1]
+
+
+def test_figures_that_no_ledger_can_hold_are_found_and_do_not_end_the_replay() -> None:
+    """Each count fits into JSON, and what the rules add up from them does not."""
+    evidence = examples.evidence(PLAN, "s3")
+    first = evidence.counts[0]
+    huge = msgspec.structs.replace(first, candidate=(LARGEST_INTEGER, *first.candidate[1:]))
+    evidence = msgspec.structs.replace(evidence, counts=(huge, *evidence.counts[1:]))
+
+    record = entries(instead(6, saying(Hold(exposed=True, reasons=(Reason.MINIMUM_TIME,)), evidence=evidence)))
+
+    assert flaws(record)[0] == (Flaw.DECISION_UNCOMPUTABLE, 7)

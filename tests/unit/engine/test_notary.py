@@ -1,6 +1,7 @@
 """The auditor's file is one consistent history, whatever is written while it is read, and reading it stops nobody's work."""
 
 import asyncio
+from collections.abc import Sequence
 
 from glideslope.engine.notary import PAGE, Notary
 from glideslope.engine.ports import Draft
@@ -62,3 +63,33 @@ async def test_what_is_signed_while_the_ledger_is_read_is_not_in_it() -> None:
     assert (report.ok, report.entries) == (True, 2 * PAGE)
     again = verify.verify([line async for line in notary.bundle()], trusted=[signer.verifier])
     assert (again.ok, again.entries, again.checkpoints) == (True, 3 * PAGE, 2)
+
+
+class Watched(MemoryStore):
+    """Notes how much was read at once."""
+
+    most = 0
+
+    async def entries(self, start: int = 0, stop: int | None = None) -> Sequence[bytes]:
+        found = await super().entries(start, stop)
+        self.most = max(self.most, sum(map(len, found)))
+        return found
+
+
+async def test_a_ledger_of_long_entries_is_read_a_little_at_a_time() -> None:
+    """Whoever fetches it may take his time with each page, and there may be many."""
+    store, signer = Watched(), MemorySigner()
+    long = {"why": "x" * (1 << 20)}
+    for n in range(1, 41):
+        each = entry.Entry(
+            stream="s", version=n, at="2026-01-01T00:00:00.000Z", kind="noted", body=long if n > 8 else {}
+        )
+        await store.append((Draft(stream="s", version=n, data=entry.encode(each), key=str(n)),))
+    notary = Notary(store=store, checkpoints=store, signer=signer)
+    await notary.sign()
+    store.most = 0
+
+    lines = [line async for line in notary.bundle()]
+
+    assert verify.verify(lines, trusted=[signer.verifier]).entries == 40
+    assert store.most < 12 << 20

@@ -1,10 +1,12 @@
 """The record is what the store has, whatever was acknowledged and whoever wrote it."""
 
+import msgspec
 import pytest
 
-from glideslope.domain.errors import StoreUnavailable, VersionConflict
+from glideslope.domain.errors import Invalid, StoreUnavailable, VersionConflict
 from glideslope.domain.events import Registered
 from glideslope.domain.ids import Actor, Digest, ModelName, VersionName
+from glideslope.domain.plan import Evaluation
 from glideslope.engine.record import Append, Record, model_stream
 from glideslope.testing.clock import ManualClock
 from glideslope.testing.memory import MemoryStore, no_fault
@@ -88,3 +90,18 @@ async def test_time_in_the_record_never_runs_back() -> None:
 
     first, second = record.history(STREAM)
     assert second.at == first.at
+
+
+async def test_what_the_ledger_cannot_hold_is_refused_before_anything_is_recorded() -> None:
+    store = MemoryStore()
+    record = Record(store=store, clock=ManualClock())
+    await record.load()
+    evaluation = Evaluation(metric="auc", holdout="days", incumbent=0.6, candidate=0.7, count=2**60)
+    event = msgspec.structs.replace(registered("v2"), evaluations=(evaluation,))
+
+    with pytest.raises(Invalid, match="cannot hold"):
+        await record.append(
+            (append("v1", expected=0, key="a"), Append(stream="model.other", expected=0, events=(event,), key="b"))
+        )
+
+    assert (await store.entries(), record.size()) == ([], 0)

@@ -57,3 +57,14 @@ def test_a_moved_endpoint_keeps_the_step() -> None:
 )
 def test_another_comparison_ends_the_step_but_not_the_order_of_tokens(route: Route) -> None:
     assert {FRAUD: Lane(route, token=LANE.token)} == reshaped({FRAUD: LANE}, [route])
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff", b'{"format":1,"lanes":[{"route":{"model":"\xff"}}]}', b"[" * 100_000]
+)
+def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "lanes.json"
+    path.write_bytes(content)
+
+    with pytest.raises(DriverUnavailable, match="cannot be read"):
+        load(path)

@@ -60,11 +60,50 @@ def test_a_process_number_that_was_given_away_is_not_our_envoy(tmp_path: Path) -
     assert running(tmp_path) is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}", '{"pid":"x"}', '{"pid":0,"started":1,"host":"","port":1}'])
-def test_a_damaged_process_file_names_nobody(tmp_path: Path, text: str) -> None:
-    Folder.at(tmp_path).pid.write_text(text)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"{}",
+        b"\xff",
+        b'{"pid":"x"}',
+        b'{"pid":0,"started":1,"host":"","port":1}',
+        b'{"pid":-1,"started":1,"host":"","port":1}',
+        b'{"pid":99999999999,"started":1,"host":"","port":1}',
+        b'{"pid":1,"started":1,"host":"\xff","port":1}',
+    ],
+)
+def test_a_damaged_process_file_names_nobody(tmp_path: Path, content: bytes) -> None:
+    Folder.at(tmp_path).pid.write_bytes(content)
 
     assert running(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"[" * 100_000,
+        b'{"static_resources":[]}',
+        b'{"static_resources":{"listeners":[{"address":{"socket_address":{"port_value":70000}}}]}}',
+        b'{"static_resources":{"listeners":[{"address":{"socket_address":{"port_value":-1}}}]}}',
+        b'{"static_resources":{"listeners":[{"address":{"socket_address":{"port_value":1e999}}}]}}',
+    ],
+)
+async def test_a_damaged_bootstrap_does_not_keep_the_gateway_from_starting(tmp_path: Path, content: bytes) -> None:
+    """It is what the gateway serves the incumbent from while no server lives; it is written again, on any free port."""
+    home = Folder.at(tmp_path / "gw")
+    home.create()
+    home.bootstrap.write_bytes(content)
+    stopping = asyncio.Event()
+    stopping.set()
+
+    await run_gateway(home.path, Gateway(port=0), stopping=stopping, binary=Path("/bin/true"), drain=0.1)
+
+    assert 0 < supervisor._last_port(home) < 65_536
 
 
 def test_a_folder_too_deep_for_sockets_is_refused(tmp_path: Path) -> None:

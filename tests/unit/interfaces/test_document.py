@@ -538,5 +538,5 @@ def test_the_plan_of_init_says_the_defaults_and_nothing_else() -> None:
 def test_a_line_is_where_yaml_ends_it() -> None:
     source = Source(text="a\r\nb\rc\x85d\u2028e\u2029f\n", file="x")
 
-    assert source.lines == ["a", "b", "c", "d", "e", "f", ""]
+    assert list(source.lines) == ["a", "b", "c", "d", "e", "f", ""]
     assert replace(source, text="").lines == [""]

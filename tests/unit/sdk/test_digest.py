@@ -60,3 +60,22 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         list(walk_folder(tmp_path / "nowhere"))
+
+
+def test_a_folder_of_folders_without_end_is_refused(tmp_path: Path) -> None:
+    """Deeper than a path can be written, let alone a walk recurse."""
+    at = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1_500):
+        os.mkdir("d", dir_fd=at)
+        below = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+
+    with pytest.raises(ArtifactInvalid, match="nested more than"):
+        folder_digest(tmp_path)
+
+
+def test_a_name_longer_than_any_path_is_refused() -> None:
+    with pytest.raises(ArtifactInvalid, match="too long"):
+        folder_digest("/tmp/" + "x" * 5_000)  # noqa: S108 - nothing is made there

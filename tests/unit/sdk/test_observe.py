@@ -220,6 +220,30 @@ def test_stragglers_of_a_rollout_that_has_ended_are_no_loss(observer: Observer, 
     assert observer.dropped == 0
 
 
+def test_a_rollout_that_is_named_again_is_counted_on_and_not_anew(observer: Observer, post: Post) -> None:
+    """One server may not know yet what another said: totals that shrank would be a lie."""
+    observer.follow(briefing("m-1"))
+    for subject in ("anna", "ben"):
+        observer.observe(stamps(subject), clicked=1)
+    observer.send_totals()
+
+    observer.follow(briefing())
+    observer.follow(briefing("m-1"))
+    observer.observe(stamps("carla"), clicked=1)
+
+    assert counted(observer, post) == {"m-1/s1/candidate/clicked/all/1": 3}
+    assert post.messages[-1].counts == {"m-1/s1/candidate/clicked/all/1": 3}
+
+
+def test_messages_are_numbered_in_the_order_in_which_they_counted(observer: Observer, post: Post) -> None:
+    """Those that do not arrive have had their number, so none is given to two."""
+    for down in (False, True, True, False):
+        post.down = down
+        observer.send_totals()
+
+    assert [message.sequence for message in post.messages] == [1, 4]
+
+
 def test_unmeasured_requests_and_mirrored_copies_are_not_counted(observer: Observer, post: Post) -> None:
     observer.observe(Stamps(subject="anna"), clicked=1)
     observer.observe(Stamps(rollout=RolloutId("m-1"), step=StepName("s1"), arm=Arm.CANDIDATE, shadow=True), clicked=1)

@@ -79,3 +79,9 @@ def test_without_a_briefing_there_is_no_receipt() -> None:
 
 def test_a_mirrored_copy_has_no_receipt() -> None:
     assert minted(Stamps(rollout=RolloutId("flights-4"), step=StepName("s3"), shadow=True)) is None
+
+
+@pytest.mark.parametrize("at", [-1, 0, 1_577_836_799, 1_577_836_800 + 2**32, 2**63])
+def test_a_time_that_no_receipt_can_carry_gives_none_and_no_error(at: int) -> None:
+    """A host's clock may be wrong; its requests must not fail for that."""
+    assert mint_prediction(NO_STAMPS, model=MODEL, score=0.5, at=at, briefed=BRIEFED) is None

@@ -1,20 +1,24 @@
 """Whoever does not finish a request is hung up on; whoever waits for an answer is not."""
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 from fastapi import FastAPI, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 from glideslope.wiring.server import listen
 from glideslope.wiring.web import WebServer
 
 
 @asynccontextmanager
-async def web(*, patience: float) -> AsyncIterator[int]:
+async def web(*, patience: float, left: asyncio.Event | None = None) -> AsyncIterator[int]:
+    """Serve; `left` is set when the endless answer has ended."""
     api = FastAPI()
+    left = left or asyncio.Event()
     stopping = asyncio.Event()
 
     @api.post("/echo")
@@ -29,6 +33,22 @@ async def web(*, patience: float) -> AsyncIterator[int]:
             yield b"two"
 
         return StreamingResponse(pieces())
+
+    @api.get("/endless")
+    async def endless() -> StreamingResponse:
+        async def pieces() -> AsyncIterator[bytes]:
+            try:
+                while True:
+                    yield bytes(16 * 1024)
+                    await asyncio.sleep(0)
+            finally:
+                left.set()
+
+        return StreamingResponse(pieces())
+
+    @api.get("/whole")
+    async def whole() -> Response:
+        return Response(bytes(32 << 20))
 
     listening = listen(0, purpose="test", setting="--port")
     server = WebServer(api, stopping=stopping, patience=patience)
@@ -71,3 +91,46 @@ async def test_a_connection_that_asks_again_is_kept() -> None:
             await reader.readuntil(b"\r\n\r\n2")
             await asyncio.sleep(0.4)
         writer.close()
+
+
+def unread(port: int, path: str) -> socket.socket:
+    """Ask, with room for a few kilobytes of the answer."""
+    asking = socket.socket()
+    asking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    asking.connect(("127.0.0.1", port))
+    asking.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+    asking.setblocking(False)
+    return asking
+
+
+async def test_an_endless_answer_that_nobody_takes_is_ended() -> None:
+    left = asyncio.Event()
+    async with web(patience=1.0, left=left) as port, asyncio.timeout(12):
+        asking = unread(port, "/endless")
+        await left.wait()
+        asking.close()
+
+
+async def test_whoever_takes_a_byte_now_and_then_does_not_hold_an_answer_up_for_ever() -> None:
+    left = asyncio.Event()
+    async with web(patience=1.0, left=left) as port, asyncio.timeout(20):
+        asking = unread(port, "/endless")
+        while not left.is_set():
+            with contextlib.suppress(BlockingIOError, ConnectionError):
+                asking.recv(1)
+            await asyncio.sleep(0.05)
+        asking.close()
+
+
+@pytest.mark.parametrize("path", ["/endless", "/whole"])
+async def test_an_answer_that_is_taken_steadily_is_finished_however_long_it_takes(path: str) -> None:
+    """For four times as long as the server is patient."""
+    async with web(patience=1.0) as port, asyncio.timeout(30):
+        asking = unread(port, path)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 4
+        while loop.time() < end:
+            async with asyncio.timeout(5):
+                assert await loop.sock_recv(asking, 64 * 1024)
+            await asyncio.sleep(0.02)
+        asking.close()

@@ -1,4 +1,7 @@
-"""API tokens in a file of the state folder: only their hashes, so that whoever reads the file cannot call."""
+"""API tokens in a file of the state folder: only their hashes, so that whoever reads the file cannot call.
+
+Version 1 of the file knew neither models nor an end; what it does not say is read as all models and no end.
+"""
 
 import hmac
 import os
@@ -8,20 +11,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from glideslope.adapters.secret_file import read_secret, write_secret
-from glideslope.domain.errors import Invalid, NameInvalid, NotFound, StoreCorrupt
+from glideslope.domain.errors import Invalid, NameInvalid, NotFound, StoreCorrupt, TokenScopeInvalid
 from glideslope.domain.identity import Identity, Role
-from glideslope.domain.ids import Actor
+from glideslope.domain.ids import Actor, ModelName
 
 PREFIX: Final = "gs_"
 """Lets scanners of repositories and logs recognise a token that leaked."""
 
 ENTROPY: Final = 32
 """Bytes of chance in a token; so many that a plain hash keeps it secret."""
+
+VERSION: Final = 2
+"""Of the file, as it is written."""
 
 _ID_SIZE: Final = 12
 _LONGEST: Final = 64
@@ -44,7 +50,15 @@ class KnownToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     actor: Actor
     role: Role
     created_at: datetime
-    sha256: str
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    """Compared in constant time, which Python does for ASCII only."""
+    models: tuple[ModelName, ...] | None = None
+    """Whom a source may speak for; None for all."""
+    expires_at: datetime | None = None
+
+
+class _Header(msgspec.Struct, frozen=True):
+    version: int
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,26 +87,43 @@ class FileTokens:
         """
         # Tokens for services may have been made before the first start; they let nobody in who governs.
         tokens = self._current()
-        if any(known.role is Role.ADMIN for known in tokens):
+        if any(known.role is Role.ADMIN and (known.expires_at is None or at < known.expires_at) for known in tokens):
             return False
-        secret, known = _made(actor, role=Role.ADMIN, at=at, random_bytes=random_bytes)
+        secret, known = _made(Identity(actor=actor, role=Role.ADMIN), at=at, random_bytes=random_bytes)
         write_secret(self._local, f"{secret.reveal()}\n".encode())
         self._write((*tokens, known))
         return True
 
-    def create(self, actor: Actor, *, role: Role, at: datetime, random_bytes: bytes) -> Secret:
-        """Make a token from 32 bytes of chance. This is the only moment at which it can be read. Raises Invalid."""
-        secret, known = _made(actor, role=role, at=at, random_bytes=random_bytes)
+    def create(
+        self,
+        actor: Actor,
+        *,
+        role: Role,
+        at: datetime,
+        random_bytes: bytes,
+        models: frozenset[ModelName] | None = None,
+        expires_at: datetime | None = None,
+    ) -> Secret:
+        """Make a token from 32 bytes of chance. This is the only moment at which it can be read.
+
+        `models` are those that a source may speak for, None for all. Raises Invalid.
+        """
+        identity = Identity(actor=actor, role=role, models=models, expires_at=expires_at)
+        secret, known = _made(identity, at=at, random_bytes=random_bytes)
         self._write((*self._current(), known))
         return secret
 
     def find(self, token: str) -> Identity | None:
-        """Return who calls with this token; None for nobody we know. Takes the same time whichever token it is."""
+        """Return who calls with this token, whether or not its time is over; None for nobody we know.
+
+        Takes the same time whichever token it is.
+        """
         offered = _hash(token)
         found: Identity | None = None
         for known in self._current():
             if hmac.compare_digest(known.sha256, offered):
-                found = Identity(actor=known.actor, role=known.role)
+                models = None if known.models is None else frozenset(known.models)
+                found = Identity(actor=known.actor, role=known.role, models=models, expires_at=known.expires_at)
         return found
 
     def list(self) -> Sequence[KnownToken]:
@@ -100,12 +131,15 @@ class FileTokens:
         return self._current()
 
     def revoke(self, token_id: str) -> None:
-        """Forget a token by its id. Raises NotFound, and Invalid for the last admin's, which would lock everybody out."""
+        """Forget a token by its id.
+
+        Raises NotFound, and Invalid for the last admin's that does not end, which would lock everybody out.
+        """
         tokens = self._current()
         kept = tuple(known for known in tokens if known.id != token_id)
         if len(kept) == len(tokens):
             raise NotFound(what="token", name=token_id)
-        admins = [known.id for known in tokens if known.role is Role.ADMIN]
+        admins = [known.id for known in tokens if known.role is Role.ADMIN and known.expires_at is None]
         if admins == [token_id]:
             raise Invalid(f"{token_id} is the last admin's token; make another before revoking it.")
         self._write(kept)
@@ -126,20 +160,35 @@ class FileTokens:
         return status.st_ino, status.st_mtime_ns, status.st_mode
 
     def _write(self, tokens: tuple[KnownToken, ...]) -> None:
-        content = msgspec.json.format(msgspec.json.encode(_File(version=1, tokens=tokens)), indent=2)
+        content = msgspec.json.format(msgspec.json.encode(_File(version=VERSION, tokens=tokens)), indent=2)
         write_secret(self._path, content + b"\n")
 
 
-def _made(actor: Actor, *, role: Role, at: datetime, random_bytes: bytes) -> tuple[Secret, KnownToken]:
+def _made(identity: Identity, *, at: datetime, random_bytes: bytes) -> tuple[Secret, KnownToken]:
+    actor = identity.actor
     if len(random_bytes) != ENTROPY:
         raise Invalid(f"A token is made from {ENTROPY} bytes of chance, not {len(random_bytes)}.")
     if at.tzinfo is None:
         raise Invalid("A token needs the time with its zone.")
     if not actor.isprintable() or not 1 <= len(actor) <= _LONGEST or actor != actor.strip():
         raise NameInvalid(what="actor", text=actor, expected=f"1 to {_LONGEST} printable characters")
+    if identity.models is not None and identity.role is not Role.SOURCE:
+        raise TokenScopeInvalid(f"Only a source speaks for models; a {identity.role} cannot be limited to some.")
+    if identity.models is not None and not identity.models:
+        raise TokenScopeInvalid("A source that speaks for no model could report nothing.")
+    if identity.expired(now=at):
+        raise TokenScopeInvalid("The token's time would be over before it began.")
     secret = Secret(PREFIX + urlsafe_b64encode(random_bytes).decode().rstrip("="))
     hashed = _hash(secret.reveal())
-    return secret, KnownToken(id=hashed[:_ID_SIZE], actor=actor, role=role, created_at=at, sha256=hashed)
+    return secret, KnownToken(
+        id=hashed[:_ID_SIZE],
+        actor=actor,
+        role=identity.role,
+        created_at=at,
+        sha256=hashed,
+        models=None if identity.models is None else tuple(sorted(identity.models)),
+        expires_at=identity.expires_at,
+    )
 
 
 def _hash(token: str) -> str:
@@ -151,9 +200,10 @@ def _read(path: Path) -> tuple[KnownToken, ...]:
     if content is None:
         return ()
     try:
+        version = msgspec.json.decode(content, type=_Header).version
+        if not 1 <= version <= VERSION:
+            raise StoreCorrupt(path=str(path), why=f"it has version {version}, which a newer Glideslope wrote")
         file = msgspec.json.decode(content, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreCorrupt(path=str(path), why=str(error)) from error
-    if file.version != 1:
-        raise StoreCorrupt(path=str(path), why=f"it has version {file.version}, which a newer Glideslope wrote")
     return file.tokens

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -35,7 +36,7 @@ def planning(door: Door) -> APIRouter:
     @router.post(
         "/v1/plan",
         summary="Resolve and forecast a plan; changes nothing",
-        **described(body=DocumentBody, answer=PlanView),
+        **described(body=DocumentBody, answer=PlanView, refusals=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)),
     )
     async def plan(request: Request) -> Response:
         door.caller(request, LOOKING, act="plan")

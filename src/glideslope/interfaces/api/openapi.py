@@ -1,6 +1,7 @@
 """The OpenAPI description: made from the same types that decode bodies and encode answers."""
 
 from functools import cache
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -18,8 +19,19 @@ _KEY: Final = {
     "in": "header",
     "required": False,
     "description": "The same key carries a command out once, however often it is sent.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[!-~]+$"},
 }
+_REFUSALS: Final = {
+    HTTPStatus.UNAUTHORIZED: "Nobody known calls, or one who may not do this.",
+    HTTPStatus.FORBIDDEN: "A rule says no; asking again will not help.",
+    HTTPStatus.NOT_FOUND: "There is no such thing.",
+    HTTPStatus.CONFLICT: "Somebody was faster, or it is not in a state for this.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is longer than what is read here.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "The request cannot be understood; nothing was done.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "A mistake of the server, whose log says which.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Something needed does not answer; trying later may help.",
+}
+"""Each branch of the error tree, as `problems.STATUSES` has them."""
 
 
 def described(
@@ -29,13 +41,17 @@ def described(
     status: int = 200,
     keyed: bool = False,
     public: bool = False,
+    refusals: tuple[HTTPStatus, ...] = (),
 ) -> dict[str, Any]:
-    """Return what a route adds to its description: types of body and answer, token, idempotency key."""
+    """Return what a route adds to its description: types of body and answer, token, idempotency key.
+
+    `refusals` are the statuses that do not follow from these or from its address.
+    """
     components: dict[str, Any] = {}
 
     def content(kind: Any, media: str = "application/json") -> dict[str, Any]:  # noqa: ANN401 - as above
         if isinstance(kind, str):
-            return {kind: {"schema": {"type": "string"}}}
+            return {kind: {}}  # what is no JSON has no JSON Schema: OpenAPI 3.1 leaves it out
         schema, found = _schema(kind)
         components.update(found)
         return {media: {"schema": schema}}
@@ -46,7 +62,7 @@ def described(
     extra: dict[str, Any] = {
         "responses": {
             str(status): good,
-            "default": {"description": "A refusal.", "content": content(Problem, MEDIA)},
+            **{str(int(refusal)): {} for refusal in refusals},
         },
         "security": [] if public else [{"token": []}],
     }
@@ -83,12 +99,35 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     found = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, openapi_version="3.1.0"
     )
-    schemas: dict[str, Any] = {}
-    for operations in found["paths"].values():
+    problem, schemas = _schema(Problem)
+    schemas = dict(schemas)
+    for path, operations in found["paths"].items():
         for operation in operations.values():
             schemas.update(operation.pop(_COMPONENTS, {}))
+            answers = operation["responses"]
+            answers.pop("default", None)
+            known = {int(status) for status, told in answers.items() if not told}
+            answers |= {
+                str(int(status)): {"description": sentence, "content": {MEDIA: {"schema": problem}}}
+                for status, sentence in _REFUSALS.items()
+                if status in known | _refusals(path, operation)
+            }
     found["components"] = {
         "schemas": dict(sorted(schemas.items())),
         "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
     }
+    return found
+
+
+def _refusals(path: str, operation: dict[str, Any]) -> set[HTTPStatus]:
+    """Return how an operation may refuse, by what it takes: a public one takes nothing and refuses nothing."""
+    if not operation["security"]:
+        return set()
+    found = {HTTPStatus.UNAUTHORIZED, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE}
+    if "{" in path:
+        found |= {HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
+    if "requestBody" in operation:
+        found |= {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+    if _KEY in operation.get("parameters", ()):
+        found |= {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}
     return found

@@ -1,5 +1,6 @@
 """Refusals as problem documents (RFC 9457): one status per branch of the error tree, and no internals ever."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -8,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from glideslope.domain.errors import (
     Conflict,
@@ -32,6 +34,10 @@ STATUSES: Final[dict[type[GlideslopeError], HTTPStatus]] = {
     Denied: HTTPStatus.UNAUTHORIZED,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+
+
+_METHODS: Final = ("GET", "POST")
+"""All that this API knows."""
 
 
 class BodyTooLarge(Invalid):
@@ -90,13 +96,15 @@ def problem_of(error: GlideslopeError) -> Problem:
     )
 
 
-def refused(error: GlideslopeError, *, status: int | None = None) -> Response:
+def refused(error: GlideslopeError, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> Response:
     """Return the response for an error."""
     problem = problem_of(error)
     if status is not None:
         problem = msgspec.structs.replace(problem, status=status)
-    headers = {"WWW-Authenticate": "Bearer"} if problem.status == HTTPStatus.UNAUTHORIZED else {}
-    return Response(msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA, headers=headers)
+    known = dict(headers or {})
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        known["WWW-Authenticate"] = "Bearer"
+    return Response(msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA, headers=known)
 
 
 def install(app: FastAPI) -> None:
@@ -110,12 +118,27 @@ def install(app: FastAPI) -> None:
         return refused(RequestInvalid(f"{'.'.join(str(part) for part in why['loc'])}: {why['msg']}"))
 
     async def unrouted(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
-        if status == HTTPStatus.NOT_FOUND:
+        status, headers = HTTPStatus.NOT_FOUND, None
+        if isinstance(error, HTTPException):
+            status, headers = HTTPStatus(error.status_code), error.headers
+        if status is HTTPStatus.NOT_FOUND:
             return refused(NotFound(what="address", name=request.url.path, next_command=""))
-        return refused(RequestInvalid(f"{request.method} {request.url.path} is not possible"), status=status)
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers = {"Allow": ", ".join(_methods(app, request))}
+        why = RequestInvalid(f"{request.method} {request.url.path} is not possible")
+        return refused(why, status=status, headers=headers)
 
     app.add_exception_handler(GlideslopeError, ours)
     app.add_exception_handler(RequestValidationError, unreadable)
     app.add_exception_handler(HTTPException, unrouted)
     app.add_exception_handler(Exception, ours)
+
+
+def _methods(app: FastAPI, request: Request) -> list[str]:
+    """Return what is possible at an address, from all of its routes: the router itself tells of the first alone."""
+    found: set[str] = set()
+    for method in _METHODS:
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in app.routes):
+            found.add(method)
+    return sorted(found)

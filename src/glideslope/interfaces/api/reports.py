@@ -1,13 +1,16 @@
 """What services ask and tell: briefings, counts, shadow answers, outcomes. Decoded without the framework's validation."""
 
 import asyncio
+from http import HTTPStatus
 from typing import Annotated, Final
 
+import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from glideslope.domain.ids import model_name
 from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
+from glideslope.engine.sources import bound
 from glideslope.interfaces.api.door import REPORTING, TELLING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
 
@@ -35,13 +38,15 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
         wait: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0.0,
         source: Annotated[str, Query(max_length=200)] = "",
     ) -> Response:
-        door.caller(request, REPORTING, act="fetch a briefing")
+        by = door.caller(request, REPORTING, act="fetch a briefing")
         name = model_name(model)
-        asked = asyncio.ensure_future(service.briefing(name, seen=seen, wait=min(wait, LONGEST_WAIT), source=source))
+        by.require(name)
+        who = bound(by.actor, source)
+        asked = asyncio.ensure_future(service.briefing(name, seen=seen, wait=min(wait, LONGEST_WAIT), source=who))
         stopped = asyncio.ensure_future(stopping.wait())
         try:
             await asyncio.wait({asked, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            found = asked.result() if asked.done() else await service.briefing(name, seen=seen, wait=0, source=source)
+            found = asked.result() if asked.done() else await service.briefing(name, seen=seen, wait=0, source=who)
         finally:
             asked.cancel()
             stopped.cancel()
@@ -49,24 +54,28 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
 
     @router.post("/v1/observations", summary="Report a source's counts", **described(body=Totals, answer=TotalsTaken))
     async def observations(request: Request) -> Response:
-        door.caller(request, REPORTING, act="report observations")
-        return answer(await service.observe(await body(request, Totals, limit=LARGEST_TOTALS)))
+        by = door.caller(request, REPORTING, act="report observations")
+        totals = await body(request, Totals, limit=LARGEST_TOTALS)
+        by.require(totals.model)
+        return answer(await service.observe(msgspec.structs.replace(totals, source=bound(by.actor, totals.source))))
 
     @router.post(
         "/v1/shadow",
         summary="Report a shadowed candidate's answers",
-        **described(body=ShadowAnswers, answer=None, status=204),
+        **described(body=ShadowAnswers, answer=None, status=204, refusals=(HTTPStatus.NOT_FOUND,)),
     )
     async def shadow(request: Request) -> Response:
-        door.caller(request, REPORTING, act="report shadow answers")
-        await service.shadow(await body(request, ShadowAnswers, limit=LARGEST_SHADOW))
+        by = door.caller(request, REPORTING, act="report shadow answers")
+        answers = await body(request, ShadowAnswers, limit=LARGEST_SHADOW)
+        by.require(answers.model)
+        await service.shadow(answers)
         return Response(status_code=204)
 
     @router.post(
         "/v1/outcomes", summary="Tell the truth about predictions", **described(body=Outcomes, answer=OutcomesTaken)
     )
     async def outcomes(request: Request) -> Response:
-        door.caller(request, TELLING, act="report outcomes")
-        return answer(await service.outcomes(await body(request, Outcomes, limit=LARGEST_OUTCOMES)))
+        by = door.caller(request, TELLING, act="report outcomes")
+        return answer(await service.outcomes(await body(request, Outcomes, limit=LARGEST_OUTCOMES), by=by))
 
     return router

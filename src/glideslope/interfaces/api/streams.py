@@ -23,14 +23,16 @@ BEAT: Final = 15.0
 CHUNK: Final = 64 * 1024
 MOST: Final = 256
 """Event streams at once. With 1,500 the governor came too late to renew leases."""
+MOST_LEDGERS: Final = 16
+"""Ledgers on their way at once: each holds a page of it until its caller takes it."""
 
 
 class TooManyStreams(Unavailable):
     code = "too-many-streams"
 
-    def __init__(self) -> None:
+    def __init__(self, what: str, *, most: int) -> None:
         super().__init__(
-            f"{MOST} event streams are open already, and more would keep the governor from its work.",
+            f"{most} {what} are open already, and more would keep the governor from its work.",
             next_command="glideslope status --wait",
         )
 
@@ -39,6 +41,7 @@ def streams(door: Door, *, stopping: asyncio.Event) -> APIRouter:
     """Return the streaming routes; all event streams end when `stopping` is set, so that a shutdown need not wait for them."""
     router = APIRouter(tags=["streams"])
     open_: set[object] = set()
+    fetched: set[object] = set()
 
     @router.get(
         "/v1/rollouts/{rollout}/events",
@@ -48,7 +51,7 @@ def streams(door: Door, *, stopping: asyncio.Event) -> APIRouter:
     async def events(request: Request, rollout: str) -> Response:
         door.caller(request, LOOKING, act="look")
         if len(open_) >= MOST:
-            raise TooManyStreams
+            raise TooManyStreams("event streams", most=MOST)
         views = door.service.follow(RolloutId(rollout))
         # The first is awaited here, so that an unknown rollout is a 404 and not a broken stream.
         first = await anext(views)
@@ -58,10 +61,13 @@ def streams(door: Door, *, stopping: asyncio.Event) -> APIRouter:
     @router.get("/v1/ledger", summary="Fetch the whole ledger as a bundle", **described(answer=BUNDLE))
     async def ledger(request: Request) -> Response:
         door.caller(request, LOOKING, act="look")
+        if len(fetched) >= MOST_LEDGERS:
+            raise TooManyStreams("fetched ledgers", most=MOST_LEDGERS)
         pieces = _joined(await door.service.ledger())
         first = await anext(pieces, b"")
         headers = {"Content-Disposition": 'attachment; filename="ledger.bundle"', "Cache-Control": "no-store"}
-        return StreamingResponse(_with_first(first, pieces), media_type=BUNDLE, headers=headers)
+        stream = _counted(_with_first(first, pieces), among=fetched)
+        return StreamingResponse(stream, media_type=BUNDLE, headers=headers)
 
     return router
 
@@ -129,7 +135,7 @@ async def _joined(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield bytes(kept)
 
 
-async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     yield first
     async for piece in rest:
         yield piece

@@ -11,6 +11,11 @@ from glideslope.domain.errors import NotFound
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from glideslope.settings import Doors
+
+Place = tuple[str, int]
+"""A host and a port of it."""
+
 STATE_FOLDER: Final = ".glideslope"
 
 
@@ -42,15 +47,28 @@ class Api(Protocol):
 class Start(Protocol):
     """Long-running processes; each returns the exit status when it ends."""
 
-    def up(self, *, state: Path, port: int, gateway_port: int, gateway: bool) -> int:
+    def up(
+        self, *, state: Path, port: int, gateway_port: int, gateway: bool, gateway_listen: Place | None, doors: Doors
+    ) -> int:
         """Start server and gateway in one process tree, until told to stop."""
         ...
 
-    def serve(self, *, state: Path, port: int, gateway_port: int, gateway: bool) -> int:
+    def serve(
+        self, *, state: Path, port: int, gateway_port: int, gateway: bool, gateway_listen: Place | None, doors: Doors
+    ) -> int:
         """Be the server process."""
         ...
 
-    def gateway(self, *, state: Path, gateway_port: int) -> int:
+    def gateway(
+        self,
+        *,
+        state: Path,
+        gateway_port: int,
+        line: Place | None,
+        credentials: Path | None,
+        silence: float,
+        doors: Doors,
+    ) -> int:
         """Be the gateway's supervisor."""
         ...
 
@@ -74,13 +92,21 @@ class TokenLine(Protocol):
     def role(self) -> str: ...
     @property
     def created_at(self) -> str: ...
+    @property
+    def models(self) -> tuple[str, ...] | None: ...
+    @property
+    def expires_at(self) -> str: ...
+    @property
+    def expired(self) -> bool: ...
 
 
 class Tokens(Protocol):
     """The tokens of one state folder."""
 
-    def create(self, state: Path, *, actor: str, role: str) -> str:
-        """Make a token and return it; it cannot be read again."""
+    def create(
+        self, state: Path, *, actor: str, role: str, models: Sequence[str], all_models: bool, seconds: float | None
+    ) -> str:
+        """Make a token, of a source for some models or in so many words for all, and return it; it cannot be read again."""
         ...
 
     def listed(self, state: Path) -> Sequence[TokenLine]:
@@ -92,18 +118,51 @@ class Tokens(Protocol):
         ...
 
 
+class CredentialsLine(Protocol):
+    """What was handed out to a gateway; the secret lies in the folder alone."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def folder(self) -> str: ...
+    @property
+    def ends(self) -> str: ...
+
+
+class Credentials(Protocol):
+    """What gateways on other hosts show to the server of one state folder."""
+
+    def create(self, state: Path, *, name: str, out: Path, days: int) -> CredentialsLine:
+        """Write credentials into a folder."""
+        ...
+
+
+class Certificate(Protocol):
+    """A certificate that was made, and what whoever calls must trust."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def ca(self) -> Path: ...
+    @property
+    def until(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """Everything beyond this room. The functions load what they need when they are called."""
 
-    connect: Callable[[str, str], Api]
-    """From an address and a token; calls nobody yet."""
+    connect: Callable[[str, str, str], Api]
+    """From an address, a token and the file of the CA to trust, empty for what the system trusts; calls nobody yet."""
     folder_digest: Callable[[Path], str]
     keep: Callable[[Path, Path], str]
     """Copy a folder, the second, into the artifacts of a state folder, the first, and return its digest."""
     start: Callable[[], Start]
     demo: Demo
     tokens: Callable[[], Tokens]
+    credentials: Callable[[], Credentials]
+    create_certificate: Callable[[Path, Sequence[str]], Certificate]
+    """In a state folder, for names."""
     new_key: Callable[[], str]
     monotonic: Callable[[], float]
     """Seconds."""
@@ -115,20 +174,21 @@ def state_folder(start: Path) -> Path | None:
     return next((folder / STATE_FOLDER for folder in (start, *start.parents) if (folder / STATE_FOLDER).is_dir()), None)
 
 
-def server_of(start: Path, *, server: str | None, token: str | None) -> tuple[str, str]:
-    """Return address and token: as given, else from the state folder. Raises NoServer."""
+def server_of(start: Path, *, server: str | None, token: str | None, ca: str | None = None) -> tuple[str, str, str]:
+    """Return address, token and CA's file, if any: as given, else from the state folder. Raises NoServer."""
     if server:
         # A token of our own state folder is nobody else's business.
-        return server, token or ""
+        return server, token or "", ca or ""
     folder = state_folder(start)
     address = _line(folder / "address") if folder else ""
     if folder is None or not address:
         raise NoServer
-    return address, token or _line(folder / "token")
+    own = folder / "ca.pem"
+    return address, token or _line(folder / "token"), ca or (str(own) if own.exists() else "")
 
 
 def _line(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return ""

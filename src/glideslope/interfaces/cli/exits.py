@@ -37,6 +37,19 @@ def exit_of(error: GlideslopeError) -> Exit:
             return Exit.FAILED
 
 
+class NotGlideslope(Unavailable):
+    """Something answered at the server's address, but not what was promised."""
+
+    code = "not-glideslope"
+
+    def __init__(self, *, why: str) -> None:
+        super().__init__(
+            f"What answered is no Glideslope server that this command line understands: {why}.",
+            traffic="What became of the command is unknown; the command line moves no traffic by itself.",
+            next_command="glideslope doctor",
+        )
+
+
 class ApiRefused(GlideslopeError):
     """The server's refusal: its status and the members of its problem document."""
 

@@ -1,15 +1,13 @@
 """A rollout as it changes: the server's events read one by one, across its restarts."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
-
-import click
+from typing import Any, Final
 
 from glideslope.domain.errors import Unavailable
 from glideslope.engine.views import HappeningView, RolloutView
 from glideslope.interfaces.cli.exits import ApiRefused, is_passing
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read
 
 PATIENCE: Final = 120.0
@@ -46,7 +44,7 @@ def changes(session: Session, rollout: str) -> Iterator[Change]:
             now = session.outside.monotonic()
             if silent_since is None:
                 silent_since = now
-                click.echo(f"{error.sentence} {error.traffic} Trying again.", err=True)
+                say(f"{error.sentence} {error.traffic} Trying again.", err=True)
             if now - silent_since > PATIENCE:
                 raise
         session.outside.sleep(PAUSE)
@@ -69,7 +67,8 @@ def _events(lines: Iterable[bytes]) -> Iterator[bytes]:
             data += value
         elif not line and data:
             if name == b"problem":
-                fields = json.loads(data)
-                raise ApiRefused(status=int(fields.get("status", 500)), fields=fields)
+                fields: dict[str, Any] = read(data, dict)
+                status = fields.get("status")
+                raise ApiRefused(status=status if isinstance(status, int) else 500, fields=fields)
             yield data
             name, data = b"", b""

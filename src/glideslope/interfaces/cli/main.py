@@ -15,6 +15,7 @@ VERBS: Final = {
     "demo": Verb("See it work on real flights and real models.", _BEGIN),
     "init": Verb("Write a commented glideslope.yaml to start from.", _BEGIN),
     "up": Verb("Start server and gateway on this machine.", _BEGIN),
+    "gateway": Verb("Keep a gateway alive on another host.", _BEGIN),
     "register": Verb("Make a version of a model known.", _CHANGE),
     "plan": Verb("Show what a rollout would do; changes nothing.", _CHANGE),
     "apply": Verb("Propose the rollout.", _CHANGE),
@@ -34,9 +35,10 @@ VERBS: Final = {
     "explain": Verb("Explain an error or a reason.", _MORE),
     "schema": Verb("Print the JSON Schema of glideslope.yaml.", _MORE),
     "token": Verb("Create, list and revoke API tokens.", _MORE),
+    "credentials": Verb("Make the credentials of a gateway on another host.", _MORE),
+    "tls": Verb("Make a private CA and a certificate.", _MORE),
     "completion": Verb("Print the script that completes commands.", _MORE),
     "serve": Verb("Be the server process.", hidden=True),
-    "gateway": Verb("Be the gateway's supervisor.", hidden=True),
 }
 
 

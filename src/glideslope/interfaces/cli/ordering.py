@@ -3,6 +3,7 @@
 import click
 
 from glideslope.engine.views import RolloutView
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import (
     Session,
     at,
@@ -34,7 +35,7 @@ def ordering(name: str, *, help_text: str) -> click.Command:
             return
         view = read(answer, RolloutView)
         confirmed = "confirmed by the data plane" if view.confirmed else "not confirmed by the data plane yet"
-        click.echo(f"{view.id} is {view.phase}: the candidate has {percent(view.share)} of the traffic, {confirmed}.")
-        click.echo(f"Next: glideslope watch {view.id}" if not view.ended else f"Next: glideslope show {view.id}")
+        say(f"{view.id} is {view.phase}: the candidate has {percent(view.share)} of the traffic, {confirmed}.")
+        say(f"Next: glideslope watch {view.id}" if not view.ended else f"Next: glideslope show {view.id}")
 
     return command

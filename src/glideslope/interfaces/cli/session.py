@@ -13,7 +13,8 @@ import msgspec
 
 from glideslope.interfaces.cli.boundary import AS_JSON
 from glideslope.interfaces.cli.context import Api, Outside, server_of
-from glideslope.interfaces.cli.exits import ApiRefused
+from glideslope.interfaces.cli.exits import ApiRefused, NotGlideslope
+from glideslope.interfaces.cli.saying import say, shown
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,14 +28,15 @@ class Session:
     server: str | None
     token: str | None
     as_json: bool
+    ca: str | None = None
     _api: Api | None = None
 
     @property
     def api(self) -> Api:
         """Return the server to talk to. Raises NoServer."""
         if self._api is None:
-            address, token = server_of(Path.cwd(), server=self.server, token=self.token)
-            self._api = self.outside.connect(address, token)
+            found = server_of(Path.cwd(), server=self.server, token=self.token, ca=self.ca)
+            self._api = self.outside.connect(*found)
         return self._api
 
     def get(self, path: str) -> bytes:
@@ -50,23 +52,30 @@ class Session:
         if dry_run:
             self.say_json({"method": "POST", "path": path, "body": dict(content), "sent": False})
             if not self.as_json:
-                click.echo("Nothing was sent.")
+                say("Nothing was sent.")
             return None
         return self.api.call("POST", path, json.dumps(content).encode(), {"Idempotency-Key": self.outside.new_key()})
 
     def say_json(self, content: object) -> None:
         """Print one JSON document: on one line for programs, indented for people."""
-        click.echo(json.dumps(content, indent=None if self.as_json else 2, ensure_ascii=False))
+        say(json.dumps(content, indent=None if self.as_json else 2, ensure_ascii=False))
 
 
 def say_bytes(answer: bytes) -> None:
     """Print the server's JSON as it came."""
-    click.echo(answer.decode())
+    say(answer.decode(errors="replace"))
 
 
-def read(answer: bytes, kind: type[T]) -> T:
-    """Decode an answer; what a newer server adds is passed over."""
-    return msgspec.json.decode(answer, type=kind)
+def read(answer: bytes, kind: type[T], *, exact: bool = False) -> T:
+    """Decode an answer; what a newer server adds is passed over. Raises NotGlideslope.
+
+    Each text is made fit for people to read, unless it is wanted exactly.
+    """
+    try:
+        value = msgspec.json.decode(answer)
+        return msgspec.convert(value if exact else shown(value), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise NotGlideslope(why=str(error)) from error
 
 
 def at(*parts: str) -> str:
@@ -95,6 +104,7 @@ def talks(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--token", envvar="GLIDESLOPE_TOKEN", metavar="TOKEN", help="Who you are; else from the state folder."
     )
+    @click.option("--ca", envvar="GLIDESLOPE_CA", metavar="FILE", help="Whom to trust at an https address, PEM.")
     @json_option
     @click.pass_context
     @wraps(function)
@@ -104,12 +114,14 @@ def talks(function: Callable[..., Any]) -> Callable[..., Any]:
         *,
         server: str | None,
         token: str | None,
+        ca: str | None,
         as_json: bool,
         **arguments: Any,  # noqa: ANN401 - the command's own options
     ) -> Any:  # noqa: ANN401 - click passes on what a command returns
         outside = ctx.find_object(Outside)
         assert outside is not None, "the command line runs inside an Outside"  # noqa: S101 - a mistake of ours
-        return function(Session(outside=outside, server=server, token=token, as_json=as_json), **arguments)
+        session = Session(outside=outside, server=server, token=token, ca=ca, as_json=as_json)
+        return function(session, **arguments)
 
     return with_session
 

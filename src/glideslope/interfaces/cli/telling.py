@@ -8,6 +8,7 @@ import click
 
 from glideslope.domain.errors import GlideslopeError, PlanInvalid
 from glideslope.interfaces.cli.exits import ApiRefused, Exit, exit_of
+from glideslope.interfaces.cli.saying import say, shown, visible
 
 
 def fields_of(error: GlideslopeError) -> dict[str, Any]:
@@ -28,13 +29,15 @@ def fields_of(error: GlideslopeError) -> dict[str, Any]:
 
 def told(fields: dict[str, Any], *, word: str) -> str:
     """Write an error for people. `fields` are those of a problem document, `word` opens it."""
+    fields = {name: value if name == "source" else shown(value) for name, value in fields.items()}
     code = str(fields.get("code", ""))
     lines = [f"{word}[{code}]: {fields.get('detail', '')}"]
     line = fields.get("line")
     if isinstance(line, int) and line > 0:
         lines += _place(fields, line=line)
     ends = [str(fields.get("traffic") or "")]
-    if allowed := fields.get("allowed"):
+    allowed = fields.get("allowed")
+    if isinstance(allowed, (list, tuple)) and allowed:
         ends.append(f"Allowed keys: {', '.join(str(key) for key in allowed)}.")
     next_command = fields.get("next_command")
     ends.append(f"Next: {next_command}" if next_command else "")
@@ -46,7 +49,8 @@ def told(fields: dict[str, Any], *, word: str) -> str:
 def _place(fields: dict[str, Any], *, line: int) -> list[str]:
     # What a file holds may move a terminal's cursor; a place must be shown, not obeyed.
     source = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(fields.get("source", "")))
-    column, width = int(fields.get("column") or 1), max(1, int(fields.get("width") or 1))
+    column, width = (max(1, n) if isinstance(n := fields.get(name), int) else 1 for name in ("column", "width"))
+    column, width = min(column, len(source) + 1), min(width, len(source) + 1)
     gutter = " " * len(str(line))
     suggestion = f" did you mean {fields['suggestion']}?" if fields.get("suggestion") else ""
     return [
@@ -63,10 +67,10 @@ def tell(error: GlideslopeError, *, as_json: bool) -> Exit:
     if as_json:
         import json  # `--help` must not pay for it
 
-        click.echo(json.dumps({**fields, "exit": int(status)}, ensure_ascii=False), err=True)
+        say(json.dumps({**fields, "exit": int(status)}, ensure_ascii=False), err=True)
         return status
     word = {Exit.REFUSED: "refused", Exit.DENIED: "denied"}.get(status, "error")
-    text = told(fields, word=word)
+    text = visible(told(fields, word=word))
     if colourful(sys.stderr):
         text = click.style(word, fg="red", bold=True) + text.removeprefix(word)
     click.echo(text, err=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
 
@@ -66,6 +67,9 @@ def read(text: str, *, file: str) -> Document:
     return Document(draft=_draft(model, found), tree=found)
 
 
+MOST_CONSIDERED: Final = 100
+"""Mistakes of one kind among which the first in the file is looked for."""
+
 _TYPES: Final = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -83,11 +87,13 @@ _TYPES: Final = {
 
 def _refusal(error: ValidationError, found: Tree) -> DocumentInvalid:
     """Turn what pydantic found into one refusal: unknown keys first (they explain missing ones), then by place."""
-    refusals = [_one(each, found) for each in error.errors(include_url=False)]
     # A list whose entries are wrong is also called too short.
     order = {"extra_forbidden": 0, "missing": 2, "too_short": 3}
-    ranked = zip((order.get(each["type"], 1) for each in error.errors(include_url=False)), refusals, strict=True)
-    return min(ranked, key=lambda pair: (pair[0], pair[1].line, pair[1].column))[1]
+    ranked = [(order.get(each["type"], 1), each) for each in error.errors(include_url=False)]
+    foremost = min(rank for rank, _ in ranked)
+    # One is shown; each of thousands would cost a search for what it may have meant.
+    candidates = islice((each for rank, each in ranked if rank == foremost), MOST_CONSIDERED)
+    return min((_one(each, found) for each in candidates), key=lambda refusal: (refusal.line, refusal.column))
 
 
 def _one(each: ErrorDetails, found: Tree) -> DocumentInvalid:

@@ -79,7 +79,7 @@ def _text(text: str) -> str:
     if _PLAIN.fullmatch(text) and not tree.is_number(text) and text.lower() not in _WORDS_OF_OTHERS:
         return text
     # PyYAML escapes what must be; without a width it would fold long lines.
-    quoted: str = yaml.safe_dump(text, default_style='"', width=10**9, allow_unicode=True)
+    quoted: str = yaml.safe_dump(text, default_style='"', width=10**9, allow_unicode=text.isprintable())
     return quoted.strip()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from glideslope.domain.errors import PlanInvalid
@@ -52,9 +53,9 @@ class Source:
     file: str
 
     @property
-    def lines(self) -> list[str]:
+    def lines(self) -> tuple[str, ...]:
         """Return the lines without their ends; an empty text has one empty line."""
-        return _BREAK.split(self.text)
+        return _lines(self.text)
 
     def refusal(
         self, sentence: str, span: Span, *, where: str = "", suggestion: str = "", allowed: tuple[str, ...] = ()
@@ -80,6 +81,12 @@ class Source:
         """Return where a character is, counted from 0."""
         before = _BREAK.split(self.text[:position])
         return Span(line=len(before), column=len(before[-1]) + 1)
+
+
+@lru_cache(maxsize=8)
+def _lines(text: str) -> tuple[str, ...]:
+    # Asked for each place that is pointed at.
+    return tuple(_BREAK.split(text))
 
 
 def decode(data: bytes, *, file: str) -> Source:

@@ -42,6 +42,8 @@ class Service:
     unsent: set[str] = field(default_factory=set)
     seen: set[tuple[str, str, str]] = field(default_factory=set)
     silent_until: float = 0.0
+    number: int = 0
+    """Of the last message of this epoch."""
 
     def count(self, rollout: RolloutId, step: StepName, arm: Arm, subject: str, *, slow: bool) -> bool:
         """Count a subject once per step; tell whether it was new."""
@@ -56,6 +58,7 @@ class Service:
     def restart(self) -> None:
         """Begin a new epoch, remembering nothing."""
         self.epoch += 1
+        self.number = 0
         self.totals.clear()
         self.unsent.clear()
         self.seen.clear()
@@ -63,8 +66,13 @@ class Service:
     def message(self, *, everything: bool) -> Totals:
         """Return what changed, or everything."""
         keys = self.totals.keys() if everything else self.unsent
+        self.number += 1
         return Totals(
-            source="service", epoch=self.epoch, model=self.model, counts={k: self.totals[k] for k in sorted(keys)}
+            source="service",
+            epoch=self.epoch,
+            model=self.model,
+            counts={key: self.totals[key] for key in sorted(keys)},
+            sequence=self.number,
         )
 
 
@@ -179,16 +187,16 @@ class Callers:
 
     def _deliver(self, served: list[Served]) -> None:
         """Send a report of what was served down a stream: what arrives does so once, but it may be cut off, late or overtaken."""
-        if self.faults.strikes(Kind.LOST):
+        if self.faults.strikes(Kind.LOST, self.gateway.name):
             return
-        if torn := self.faults.strikes(Kind.TORN):
+        if torn := self.faults.strikes(Kind.TORN, self.gateway.name):
             served = served[: torn.randrange(len(served) + 1)]
-        if order := self.faults.strikes(Kind.REORDERED):
+        if order := self.faults.strikes(Kind.REORDERED, self.gateway.name):
             order.shuffle(served)
             self.held, served = served, self.held
         elif self.held:
             served, self.held = served + self.held, []
-        late = self.faults.strikes(Kind.LATE)
+        late = self.faults.strikes(Kind.LATE, self.gateway.name)
         delay = late.random() * 2 if late else 0.0
         if not delay and (server := self.choose()) is not None and server.up and not server.host.frozen:
             self._arrive(server, served)
@@ -216,7 +224,7 @@ class Callers:
 
     async def _answer(self, answers: ShadowAnswers) -> None:
         server = self.choose()
-        if server is None or server.app is None or self.faults.strikes(Kind.LOST):
+        if server is None or server.app is None or self.faults.strikes(Kind.LOST, self.gateway.name):
             return
         await server.host.gate()
         if server.app is not None:
@@ -228,10 +236,10 @@ class Callers:
             if place is not None:
                 self.watch.counting.sent(place, subject)
         server = self.choose()
-        if server is None or self.faults.strikes(Kind.LOST):
+        if server is None or self.faults.strikes(Kind.LOST, self.gateway.name):
             return False
         message = Outcomes(outcomes=tuple(outcome for _, outcome, _, _ in ready))
-        if self.faults.strikes(Kind.DUPLICATED):
+        if self.faults.strikes(Kind.DUPLICATED, self.gateway.name):
             self._start(self._again(message))
         try:
             await server.host.gate()
@@ -240,7 +248,7 @@ class Callers:
             taken = await server.app.outcomes(message)
         except (GlideslopeError, HostDied):
             return False
-        if self.faults.strikes(Kind.UNACKNOWLEDGED):
+        if self.faults.strikes(Kind.UNACKNOWLEDGED, self.gateway.name):
             return False
         refused = {refusal.prediction for refusal in taken.refused}
         for _due, outcome, place, subject in ready:
@@ -277,23 +285,23 @@ class Reports:
         while True:
             await asyncio.sleep(0.6 + self.dice.random())
             now = asyncio.get_running_loop().time()
-            if stall := self.faults.strikes(Kind.SOURCE_STALL):
+            if stall := self.faults.strikes(Kind.SOURCE_STALL, self.service.model):
                 self.service.silent_until = now + 3 + 6 * stall.random()
-            if self.faults.strikes(Kind.SOURCE_RESTART):
+            if self.faults.strikes(Kind.SOURCE_RESTART, self.service.model):
                 self.service.restart()
             if now >= self.service.silent_until:
                 await self._report()
 
     async def _report(self) -> None:
-        message = self.service.message(everything=bool(self.faults.strikes(Kind.SOURCE_RESEND)))
+        message = self.service.message(everything=bool(self.faults.strikes(Kind.SOURCE_RESEND, self.service.model)))
         raw = msgspec.json.encode(message)
-        if self.faults.strikes(Kind.LOST):
+        if self.faults.strikes(Kind.LOST, self.service.model):
             return
-        if self.faults.strikes(Kind.REORDERED):
+        if self.faults.strikes(Kind.REORDERED, self.service.model):
             raw, self.held = self.held or raw, raw
-        if torn := self.faults.strikes(Kind.TORN):
+        if torn := self.faults.strikes(Kind.TORN, self.service.model):
             raw = raw[: torn.randrange(len(raw))]
-        if self.faults.strikes(Kind.DUPLICATED):
+        if self.faults.strikes(Kind.DUPLICATED, self.service.model):
             await self._post(raw)
         if await self._post(raw) and msgspec.json.encode(message) == raw:
             self.service.unsent -= message.counts.keys()

@@ -1,7 +1,7 @@
 """Strikes hosts: kills, freezes, cuts, restarts, sets clocks. And in the end, heals everything."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -32,7 +32,7 @@ class Chaos:
                 self._strike_server(server)
             for gateway in self.gateways:
                 self._strike_gateway(gateway)
-            if dice := self._strikes(Kind.STORE_DOWN, "the store"):
+            if dice := self.faults.strikes(Kind.STORE_DOWN, "the store"):
                 self.watch.store_down = True
                 self._later(dice, 15.0, self._store_up)
 
@@ -51,11 +51,11 @@ class Chaos:
         host, name = server.host, server.host.name
         if server.app is None:
             return
-        if self._strikes(Kind.KILL, name):
+        if self.faults.strikes(Kind.KILL, name):
             host.kill()
-        elif self._strikes(Kind.STOP, name):
+        elif self.faults.strikes(Kind.STOP, name):
             host.stop()
-        elif dice := self._strikes(Kind.FREEZE, name):
+        elif dice := self.faults.strikes(Kind.FREEZE, name):
             since = asyncio.get_running_loop().time()
             host.freeze()
 
@@ -67,36 +67,30 @@ class Chaos:
 
             self._later(dice, 10.0, thaw)
         line = server.line
-        if line is not None and (dice := self._strikes(Kind.STORE_CUT, name)):
+        if line is not None and (dice := self.faults.strikes(Kind.STORE_CUT, name)):
             line.cut = True
             self._later(dice, 12.0, lambda: setattr(server.line, "cut", False))
-        if server.clock is not None and (dice := self._strikes(Kind.CLOCK_JUMP, name)):
+        if server.clock is not None and (dice := self.faults.strikes(Kind.CLOCK_JUMP, name)):
             server.clock.skew += (2 * dice.random() - 1) * FARTHEST_JUMP
 
     def _strike_gateway(self, gateway: Gateway) -> None:
-        if self._strikes(Kind.GATEWAY_RESTART, gateway.name):
+        if self.faults.strikes(Kind.GATEWAY_RESTART, gateway.name):
             gateway.restart()
             self.watch.leasing.restarted(gateway.name)
-        if dice := self._strikes(Kind.GATEWAY_CUT, gateway.name):
+        if dice := self.faults.strikes(Kind.GATEWAY_CUT, gateway.name):
             gateway.cut = True
             self._later(dice, 12.0, lambda: setattr(gateway, "cut", False))
-        if dice := self._strikes(Kind.GATEWAY_LIES, gateway.name):
+        if dice := self.faults.strikes(Kind.GATEWAY_LIES, gateway.name):
             gateway.lies = True
             self._later(dice, 10.0, lambda: setattr(gateway, "lies", False))
-        if dice := self._strikes(Kind.SPLIT_LIES, gateway.name):
+        if dice := self.faults.strikes(Kind.SPLIT_LIES, gateway.name):
             gateway.lying_split = True
             self._later(dice, 10.0, lambda: setattr(gateway, "lying_split", False))
-
-    def _strikes(self, kind: Kind, whom: str) -> Random | None:
-        dice = self.faults.strikes(kind)
-        if dice is not None:
-            self.watch.note(asyncio.get_running_loop().time(), f"{self.faults.struck[-1]} strikes {whom}")
-        return dice
 
     def _store_up(self) -> None:
         self.watch.store_down = False
 
-    def _later(self, dice: Random, most: float, mend: "asyncio.events.Callable[[], None]") -> None:  # type: ignore[name-defined]
+    def _later(self, dice: Random, most: float, mend: Callable[[], None]) -> None:
         async def wait() -> None:
             await asyncio.sleep(most * dice.random())
             mend()

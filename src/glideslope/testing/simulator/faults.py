@@ -1,7 +1,7 @@
 """What can go wrong, by name; each kind has a stream of chance of its own, so that leaving one out disturbs no other."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
@@ -86,6 +86,10 @@ def chosen(seed: int) -> frozenset[Kind]:
     return frozenset(kind for kind in Kind if dice.random() < share)
 
 
+def _unheard(_strike: str) -> None:
+    """Say nothing."""
+
+
 @dataclass(slots=True)
 class Faults:
     """Decides by the seed when something goes wrong. `only` names the strikes that are let through, as `kind#number`."""
@@ -94,11 +98,13 @@ class Faults:
     kinds: Collection[Kind]
     only: Collection[str] | None = None
     active: bool = False
+    told: Callable[[str], None] = _unheard
+    """Hears of each strike."""
     struck: list[str] = field(default_factory=list)
     _tossed: Counter[Kind] = field(default_factory=Counter)
     _dice: dict[Kind, Random] = field(default_factory=dict)
 
-    def strikes(self, kind: Kind) -> Random | None:
+    def strikes(self, kind: Kind, whom: str) -> Random | None:
         """Toss for one occasion; return the strike's own chance for its details, or None when all goes well."""
         if kind not in self.kinds or not self.active:
             return None
@@ -113,6 +119,7 @@ class Faults:
         if self.only is not None and name not in self.only:
             return None
         self.struck.append(name)
+        self.told(f"{name} strikes {whom}")
         return Random(f"{name} {self.seed}")  # noqa: S311 - a seed, not a secret
 
     def by_kind(self) -> Counter[str]:

@@ -44,7 +44,7 @@ class Gateway:
         self._routes = {route.model: route for route in routes}
 
     async def lease(self, model: ModelName, exposure: Exposure | None, *, token: Token, ttl: timedelta) -> None:
-        late = self._faults.strikes(Kind.GATEWAY_LATE)
+        late = self._faults.strikes(Kind.GATEWAY_LATE, self.name)
         if late is None and not self._inbox:
             await self._plane.lease(model, exposure, token=token, ttl=ttl)
         else:

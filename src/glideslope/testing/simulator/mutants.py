@@ -188,8 +188,8 @@ MUTANTS: Final = (
         name="totals-added",
         what="a total that is sent again is added again",
         module=_SCOPES,
-        before="            self._add(cell, growth)\n            if source == OUTCOMES:",
-        after="            self._add(cell, counted[key])\n            if source == OUTCOMES:",
+        before="                self._add(cell, growth)\n        return grown\n",
+        after="                self._add(cell, counted[key])\n        return grown\n",
     ),
     Mutant(
         name="outcome-answered-unsaved",
@@ -211,13 +211,6 @@ MUTANTS: Final = (
         module=_DECIDE,
         before="    if not evidence.in_force:\n        return Reason.UNCONFIRMED\n",
         after="    return None\n",
-    ),
-    Mutant(
-        name="retry-unasked",
-        what="after a gateway did not obey, what it carries is not asked for again",
-        module=_RECONCILER,
-        before="            self._routes, self._shaped = None, -1\n        else:",
-        after="            pass\n        else:",
     ),
     Mutant(
         name="checkpoint-ahead",

@@ -11,24 +11,37 @@ from glideslope.testing.simulator.hosts import Host, HostDied
 
 T = TypeVar("T")
 
-TIMEOUT: Final = 1.0
+TIMEOUT: Final = 0.6
 """Seconds after which a sender gives up; what it sent may still arrive."""
 
 OLDEST: Final = 1.0
 """Seconds for which a network may keep a message: a line that is silent longer is torn down, and what it held is gone."""
+
+MOST_A_SECOND: Final = 1_000
+"""Acts of all servers in one second; they need some tens."""
 
 Act = Callable[[], Awaitable[T]]
 """What a message asks of its receiver; it happens at one instant."""
 
 
 class Network:
-    """Carries requests and answers. `stepped` is called after each act, which counts as one step."""
+    """Carries requests and answers. `stepped` is called after each act, which counts as one step; `spun` for who never waits."""
 
-    def __init__(self, faults: Faults, *, dice: Random, stepped: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        faults: Faults,
+        *,
+        dice: Random,
+        stepped: Callable[[], Awaitable[None]],
+        spun: Callable[[Host], None],
+    ) -> None:
         self.faults = faults
         self.steps = 0
+        self._second = (0, 0)
+        """The second in which something was done last, and how much was done in it."""
         self._dice = dice
         self._stepped = stepped
+        self._spun = spun
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def ask(self, host: Host, act: Act[T], *, lost: Callable[[], GlideslopeError], reachable: bool = True) -> T:
@@ -37,25 +50,29 @@ class Network:
         `lost` makes the error of a sender who does not know whether it was done.
         """
         await self._pass(host)
-        if not reachable or self.faults.strikes(Kind.LOST):
-            await self._wait(TIMEOUT * self._dice.random())
+        if self._spins():
+            host.kill()
+            self._spun(host)
+            raise HostDied
+        if not reachable or self.faults.strikes(Kind.LOST, host.name):
+            await asyncio.sleep(TIMEOUT * self._dice.random())
             await host.gate()
             raise lost()
-        if late := self.faults.strikes(Kind.LATE):
-            delay = late.expovariate(1 / TIMEOUT)
+        if late := self.faults.strikes(Kind.LATE, host.name):
+            delay = late.random() * OLDEST
             if delay > TIMEOUT:
-                self.send(act, delay=min(delay, OLDEST))
-                await self._wait(TIMEOUT)
+                self.send(act, delay=delay)
+                await asyncio.sleep(TIMEOUT)
                 await host.gate()
                 raise lost()
             await asyncio.sleep(delay)
         elif self._dice.random() < 0.3:
             await asyncio.sleep(self._dice.expovariate(200.0))
-        if twice := self.faults.strikes(Kind.DUPLICATED):
+        if twice := self.faults.strikes(Kind.DUPLICATED, host.name):
             self.send(act, delay=twice.random() * OLDEST)
         found = await self._do(act)
-        if self.faults.strikes(Kind.UNACKNOWLEDGED):
-            await self._wait(TIMEOUT)
+        if self.faults.strikes(Kind.UNACKNOWLEDGED, host.name):
+            await asyncio.sleep(TIMEOUT)
             await host.gate()
             raise lost()
         await self._pass(host)
@@ -75,6 +92,12 @@ class Network:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
+    def _spins(self) -> bool:
+        """Tell whether so much is done in a second that somebody must be asking without ever waiting."""
+        second = int(asyncio.get_running_loop().time())
+        self._second = (second, self._second[1] + 1) if second == self._second[0] else (second, 1)
+        return self._second[1] > MOST_A_SECOND
+
     async def _do(self, act: Act[T]) -> T:
         self.steps += 1
         try:
@@ -84,9 +107,6 @@ class Network:
 
     async def _pass(self, host: Host) -> None:
         """Let a host act, unless it is killed or frozen just here."""
-        if self.faults.strikes(Kind.KILL_AT):
+        if self.faults.strikes(Kind.KILL_AT, host.name):
             host.kill()
         await host.gate()
-
-    async def _wait(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -75,7 +76,7 @@ class People:
                     candidate = VersionName(f"v{number}")
                     known = app.record.find_model(model)
                     if known is not None and known.incumbent != candidate:
-                        await self.command(lambda a, k, m=model, c=candidate: self._proposal(a, k, m, c))  # type: ignore[misc]  # bound now
+                        await self.command(partial(self._proposal, model, candidate))
             await asyncio.sleep(0.5 + self.dice.random())
 
     async def review(self) -> None:
@@ -90,7 +91,7 @@ class People:
                     await self.command(_order(rollout))
                 elif rollout.phase is Phase.PROPOSED and rollout.plan.approvals and not rollout.granted:
                     await self.command(_approval(rollout, granted=True))
-            if meddling := self.faults.strikes(Kind.MEDDLING):
+            if meddling := self.faults.strikes(Kind.MEDDLING, "people"):
                 rollouts = app.record.rollouts()
                 if rollouts:
                     rollout = rollouts[-1] if meddling.random() < 0.8 else meddling.choice(rollouts)
@@ -131,16 +132,16 @@ class People:
     async def _try(self, give: Command, mark: str) -> tuple[Answer, bool]:
         """Give a command once; return the answer, and whether it was really sent but once."""
         up = [server for server in self.servers if server.up]
-        if not up or self.faults.strikes(Kind.LOST):
+        if not up or self.faults.strikes(Kind.LOST, mark):
             await asyncio.sleep(0.2)
             return Answer.UNKNOWN, True
         server = self.dice.choice(up)
         task = self._give(server, give, mark)
-        twice = self.faults.strikes(Kind.DUPLICATED)
+        twice = self.faults.strikes(Kind.DUPLICATED, mark)
         if twice:
             self._give(twice.choice(up), give, mark)
         await asyncio.wait({task}, timeout=PATIENCE)
-        if not task.done() or self.faults.strikes(Kind.UNACKNOWLEDGED):
+        if not task.done() or self.faults.strikes(Kind.UNACKNOWLEDGED, mark):
             return Answer.UNKNOWN, not twice
         return self._answer(task.exception(), mark, server), not twice
 
@@ -169,7 +170,7 @@ class People:
         task.add_done_callback(self.tasks.discard)
         return task
 
-    def _proposal(self, app: App, key: str, model: ModelName, candidate: VersionName) -> Awaitable[object]:
+    def _proposal(self, model: ModelName, candidate: VersionName, app: App, key: str) -> Awaitable[object]:
         return app.propose(Propose(draft=draft(self.scenario, model, candidate, why=key), by=MAKER), key=key)
 
     def _anybody(self) -> App | None:

@@ -88,6 +88,7 @@ class Simulation:
     def __init__(self, scenario: Scenario, *, only: frozenset[str] | None) -> None:
         self._scenario = scenario
         self.faults = Faults(seed=scenario.seed, kinds=scenario.kinds, only=only)
+        self.faults.told = self._told
         calm = scenario.kinds <= HARMLESS
         lag = _lag(scenario)
         self.watch = Watch(
@@ -96,7 +97,7 @@ class Simulation:
         )
         self._store = MemoryStore(before_commit=self._during, after_commit=self._after)
         self._signer = MemorySigner()
-        self._network = Network(self.faults, dice=self._dice("network"), stepped=self._stepped)
+        self._network = Network(self.faults, dice=self._dice("network"), stepped=self._stepped, spun=self._spun)
         self._gateways = [self._gateway(k) for k in range(scenario.gateways)]
         estate = Estate(self._store, self._signer, self._gateways, self._network, self.watch)
         self._servers = [self._server(k, estate) for k in range(scenario.servers)]
@@ -194,6 +195,12 @@ class Simulation:
                 self._look(self._exposures(now), now)
                 for server in self._servers:
                     server.require_sound()
+
+    def _told(self, strike: str) -> None:
+        self.watch.note(asyncio.get_running_loop().time(), strike)
+
+    def _spun(self, host: Host) -> None:
+        self.watch.fail(Violation("everybody lets time pass", f"{host.name} asks again and again without waiting"))
 
     async def _stepped(self) -> None:
         with self.watch.asking():
@@ -301,9 +308,9 @@ class Simulation:
         return Random(f"{name} {self._scenario.seed}")  # noqa: S311 - a seed, not a secret
 
     def _during(self, _verb: str) -> None:
-        if self.faults.strikes(Kind.STORE_BEFORE) or self.faults.strikes(Kind.STORE_DURING):
+        if self.faults.strikes(Kind.STORE_BEFORE, "the store") or self.faults.strikes(Kind.STORE_DURING, "the store"):
             raise StoreUnavailable("the disk said no")
 
     def _after(self, _verb: str) -> None:
-        if self.faults.strikes(Kind.STORE_AFTER):
+        if self.faults.strikes(Kind.STORE_AFTER, "the store"):
             raise StoreUnavailable("the disk said nothing")

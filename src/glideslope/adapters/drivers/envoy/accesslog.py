@@ -5,7 +5,7 @@ is the one that answered: after a rescue that is `rescue`, which nothing else le
 """
 
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import grpc
 import grpc.aio
 from envoy.service.accesslog.v3 import als_pb2
 
+from glideslope.adapters.drivers.envoy.door import Behaviour
 from glideslope.adapters.drivers.envoy.names import BY_SUBJECT
 from glideslope.domain.ids import ModelName, RolloutId, StepName
 from glideslope.domain.stamps import SUBJECT
@@ -85,13 +86,15 @@ class AccessLogService:
         return als_pb2.StreamAccessLogsResponse()
 
 
-def log_handler(service: AccessLogService) -> "grpc.GenericRpcHandler[Any, Any]":
+def log_handler(
+    service: AccessLogService, *, guarded: Callable[[Behaviour], Behaviour]
+) -> "grpc.GenericRpcHandler[Any, Any]":
     """Return what a gRPC server needs to take logs."""
     return grpc.method_handlers_generic_handler(
         "envoy.service.accesslog.v3.AccessLogService",
         {
             "StreamAccessLogs": grpc.stream_unary_rpc_method_handler(
-                service.stream,
+                guarded(service.stream),
                 request_deserializer=als_pb2.StreamAccessLogsMessage.FromString,
                 response_serializer=als_pb2.StreamAccessLogsResponse.SerializeToString,
             )

@@ -3,9 +3,17 @@
 from dataclasses import dataclass
 from typing import Final
 
-from glideslope.adapters.drivers.envoy.layout import ADMIN, CDS, LEASES, RDS, ROUTES, SERVER, XDS
+from glideslope.adapters.certificates import CIPHERS
+from glideslope.adapters.drivers.envoy.credentials import SERVER as NAME
+from glideslope.adapters.drivers.envoy.credentials import Credentials, is_address
+from glideslope.adapters.drivers.envoy.layout import ADMIN, CDS, LEASES, RDS, ROUTES, SDS, SERVER, XDS
+from glideslope.adapters.drivers.envoy.limits import seconds
+from glideslope.adapters.drivers.envoy.line import Line
 from glideslope.adapters.drivers.envoy.names import Json
 from glideslope.domain.stamps import SUBJECT
+
+CERTIFICATE: Final = "gateway"
+"""The name of the one secret."""
 
 SLOTS: Final = tuple(f"lease-{n:02d}" for n in range(64))
 """Runtime layers, one for each rollout under way: a layer is what Envoy can give a life of its own.
@@ -27,6 +35,10 @@ class Gateway:
     node: str = "gateway"
     """Names this gateway to the server that leases."""
     max_connections: int = 20_000
+    line: Line | None = None
+    """Leads to a server on another host; else the server listens on a socket in the gateway's folder."""
+    tls: bool = False
+    """Callers speak TLS; the certificate comes as a document of its own, so that it can be renewed."""
 
 
 def bootstrap(gateway: Gateway) -> Json:
@@ -36,7 +48,9 @@ def bootstrap(gateway: Gateway) -> Json:
             "id": gateway.node,
             "cluster": "glideslope",
             # Given on the command line; told here too, so that this document says all that an Envoy is started with.
-            "metadata": {"concurrency": gateway.concurrency},
+            # So are renewed credentials, whose files have the names of the old.
+            "metadata": {"concurrency": gateway.concurrency}
+            | ({"credentials": gateway.line.credentials.serial} if gateway.line else {}),
         },
         # Without an admin layer nobody can set weights through the admin: only a lease exposes.
         "layered_runtime": {"layers": [_lease_layer(slot) for slot in SLOTS]},
@@ -51,7 +65,7 @@ def bootstrap(gateway: Gateway) -> Json:
                 "set_node_on_first_message_only": True,
             },
         },
-        "static_resources": {"clusters": [_server_cluster()], "listeners": [_listener(gateway)]},
+        "static_resources": {"clusters": [_server_cluster(gateway.line)], "listeners": [_listener(gateway)]},
         "overload_manager": {
             "resource_monitors": [
                 {
@@ -94,7 +108,19 @@ def _server_channel() -> Json:
     }
 
 
-def _server_cluster() -> Json:
+def _server_cluster(line: Line | None) -> Json:
+    if line is None:
+        return _leading_to({"pipe": {"path": SERVER}}, http2={})
+    # What comes late is not taken: Envoy hangs up on a line that has been silent.
+    http2 = {"connection_keepalive": {"interval": seconds(line.silence / 4), "timeout": seconds(line.silence * 3 / 4)}}
+    address = {"socket_address": {"address": line.host, "port_value": line.port}}
+    return _leading_to(address, http2=http2) | {
+        "type": "STATIC" if is_address(line.host) else "STRICT_DNS",
+        "transport_socket": _mutual_tls(line.credentials),
+    }
+
+
+def _leading_to(address: Json, *, http2: Json) -> Json:
     return {
         "name": LEASES,
         "type": "STATIC",
@@ -102,17 +128,45 @@ def _server_cluster() -> Json:
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": f"{_TYPE}.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": {"http2_protocol_options": {}},
+                "explicit_http_config": {"http2_protocol_options": http2},
             }
         },
         "load_assignment": {
             "cluster_name": LEASES,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": SERVER}}}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+        },
+    }
+
+
+def _mutual_tls(credentials: Credentials) -> Json:
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": f"{_TYPE}.transport_sockets.tls.v3.UpstreamTlsContext",
+            "sni": NAME,
+            # Each connection proves anew who is there, and that its certificate has not ended.
+            "max_session_keys": 0,
+            "common_tls_context": {
+                "tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"},
+                "alpn_protocols": ["h2"],
+                "tls_certificates": [
+                    {
+                        "certificate_chain": {"filename": str(credentials.certificate)},
+                        "private_key": {"filename": str(credentials.key)},
+                    }
+                ],
+                "validation_context": {
+                    "trusted_ca": {"filename": str(credentials.authority)},
+                    "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": NAME}}],
+                },
+            },
         },
     }
 
 
 def _listener(gateway: Gateway) -> Json:
+    # (Else whoever connects and says nothing keeps a connection for ever.)
+    encrypted = {"transport_socket": _tls(), "transport_socket_connect_timeout": "10s"} if gateway.tls else {}
     return {
         "name": "gateway",
         "address": {"socket_address": {"address": gateway.host, "port_value": gateway.port}},
@@ -124,9 +178,28 @@ def _listener(gateway: Gateway) -> Json:
                         "name": "envoy.filters.network.http_connection_manager",
                         "typed_config": _connection_manager(),
                     }
-                ]
+                ],
+                **encrypted,
             }
         ],
+    }
+
+
+def _tls() -> Json:
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": f"{_TYPE}.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {
+                "tls_params": {
+                    "tls_minimum_protocol_version": "TLSv1_2",
+                    "tls_maximum_protocol_version": "TLSv1_3",
+                    "cipher_suites": list(CIPHERS),
+                },
+                "alpn_protocols": ["h2", "http/1.1"],
+                "tls_certificate_sds_secret_configs": [{"name": CERTIFICATE, "sds_config": _files(SDS)}],
+            },
+        },
     }
 
 
@@ -140,6 +213,12 @@ def _connection_manager() -> Json:
         "common_http_protocol_options": {
             "idle_timeout": "300s",
             "headers_with_underscores_action": "REJECT_REQUEST",
+        },
+        # Bounds for callers who speak HTTP/2, which TLS offers to all.
+        "http2_protocol_options": {
+            "max_concurrent_streams": 100,
+            "initial_stream_window_size": 64 * 1024,
+            "initial_connection_window_size": 1024 * 1024,
         },
         "normalize_path": True,
         "merge_slashes": True,

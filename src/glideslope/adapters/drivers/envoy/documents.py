@@ -90,14 +90,14 @@ def _refusals(state: dict[str, str]) -> int:
 def _read(path: Path) -> str:
     try:
         return path.read_text()
-    except FileNotFoundError:
-        return ""
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ""  # a damaged document is no good one to fall back to
 
 
 def _version_in(path: Path) -> str:
     try:
         document = json.loads(_read(path))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return str(document.get("version_info", "")) if isinstance(document, dict) else ""
 

@@ -1,6 +1,7 @@
 """The Envoy driver: what the server process holds of a gateway. It writes shapes, grants leases, reads back what is in force.
 
-Shapes reach Envoy as files and outlive us; exposure reaches it only over our own leases and ends with them.
+Shapes reach Envoy as files and outlive us; exposure reaches it only over our own leases and ends with them. Whether Envoy runs
+on this host or on another is the business of the door between us.
 """
 
 import asyncio
@@ -17,13 +18,11 @@ import grpc.aio
 
 from glideslope.adapters.drivers.envoy import lanes as kept
 from glideslope.adapters.drivers.envoy.accesslog import AccessLogService, log_handler
-from glideslope.adapters.drivers.envoy.admin import Admin
 from glideslope.adapters.drivers.envoy.bootstrap import SLOTS
-from glideslope.adapters.drivers.envoy.documents import Publisher
+from glideslope.adapters.drivers.envoy.door import Door, LocalDoor
 from glideslope.adapters.drivers.envoy.lanes import Lane
 from glideslope.adapters.drivers.envoy.layout import Folder
 from glideslope.adapters.drivers.envoy.limits import Limits
-from glideslope.adapters.drivers.envoy.observed import observed_route, requests_of
 from glideslope.adapters.drivers.envoy.shape import compile_lanes, runtime_values
 from glideslope.adapters.drivers.envoy.xds import LeaseService, lease_handler
 from glideslope.domain.errors import DriverUnavailable, NotFound, TokenStale
@@ -35,10 +34,11 @@ _log = logging.getLogger(__name__)
 
 
 class EnvoyDriver:
-    """Drives the gateway in `folder`. Use as an asynchronous context: within it, leases can be granted.
+    """Drives the gateway in `folder`, or behind another `door`. Use as an asynchronous context: within it, it can lease.
 
-    `sink` is called in the event loop with what was measured. `patience` bounds, in seconds, how long Envoy may take to
-    accept something. Raises DriverUnavailable when the folder cannot be used.
+    `folder` keeps what the gateway was asked to carry. `sink` is called in the event loop with what was measured.
+    `patience` bounds, in seconds, how long Envoy may take to accept something. Raises DriverUnavailable when the folder
+    cannot be used.
     """
 
     name: str = "envoy"
@@ -52,12 +52,13 @@ class EnvoyDriver:
         limits: Limits | None = None,
         patience: float = 5.0,
         monotonic: Callable[[], float] = time.monotonic,
+        door: Door | None = None,
     ) -> None:
         self._folder = Folder.at(folder)
         self._limits = limits or Limits()
         self._patience = patience
-        self._admin = Admin(self._folder.admin)
-        self._publisher = Publisher(self._folder, self._admin, patience=patience)
+        self._door = door or LocalDoor(self._folder, patience=patience)
+        self._plane = self._door.plane
         self._leases = LeaseService(SLOTS, monotonic=monotonic)
         self._logs = AccessLogService(sink)
         self._shaped: Token | None = None
@@ -71,14 +72,13 @@ class EnvoyDriver:
         self._folder.create()
         self._lanes = kept.load(self._folder.lanes)
         self._leases.inherit(lane.slot for lane in self._lanes.values() if lane.slot)
-        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        server.add_generic_rpc_handlers((lease_handler(self._leases), log_handler(self._logs)))
-        try:
-            server.add_insecure_port(f"unix:{self._folder.server}")
-            await server.start()
-        except RuntimeError as error:
-            raise DriverUnavailable(driver=self.name, why=f"{self._folder.server} cannot be used: {error}") from error
-        self._folder.server.chmod(0o600)
+        guarded = self._door.guarded
+        server = grpc.aio.server(options=list(self._door.options))
+        ours = (lease_handler(self._leases, guarded=guarded), log_handler(self._logs, guarded=guarded))
+        server.add_generic_rpc_handlers((*ours, *self._door.handlers))
+        self._door.bind(server)
+        await server.start()
+        self._door.opened()
         self._server = server
         return self
 
@@ -105,7 +105,7 @@ class EnvoyDriver:
             try:
                 if lanes != before:
                     kept.save(self._folder.lanes, lanes)
-                await self._publisher.publish(documents, final)
+                await self._plane.publish(documents, final)
             except DriverUnavailable:
                 self._lanes = _restored(before, self._lanes)
                 kept.save(self._folder.lanes, self._lanes)
@@ -115,8 +115,10 @@ class EnvoyDriver:
         """Grant, renew or withdraw. A renewal under the same token prolongs; it cannot bring back what has lapsed.
 
         Besides TokenStale raises NotFound for a model, or a candidate, that was never shaped, and DriverUnavailable when
-        a step begins that Envoy does not accept: then nobody is exposed to it.
+        nobody listens, or a step begins that Envoy does not accept: then nobody is exposed to it.
         """
+        if exposure is not None:
+            ttl = self._shortened(ttl)
         lane = self._lanes.get(model)
         if lane is None:
             raise NotFound(what="model behind the gateway", name=model)
@@ -125,36 +127,50 @@ class EnvoyDriver:
         order = self._orders[model] = self._orders.get(model, 0) + 1
         newer = token != lane.token
         self._lanes[model] = lane = replace(lane, token=token)
-        if exposure is None:
-            if lane.slot:
-                self._forget(model, lane.slot)
-        elif lane.route.candidate is None:
-            raise NotFound(what="candidate behind the gateway for", name=model)
-        elif lane.slot and (lane.rollout, lane.step) == (exposure.rollout, exposure.step):
-            self._go_on(lane, exposure, token, ttl)
-        else:
-            await self._begin_step(lane, exposure, token, ttl, order)
-        if newer:
-            kept.save(self._folder.lanes, self._lanes)
+        try:
+            if exposure is None:
+                if lane.slot:
+                    self._forget(model, lane.slot)
+                self._leases.require_listener()
+            elif lane.route.candidate is None:
+                raise NotFound(what="candidate behind the gateway for", name=model)
+            elif lane.slot and (lane.rollout, lane.step) == (exposure.rollout, exposure.step):
+                self._go_on(lane, exposure, token, ttl)
+            else:
+                await self._begin_step(lane, exposure, token, ttl, order)
+        finally:
+            # Also when it reached nobody: an older order must be refused by whoever comes after us.
+            if newer:
+                kept.save(self._folder.lanes, self._lanes)
 
     async def observe(self, model: ModelName) -> ObservedRoute:
         """Read back routes and weights in force from Envoy's admin."""
         if model not in self._lanes:
             raise NotFound(what="model behind the gateway", name=model)
-        return await observed_route(self._admin, model)
+        return await self._plane.observe(model)
 
     async def requests(self, model: ModelName) -> Mapping[str, int]:
         """Return how many requests Envoy has answered per role (candidate, control, rest, shadow) since it started.
 
         This counts the unmeasured too, at no cost per request. Raises DriverUnavailable.
         """
-        return await requests_of(self._admin, model)
+        return await self._plane.requests(model)
 
     def gateways(self) -> Sequence[str]:
         """Return which gateways listen for leases now."""
         return self._leases.nodes()
 
     # Leases
+
+    def _shortened(self, ttl: timedelta) -> timedelta:
+        """Return for how long Envoy is told to expose, so that it ends within `ttl` of now however late it is told."""
+        if ttl <= self._door.silence:
+            why = (
+                f"a lease of {ttl.total_seconds():g} s is too short for a gateway on another host, which may be told "
+                f"{self._door.silence.total_seconds():g} s late; plan a longer one"
+            )
+            raise DriverUnavailable(driver=self.name, why=why)
+        return ttl - self._door.silence
 
     def _forget(self, model: ModelName, slot: str) -> None:
         self._leases.clear(slot)
@@ -165,6 +181,7 @@ class EnvoyDriver:
         if self._granted.get(lane.route.model) == (exposure, token):
             self._leases.renew(lane.slot, ttl)
             return
+        self._leases.require_listener()
         self._leases.put(lane.slot, runtime_values(lane, exposure), ttl)
         self._granted[lane.route.model] = (exposure, token)
 
@@ -184,7 +201,7 @@ class EnvoyDriver:
                 await self._leases.accepted(self._leases.put(begun.slot, both, ttl), timeout=self._patience)
                 kept.save(self._folder.lanes, self._lanes)
                 documents = compile_lanes(self._lanes, limits=self._limits)
-                await self._publisher.publish(documents, documents)
+                await self._plane.publish(documents, documents)
             except DriverUnavailable:
                 # First of all nobody is exposed; what follows may fail for the same reason.
                 self._forget(model, begun.slot)

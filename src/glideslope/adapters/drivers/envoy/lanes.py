@@ -75,7 +75,7 @@ def load(path: Path) -> dict[ModelName, Lane]:
         document = msgspec.json.decode(path.read_bytes(), type=_Document)
     except FileNotFoundError:
         return {}
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise DriverUnavailable(driver="envoy", why=f"{path} cannot be read: {error}") from error
     if document.format != _FORMAT:
         raise DriverUnavailable(driver="envoy", why=f"{path} has format {document.format}, not {_FORMAT}")

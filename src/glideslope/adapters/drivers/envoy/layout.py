@@ -10,6 +10,7 @@ from glideslope.domain.errors import DriverUnavailable
 XDS: Final = "xds"
 CDS: Final = "clusters.json"
 RDS: Final = "routes.json"
+SDS: Final = "certificate.json"
 ADMIN: Final = "admin.sock"
 SERVER: Final = "server.sock"
 
@@ -60,6 +61,11 @@ class Folder:
         return self.path / XDS / RDS
 
     @property
+    def certificate(self) -> Path:
+        """What Envoy shows to callers, the private key in it; there is none without TLS."""
+        return self.path / XDS / SDS
+
+    @property
     def lanes(self) -> Path:
         """What the documents were made from."""
         return self.path / "lanes.json"
@@ -91,10 +97,17 @@ class Folder:
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a watcher, sees the old or the new one whole. Raises DriverUnavailable."""
+    """Write a file so that a reader, or a watcher, sees the old or the new one whole, also after a power cut.
+
+    Raises DriverUnavailable.
+    """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        fresh.write_text(text)
+        with fresh.open("w", encoding="utf-8") as writing:
+            writing.write(text)
+            writing.flush()
+            # A name may become certain before the content does: then a cut leaves an empty file under it.
+            os.fsync(writing.fileno())
         fresh.replace(path)
     except OSError as error:
         raise DriverUnavailable(driver="envoy", why=f"{path} cannot be written: {error.strerror}") from error

@@ -20,13 +20,18 @@ from glideslope.domain.errors import DriverUnavailable
 
 _POLL: Final = 0.02
 
+_RESERVED: Final = 128
+"""Descriptors for Envoy's own files, its admin, its line to the server and the health checks of many models."""
+
+_FEWEST: Final = 16
+
 _log = logging.getLogger(__name__)
 
 
 class Running(msgspec.Struct, frozen=True):
     """What a gateway's folder says about its Envoy."""
 
-    pid: Annotated[int, msgspec.Meta(gt=0)]
+    pid: Annotated[int, msgspec.Meta(gt=0, lt=2**31)]
     started: int
     """Clock ticks from the machine's start to the process's: with the pid it names one process, ever."""
     host: str
@@ -62,6 +67,14 @@ class Envoy:
         """Let go of what has died, and return how it ended if it was a child."""
         os.close(self.descriptor)
         return self.child.wait() if self.child else None
+
+
+def most_connections() -> int:
+    """Return how many callers an Envoy started here may have: each may need two descriptors, and the rest is Envoy's own.
+
+    One that has none left neither answers its admin nor takes anybody, and exposure ends for want of a look at it.
+    """
+    return max(_FEWEST, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - _RESERVED) // 2)
 
 
 def start(folder: Folder, gateway: Gateway, *, binary: Path) -> Envoy:
@@ -100,7 +113,7 @@ def remember(envoy: Envoy, folder: Folder) -> None:
     """
     written = msgspec.json.encode(envoy.running).decode()
     try:
-        if not (folder.pid.exists() and folder.pid.read_text() == written):
+        if not (folder.pid.exists() and folder.pid.read_bytes() == written.encode()):
             layout.replace(folder.pid, written)
     except (OSError, DriverUnavailable) as error:
         _log.warning("cannot write down which process Envoy is: %s", error)
@@ -111,7 +124,7 @@ def find(folder: Folder) -> Envoy | None:
     try:
         running = msgspec.json.decode(folder.pid.read_bytes(), type=Running)
         descriptor = os.pidfd_open(running.pid)
-    except (FileNotFoundError, ProcessLookupError, msgspec.DecodeError):
+    except (FileNotFoundError, ProcessLookupError, UnicodeDecodeError, msgspec.DecodeError):
         return None
     if _started(running.pid) != running.started:
         os.close(descriptor)

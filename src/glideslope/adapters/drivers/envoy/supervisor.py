@@ -19,14 +19,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from glideslope.adapters.drivers.envoy import lanes, layout, process
+from glideslope.adapters.drivers.envoy import certificate, lanes, layout, process
 from glideslope.adapters.drivers.envoy.binary import find_binary
 from glideslope.adapters.drivers.envoy.bootstrap import Gateway, bootstrap
 from glideslope.adapters.drivers.envoy.layout import Folder
 from glideslope.adapters.drivers.envoy.limits import Limits
 from glideslope.adapters.drivers.envoy.process import Envoy
 from glideslope.adapters.drivers.envoy.shape import compile_lanes
-from glideslope.domain.errors import DriverUnavailable, GlideslopeError, PortInUse
+from glideslope.domain.errors import CertificateUnusable, DriverUnavailable, GlideslopeError, PortInUse
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 5.0
@@ -50,24 +50,28 @@ async def run_gateway(
     binary: Path | None = None,
     drain: float = 10.0,
     settled: Callable[[Gateway], None] = lambda _: None,
+    shown: tuple[Path, Path] | None = None,
 ) -> None:
     """Keep an Envoy serving from `folder` until `stopping` is set, then drain and end it.
 
     An Envoy that still lives there with the same settings is adopted, without a request lost. Port 0 takes the port of
-    the last time, or any free one; `settled` is told which, once it is known to be ours. Raises DriverUnavailable when
-    another supervisor works there, PortInUse.
+    the last time, or any free one; `settled` is told which, once it is known to be ours. `shown` are the files of the
+    certificate and its key, when the gateway speaks TLS; they are looked at again while it runs. Raises
+    DriverUnavailable when another supervisor works there, PortInUse, CertificateUnusable.
     """
     home = Folder.at(folder)
     home.create()
     executable = binary or find_binary()
     with _sole_supervisor(home):
-        wanted = replace(gateway, port=gateway.port or _any_port(home, gateway.host))
+        most = min(gateway.max_connections, process.most_connections())
+        wanted = replace(gateway, port=gateway.port or _any_port(home, gateway.host), max_connections=most)
         _write_first_documents(home)
+        _show(home, shown, first=True)
         envoy = await _adopted(home, wanted, drain)
         if envoy is None:
             _require_free(wanted)
         settled(wanted)
-        await _keep_alive(home, wanted, envoy, binary=executable, stopping=stopping, drain=drain)
+        await _keep_alive(home, wanted, envoy, binary=executable, stopping=stopping, drain=drain, shown=shown)
 
 
 async def relieve(folder: Path) -> bool:
@@ -108,7 +112,7 @@ async def _adopted(home: Folder, gateway: Gateway, drain: float) -> Envoy | None
     """Return a living Envoy that fits; one that does not is ended. Writes the bootstrap that is wanted now."""
     wanted = json.dumps(bootstrap(gateway), indent=1)
     envoy = process.find(home)
-    fits = home.bootstrap.exists() and home.bootstrap.read_text() == wanted
+    fits = home.bootstrap.exists() and home.bootstrap.read_bytes() == wanted.encode()
     # One whose supervisor died while it was draining lives and takes nobody.
     fits = fits and (envoy is None or not _is_free(gateway.host, gateway.port))
     if envoy is not None and not fits:
@@ -122,7 +126,14 @@ async def _adopted(home: Folder, gateway: Gateway, drain: float) -> Envoy | None
 
 
 async def _keep_alive(
-    home: Folder, gateway: Gateway, envoy: Envoy | None, *, binary: Path, stopping: asyncio.Event, drain: float
+    home: Folder,
+    gateway: Gateway,
+    envoy: Envoy | None,
+    *,
+    binary: Path,
+    stopping: asyncio.Event,
+    drain: float,
+    shown: tuple[Path, Path] | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     pause = _FIRST_PAUSE
@@ -130,7 +141,7 @@ async def _keep_alive(
         if envoy is None:
             envoy = process.start(home, gateway, binary=binary)
         since = loop.time()
-        if not await _watch(envoy, home, stopping):
+        if not await _watch(envoy, home, stopping, shown=shown):
             await process.stop(envoy, home, drain=drain)
             return
         status = envoy.close()
@@ -141,7 +152,7 @@ async def _keep_alive(
             await asyncio.wait_for(stopping.wait(), pause)
 
 
-async def _watch(envoy: Envoy, home: Folder, stopping: asyncio.Event) -> bool:
+async def _watch(envoy: Envoy, home: Folder, stopping: asyncio.Event, *, shown: tuple[Path, Path] | None) -> bool:
     """Return True when Envoy died, False when it is to be stopped."""
     died = asyncio.create_task(envoy.died())
     stopped = asyncio.create_task(stopping.wait())
@@ -149,12 +160,30 @@ async def _watch(envoy: Envoy, home: Folder, stopping: asyncio.Event) -> bool:
         while not (died.done() or stopped.done()):
             await asyncio.wait((died, stopped), timeout=_LOG_CHECK, return_when=asyncio.FIRST_COMPLETED)
             process.remember(envoy, home)
+            _show(home, shown)
             _rotate(home.log)
         return died.done()
     finally:
         died.cancel()
         stopped.cancel()
         await asyncio.wait((died, stopped))
+
+
+def _show(home: Folder, shown: tuple[Path, Path] | None, *, first: bool = False) -> None:
+    """Give Envoy the certificate in its files, if it is another one: whole, in one document, and only what fits together.
+
+    Without a usable one it goes on with the one from before. Raises CertificateUnusable when there is none.
+    """
+    if shown is None:
+        home.certificate.unlink(missing_ok=True)
+        return
+    try:
+        if certificate.publish(home, *shown) and not first:
+            _log.warning("showing the renewed certificate in %s", shown[0])
+    except (CertificateUnusable, DriverUnavailable) as error:
+        if first and not home.certificate.exists():
+            raise
+        _log.warning("going on with the certificate from before: %s", error)
 
 
 def _rotate(log: Path) -> None:
@@ -208,9 +237,10 @@ def _any_port(home: Folder, host: str) -> int:
 def _last_port(home: Folder) -> int:
     try:
         listener = json.loads(home.bootstrap.read_text())["static_resources"]["listeners"][0]
-        return int(listener["address"]["socket_address"]["port_value"])
-    except (FileNotFoundError, ValueError, LookupError):
-        return 0
+        port = int(listener["address"]["socket_address"]["port_value"])
+    except (FileNotFoundError, ValueError, OverflowError, LookupError, TypeError, RecursionError):
+        return 0  # never started here, or the file is damaged: it is written again
+    return port if 0 < port < 65_536 else 0
 
 
 def _require_free(gateway: Gateway) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import grpc.aio
 from envoy.service.discovery.v3 import discovery_pb2
 from envoy.service.runtime.v3 import rtds_pb2
 
+from glideslope.adapters.drivers.envoy.door import Behaviour
 from glideslope.domain.errors import DriverUnavailable
 
 RUNTIME: Final = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
@@ -35,6 +36,15 @@ class Layer:
     deadline: float
 
 
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A layer that shall live until `deadline`, if the Envoy that was told still has it."""
+
+    slot: str
+    version: int
+    deadline: float
+
+
 @dataclass(slots=True, eq=False)
 class Stream:
     """One Envoy that listens, and what it has answered."""
@@ -43,8 +53,8 @@ class Stream:
     names: frozenset[str] = frozenset()
     unanswered: dict[str, int] = field(default_factory=dict)
     """Version by nonce of what was sent with a body."""
-    heartbeats: dict[str, str] = field(default_factory=dict)
-    """Slot by nonce of renewals."""
+    heartbeats: "dict[str, Renewal]" = field(default_factory=dict)
+    """By nonce, what was prolonged and is not known to have come."""
     accepted: int = 0
     """The newest version that it has taken."""
     refused: int = 0
@@ -90,16 +100,29 @@ class LeaseService:
         return self._version
 
     def renew(self, slot: str, ttl: timedelta) -> None:
-        """Prolong the layer where it is still in force. Nobody listening means nothing prolonged."""
-        layer = self._current(slot)
-        listening = [stream for stream in self._streams if slot in stream.names]
-        if layer is None or not listening:
+        """Prolong the layer where it is still in force. Raises DriverUnavailable when nobody listens, or answers.
+
+        Its life here is as long as an Envoy is known to give it: a renewal that nobody has taken must not make us send the
+        layer anew, to an Envoy that had let it lapse meanwhile.
+        """
+        self.require_listener()
+        layer = self._layers.get(slot)
+        under_way = any(renewal.slot == slot for stream in self._streams for renewal in stream.heartbeats.values())
+        if layer is None or not (under_way or self.in_force(slot)):
             return
-        self._layers[slot] = Layer(layer.values, layer.version, self._monotonic() + ttl.total_seconds())
+        renewal = Renewal(slot, layer.version, self._monotonic() + ttl.total_seconds())
         heartbeat = discovery_pb2.Resource(name=slot, version=str(layer.version))
         heartbeat.ttl.FromTimedelta(ttl)
-        for stream in listening:
-            stream.heartbeats[self._send(stream, [heartbeat])] = slot
+        for stream in self._streams:
+            if slot in stream.names:
+                stream.heartbeats[self._send(stream, [heartbeat])] = renewal
+        if not self.in_force(slot):
+            raise DriverUnavailable(driver="envoy", why="no renewal was acknowledged for the life of the lease")
+
+    def require_listener(self) -> None:
+        """Raise DriverUnavailable when no Envoy listens: then what is said now reaches nobody."""
+        if not self.nodes():
+            raise DriverUnavailable(driver="envoy", why="no gateway is connected")
 
     def in_force(self, slot: str) -> bool:
         """Tell whether the layer's life is not over yet."""
@@ -111,8 +134,7 @@ class LeaseService:
 
     async def accepted(self, version: int, *, timeout: float) -> None:  # noqa: ASYNC109 - the bound belongs to the promise
         """Wait until every connected Envoy has taken `version`. Raises DriverUnavailable when one refuses or is silent."""
-        if not self.nodes():
-            raise DriverUnavailable(driver="envoy", why="no gateway is connected")
+        self.require_listener()
         try:
             async with asyncio.timeout(timeout):
                 for stream in list(self._streams):
@@ -189,12 +211,9 @@ class LeaseService:
         if not request.response_nonce:
             return
         version = stream.unanswered.pop(request.response_nonce, 0)
-        renewed = stream.heartbeats.pop(request.response_nonce, "")
-        if renewed:
-            if request.HasField("error_detail"):
-                # Envoy refuses a heartbeat for what it no longer has. No renewal shall bring it back.
-                _log.warning("%s had let a lease lapse before its renewal came", stream.node)
-                self._layers.pop(renewed, None)
+        renewal = stream.heartbeats.pop(request.response_nonce, None)
+        if renewal:
+            self._note_renewal(renewal, stream, refused=request.HasField("error_detail"))
         elif request.HasField("error_detail"):
             stream.refused = max(stream.refused, version)
             stream.why = request.error_detail.message
@@ -203,14 +222,28 @@ class LeaseService:
             stream.accepted = max(stream.accepted, version)
         stream.answered.set()
 
+    def _note_renewal(self, renewal: Renewal, stream: Stream, *, refused: bool) -> None:
+        layer = self._layers.get(renewal.slot)
+        if layer is None or layer.version != renewal.version:
+            return
+        if refused:
+            # Envoy refuses a heartbeat for what it no longer has. No renewal shall bring it back.
+            _log.warning("%s had let a lease lapse before its renewal came", stream.node)
+            del self._layers[renewal.slot]
+        else:
+            # Counted from when it was sent: Envoy counts from no earlier.
+            self._layers[renewal.slot] = replace(layer, deadline=max(layer.deadline, renewal.deadline))
 
-def lease_handler(service: LeaseService) -> "grpc.GenericRpcHandler[Any, Any]":
+
+def lease_handler(
+    service: LeaseService, *, guarded: Callable[[Behaviour], Behaviour]
+) -> "grpc.GenericRpcHandler[Any, Any]":
     """Return what a gRPC server needs to lease."""
     return grpc.method_handlers_generic_handler(
         "envoy.service.discovery.v3.AggregatedDiscoveryService",
         {
             "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(
-                service.stream,
+                guarded(service.stream),
                 request_deserializer=discovery_pb2.DeltaDiscoveryRequest.FromString,
                 response_serializer=discovery_pb2.DeltaDiscoveryResponse.SerializeToString,
             )

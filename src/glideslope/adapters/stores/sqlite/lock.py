@@ -1,5 +1,6 @@
 """One server per SQLite file: a lock that the kernel drops when its holder dies, however it dies."""
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -26,8 +27,10 @@ class FileLock:
             holder = os.pread(self._file, 32, 0).decode("ascii", "replace").strip()
             os.close(self._file)
             raise StoreInUse(path=str(database), holder=f"process {holder or 'unknown'}") from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        # Only for people to read: on a full disk the lock holds as well without it.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Give the database free; may be called again."""

@@ -113,3 +113,5 @@ class SqliteStore:
                 return question(self._reader)
             except apsw.Error as error:
                 raise translated(error, path=str(self.path)) from error
+            except MemoryError as error:
+                raise StoreUnavailable("no memory is left") from error

@@ -45,6 +45,8 @@ def commit(connection: apsw.Connection, acts: Sequence[Act[Any]], *, path: str) 
 
     When the transaction as a whole is lost (no space, I/O error), every act is answered StoreUnavailable or StoreCorrupt.
     """
+    # One that could not be ended the last time: what it did was answered as unavailable, and must not be kept now.
+    _roll_back(connection)
     try:
         answers = _all_or_none(connection, acts)
         if answers is None:
@@ -53,6 +55,9 @@ def commit(connection: apsw.Connection, acts: Sequence[Act[Any]], *, path: str) 
         _roll_back(connection)
         lost = translated(error, path=path)
         return [lost] * len(acts)
+    except Exception as error:  # noqa: BLE001 - unanswered it would end the thread, and whoever writes would wait for ever
+        _roll_back(connection)
+        return [StoreUnavailable(_why(error))] * len(acts)
     return answers
 
 
@@ -85,6 +90,8 @@ def _run(connection: apsw.Connection, act: Act[Any], *, path: str) -> Answer:
         if not connection.in_transaction:
             raise
         answer = translated(error, path=path)
+    except MemoryError as error:
+        answer = StoreUnavailable(_why(error))
     except Exception as failure:  # noqa: BLE001 - the boundary between one caller's act and everybody's writer
         answer = failure
     if not isinstance(answer, Done):
@@ -93,12 +100,16 @@ def _run(connection: apsw.Connection, act: Act[Any], *, path: str) -> Answer:
     return answer
 
 
+def _why(error: Exception) -> str:
+    return "no memory is left" if isinstance(error, MemoryError) else repr(error)
+
+
 def _roll_back(connection: apsw.Connection) -> None:
     if connection.in_transaction:
         try:
             connection.execute("ROLLBACK")
-        except apsw.Error:
-            # The next BEGIN fails and says so; this group was answered with the first error already.
+        except Exception:  # noqa: BLE001 - as above, with an answer at hand
+            # It is tried again before the next group; this one was answered with the first error already.
             return
 
 

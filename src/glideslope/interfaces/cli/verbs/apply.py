@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from glideslope.engine.views import PlanView, RolloutView
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, dry_run_option, read, say_bytes, talks
 from glideslope.interfaces.cli.verbs.files import PLAN, plan_text
 
@@ -19,10 +20,10 @@ def command(session: Session, *, file: Path, digest: str | None, dry_run: bool) 
     written = plan_text(file)
     view = read(session.post("/v1/plan", written), PlanView)
     if not session.as_json:
-        click.echo(f"{view.plan.model}: {view.plan.incumbent} -> {view.plan.candidate}")
-        click.echo(f"plan {digest or view.digest}")
+        say(f"{view.plan.model}: {view.plan.incumbent} -> {view.plan.candidate}")
+        say(f"plan {digest or view.digest}")
         for warning in view.warnings:
-            click.echo(f"warning {warning.code}: {warning.sentence}", err=True)
+            say(f"warning {warning.code}: {warning.sentence}", err=True)
     answer = session.order("/v1/rollouts", {**written, "plan_digest": digest or view.digest}, dry_run=dry_run)
     if answer is None:
         return
@@ -32,10 +33,10 @@ def command(session: Session, *, file: Path, digest: str | None, dry_run: bool) 
     rollout = read(answer, RolloutView)
     if rollout.phase == "proposed" and rollout.approvals_needed:
         people = "person" if rollout.approvals_needed == 1 else "people"
-        click.echo(
+        say(
             f"{rollout.id} is proposed and waits for {rollout.approvals_needed} {people} other than {rollout.proposed_by}."
         )
-        click.echo(f'Next: somebody else runs  glideslope approve {rollout.id} -m "..."')
+        say(f'Next: somebody else runs  glideslope approve {rollout.id} -m "..."')
     else:
-        click.echo(f"{rollout.id} is {rollout.phase}. {rollout.next}")
-        click.echo(f"Next: glideslope watch {rollout.id}")
+        say(f"{rollout.id} is {rollout.phase}. {rollout.next}")
+        say(f"Next: glideslope watch {rollout.id}")

@@ -3,6 +3,7 @@
 import click
 
 from glideslope.engine.views import RolloutView
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import (
     Session,
     at,
@@ -27,10 +28,10 @@ def command(session: Session, *, rollout: str, message: str, deny: bool, digest:
     found = rollout_of(session, rollout)
     view = read(session.get(at("rollouts", found)), RolloutView)
     if not session.as_json:
-        click.echo(
+        say(
             f"{view.id}: {view.model} {view.incumbent} -> {view.candidate}, proposed by {view.proposed_by}: {view.why.strip()}"
         )
-        click.echo(f"plan {view.plan_digest}")
+        say(f"plan {view.plan_digest}")
     content = {"plan_digest": digest or view.plan_digest, "why": message, "granted": not deny}
     answer = session.order(at("rollouts", found, "approvals"), content, dry_run=dry_run)
     if answer is None:
@@ -39,8 +40,8 @@ def command(session: Session, *, rollout: str, message: str, deny: bool, digest:
         say_bytes(answer)
         return
     after = read(answer, RolloutView)
-    click.echo(
+    say(
         f"Recorded: {'denied' if deny else 'approved'}. {len(after.approved_by)} of {after.approvals_needed} approvals are given; "
         f"{after.id} is {after.phase}."
     )
-    click.echo(f"Next: glideslope watch {after.id}")
+    say(f"Next: glideslope watch {after.id}")

@@ -8,6 +8,7 @@ import click
 
 from glideslope.domain.errors import Conflict
 from glideslope.interfaces.cli.context import STATE_FOLDER
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import json_option
 from glideslope.interfaces.cli.shipped import EXAMPLE_FILE, SCHEMA_FILE, shipped
 
@@ -39,8 +40,8 @@ def command(*, dry_run: bool, as_json: bool) -> None:
         for path, content in contents.items():
             path.write_text(content, encoding="utf-8")
     if as_json:
-        click.echo(json.dumps({"files": [str(path) for path in contents], "written": not dry_run}))
+        say(json.dumps({"files": [str(path) for path in contents], "written": not dry_run}))
         return
     verb = "Would write" if dry_run else "Wrote"
-    click.echo(f"{verb} {', '.join(str(path) for path in contents)}.")
-    click.echo("Next: edit glideslope.yaml, then  glideslope up  and  glideslope plan")
+    say(f"{verb} {', '.join(str(path) for path in contents)}.")
+    say("Next: edit glideslope.yaml, then  glideslope up  and  glideslope plan")

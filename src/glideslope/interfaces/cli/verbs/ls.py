@@ -3,6 +3,7 @@
 import click
 
 from glideslope.engine.views import FleetView
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, read, say_bytes, talks
 from glideslope.interfaces.cli.words import percent, table
 
@@ -17,7 +18,7 @@ def command(session: Session) -> None:
         return
     fleet = read(answer, FleetView)
     if not fleet.models:
-        click.echo("No models yet. Next: glideslope register MODEL VERSION --url URL --folder DIR --incumbent -m WHY")
+        say("No models yet. Next: glideslope register MODEL VERSION --url URL --folder DIR --incumbent -m WHY")
         return
     rows = [["MODEL", "INCUMBENT", "VERSIONS", "REQUESTS/S", "ROLLOUT"]]
     for model in fleet.models:
@@ -25,7 +26,7 @@ def command(session: Session) -> None:
         rows.append(
             [model.name, model.incumbent or "-", count, f"{model.requests_per_second:.1f}", model.rollout or "-"]
         )
-    click.echo("\n".join(table(rows, indent="")))
+    say("\n".join(table(rows, indent="")))
     if fleet.rollouts:
         rows = [["ROLLOUT", "CHANGE", "PHASE", "STAGE", "SHARE", "SUBJECTS", "WHY NOW"]]
         for each in fleet.rollouts:
@@ -42,5 +43,5 @@ def command(session: Session) -> None:
                     why,
                 ]
             )
-        click.echo("\n" + "\n".join(table(rows, indent="")))
-    click.echo(f"\ngateway {fleet.gateway}; {fleet.entries:,} entries in the ledger")
+        say("\n" + "\n".join(table(rows, indent="")))
+    say(f"\ngateway {fleet.gateway}; {fleet.entries:,} entries in the ledger")

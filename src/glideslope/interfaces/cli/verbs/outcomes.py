@@ -14,9 +14,12 @@ import msgspec
 from glideslope.domain.errors import Invalid, NotFound
 from glideslope.domain.observation import Outcome, OutcomesTaken
 from glideslope.interfaces.cli.exits import Exit
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, dry_run_option, read, talks
 
 BATCH: Final = 5_000
+LONGEST_LINE: Final = 1 << 20
+"""Characters."""
 _WORDS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -41,21 +44,21 @@ def command(ctx: click.Context, session: Session, *, file: str, kind: str | None
         while batch := list(islice(found, BATCH)):
             if not dry_run:
                 content = {"outcomes": msgspec.to_builtins(batch)}
-                taken = read(session.post("/v1/outcomes", content), OutcomesTaken)
+                taken = read(session.post("/v1/outcomes", content), OutcomesTaken, exact=True)
                 totals = {name: totals[name] + getattr(taken, name) for name in totals}
                 refused += msgspec.to_builtins(taken.refused)
             sent += len(batch)
     if session.as_json:
         session.say_json({"read": sent, "sent": not dry_run, **totals, "refused": refused})
     elif dry_run:
-        click.echo(f"{sent:,} outcomes can be read. Nothing was sent.")
+        say(f"{sent:,} outcomes can be read. Nothing was sent.")
     else:
-        click.echo(
+        say(
             f"{sent:,} outcomes: {totals['counted']:,} counted, {totals['repeated']:,} known already, "
             f"{totals['unmeasured']:,} outside any comparison, {len(refused):,} refused."
         )
         for each in refused[:20]:
-            click.echo(f"  {each['prediction']}: {each['why']} [{each['code']}]", err=True)
+            say(f"  {each['prediction']}: {each['why']} [{each['code']}]", err=True)
     if refused:
         ctx.exit(Exit.REFUSED)
 
@@ -75,10 +78,20 @@ def _opened(file: str) -> TextIO:
         raise Invalid(f"The file {file!r} cannot be read: {error.strerror}.") from None
 
 
+def _bounded(lines: TextIO, *, file: str) -> Iterator[str]:
+    """Yield the lines; a file from anybody is read in bounded memory. Raises Invalid at a line that is too long."""
+    number = 0
+    while line := lines.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise _unreadable(file, number, f"the line is longer than {LONGEST_LINE:,} characters")
+        yield line
+
+
 def _json_lines(lines: TextIO, *, file: str) -> Iterator[Outcome]:
     number = 1
     try:
-        for line in lines:
+        for line in _bounded(lines, file=file):
             if line.strip():
                 yield msgspec.json.decode(line, type=Outcome)
             number += 1
@@ -87,8 +100,8 @@ def _json_lines(lines: TextIO, *, file: str) -> Iterator[Outcome]:
 
 
 def _csv(lines: TextIO, *, file: str) -> Iterator[Outcome]:
-    csv.field_size_limit(min(sys.maxsize, 1 << 20))
-    rows = csv.DictReader(lines, strict=True)
+    csv.field_size_limit(LONGEST_LINE)
+    rows = csv.DictReader(_bounded(lines, file=file), strict=True)
     try:
         if set(rows.fieldnames or ()) != {"prediction", "happened"}:
             raise _unreadable(file, 1, "the columns must be prediction and happened")

@@ -7,6 +7,7 @@ import click
 from glideslope.engine.views import ModelView, PlanView
 from glideslope.interfaces.cli.exits import Exit
 from glideslope.interfaces.cli.forecast import forecast_lines
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, say_bytes, talks
 from glideslope.interfaces.cli.verbs.files import PLAN, plan_text
 
@@ -25,16 +26,16 @@ def command(ctx: click.Context, session: Session, *, file: Path, show_defaults: 
         if session.as_json:
             session.say_json({"text": text})
         else:
-            click.echo(text, nl=False)
+            say(text, nl=False)
         return
     answer = session.post("/v1/plan", written)
     if session.as_json:
         say_bytes(answer)
     view = read(answer, PlanView)
     if not session.as_json:
-        click.echo("\n".join(forecast_lines(view)))
+        say("\n".join(forecast_lines(view)))
         again = "" if str(file) == PLAN else f" {file}"
-        click.echo(f"Nothing has changed yet. Next: glideslope apply{again}")
+        say(f"Nothing has changed yet. Next: glideslope apply{again}")
     if exit_code and not _under_way(session, view):
         ctx.exit(Exit.CHANGES)
 

@@ -8,9 +8,10 @@ import msgspec
 from glideslope.domain.errors import Invalid
 from glideslope.domain.plan import Evaluation
 from glideslope.engine.views import ModelView
+from glideslope.interfaces.cli.contents import file_bytes
 from glideslope.interfaces.cli.context import state_folder
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, dry_run_option, message_option, read, say_bytes, talks
-from glideslope.interfaces.cli.verbs.files import file_bytes
 
 
 @click.command("register")
@@ -58,8 +59,8 @@ def command(
         say_bytes(answer)
         return
     view = read(answer, ModelView)
-    click.echo(f"{view.name} {version} is {identity}")
-    click.echo(f"{view.incumbent or 'nothing'} serves {view.name}. Next: glideslope {'init' if incumbent else 'plan'}")
+    say(f"{view.name} {version} is {identity}")
+    say(f"{view.incumbent or 'nothing'} serves {view.name}. Next: glideslope {'init' if incumbent else 'plan'}")
 
 
 def _identity(session: Session, folder: Path, *, copy: bool) -> str:

@@ -4,6 +4,7 @@ import click
 
 from glideslope.engine.views import ReplayView
 from glideslope.interfaces.cli.exits import Exit
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, say_bytes, talks
 
 
@@ -19,8 +20,8 @@ def command(ctx: click.Context, session: Session, *, rollout: str, version: int)
     if session.as_json:
         say_bytes(answer)
     else:
-        click.echo(f"recorded    {view.recorded}")
-        click.echo(f"recomputed  {view.recomputed}")
-        click.echo("The same, to the byte." if view.same else "NOT the same: the record or the rules were changed.")
+        say(f"recorded    {view.recorded}")
+        say(f"recomputed  {view.recomputed}")
+        say("The same, to the byte." if view.same else "NOT the same: the record or the rules were changed.")
     if not view.same:
         ctx.exit(Exit.NOT_VERIFIED)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from glideslope.engine.views import RolloutView
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import (
     Session,
     at,
@@ -34,5 +35,5 @@ def command(session: Session, *, rollout: str, message: str, file: Path, dry_run
         say_bytes(answer)
         return
     view = read(answer, RolloutView)
-    click.echo(f"{view.id} is {view.phase}, a new attempt after {view.attempt_of}.")
-    click.echo(f"Next: glideslope watch {view.id}")
+    say(f"{view.id} is {view.phase}, a new attempt after {view.attempt_of}.")
+    say(f"Next: glideslope watch {view.id}")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import json_option
 from glideslope.interfaces.cli.shipped import SCHEMA_FILE, shipped
 
@@ -15,7 +16,7 @@ def command(*, write: bool, as_json: bool) -> None:
     """Print the JSON Schema (2020-12) of glideslope.yaml."""
     text = shipped(SCHEMA_FILE)
     if not write:
-        click.echo(text, nl=False)
+        say(text, nl=False)
         return
     Path(SCHEMA_FILE).write_text(text, encoding="utf-8")
-    click.echo(f'{{"written": "{SCHEMA_FILE}"}}' if as_json else f"Wrote {SCHEMA_FILE}.")
+    say(f'{{"written": "{SCHEMA_FILE}"}}' if as_json else f"Wrote {SCHEMA_FILE}.")

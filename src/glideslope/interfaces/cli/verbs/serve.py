@@ -1,10 +1,13 @@
 """`glideslope serve`: the server process, as `up` starts it."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from glideslope.interfaces.cli.context import Outside
+from glideslope.interfaces.cli.doors import doors_of, doors_options
+from glideslope.interfaces.cli.places import listen_option, only_one_data_plane
 from glideslope.settings import API_PORT, GATEWAY_PORT
 
 
@@ -13,9 +16,31 @@ from glideslope.settings import API_PORT, GATEWAY_PORT
 @click.option("--port", type=click.IntRange(0, 65_535), default=API_PORT, show_default=True)
 @click.option("--gateway-port", type=click.IntRange(0, 65_535), default=GATEWAY_PORT, show_default=True)
 @click.option("--no-gateway", is_flag=True)
+@listen_option
+@doors_options
 @click.pass_context
-def command(ctx: click.Context, *, state: Path, port: int, gateway_port: int, no_gateway: bool) -> None:
+def command(
+    ctx: click.Context,
+    /,
+    *,
+    state: Path,
+    port: int,
+    gateway_port: int,
+    no_gateway: bool,
+    gateway_listen: tuple[str, int] | None,
+    **doors: Any,  # noqa: ANN401 - those of `doors_options`
+) -> None:
     """Be the server process."""
+    only_one_data_plane(ctx, no_gateway=no_gateway, gateway_listen=gateway_listen)
     outside = ctx.find_object(Outside)
     assert outside is not None  # noqa: S101 - a mistake of ours
-    ctx.exit(outside.start().serve(state=state, port=port, gateway_port=gateway_port, gateway=not no_gateway))
+    ctx.exit(
+        outside.start().serve(
+            state=state,
+            port=port,
+            gateway_port=gateway_port,
+            gateway=not no_gateway,
+            gateway_listen=gateway_listen,
+            doors=doors_of(state, **doors),
+        )
+    )

@@ -5,6 +5,7 @@ import msgspec
 
 from glideslope.engine.views import DecisionView, HappeningView, ModelView, RolloutView
 from glideslope.interfaces.cli.exits import ApiRefused
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, say_bytes, talks
 from glideslope.interfaces.cli.words import guardrail_rows, headline, number, percent, span, step_words, table
 
@@ -29,7 +30,7 @@ def command(session: Session, *, name: str) -> None:
     lines = rollout_lines(read(answer, RolloutView))
     lines += decision_lines(read(decisions, tuple[DecisionView, ...]))
     lines += ["", *(f"  {each.at}  {each.sentence}" for each in read(story, tuple[HappeningView, ...]))]
-    click.echo("\n".join(lines))
+    say("\n".join(lines))
 
 
 def rollout_lines(view: RolloutView) -> list[str]:
@@ -87,6 +88,7 @@ def decision_lines(decisions: tuple[DecisionView, ...]) -> list[str]:
             f"      {f.question.value} {f.subject} {f.slice}: {f.verdict.value}, evidence {number(f.wealth)} of {number(f.line)}, "
             f"{f.candidate:,}/{f.incumbent:,} subjects"
             for f in each.findings
+            if not f.doubt  # said in full above
         ]
     return lines
 
@@ -100,12 +102,12 @@ def _show_model(session: Session, name: str, *, refusal: ApiRefused) -> None:
         say_bytes(msgspec.json.encode({"model": msgspec.Raw(answer)}))
         return
     view = read(answer, ModelView)
-    click.echo(f"{view.name}  served by {view.incumbent or 'nothing'}, {view.requests_per_second:g} requests a second")
+    say(f"{view.name}  served by {view.incumbent or 'nothing'}, {view.requests_per_second:g} requests a second")
     if view.rollout:
-        click.echo(f"  rollout in progress: {view.rollout}")
+        say(f"  rollout in progress: {view.rollout}")
     rows = [["version", "state", "digest", "url", "registered", "by"]]
     rows += [[v.version, v.state, v.digest, v.url, v.at, v.by] for v in view.versions]
-    click.echo("\n".join(table(rows)))
+    say("\n".join(table(rows)))
     for arm, signals in view.signals.items():
         if signals:
-            click.echo(f"  {arm}: " + ", ".join(f"{key} {number(value)}" for key, value in signals.items()))
+            say(f"  {arm}: " + ", ".join(f"{key} {number(value)}" for key, value in signals.items()))

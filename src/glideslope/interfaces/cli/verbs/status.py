@@ -1,35 +1,19 @@
 """`glideslope status`: how a rollout stands, in one line and an exit status; waits for its end when asked."""
 
-import re
 from typing import Final
 
 import click
 
 from glideslope.domain.errors import Unavailable
 from glideslope.engine.views import FleetView, RolloutView
+from glideslope.interfaces.cli.durations import Seconds
 from glideslope.interfaces.cli.exits import ApiRefused, Exit, exit_of_phase, is_passing
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, rollout_of, say_bytes, talks
 from glideslope.interfaces.cli.words import headline
 
 PAUSE: Final = 0.5
 """Seconds between two looks."""
-
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
-
-
-class Seconds(click.ParamType[float]):
-    """A duration as in a plan."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read `90s`, `10m`, `2h`."""
-        if isinstance(value, float):
-            return value
-        match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)", str(value))
-        if match is None:
-            self.fail(f"{value!r} is not a duration like 30s, 10m or 2h.", param, ctx)
-        return float(match[1]) * _UNITS[match[2]]
 
 
 @click.command("status")
@@ -66,11 +50,11 @@ def command(ctx: click.Context, session: Session, *, rollout: str | None, wait: 
     if session.as_json:
         say_bytes(answer)
     else:
-        click.echo(headline(view))
+        say(headline(view))
         for sentence in view.sentences:
-            click.echo(f"  {sentence}")
+            say(f"  {sentence}")
         if not view.ended:
-            click.echo(f"  Next: {view.next}")
+            say(f"  Next: {view.next}")
     if timed_out:
         ctx.exit(Exit.TIMED_OUT)
     pending = view.phase == "proposed" and len(view.approved_by) < view.approvals_needed
@@ -83,9 +67,9 @@ def _server(session: Session) -> None:
         say_bytes(answer)
         return
     fleet = read(answer, FleetView)
-    click.echo(
+    say(
         f"The server answers; gateway {fleet.gateway}; {len(fleet.models)} models; {fleet.entries:,} entries in the ledger."
     )
     for view in fleet.rollouts:
         if not view.ended:
-            click.echo(headline(view))
+            say(headline(view))

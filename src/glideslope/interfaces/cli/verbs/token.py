@@ -6,7 +6,9 @@ from pathlib import Path
 import click
 
 from glideslope.domain.errors import NotFound
-from glideslope.interfaces.cli.context import STATE_FOLDER, Outside, state_folder
+from glideslope.interfaces.cli.context import STATE_FOLDER, Outside, TokenLine, state_folder
+from glideslope.interfaces.cli.durations import Seconds
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import json_option
 
 ROLES = ("reader", "source", "member", "admin")
@@ -24,13 +26,28 @@ def command() -> None:
 @command.command("create")
 @click.argument("actor")
 @click.option("--role", type=click.Choice(ROLES), required=True, help="What the token is trusted with.")
+@click.option("--model", "models", multiple=True, metavar="MODEL", help="A model that a source speaks for; repeatable.")
+@click.option("--all-models", is_flag=True, help="The source speaks for every model, also those to come.")
+@click.option("--expires", type=Seconds(), metavar="DURATION", help="How long it lasts, like 90d; else until revoked.")
 @state_option
 @json_option
 @click.pass_obj
-def create(outside: Outside, actor: str, role: str, state: Path | None, as_json: bool) -> None:
+def create(
+    outside: Outside,
+    *,
+    actor: str,
+    role: str,
+    models: tuple[str, ...],
+    all_models: bool,
+    expires: float | None,
+    state: Path | None,
+    as_json: bool,
+) -> None:
     """Make a token for ACTOR, the name that the ledger will show. It is printed once and kept nowhere."""
-    token = outside.tokens().create(_folder(state), actor=actor, role=role)
-    click.echo(json.dumps({"token": token, "actor": actor, "role": role}) if as_json else token)
+    token = outside.tokens().create(
+        existing(state), actor=actor, role=role, models=models, all_models=all_models, seconds=expires
+    )
+    say(json.dumps({"token": token, "actor": actor, "role": role}) if as_json else token)
 
 
 @command.command("ls")
@@ -39,14 +56,27 @@ def create(outside: Outside, actor: str, role: str, state: Path | None, as_json:
 @click.pass_obj
 def listed(outside: Outside, state: Path | None, as_json: bool) -> None:
     """List the tokens by their ids."""
-    found = outside.tokens().listed(_folder(state))
+    found = outside.tokens().listed(existing(state))
     if as_json:
-        click.echo(
-            json.dumps([{"id": t.id, "actor": t.actor, "role": t.role, "created_at": t.created_at} for t in found])
+        say(
+            json.dumps(
+                [
+                    {
+                        "id": t.id,
+                        "actor": t.actor,
+                        "role": t.role,
+                        "created_at": t.created_at,
+                        "models": t.models,
+                        "expires_at": t.expires_at,
+                        "expired": t.expired,
+                    }
+                    for t in found
+                ]
+            )
         )
         return
     for each in found:
-        click.echo(f"{each.id}  {each.role:6}  {each.created_at}  {each.actor}")
+        say(f"{each.id}  {each.role:6}  {each.created_at}  {each.actor}{_limits(each)}")
 
 
 @command.command("revoke")
@@ -56,11 +86,18 @@ def listed(outside: Outside, state: Path | None, as_json: bool) -> None:
 @click.pass_obj
 def revoke(outside: Outside, token_id: str, state: Path | None, as_json: bool) -> None:
     """Forget the token TOKEN_ID; whoever holds it is unknown from now on."""
-    outside.tokens().revoke(_folder(state), token_id=token_id)
-    click.echo(json.dumps({"revoked": token_id}) if as_json else f"Revoked {token_id}.")
+    outside.tokens().revoke(existing(state), token_id=token_id)
+    say(json.dumps({"revoked": token_id}) if as_json else f"Revoked {token_id}.")
 
 
-def _folder(state: Path | None) -> Path:
+def _limits(token: TokenLine) -> str:
+    """Tell whom a source speaks for, and when a token ends."""
+    models = "all models" if token.models is None else ", ".join(token.models)
+    ends = f"{'expired' if token.expired else 'until'} {token.expires_at}" if token.expires_at else ""
+    return "".join(f"  {part}" for part in (f"for {models}" if token.role == "source" else "", ends) if part)
+
+
+def existing(state: Path | None) -> Path:
     """Return the state folder. Raises NotFound: a token made in a new one would be known to no server."""
     folder = state or state_folder(Path.cwd()) or Path(STATE_FOLDER)
     if not folder.is_dir():

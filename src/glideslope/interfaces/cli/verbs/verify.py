@@ -1,7 +1,6 @@
 """`glideslope verify`: checks a ledger as a stranger would, and recomputes every decision. Loads no engine, no server, no store."""
 
 import contextlib
-import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -9,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from glideslope.domain.errors import Invalid, NotFound
 from glideslope.domain.replay import ReplayReport, replay
+from glideslope.interfaces.cli.contents import file_bytes
 from glideslope.interfaces.cli.exits import Exit
-from glideslope.interfaces.cli.session import Session, at, talks
+from glideslope.interfaces.cli.saying import say
+from glideslope.interfaces.cli.session import Session, at, read, talks
 from glideslope.ledger import bundle, entry, note
 from glideslope.ledger import verify as ledger
 from glideslope.ledger.entry import Entry
@@ -67,7 +69,7 @@ def command(
             file = _fetched(session, out or Path(folder) / "ledger.bundle")
             if key is None:
                 key = _key_of_server(session)
-        report = _checked(file, key=_key(key or ""), earlier=[_bytes(path) for path in earlier])
+        report = _checked(file, key=_key(key or ""), earlier=[file_bytes(path, what="checkpoint") for path in earlier])
         replayed, lines = _replayed(file)
     findings = _findings(report, replayed, lines)
     sound = report.ok and not replayed.findings
@@ -80,7 +82,7 @@ def command(
 
 
 def _fetched(session: Session, path: Path) -> Path:
-    click.echo("Fetching the ledger from the server; everything after that is checked here, offline.", err=True)
+    say("Fetching the ledger from the server; everything after that is checked here, offline.", err=True)
     with path.open("wb") as saved:
         for line in session.api.stream(at("ledger")):
             saved.write(line + b"\n")
@@ -88,19 +90,23 @@ def _fetched(session: Session, path: Path) -> Path:
 
 
 def _key_of_server(session: Session) -> str:
-    vkey = str(json.loads(session.get(at("ledger", "key")))["vkey"])
-    click.echo(
+    vkey = read(session.get(at("ledger", "key")), _Key).vkey
+    say(
         f"The key comes from the server itself, so this shows that the record is sound, not whose it is. Write it down:\n  {vkey}",
         err=True,
     )
     return vkey
 
 
+class _Key(msgspec.Struct):
+    vkey: str
+
+
 def _key(text: str) -> note.Verifier:
     path = Path(text)
     with contextlib.suppress(OSError, UnicodeDecodeError):  # a key is a poor name for a file
         if path.is_file():
-            text = path.read_text(encoding="utf-8")
+            text = file_bytes(path, what="key").decode()
     try:
         return note.Verifier.parse(text.strip())
     except LedgerError as error:
@@ -139,13 +145,6 @@ def _entries(raw: Iterator[bytes], lines: list[int]) -> Iterator[Entry]:
             yield found
     except BundleError:
         return
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Invalid(f"The checkpoint {str(path)!r} cannot be read: {error.strerror}.") from None
 
 
 def _findings(report: Report, replayed: ReplayReport, lines: list[int]) -> list[Finding]:
@@ -203,16 +202,16 @@ def _document(report: Report, replayed: ReplayReport, findings: list[Finding], *
 
 
 def _say(report: Report, replayed: ReplayReport, findings: list[Finding], *, sound: bool) -> None:
-    click.echo(
+    say(
         f"{'OK' if sound else 'FAILED'}  {report.entries:,} entries in {report.streams:,} streams, root {report.root.hex()[:16]}"
     )
-    click.echo(
+    say(
         f"  {report.checkpoints:,} checkpoints are signed by the key and match; {len(report.closed):,} streams are closed and whole"
     )
-    click.echo(
+    say(
         f"  {replayed.decisions:,} decisions of {replayed.rollouts:,} rollouts were made again from their evidence and are the same; "
         f"{replayed.orders:,} orders by people were possible"
     )
     for each in findings:
         where = " ".join(f"{word} {n}" for word, n in (("entry", each.entry), ("line", each.line)) if n is not None)
-        click.echo(f"  {each.severity}[{each.code}] {f'{where}: ' if where else ''}{each.sentence}")
+        say(f"  {each.severity}[{each.code}] {f'{where}: ' if where else ''}{each.sentence}")

@@ -9,6 +9,7 @@ import click
 from glideslope.engine.views import RolloutView
 from glideslope.interfaces.cli.exits import Exit, exit_of_phase
 from glideslope.interfaces.cli.following import changes, happenings
+from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, rollout_of, talks
 from glideslope.interfaces.cli.words import headline, rail
 
@@ -30,7 +31,7 @@ def command(ctx: click.Context, session: Session, *, rollout: str, plain: bool) 
     try:
         last = show(session, found)
     except KeyboardInterrupt:
-        click.echo(f'Stopped watching. {found} continues. Halt it with: glideslope halt {found} -m "..."', err=True)
+        say(f'Stopped watching. {found} continues. Halt it with: glideslope halt {found} -m "..."', err=True)
         ctx.exit(Exit.INTERRUPTED)
     if last is not None:
         ctx.exit(exit_of_phase(last.phase, pending=False))
@@ -39,7 +40,7 @@ def command(ctx: click.Context, session: Session, *, rollout: str, plain: bool) 
 def _json(session: Session, rollout: str) -> RolloutView | None:
     last = None
     for change in changes(session, rollout):
-        click.echo(change.raw.decode())
+        say(change.raw.decode())
         last = change.view
     return last
 
@@ -50,15 +51,15 @@ def _plain(session: Session, rollout: str) -> RolloutView | None:
     for change in changes(session, rollout):
         view = change.view
         if last is None:
-            click.echo(headline(view))
-            click.echo(rail(view))
+            say(headline(view))
+            say(rail(view))
         if view.version > told:
             for each in happenings(session, rollout, after=told):
-                click.echo(f"{each.at}  {each.sentence}")
+                say(f"{each.at}  {each.sentence}")
                 told = max(told, each.version)
         last = view
     if last is not None:
-        click.echo(headline(last))
+        say(headline(last))
     return last
 
 

@@ -75,11 +75,7 @@ class Counting:
 
     def took_over(self) -> None:
         """Another governor begins; whatever is kept now, it must know of."""
-        self._floor = defaultdict(int)
-        for (source, _epoch, cell), count in self._kept.items():
-            rollout, step, arm, metric, _slice, _bin = cell.split("/")
-            if source == "gateway" and metric == "exposure":
-                self._floor[rollout, step, arm] += count
+        self._floor = _sums(self._kept, source="gateway", metric="exposure")
 
     def saved(self, totals: Kept) -> None:
         """A server was told that these totals are kept."""
@@ -91,11 +87,7 @@ class Counting:
         for key, count in self._kept.items():
             if key[2].startswith(prefix) and totals.get(key, 0) < count:
                 raise Violation(PROMISE, f"{key} was kept at {count} and read back as {totals.get(key, 0)}")
-        found: dict[Place, int] = defaultdict(int)
-        for (source, _epoch, cell), count in totals.items():
-            rollout, step, arm, metric, _slice, _bin = cell.split("/")
-            if source == "gateway" and metric == "exposure":
-                found[rollout, step, arm] += count
+        found = _sums(totals, source="gateway", metric="exposure")
         self._read[process, prefix.removesuffix("/")] = found
 
     def judge(self, entry: Mapping[str, Any], *, at: float) -> None:
@@ -147,11 +139,8 @@ class Counting:
 
     def whole(self, process: str, totals: Kept, *, epoch: int) -> None:
         """What a process that was not killed was told by gateways must be in the store in the end. Raises Violation."""
-        found: dict[tuple[str, str], int] = defaultdict(int)
-        for (source, of, cell), count in totals.items():
-            rollout, step, _arm, metric, _slice, _bin = cell.split("/")
-            if (source, of, metric) == ("gateway", epoch, "exposure"):
-                found[rollout, step] += count
+        mine = {key: count for key, count in totals.items() if key[1] == epoch}
+        found = _steps(_sums(mine, source="gateway", metric="exposure"))
         told = {place: {who for by, who in served if by == process} for place, served in self._served.items()}
         for step_of, who in _by_step(told).items():
             if found[step_of] < len(who):
@@ -161,11 +150,7 @@ class Counting:
 
     def settle(self, totals: Kept) -> None:
         """At the end, hold the store's counts of outcomes against those that were sent and acknowledged. Raises Violation."""
-        found: dict[tuple[str, str], int] = defaultdict(int)
-        for (source, _epoch, cell), count in totals.items():
-            rollout, step, _arm, metric, _slice, _bin = cell.split("/")
-            if source == "outcomes" and metric == "outcome" and not rollout.startswith("base."):
-                found[rollout, step] += count
+        found = _steps(_sums(totals, source="outcomes", metric="outcome"))
         sent, acknowledged = _by_step(self._outcomes), _by_step(self._counted)
         for place in {*found, *acknowledged}:
             least, most = len(acknowledged.get(place, ())), len(sent.get(place, ()))
@@ -173,6 +158,24 @@ class Counting:
                 raise Violation(
                     PROMISE, f"{place} has {found[place]} outcomes; {least} were acknowledged of {most} that were sent"
                 )
+
+
+def _sums(totals: Kept, *, source: str, metric: str) -> dict[Place, int]:
+    """Add up what a source kept of a metric in the steps of rollouts."""
+    found: dict[Place, int] = defaultdict(int)
+    for (who, _epoch, cell), count in totals.items():
+        parts = cell.split("/")
+        if who == source and len(parts) == 6 and parts[3] == metric and not parts[0].startswith("base."):
+            found[parts[0], parts[1], parts[2]] += count
+    return found
+
+
+def _steps(sums: Mapping[Place, int]) -> dict[tuple[str, str], int]:
+    """Add up both arms."""
+    found: dict[tuple[str, str], int] = defaultdict(int)
+    for (rollout, step, _arm), count in sums.items():
+        found[rollout, step] += count
+    return found
 
 
 def _by_step(subjects: Mapping[Place, set[str]]) -> Mapping[tuple[str, str], set[str]]:

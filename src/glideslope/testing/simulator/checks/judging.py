@@ -16,6 +16,8 @@ from glideslope.testing.simulator.checks.violation import Violation
 PURE: Final = "deciding is pure"
 PROVEN: Final = "missing evidence is never a yes"
 
+DOUBTED: Final = "source-not-credible"
+
 SLACK: Final = 1e-3
 """By which a recorded logarithm may miss its line: it was rounded to be read."""
 
@@ -48,6 +50,8 @@ class Judging:
         decision = body["decision"]
         self.decisions += 1
         self.reached[decision["type"]] = self.reached.get(decision["type"], 0) + 1
+        if DOUBTED in decision["reasons"]:
+            raise Violation("an honest source is believed", f"{where} doubts {decision['findings']}")
         if event.by != MACHINE:
             if decision["type"] != "roll-back":
                 raise Violation(PROVEN, f"{where}: a person ordered {decision['type']}")

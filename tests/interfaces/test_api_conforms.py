@@ -1,0 +1,262 @@
+"""The API answers as its OpenAPI description says: every operation, in every role, whatever is sent, with rollouts under way.
+
+Requests come from the description itself (schemathesis): data that fits it, and data that does not. What it cannot know,
+such as which rollouts there are, is put in, so that not everything is a 404.
+"""
+
+import asyncio
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from fastapi import FastAPI
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from glideslope.domain.commands import Halt, OrderRollback
+from glideslope.domain.identity import Identity, Role
+from glideslope.domain.ids import Actor, RolloutId
+from glideslope.domain.receipt import Receipt, mint, model_hash, request_hash, subject_hash
+from glideslope.domain.traffic import Arm
+from glideslope.interfaces.api.app import create_app
+from glideslope.testing.traffic import KEY, Behaviour
+from glideslope.testing.world import ADA, GRACE, World, draft
+
+PROMISES = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+ROLES = ["admin", "member", "source", "reader", "nobody", "admin", "member"]
+MODELS = ["delays", "arrivals", "spam", "fraud", "mail"]
+ROLLOUTS = ["r-0001", "r-0002", "r-0003", "r-0004"]
+FITTING = {"halt": "r-0001", "rollback": "r-0001", "approvals": "r-0002", "retry": "r-0003", "resume": "r-0004"}
+"""What each order may work on."""
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+
+
+def may(role: str, method: str, path: str) -> bool:
+    """Tell whether a role may call an operation at all: the table of the reference, written down a second time."""
+    if path == "/v1/healthz":
+        return True
+    if path in {"/v1/observations", "/v1/shadow", "/v1/models/{model}/briefing"}:
+        return role in {"source", "admin"}
+    if path == "/v1/outcomes":
+        return role in {"source", "member", "admin"}
+    if method == "GET" or path.startswith("/v1/plan"):
+        return role in {"reader", "member", "admin"}
+    return role in {"member", "admin"}
+
+
+def plan(model: str, *, candidate: str = "v2", more: str = "") -> str:
+    return (
+        f"model: {model}\ncandidate: {candidate}\nowner: me\nwhy: better\nlease: 2s\n"
+        "stages:\n  - canary: {shares: [10%], for: 5s, at_most: 300s}\nguardrails:\n  - {metric: errors, margin: 20pp}\n"
+        f"slices: {{origin: [EWR, JFK]}}\n{more}"
+    )
+
+
+async def lived() -> World:
+    """A world with one rollout under way, one that waits for people, one that was rolled back and one that is halted."""
+    world = World()
+    for model in MODELS:
+        await world.serves(model, per_second=4, v1=Behaviour(), v2=Behaviour())
+    await world.propose(draft("delays", "v2"))
+    await world.run(8)
+    await world.propose(draft("arrivals", "v2", approvals=1))
+    for model in ("spam", "fraud"):
+        await world.propose(draft(model, "v2"))
+    await world.run(2)
+    await world.app.roll_back(OrderRollback(rollout=RolloutId("r-0003"), by=GRACE, why="tried"), key=world.key())
+    await world.app.halt(Halt(rollout=RolloutId("r-0004"), by=GRACE, why="tried"), key=world.key())
+    await world.run(1)
+    assert [str(r.phase.value) for r in world.app.record.rollouts()] == ["running", "proposed", "rolled-back", "halted"]
+    return world
+
+
+@dataclass
+class Api:
+    """The application over a lived-in world, and the receipts and digests that callers of it would know."""
+
+    app: FastAPI
+    world: World
+    runner: asyncio.Runner
+
+    def ask(self, method: str, url: str, **more: Any) -> httpx.Response:
+        async def asked() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport) as client:
+                return await client.request(method, url, **more)
+
+        return self.runner.run(asked())
+
+    def receipt(self, number: int) -> str:
+        return mint(
+            Receipt(
+                model=model_hash(self.world.app.record.models()[0].name),
+                rollout=1,
+                step=1,
+                arm=Arm.CANDIDATE,
+                at=1_600_000_000,
+                slices=(0,),
+                score=9_000,
+                request=request_hash(str(number)),
+                subject=subject_hash(str(number)),
+            ),
+            key=KEY,
+        )
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with asyncio.Runner() as runner:
+        world = runner.run(lived())
+        actors = {"reader": Actor("rob"), "source": Actor("svc"), "member": GRACE, "admin": ADA}
+        app = world.app
+        app._world = replace(app._world, identify=lambda t: Identity(actors[t], Role(t)) if t in actors else None)
+        # Stopping already: event streams end after what there is to say, and no question is held back.
+        stopping = asyncio.Event()
+        stopping.set()
+        yield Api(create_app(app, new_key=world.key, stopping=stopping), world, runner)
+
+
+def known(api: Api, case: Any, chance: random.Random) -> None:
+    """Put in what the description cannot know."""
+    numbers = list(range(1, 9))
+    paths = {"model": [*MODELS, "new-one"], "rollout": [*ROLLOUTS, "r-0009"], "version": numbers}
+    for name in set(case.path_parameters or {}) & set(paths):
+        if chance.random() < 0.8:
+            case.path_parameters[name] = chance.choice(paths[name])
+    fitting = FITTING.get(case.operation.path.rpartition("/")[2])
+    if fitting is not None and chance.random() < 0.6:
+        case.path_parameters["rollout"] = fitting
+    body = case.body
+    if not isinstance(body, dict):
+        return
+    digests = [r.plan_digest for r in api.world.app.record.rollouts()]
+    digests += [r.plan_digest for r in api.world.app.record.rollouts() if r.id == fitting] * 6
+    texts = [plan("mail"), plan("spam"), plan("mail", more="alpha: 7\n"), plan("mail", candidate="v9"), plan("nobody")]
+    values: dict[str, Callable[[], Any]] = {
+        "text": lambda: chance.choice(texts[:2] if chance.random() < 0.6 else texts),
+        "plan_digest": lambda: chance.choice([*digests, None] if "text" in body else digests),
+        "why": lambda: chance.choice(["it is needed", "\u202e\x1b[2J", "so", " "]),
+        "model": lambda: chance.choice(MODELS),
+        "rollout": lambda: chance.choice(ROLLOUTS),
+        "version": lambda: chance.choice(["v1", "v2", "v3"]),
+        "digest": lambda: "sha256:" + chance.choice("123") * 64,
+        "url": lambda: chance.choice(["http://host:80", "http://[::1]:9", "http://host/path"]),
+        "source": lambda: chance.choice(["a", "b"]),
+        "epoch": lambda: chance.choice([1, 2]),
+        "counts": lambda: {f"r-0001/s1/candidate/{m}/all/{chance.randrange(3)}": chance.choice([1, 7]) for m in ("errors", "x")},
+        "answers": lambda: [[chance.randrange(9), chance.randrange(-9, 99_999)]],
+        "outcomes": lambda: [{"prediction": api.receipt(chance.randrange(9)), "happened": True}],
+    }  # fmt: skip
+    for name in set(body) & set(values):
+        if chance.random() < 0.8:
+            body[name] = values[name]()
+
+
+def operations() -> list[Any]:
+    """Every operation of the description; it does not depend on what is served."""
+    with asyncio.Runner() as runner:
+        world = World()
+        app = create_app(runner.run(world.start()), new_key=world.key)
+    return [found.ok() for found in schemathesis.openapi.from_dict(app.openapi()).get_all_operations()]
+
+
+OPERATIONS = operations()
+
+
+def try_out(api: Api, operation: Any, *, mode: GenerationMode, examples: int) -> Counter[tuple[str, int]]:
+    """Send what the description gives rise to, hold each answer against it, and count answers by role and status."""
+    seen: Counter[tuple[str, int]] = Counter()
+
+    @seed(20131209)
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def held(case: Any) -> None:
+        number = seen.total()
+        # Not drawn: what is drawn is mostly the first or the same again, and everybody shall have a turn.
+        role = ROLES[number % len(ROLES)]
+        if mode.is_positive:
+            known(api, case, random.Random(number))
+        case.headers["Authorization"] = f"Bearer {role}"
+        wanted = case.as_transport_kwargs(base_url="http://test")
+        headers = {name.encode("latin-1"): str(value).encode("latin-1") for name, value in wanted["headers"].items()}
+        more = {"json": wanted["json"]} if "json" in wanted else {"content": wanted.get("data") or b""}
+        response = api.ask(
+            wanted["method"], wanted["url"], params=wanted.get("params"), headers=list(headers.items()), **more
+        )
+        seen[role, response.status_code] += 1
+        allowed = may(role, operation.method.upper(), operation.path)
+        assert allowed or response.status_code in {401, 404, 422}, (role, response.text)
+        assert not allowed or response.status_code != 401, (role, response.text)
+        case.validate_response(response, checks=PROMISES)
+
+    held()
+    return seen
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=[operation.label for operation in OPERATIONS])
+def test_every_answer_is_one_that_the_description_promises(api: Api, operation: Any) -> None:
+    examples = 600 if THOROUGH else 35
+    seen = try_out(api, operation, mode=GenerationMode.POSITIVE, examples=examples)
+
+    # Were everything refused, nothing would have been tried.
+    good = [status for status in map(int, operation.responses.status_codes) if status < 300]
+    assert good, operation.label
+    assert any(status in good for _, status in seen), seen
+    if operation.label != "GET /v1/healthz":
+        assert seen["nobody", 401], seen
+
+
+NEGATABLE = [each for each in OPERATIONS if each.body or each.path_parameters or each.query]
+
+
+@pytest.mark.parametrize("operation", NEGATABLE, ids=[operation.label for operation in NEGATABLE])
+def test_what_does_not_fit_the_description_is_refused(api: Api, operation: Any) -> None:
+    entries, examples = api.world.app.record.size(), 600 if THOROUGH else 16
+
+    seen = try_out(api, operation, mode=GenerationMode.NEGATIVE, examples=examples)
+
+    assert any(400 <= status < 500 for _, status in seen), seen
+    assert api.world.app.record.size() == entries
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "TRACE", "HEAD", "NONSENSE"])
+def test_a_method_that_is_not_described_is_refused_with_those_that_are(api: Api, method: str) -> None:
+    paths: dict[str, set[str]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, set()).add(operation.method.upper())
+
+    for path, methods in paths.items():
+        if method not in methods:
+            url = path.format(model="delays", rollout="r-0001", version=1)
+            response = api.ask(method, f"http://test{url}", headers={"Authorization": "Bearer admin"})
+            assert (response.status_code, set(response.headers["allow"].split(", "))) == (405, methods), (
+                path,
+                response,
+            )
