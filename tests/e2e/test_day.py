@@ -37,8 +37,9 @@ SUBJECTS: Final = 50_000
 WHILE: Final = 600.0
 """Seconds of operation from one sample to the next."""
 
-PER_ENTRY: Final = 32 * 1024
-"""Resident bytes: the record in the engine, and the checker's own copy of it."""
+PER_ENTRY: Final = 64 * 1024
+"""Resident bytes. The engine keeps the record and each rollout's counters, and of the last 4,096 tests what they bet (some
+50 KB each, half a dozen of them per rollout); the checker has a copy of the record and knows every subject."""
 PER_ENTRY_STORED: Final = 16 * 1024
 PER_OUTCOME_STORED: Final = 1024
 NOISE: Final = 16 * MIB

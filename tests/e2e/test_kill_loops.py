@@ -31,11 +31,7 @@ ROUND: Final = 100
 
 async def judged(siege: Siege) -> str:
     """Let the tree come to by itself, hold everything against the promises, and say what happened."""
-    await siege.shown()
-    while (await siege.call("GET", "/v1/rollouts"))[0] != 200:
-        # The candidate that was shown may have been the last that a dead server leased.
-        await siege.mend()
-        await asyncio.sleep(0.05)
+    await siege.settled()
     await siege.shown()
     await siege.rest()
     saved = siege.running.state.parent / "ledger.bundle"

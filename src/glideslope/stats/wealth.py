@@ -8,9 +8,9 @@ nearly everything; correctly rounded floats, which define the wealth that is wri
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from math import fsum
 from operator import mul
@@ -116,15 +116,29 @@ class TallyTest(Protocol):
         """Return what is staked."""
 
 
-@lru_cache(maxsize=16384)
+# Rates taken from traffic make each rollout's tests its own, so what is kept here stays long after the rollout: it must be
+# enough for some hundreds at once, and little enough to keep.
+_KEPT = 4096
+
+
+@lru_cache(maxsize=_KEPT)
 def _book(test: Test) -> Callable[[int, int], Bets]:
     """Return the test's bets by the weights of a coin's arms: a test is hashed once per look, not once per table."""
-    return lru_cache(maxsize=256)(lambda candidate, control: test.bets(Fraction(candidate, candidate + control)))
+    return lru_cache(maxsize=256)(lambda candidate, control: _lean(_bets(test, candidate, control)))
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=_KEPT)
 def _staked(test: TallyTest) -> Bets:
-    return test.bets()
+    return _lean(test.bets())
+
+
+def _bets(test: Test, candidate: int, control: int) -> Bets:
+    return test.bets(Fraction(candidate, candidate + control))
+
+
+def _lean(bets: Bets) -> Bets:
+    """Leave out the fractions, three quarters of the memory: they are asked for on the line alone, and then made again."""
+    return replace(bets, prior=(), factors=())
 
 
 def _refusal(test: Test | TallyTest, evidence: Table | Tally) -> ValueError:
@@ -178,11 +192,14 @@ def _read(fields: Sequence[int]) -> float:
 _Parts = list[tuple[Bets, tuple[int, ...]]]
 
 
-def _parts(test: Test | TallyTest, evidence: Sequence[Table] | Tally) -> _Parts:
-    """Return what is staked on which cells. Tables under one coin are joined, since products are about to be rounded."""
+def _parts(test: Test | TallyTest, evidence: Sequence[Table] | Tally, *, exactly: bool = False) -> _Parts:
+    """Return what is staked on which cells. Tables under one coin are joined, since products are about to be rounded.
+
+    With `exactly`, the fractions too.
+    """
     if isinstance(evidence, Tally):
-        return [(_staked(test), evidence.counts)]  # type: ignore[arg-type]  # as above
-    book = _book(test)  # type: ignore[arg-type]  # as above
+        return [(test.bets() if exactly else _staked(test), evidence.counts)]  # type: ignore[arg-type,call-arg]  # as above
+    book = partial(_bets, test) if exactly else _book(test)  # type: ignore[arg-type]  # as above
     return [
         (book(table.candidate_weight, table.control_weight), table.candidate + table.incumbent)
         for table in (evidence if len(evidence) == 1 else joined(evidence))
@@ -240,7 +257,7 @@ def crossed(test: Test | TallyTest, evidence: Sequence[Table] | Tally, alpha: fl
         wealth = _read(fields)
         if abs(wealth - line) > doubt:
             return wealth > line
-    return _crossed_closely(_parts(test, evidence), alpha=alpha)
+    return _crossed_closely(test, evidence, _parts(test, evidence), alpha=alpha)
 
 
 @overload
@@ -265,7 +282,7 @@ def weighed(
         if low == high != 0.0 and abs(wealth - line) > doubt:
             return wealth > line, low
     parts = _parts(test, evidence)
-    return _crossed_closely(parts, alpha=alpha), round(log_sum_exp(_scores(parts)), places)
+    return _crossed_closely(test, evidence, parts, alpha=alpha), round(log_sum_exp(_scores(parts)), places)
 
 
 @lru_cache(maxsize=1024)
@@ -275,11 +292,13 @@ def _line(alpha: float) -> float:
     return float(decimal_ln(1 / written(alpha)))
 
 
-def _crossed_closely(parts: _Parts, *, alpha: float) -> bool:
+def _crossed_closely(test: Test | TallyTest, evidence: Sequence[Table] | Tally, parts: _Parts, *, alpha: float) -> bool:
     line, wealth = _line(alpha), log_sum_exp(_scores(parts))
     terms = sum(len(cells) for _, cells in parts)
     band = _BAND + _ROUNDING * (terms + 8) * sum(sum(cells) * bets.steepest for bets, cells in parts)
-    return wealth > line if abs(wealth - line) > band else _crossed_exactly(parts, alpha=alpha)
+    if abs(wealth - line) > band:
+        return wealth > line
+    return _crossed_exactly(_parts(test, evidence, exactly=True), alpha=alpha)
 
 
 def _crossed_exactly(parts: _Parts, *, alpha: float) -> bool:

@@ -249,6 +249,15 @@ class Siege:
                 told = time.monotonic()
                 print(f"{tell}: {dead} of {kills} killed", flush=True)  # noqa: T201 - who waits for hours wants to see that it goes on
 
+    async def settled(self) -> None:
+        """Wait until a server answers that belongs to a living `up`: one whose root was killed may answer while it ends."""
+        while True:
+            await asyncio.sleep(0.2)
+            await self.mend()
+            server = self.running.pids().get("server", 0)
+            if _parent(server) == self.running.process.pid and (await self.call("GET", "/v1/rollouts"))[0] == 200:
+                return
+
     async def shown(self) -> None:
         """Wait until the candidate is exposed, starting again what is dead and nobody else starts. Raises AssertionError."""
         deadline = time.monotonic() + PATIENCE
@@ -312,6 +321,13 @@ def _quiet_port() -> int:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", chance.randrange(15_000, 32_000)))
             return int(probe.getsockname()[1])
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def _stdout(process: "subprocess.Popen[bytes]") -> IO[bytes]:

@@ -64,11 +64,11 @@ class Limits:
     stored_noise: int = 6 * MIB
     """The database's write-ahead log comes and goes."""
     besides: int = 256 * 1024
-    slower: float = 1.5
-    """Times."""
-    slack: float = 0.05
+    slower: float = 1.25
+    """Times; what grows evenly from nothing on is 1.67 times as large in the last third as in the middle one."""
+    slack: float = 0.03
     """Seconds by which a busy machine may be slower."""
-    cpu: float = 0.1
+    cpu: float = 0.03
     """Seconds of the server per second."""
 
 

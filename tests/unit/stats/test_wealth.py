@@ -1,5 +1,7 @@
 """Wealth is read in one way only: in no order, on every machine, and exactly at the line."""
 
+import gc
+import tracemalloc
 from dataclasses import dataclass
 from fractions import Fraction
 from math import inf, log, nan
@@ -8,7 +10,7 @@ import pytest
 
 from glideslope.stats.counts import Table, Tally
 from glideslope.stats.guard import RateGuard
-from glideslope.stats.label import EventHarm
+from glideslope.stats.label import BinsHarm, EventHarm
 from glideslope.stats.paired import PairedHarm, pairs
 from glideslope.stats.split import SplitTest
 from glideslope.stats.wealth import Bets, anytime_p, crossed, log_wealth
@@ -136,3 +138,26 @@ def test_only_disagreements_move_paired_harm() -> None:
     many = log_wealth(PairedHarm(), pairs(both_good=10**6, candidate_bad=9, incumbent_bad=2, both_bad=500))
 
     assert few == many
+
+
+def test_what_is_kept_of_a_test_after_a_look_is_small() -> None:
+    """Rates taken from traffic make each rollout's tests its own, and a server sees thousands of rollouts."""
+    evidence = [Table(1, 1, (3,) * 33, (3,) * 33)]
+
+    def look(number: int) -> None:
+        test = BinsHarm(reference=(100 + number, *[10] * 32), edges=tuple(float(e) for e in range(1, 33)))
+        assert not crossed(test, evidence, 0.01)
+
+    look(0)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(1, 21):
+            look(number)
+        gc.collect()
+        kept = (tracemalloc.get_traced_memory()[0] - before) / 20
+    finally:
+        tracemalloc.stop()
+
+    assert kept < 80_000
