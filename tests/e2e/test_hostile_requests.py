@@ -147,9 +147,6 @@ async def test_packed_files_are_not_unpacked_by_the_command_line(standing: Tree)
     for name in ("ledger.bundle", "truth.jsonl", "truth.csv", "plan.yaml"):
         (folder / f"{name}.gz").write_bytes(bomb)
     (folder / "packed.csv").write_bytes(bomb)
-    vkey = json.loads((await standing.cli("verify", "--json")).out)
-    assert vkey["ok"]
-
     key = (await standing.call("GET", "/v1/ledger/key"))[1]["vkey"]
     for arguments, status in (
         (("verify", "ledger.bundle.gz", "--key", key), 9),
