@@ -71,7 +71,7 @@ def _explore(options: argparse.Namespace) -> tuple[Tally, float]:
     tally = Tally()
     told = started
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("fork")) as pool:
-        for done in pool.map(_batch, _batches(options), repeat(options.trouble)):
+        for done in pool.map(_batch, _batches(options), repeat(options.trouble), repeat(options.stop)):
             for run in done:
                 tally.add(run)
             now = time.monotonic()
@@ -96,8 +96,13 @@ def _batches(options: argparse.Namespace) -> Iterator[range]:
         yield range(start, min(start + BATCH, last))
 
 
-def _batch(seeds: range, trouble: float | None) -> list[dict[str, Any]]:
-    return [_plain(simulate(scenario(seed, trouble=trouble))) for seed in seeds]
+def _batch(seeds: range, trouble: float | None, stop: bool) -> list[dict[str, Any]]:
+    found = []
+    for seed in seeds:
+        found.append(_plain(simulate(scenario(seed, trouble=trouble))))
+        if stop and found[-1]["broken"]:
+            break
+    return found
 
 
 def _plain(run: Run) -> dict[str, Any]:
