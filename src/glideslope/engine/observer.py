@@ -63,6 +63,7 @@ class Observer:
         self._counting: dict[tuple[RolloutId, Origin], set[str]] = {}
         """Services that count for a rollout: each message of theirs shows that they live, be it empty."""
         self._doubtful = False
+        self._flushing = asyncio.Lock()
         self.counting = asyncio.Lock()
         """Held from making outcomes durable until they are counted, so that `load` sees both or neither."""
         self.changed: set[RolloutId] = set()
@@ -89,17 +90,20 @@ class Observer:
 
     async def flush(self) -> None:
         """Save what this process counted. Raises StoreUnavailable, keeping it for the next time."""
-        if self._doubtful:
-            await self.load()
-            self._doubtful = False
-        totals = self._own.take()
-        if not totals:
-            return
-        try:
-            await self._counters.save(totals)
-        except GlideslopeError:
-            self._own.give_back(totals)
-            raise
+        # One at a time: whoever asks while another saves must not be told that there is nothing to save.
+        async with self._flushing:
+            if self._doubtful:
+                await self.load()
+                self._doubtful = False
+            totals = self._own.take()
+            if not totals:
+                return
+            try:
+                await self._counters.save(totals)
+            except BaseException:
+                # Cancelled too, as at an orderly stop: what may have been saved is saved again, which changes nothing.
+                self._own.give_back(totals)
+                raise
 
     def doubt(self) -> None:
         """Note that outcomes may be durable that nobody counted, for want of an acknowledgement; the next flush reads back."""

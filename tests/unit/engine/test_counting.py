@@ -1,11 +1,16 @@
 """Counters count exactly once, through duplicates, restarts and takeovers."""
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
 
 from glideslope.domain.errors import StoreUnavailable
-from glideslope.domain.ids import ModelName, RolloutId
+from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, StepName
 from glideslope.domain.metric import Cell
 from glideslope.domain.observation import Outcome, Outcomes
+from glideslope.domain.traffic import Arm
+from glideslope.engine.ports import Total
 from glideslope.engine.scopes import Scope
 from glideslope.testing.memory import no_fault
 from glideslope.testing.traffic import SOUND
@@ -99,3 +104,27 @@ def test_totals_of_a_source_merge_by_maximum_and_of_sources_add_up() -> None:
     scope.add_outcome(cell)
 
     assert scope.bins(cell.step, cell.metric, cell.slice, cell.arm, size=2) == (0, 7 + 1 + 2 + 1)
+
+
+async def test_counts_that_are_being_saved_when_the_server_stops_are_saved_all_the_same() -> None:
+    """An orderly stop cancels the save that is under way, and asks for a last one: that must not find nothing to do."""
+    world, rollout = await given()
+    observer, save, gate = world.app.observer, world.store.save, asyncio.Event()
+    cell = Cell(rollout, StepName("s1"), Arm.CANDIDATE, MetricName("exposure"), WHOLE, 0).key()
+    before = {t.cell: t.count for t in await world.store.load(f"{rollout}/")}[cell]
+
+    async def slow(totals: Sequence[Total]) -> None:
+        await gate.wait()
+        await save(totals)
+
+    world.store.save = slow  # type: ignore[method-assign]  # a store that takes its time
+    observer._own.count(cell)
+    under_way = asyncio.create_task(observer.flush())
+    await asyncio.sleep(0)
+    last = asyncio.create_task(observer.flush())
+    await asyncio.sleep(0)
+    under_way.cancel()
+    gate.set()
+    await last
+
+    assert {t.cell: t.count for t in await world.store.load(f"{rollout}/")}[cell] == before + 1

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from glideslope.testing.simulator.faults import Faults, Kind
 from glideslope.testing.simulator.gateways import Gateway
+from glideslope.testing.simulator.hosts import Host
 from glideslope.testing.simulator.servers import Server
 from glideslope.testing.simulator.watch import Watch
 
@@ -43,7 +45,7 @@ class Chaos:
         for server in self.servers:
             if server.line is not None:
                 server.line.cut = False
-            server.host.thaw()
+            self._thaw(server.host)
         for gateway in self.gateways:
             gateway.cut = gateway.lies = gateway.lying_split = False
 
@@ -56,16 +58,8 @@ class Chaos:
         elif self.faults.strikes(Kind.STOP, name):
             host.stop()
         elif dice := self.faults.strikes(Kind.FREEZE, name):
-            since = asyncio.get_running_loop().time()
             host.freeze()
-
-            def thaw() -> None:
-                if host.frozen:
-                    now = asyncio.get_running_loop().time()
-                    self.watch.thawed(now, after=now - since)
-                host.thaw()
-
-            self._later(dice, 10.0, thaw)
+            self._later(dice, 10.0, partial(self._thaw, host))
         line = server.line
         if line is not None and (dice := self.faults.strikes(Kind.STORE_CUT, name)):
             line.cut = True
@@ -86,6 +80,12 @@ class Chaos:
         if dice := self.faults.strikes(Kind.SPLIT_LIES, gateway.name):
             gateway.lying_split = True
             self._later(dice, 10.0, lambda: setattr(gateway, "lying_split", False))
+
+    def _thaw(self, host: Host) -> None:
+        if host.frozen and not host.dead:
+            now = asyncio.get_running_loop().time()
+            self.watch.thawed(now, after=now - host.hangs_since)
+        host.thaw()
 
     def _store_up(self) -> None:
         self.watch.store_down = False

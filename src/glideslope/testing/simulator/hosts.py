@@ -19,6 +19,8 @@ class Host:
         self.dead = False
         self.ending = asyncio.Event()
         """Set when it is killed, or told to stop."""
+        self.hangs_since = 0.0
+        """True seconds; where it hangs."""
         self._awake = asyncio.Event()
         self._awake.set()
 
@@ -39,7 +41,8 @@ class Host:
 
     def freeze(self) -> None:
         """Let it hang; what it sent is under way."""
-        if not self.dead:
+        if not (self.dead or self.frozen):
+            self.hangs_since = asyncio.get_running_loop().time()
             self._awake.clear()
 
     def thaw(self) -> None:

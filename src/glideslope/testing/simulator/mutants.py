@@ -167,7 +167,7 @@ MUTANTS: Final = (
         name="unsaved-forgotten",
         what="counts that could not be saved are not tried again",
         module=_OBSERVER,
-        before="            self._own.give_back(totals)\n",
+        before="                self._own.give_back(totals)\n",
         after="",
     ),
     Mutant(
