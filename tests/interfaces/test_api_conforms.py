@@ -141,7 +141,7 @@ def known(api: Api, case: Any, chance: random.Random) -> None:
     """Put in what the description cannot know."""
     numbers = list(range(1, 9))
     paths = {"model": [*MODELS, "new-one"], "rollout": [*ROLLOUTS, "r-0009"], "version": numbers}
-    for name in set(case.path_parameters or {}) & set(paths):
+    for name in sorted(set(case.path_parameters or {}) & set(paths)):
         if chance.random() < 0.8:
             case.path_parameters[name] = chance.choice(paths[name])
     fitting = FITTING.get(case.operation.path.rpartition("/")[2])
@@ -168,9 +168,13 @@ def known(api: Api, case: Any, chance: random.Random) -> None:
         "answers": lambda: [[chance.randrange(9), chance.randrange(-9, 99_999)]],
         "outcomes": lambda: [{"prediction": api.receipt(chance.randrange(9)), "happened": True}],
     }  # fmt: skip
-    for name in set(body) & set(values):
+    # In order: chance comes from the seed alone, not from how names are hashed.
+    for name in sorted(set(body) & set(values)):
         if chance.random() < 0.8:
             body[name] = values[name]()
+    open_ = {r.id: r.plan.model for r in api.world.app.record.rollouts()}
+    if "model" in body and body.get("rollout") in open_ and chance.random() < 0.8:
+        body["model"] = open_[body["rollout"]]
 
 
 def operations() -> list[Any]:
