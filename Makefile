@@ -9,6 +9,9 @@ DEBIAN := ip=iproute2
 
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
+# Minutes of pure computing: by themselves, so that they take no time from tests of real processes that run beside them.
+SEEDS := tests/simulator/test_seeds.py
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint format bench docs audit sbom lock clean
 
@@ -20,7 +23,8 @@ demo: .venv/.$(if $(wildcard .venv/.dev),dev,demo)  ## real flights, real models
 
 test: .venv/.dev  ## everything that finishes in minutes
 	$(if $(DEBIAN),$(BIN)/python tools/ensure_debian.py $(DEBIAN))
-	$(PYTEST) $(ARGS)
+	$(PYTEST) $(if $(ARGS),$(ARGS),--ignore=$(SEEDS))
+	$(if $(ARGS),,$(PYTEST) $(SEEDS))
 
 test-all: .venv/.dev  ## also long simulations, load and kill loops; many more examples per property
 	$(if $(DEBIAN),$(BIN)/python tools/ensure_debian.py $(DEBIAN))
