@@ -170,3 +170,14 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
         yield running
     finally:
         trees.end(running)
+
+
+@pytest.fixture
+async def unharmed(standing: Tree) -> AsyncIterator[None]:
+    """After each attack the processes are the same, answer at once, and have logged no crash."""
+    before, said = standing.pids(), len(standing.said)
+    yield
+    async with asyncio.timeout(5):
+        assert (await standing.call("GET", "/v1/fleet"))[0] == 200
+    assert standing.pids() == before
+    assert "Traceback" not in standing.said[said:]
