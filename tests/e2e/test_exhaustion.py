@@ -20,7 +20,7 @@ import pytest
 
 from glideslope.testing.http import Caller, ModelServer
 from glideslope.testing.tree import Tree, end, ready, start
-from glideslope.wiring.web import RESERVED
+from glideslope.wiring.entrance import RESERVED
 
 pytestmark = pytest.mark.envoy
 

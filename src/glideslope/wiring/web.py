@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-import resource
+import socket
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final
@@ -16,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from glideslope.adapters.certificates import Shown
 from glideslope.domain.errors import CertificateUnusable
 from glideslope.interfaces.api.problems import RequestInvalid, refused
+from glideslope.wiring.entrance import Entrance
 
 SHUTDOWN: Final = 3
 """Seconds that open answers may hold up a shutdown."""
@@ -25,21 +26,6 @@ PATIENCE: Final = 30.0
 
 LEAST: Final = 16 * 1024
 """Bytes of a waiting answer that a caller takes within PATIENCE: less than any line brings, and more than who only holds it up."""
-
-ACCEPTED_AT_ONCE: Final = 128
-"""Connections that asyncio takes before any of them is looked at."""
-
-RESERVED: Final = 2 * ACCEPTED_AT_ONCE
-"""Descriptors that callers never get: half for those just accepted, half for the store, the gateway and model servers."""
-
-MOST: Final = 10_000
-FEWEST: Final = 16
-
-
-def most_connections() -> int:
-    """Return how many callers may be connected at once, as this process's limits are now."""
-    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return max(FEWEST, min(MOST, soft - RESERVED))
 
 
 class _InOrder(dict[H11Protocol, None]):
@@ -56,18 +42,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Connection(H11Protocol):
-    """Makes room when there are too many, and says no to what is not HTTP once.
-
-    Without the first, callers who only connect would take every descriptor, and with the last one the governor's line to its
-    gateway: exposure would lapse. Without the second the application answers as well, and fails loudly.
-    """
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does it
-        """Let the newcomer in, at the cost of whoever has waited longest without a request; else turn it away."""
-        super().connection_made(transport)
-        if len(self.connections) > most_connections():
-            waiting = (c for c in self.connections if isinstance(c, _Connection) and c.waits)
-            next(waiting, self).transport.abort()
+    """Says no to what is not HTTP once; otherwise the application answers as well, and fails loudly."""
 
     @property
     def waits(self) -> bool:
@@ -93,7 +68,6 @@ class WebServer(uvicorn.Server):
                 _read_one_way(api),
                 http=_Connection,
                 ws="none",
-                backlog=ACCEPTED_AT_ONCE,
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=SHUTDOWN,
@@ -109,6 +83,7 @@ class WebServer(uvicorn.Server):
         self._stopping = stopping
         self._patience = patience
         self._refused = ""
+        self._admitting: list[asyncio.Task[None]] = []
         self._owing: dict[_Connection, tuple[object, float]] = {}
         """Connections that owe the rest of a request: which one, and since when."""
         self._waiting: dict[_Connection, tuple[int, float]] = {}
@@ -119,8 +94,43 @@ class WebServer(uvicorn.Server):
         self._stopping.set()
         self.should_exit = True
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let callers in through entrances of our own."""
+        self.servers = []
+        for listening in sockets or ():
+            entrance = Entrance(
+                listening,
+                self._connection,
+                tls=None if self._shown is None else self._shown.context,
+                inside=self.server_state.connections.__len__,
+                dismiss=self._dismiss,
+            )
+            self._admitting.append(asyncio.create_task(entrance.admit()))
+        self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody in any more, and wait for those inside."""
+        for admitting in self._admitting:
+            admitting.cancel()
+        await asyncio.wait(self._admitting)
+        await super().shutdown(sockets)
+
+    def _connection(self) -> asyncio.Protocol:
+        return _Connection(self.config, self.server_state, self.lifespan.state)
+
+    def _dismiss(self) -> bool:
+        """Hang up on whoever has waited longest without a request."""
+        connections = self.server_state.connections
+        waiting = next((c for c in connections if isinstance(c, _Connection) and c.waits), None)
+        if waiting is not None:
+            waiting.transport.abort()
+        return waiting is not None
+
     async def on_tick(self, counter: int) -> bool:
         """Look, once a second, for those who let us wait."""
+        for admitting in self._admitting:
+            if admitting.done():
+                admitting.result()  # it ends by an error of ours alone
         if counter % 10 == 0:
             self._hang_up(now=asyncio.get_running_loop().time())
             self._renew()

@@ -3,19 +3,24 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import Response, StreamingResponse
 
+from glideslope.adapters.certificates import Shown
+from glideslope.settings import own_ca, own_tls
+from glideslope.wiring import entrance, tls
 from glideslope.wiring.server import listen
 from glideslope.wiring.web import WebServer
 
 
 @asynccontextmanager
-async def web(*, patience: float, left: asyncio.Event | None = None) -> AsyncIterator[int]:
+async def web(*, patience: float, left: asyncio.Event | None = None, shown: Shown | None = None) -> AsyncIterator[int]:
     """Serve; `left` is set when the endless answer has ended."""
     api = FastAPI()
     left = left or asyncio.Event()
@@ -51,7 +56,7 @@ async def web(*, patience: float, left: asyncio.Event | None = None) -> AsyncIte
         return Response(bytes(32 << 20))
 
     listening = listen(0, purpose="test", setting="--port")
-    server = WebServer(api, stopping=stopping, patience=patience)
+    server = WebServer(api, stopping=stopping, patience=patience, shown=shown)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         yield listening.getsockname()[1]
@@ -134,3 +139,41 @@ async def test_an_answer_that_is_taken_steadily_is_finished_however_long_it_take
                 assert await loop.sock_recv(asking, 64 * 1024)
             await asyncio.sleep(0.02)
         asking.close()
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def admitted(port: int, *, context: ssl.SSLContext | None) -> bytes:
+    """Ask on a connection of its own; return the answer's first bytes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    try:
+        writer.write(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nab")
+        return await reader.readexactly(15)
+    finally:
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize("over", ["plain", "tls"])
+async def test_callers_who_only_connect_never_take_more_than_their_share(
+    over: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With TLS they need not even shake hands: each holds a descriptor from the moment it is accepted."""
+    monkeypatch.setattr(entrance, "MOST", 20)
+    made = tls.create(tmp_path, names=()) if over == "tls" else None
+    pair = own_tls(tmp_path)
+    trusting = ssl.create_default_context(cafile=own_ca(tmp_path)) if made else None
+    async with AsyncExitStack() as stack:
+        shown = Shown(pair.cert, pair.key) if made else None
+        port = await stack.enter_async_context(web(patience=20.0, shown=shown))
+        before = descriptors()
+        idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+        most = 0
+        for _ in range(20):
+            async with asyncio.timeout(5):
+                assert await admitted(port, context=trusting) == b"HTTP/1.1 200 OK"
+            most = max(most, descriptors() - before - len(idle))
+        assert most <= 20 + 2, "those it may hold, and the one that asks at both its ends"
+        for caller in idle:
+            caller.close()

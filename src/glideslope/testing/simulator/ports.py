@@ -11,6 +11,7 @@ from glideslope.domain.ids import ModelName
 from glideslope.domain.traffic import Exposure, ObservedRoute, Route, Token
 from glideslope.engine.ports import Draft, Feature, Fence, Lease, Total
 from glideslope.testing.memory import MemoryStore
+from glideslope.testing.simulator.faults import Kind
 from glideslope.testing.simulator.gateways import Gateway
 from glideslope.testing.simulator.hosts import Host
 from glideslope.testing.simulator.network import Act, Network, T
@@ -81,8 +82,13 @@ class StoreLine:
         return await self._ask(self.store.checkpoints)
 
     async def _ask(self, act: Act[T]) -> T:
+        async def look() -> T:
+            if self.network.faults.strikes(Kind.STORE_BEFORE, "the store"):
+                raise StoreUnavailable("the disk is not there")
+            return await act()
+
         reachable = not (self.cut or self.watch.store_down)
-        found = await self.network.ask(self.host, act, lost=_store_lost, reachable=reachable)
+        found = await self.network.ask(self.host, look, lost=_store_lost, reachable=reachable)
         self.watch.reached_store(asyncio.get_running_loop().time())
         return found
 

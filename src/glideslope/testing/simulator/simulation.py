@@ -308,7 +308,7 @@ class Simulation:
         return Random(f"{name} {self._scenario.seed}")  # noqa: S311 - a seed, not a secret
 
     def _during(self, _verb: str) -> None:
-        if self.faults.strikes(Kind.STORE_BEFORE, "the store") or self.faults.strikes(Kind.STORE_DURING, "the store"):
+        if self.faults.strikes(Kind.STORE_DURING, "the store"):
             raise StoreUnavailable("the disk said no")
 
     def _after(self, _verb: str) -> None:
