@@ -5,6 +5,7 @@ import msgspec
 from glideslope.domain.ids import MetricName, ModelName, VersionName
 from glideslope.domain.metric import Dimension, Kind
 from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, Milliseconds, StageKind
+from glideslope.domain.recomputation import Recompute
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -76,3 +77,5 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     outcomes_stale_after: Milliseconds = 6 * HOUR
     maturity: float = 0.5
     lease: Milliseconds = 2 * SECOND
+    recompute: Recompute | None = None
+    logged: tuple[str, ...] = ()

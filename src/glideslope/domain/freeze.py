@@ -66,6 +66,8 @@ def freeze(draft: Draft, *, incumbent: Registered, candidate: Registered, baseli
         outcomes_stale_after=draft.outcomes_stale_after,
         maturity=draft.maturity,
         lease=draft.lease,
+        recompute=draft.recompute or msgspec.UNSET,
+        logged=draft.logged or msgspec.UNSET,
     )
     check_plan(plan)
     check_tests(plan)

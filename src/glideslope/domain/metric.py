@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from glideslope.domain.errors import Invalid
-from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName, StepName
+from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, SliceName, StepName
 from glideslope.domain.traffic import Arm
 
 
@@ -109,9 +109,13 @@ OUTCOME_SEEN: Final = MetricName("outcome")
 """Counted beside the losses: subjects of a step whose outcome has arrived."""
 RESCUED: Final = MetricName("rescued")
 """Requests that the assigned candidate failed and the incumbent answered."""
+LOGGED: Final = MetricName("logged")
+"""Counted by a source beside everything else: rows that it wrote for the prediction log, so that no more are recounted."""
 
 
-RESERVED: Final = frozenset({*BUILT_IN, EXPOSURE, OUTCOME_SEEN, RESCUED, "score", "slices"})
+RESERVED: Final = frozenset(
+    {*BUILT_IN, EXPOSURE, OUTCOME_SEEN, RESCUED, LOGGED, "score", "slices", "prediction", "attributes"}
+)
 """Names that a plan cannot give to a metric of its own: we count under them, or `record()` takes something else by them."""
 
 
@@ -227,3 +231,8 @@ class Cell(NamedTuple):
             # One cell, one key: 01 and 1 would be counted side by side.
             raise Invalid(f"{key!r} names no cell: {bin_} is not a bin.")
         return cell
+
+
+def logged_cell(rollout: RolloutId) -> Cell:
+    """Return where a source counts the rows that it wrote about a rollout for the prediction log."""
+    return Cell(rollout, NO_STEP, Arm.INCUMBENT, LOGGED, WHOLE, 0)

@@ -63,8 +63,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The truth about one prediction, whenever it comes."""
 
     prediction: str
-    """The id that came with the answer: a signed receipt."""
+    """The id that came with the answer: a signed receipt, or with `model` an id of the caller's own."""
     happened: bool
+    model: ModelName | msgspec.UnsetType = msgspec.UNSET
+    """Whose prediction it is, where the id is not a receipt that says so itself."""
+    at: int | msgspec.UnsetType = msgspec.UNSET
+    """When the truth was known, in milliseconds since 1970; of several about one id of the caller's own the latest counts."""
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,6 +94,8 @@ class OutcomesTaken(msgspec.Struct, frozen=True, kw_only=True):
     unmeasured: int
     """Ours, but served outside any comparison: kept for the baseline only."""
     refused: tuple[OutcomeRefusal, ...] = ()
+    kept: int = 0
+    """About ids of callers' own: in the prediction log, and counted when they have settled and their prediction is known."""
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +136,9 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True):
     """Services assign: then they are the gateway, and count its metrics and the exposure as well."""
     tolerances: Mapping[MetricName, float] = {}
     """The candidate's values are divided by 1 + this before they are binned, so that "worse" means beyond the margin."""
+
+    logged: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """The attributes that may be logged, where the server keeps a prediction log; then predictions are to be sent to it."""
 
     def __repr__(self) -> str:
         """Hide the key: what is held in a service ends up in its logs."""

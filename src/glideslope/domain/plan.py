@@ -11,6 +11,7 @@ from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.ids import Digest, MetricName, ModelName, StepName, VersionName
 from glideslope.domain.metric import Dimension, Kind, Metric, Origin, slice_names
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
+from glideslope.domain.recomputation import Recompute
 from glideslope.domain.traffic import FULL, Split
 
 Milliseconds = int
@@ -151,6 +152,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """Least share of a step's predictions whose outcomes must have arrived before a proof on them counts."""
     lease: Milliseconds
     """How long an exposure outlives its last renewal."""
+    recompute: Recompute | msgspec.UnsetType = msgspec.UNSET
+    """Whether the counters must agree with a recomputation from the prediction log before anything advances."""
+    logged: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Attributes of predictions that may be written into the prediction log; no other ever leaves its service."""
 
     @property
     def tolerances(self) -> Mapping[MetricName, float]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import blake2b
 from itertools import islice
 from typing import TypeVar
@@ -13,11 +14,12 @@ import msgspec
 from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
-from glideslope.domain.errors import GlideslopeError, TokenExpired, TokenUnknown
+from glideslope.domain.errors import GlideslopeError, LogAbsent, TokenExpired, TokenUnknown
 from glideslope.domain.forecast import Forecast, forecast, warnings
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId, VersionName
+from glideslope.domain.logged import SETTLE, PredictionRefusal, Predictions, PredictionsTaken
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
     MOST_REFUSALS,
@@ -33,13 +35,17 @@ from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
+from glideslope.engine.log_desk import KEEP, LogDesk
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
 from glideslope.engine.outcomes import OutcomeDesk
 from glideslope.engine.ports import Checkpoints, Clock, Counters, Driver, Grants, Leases, Probe, Signer, Store
+from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.queries import Queries
+from glideslope.engine.recomputing import recomputation_view
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
+from glideslope.engine.requests import Requests
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
@@ -47,6 +53,7 @@ from glideslope.engine.views import (
     HappeningView,
     ModelView,
     PlanView,
+    RecomputationView,
     ReplayView,
     RolloutView,
     StepForecast,
@@ -62,6 +69,9 @@ FLUSH_EVERY = 1.0
 
 SIGN_EVERY = 5.0
 FOLLOW_EVERY = 0.25
+LOG_EVERY = 5.0
+LOG_REST = 4.0
+"""Times what the last work on the prediction log took: so it takes a fifth of one core at most."""
 
 PORTION = 1_000
 """Cells, outcomes or answers of one message that are taken at once."""
@@ -91,6 +101,12 @@ class World:
     """Unique per start of a server."""
     checks: Callable[[], Coroutine[object, object, Sequence[CheckView]]]
     """What `doctor` looks at beyond the engine."""
+    log: PredictionLog | None = None
+    """None where no predictions are kept: then every outcome needs its receipt, and nothing is recomputed."""
+    settle: int = SETTLE
+    """Milliseconds for which an outcome for an id of a caller's own may be corrected before it counts."""
+    keep: timedelta = KEEP
+    """How long the prediction log keeps rows."""
 
 
 class App:
@@ -106,7 +122,21 @@ class App:
             epoch=epoch,
             in_process=world.grants is not None,
         )
-        self._desk = OutcomeDesk(record=self.record, observer=self.observer, counters=world.counters, keys=world.keys)
+        self.log = LogDesk(
+            record=self.record,
+            observer=self.observer,
+            counters=world.counters,
+            clock=world.clock,
+            log=world.log,
+            settle=world.settle,
+            keep=world.keep,
+        )
+        if world.log is not None:
+            self.observer.requests = Requests(world.log, clock=world.clock)
+            self.observer.recomputed = self.log.evidence
+        self._desk = OutcomeDesk(
+            record=self.record, observer=self.observer, counters=world.counters, keys=world.keys, log=self.log
+        )
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
             record=self.record,
@@ -156,6 +186,7 @@ class App:
         return self._queries.model(await self._handlers.register(command, key=key))
 
     async def plan(self, draft: Draft) -> PlanView:
+        self._require_log(draft)
         plan, baseline = self._handlers.resolve(draft)
         known = baseline.subjects_per_second > 0
         return PlanView(
@@ -168,6 +199,7 @@ class App:
         )
 
     async def propose(self, command: Propose, *, key: str) -> RolloutView:
+        self._require_log(command.draft)
         return self._queries.rollout(await self._handlers.propose(command, key=key))
 
     async def approve(self, command: Approve, *, key: str) -> RolloutView:
@@ -271,6 +303,26 @@ class App:
             await asyncio.sleep(0)
         return taken
 
+    async def predictions(self, predictions: Predictions) -> PredictionsTaken:
+        """Keep what a service answered, portion by portion."""
+        kept = 0
+        refused: tuple[PredictionRefusal, ...] = ()
+        for portion in portions(predictions.predictions) or [()]:
+            taken = await self.log.take(msgspec.structs.replace(predictions, predictions=portion))
+            kept, refused = kept + taken.kept, (*refused, *taken.refused)[:MOST_REFUSALS]
+            await asyncio.sleep(0)
+        return PredictionsTaken(kept=kept, refused=refused)
+
+    async def recomputation(self, rollout: RolloutId) -> RecomputationView:
+        """Recompute a rollout from the prediction log, now. Raises NotFound, LogAbsent, LogUnavailable."""
+        return await recomputation_view(self.record.rollout(rollout), self.log, self.observer)
+
+    async def work_on_log(self) -> None:
+        """Join what is due, recompute where a plan asks for it, drop what is old. Raises LogUnavailable, StoreUnavailable."""
+        await self.log.join()
+        await self.log.recompute_due()
+        await self.log.tidy()
+
     async def shadow(self, answers: ShadowAnswers) -> None:
         # Without an answer too: what it is about must be there.
         for portion in portions(answers.answers) or ((),):
@@ -288,6 +340,7 @@ class App:
             repeated=sum(taken.repeated for taken in each),
             unmeasured=sum(taken.unmeasured for taken in each),
             refused=tuple(refusal for taken in each for refusal in taken.refused),
+            kept=sum(taken.kept for taken in each),
         )
 
     @asynccontextmanager
@@ -299,6 +352,8 @@ class App:
             asyncio.create_task(self._every(FLUSH_EVERY, "counters", self.observer.flush)),
             asyncio.create_task(self._every(SIGN_EVERY, "notary", self.notary.sign)),
         ]
+        if self.log.has_log:
+            tasks.append(asyncio.create_task(self._every(LOG_EVERY, "prediction log", self._work_within_bounds)))
         try:
             yield self
         finally:
@@ -308,6 +363,12 @@ class App:
             for last in (self.observer.flush, self.notary.sign, self.governor.release):
                 with suppress(GlideslopeError):
                     await last()
+
+    async def _work_within_bounds(self) -> None:
+        """Do the log's work, and rest for longer than it took: it is there for the record, not to heat the room."""
+        began = self._world.clock.monotonic()
+        await self.work_on_log()
+        await self._world.clock.sleep(LOG_REST * (self._world.clock.monotonic() - began))
 
     async def _every(self, seconds: float, name: str, act: Callable[[], Coroutine[object, object, object]]) -> None:
         while True:
@@ -357,6 +418,7 @@ class App:
             candidate=open_.plan.candidate if open_ and not promoting else VersionName(""),
             in_process=self._world.grants is not None,
             tolerances=open_.plan.tolerances if open_ else {},
+            logged=((open_.plan.logged or ()) if open_ else ()) if self.log.has_log else msgspec.UNSET,
         )
         tag = _tag(briefing)
         if self._world.grants is not None:
@@ -366,6 +428,12 @@ class App:
     def _forget(self, rollout: RolloutId) -> None:
         self.observer.forget(rollout)
         self._desk.forget(rollout)
+        self.log.forget(rollout)
+
+    def _require_log(self, draft: Draft) -> None:
+        """Refuse a plan that could never advance here. Raises LogAbsent."""
+        if draft.recompute is not None and not self.log.has_log:
+            raise LogAbsent
 
 
 def portions(items: Iterable[T]) -> list[tuple[T, ...]]:

@@ -1,8 +1,10 @@
 """Observations into counters, counters into evidence. It judges nothing and forgets nothing that it acknowledged."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
+
+import msgspec
 
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.evidence import FORMAT, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
@@ -14,24 +16,29 @@ from glideslope.domain.metric import (
     ERRORS,
     EXPOSURE,
     LATENCY,
+    LOGGED,
     NO_STEP,
     OUTCOME_SEEN,
     RESCUED,
     Cell,
+    Metric,
     Origin,
     baseline_scope,
     differences,
+    logged_cell,
     slice_names,
 )
 from glideslope.domain.observation import Totals, TotalsTaken
 from glideslope.domain.plan import Plan, StageKind
+from glideslope.domain.recomputation import Recomputation
 from glideslope.domain.rollout import DECIDED, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.admission import Door
 from glideslope.engine.doubts import Doubts
 from glideslope.engine.ports import Clock, Counters, Served, Total
 from glideslope.engine.record import Record
-from glideslope.engine.scopes import GATEWAY, OUTCOMES, Own, Scope, Window
+from glideslope.engine.requests import Requests
+from glideslope.engine.scopes import GATEWAY, JOINED, OUTCOMES, Own, Scope, Window
 from glideslope.engine.sources import NOBODY, parted
 
 PAIR_PREFIX: Final = "pair."
@@ -66,6 +73,9 @@ class Observer:
         self._flushing = asyncio.Lock()
         self.counting = asyncio.Lock()
         """Held from making outcomes durable until they are counted, so that `load` sees both or neither."""
+        self.requests: Requests | None = None
+        """Where measured requests are noted for the prediction log, if there is one."""
+        self.recomputed: Callable[[Rollout], Recomputation | msgspec.UnsetType] = lambda _: msgspec.UNSET
         self.changed: set[RolloutId] = set()
         """Rollouts whose evidence grew since somebody last cleared this."""
 
@@ -95,15 +105,49 @@ class Observer:
             if self._doubtful:
                 await self.load()
                 self._doubtful = False
-            totals = self._own.take()
+            # Taken together: a count of rows must not be durable before its rows.
+            rows, totals = () if self.requests is None else self.requests.take(), self._own.take()
             if not totals:
                 return
             try:
+                if self.requests is not None:
+                    await self.requests.write(rows)
                 await self._counters.save(totals)
             except BaseException:
                 # Cancelled too, as at an orderly stop: what may have been saved is saved again, which changes nothing.
                 self._own.give_back(totals)
                 raise
+
+    def joined(self, rollout: Rollout, counts: Mapping[str, int]) -> None:
+        """Take the totals of outcomes that were joined to their predictions, which were made durable."""
+        grown = self.scope(rollout.id).absorb(JOINED, epoch=0, totals=counts)
+        if grown:
+            self._hear(rollout.id, Origin.OUTCOME, self._now())
+            self._weigh(rollout, JOINED, grown, epoch=0)
+
+    def cells(self, rollout: Rollout, metrics: Sequence[Metric]) -> dict[Cell, int]:
+        """Return what is counted now of some metrics, and of exposures and outcomes, in all steps that expose somebody."""
+        scope, found = self.scope(rollout.id), {}
+        sizes = {EXPOSURE: 1, OUTCOME_SEEN: 1, **{m.name: m.bins for m in metrics}}
+        steps = {s.name for s in rollout.plan.steps if s.candidate}
+        for step, metric, slice_, arm in scope.keys():
+            if step in steps and metric in sizes:
+                for bin_, count in enumerate(scope.bins(step, metric, slice_, arm, size=sizes[metric])):
+                    if count:
+                        found[Cell(scope.name, step, arm, metric, slice_, bin_)] = count
+        return found
+
+    def logged(self, rollout: Rollout) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
+        """Return by source and epoch how many rows services wrote about a rollout, and how many servers did of its requests."""
+        scope, key = self.scope(rollout.id), logged_cell(rollout.id).key()
+        told = {
+            (source, epoch): scope.said(source, epoch=epoch).get(key, 0)
+            for source, epoch in scope.sources()
+            if not scope.is_aside(source, epoch=epoch)
+        }
+        told[self._own.source, self._own.epoch] = self._own.totals.get(key, 0)
+        services = {whose: count for whose, count in told.items() if count and whose[0] != GATEWAY}
+        return services, {whose: count for whose, count in told.items() if count and whose[0] == GATEWAY}
 
     def doubt(self) -> None:
         """Note that outcomes may be durable that nobody counted, for want of an acknowledgement; the next flush reads back."""
@@ -199,6 +243,7 @@ class Observer:
             ),
             in_force=in_force,
             doubts=self._doubts.of(rollout, scope, now=self._now()),
+            recomputation=self.recomputed(rollout),
         )
 
     def baseline(self, model: ModelName) -> Baseline:
@@ -246,6 +291,10 @@ class Observer:
         new = scope.first(step, "request", subject) if subject else True
         if new is None:
             return
+        if self.requests is not None:
+            self._count(scope, NO_STEP, Arm.INCUMBENT, LOGGED, 0)
+            number = self._own.totals[logged_cell(rollout.id).key()]
+            self.requests.note(request, source=self._own.source, epoch=self._own.epoch, number=number)
         bad = _is_bad(request)
         if new:
             self._doubts.served(rollout.id, step, request.arm, now=now)

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from glideslope.domain.errors import GlideslopeError, Invalid, NotFound, ReceiptInvalid, StoreUnavailable
 from glideslope.domain.gate import is_paired
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, SliceName, StepName
+from glideslope.domain.ids import MACHINE, WHOLE, Actor, MetricName, ModelName, RolloutId, SliceName, StepName
+from glideslope.domain.logged import OutcomeRow, canonical_slices
 from glideslope.domain.metric import (
     BUILT_IN,
     NO_STEP,
@@ -23,6 +26,7 @@ from glideslope.domain.plan import StageKind
 from glideslope.domain.receipt import SCORE_LEVELS, Receipt, ReceiptKey, claimed_model, model_hash, read
 from glideslope.domain.rollout import Rollout
 from glideslope.domain.traffic import Arm
+from glideslope.engine.log_desk import LogDesk, key_of, own_time
 from glideslope.engine.observer import Observer, pair_metric
 from glideslope.engine.pairing import Pair, Pairing
 from glideslope.engine.ports import Counters, Total
@@ -42,7 +46,11 @@ class OutcomeDesk:
         observer: Observer,
         counters: Counters,
         keys: Mapping[int, ReceiptKey],
+        log: LogDesk,
     ) -> None:
+        self._log = log
+        self._owed: Claims = {}
+        """What is in the prediction log and could not be counted yet: of a subject's outcomes the first logged must count."""
         self._record = record
         self._observer = observer
         self._counters = counters
@@ -54,21 +62,24 @@ class OutcomeDesk:
         """Count a batch. One that cannot be counted, or is not `by`'s to tell, is refused by itself; the others do not suffer."""
         claims: Claims = {}
         markers: dict[str, bool] = {}
+        rows: list[OutcomeRow] = []
         refused = []
         for outcome in outcomes.outcomes:
             try:
-                self._claim(outcome, claims, markers, by=by)
+                rows += self._claim(outcome, claims, markers, by=by)
             except GlideslopeError as error:
                 refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
-        new = await self._count(claims)
+        new = await self._count(claims, rows)
+        kept = sum(not row.counted for row in rows)
         measured = [key for key, is_measured in markers.items() if is_measured]
         counted = sum(key in new for key in measured)
         baseline = sum(key in new for key, is_measured in markers.items() if not is_measured)
         return OutcomesTaken(
             counted=counted,
             unmeasured=baseline,
-            repeated=len(outcomes.outcomes) - len(refused) - counted - baseline,
+            repeated=len(outcomes.outcomes) - len(refused) - counted - baseline - kept,
             refused=tuple(refused),
+            kept=kept,
         )
 
     async def answers(self, answers: ShadowAnswers) -> None:
@@ -87,10 +98,19 @@ class OutcomeDesk:
         """Drop what waits for a rollout that has ended."""
         self._pairing.forget(rollout)
 
-    def _claim(self, outcome: Outcome, claims: Claims, markers: dict[str, bool], *, by: Identity | None) -> None:
+    def _claim(
+        self, outcome: Outcome, claims: Claims, markers: dict[str, bool], *, by: Identity | None
+    ) -> Sequence[OutcomeRow]:
+        """Say in which cells an outcome counts, and return what is to be logged of it."""
+        if outcome.model is not msgspec.UNSET and not self._is_receipt(outcome.prediction):
+            model = self._record.model(outcome.model)
+            if by is not None:
+                by.require(model.name)
+            return (self._log.told(outcome, model=model.name, by=_actor(by)),)
         receipt, model = self._read(outcome.prediction)
         if by is not None:
             by.require(model.name)
+        rows: Sequence[OutcomeRow] = ()
         if receipt.rollout == 0:
             marker, made = _baseline_claims(model, receipt, happened=outcome.happened)
             markers[marker] = False
@@ -102,12 +122,23 @@ class OutcomeDesk:
                 # Whoever may sign for one model must not be heard about another's rollout.
                 raise ReceiptInvalid(f"{rollout.id} is not about {model.name}")
             marker, made = _measured_claims(rollout, receipt, happened=outcome.happened)
+            if self._log.has_log:
+                rows = (_row(outcome, model.name, rollout, receipt, by=_actor(by)),)
             markers[marker] = True
-            claims |= made
+            # Of a subject's outcomes in one batch the first counts, as it does of those in two.
+            claims |= {key: cell for key, cell in made.items() if key not in claims}
         if rollout is not None and _in_shadow(rollout):
             pair = self._pairing.outcome(rollout.id, receipt, happened=outcome.happened)
             if pair is not None:
                 claims |= _pair_claims(rollout, pair)
+        return rows
+
+    def _is_receipt(self, prediction: str) -> bool:
+        try:
+            self._read(prediction)
+        except GlideslopeError:
+            return False
+        return True
 
     def _read(self, prediction: str) -> tuple[Receipt, Model]:
         """Return a receipt with the model whose key signed it; two names may share 16 bits. Raises ReceiptInvalid, NotFound."""
@@ -127,20 +158,50 @@ class OutcomeDesk:
             found = self._derived[model] = {id_: key.of(model) for id_, key in self._keys.items()}
         return found
 
-    async def _count(self, claims: Claims) -> frozenset[str]:
-        if not claims:
+    async def _count(self, claims: Claims, rows: Sequence[OutcomeRow] = ()) -> frozenset[str]:
+        if not claims and not rows:
             return frozenset()
-        keys = list(claims)
-        totals = [Total(source=OUTCOMES, epoch=0, cell=claims[key].key(), count=1) for key in keys]
         async with self._observer.counting:
+            if rows:
+                await self._log.log.write(outcomes=rows, now=self._log.now())
+            claims = claims | self._owed
+            keys = list(claims)
+            totals = [Total(source=OUTCOMES, epoch=0, cell=claims[key].key(), count=1) for key in keys]
             try:
                 flags = await self._counters.once(keys, totals)
             except StoreUnavailable:
                 self._observer.doubt()
+                self._owed = claims if self._log.has_log else {}
                 raise
+            self._owed = {}
             new = [key for key, is_new in zip(keys, flags, strict=True) if is_new]
             self._observer.counted([claims[key] for key in new])
         return frozenset(new)
+
+
+def _actor(by: Identity | None) -> Actor:
+    return MACHINE if by is None else by.actor
+
+
+def _row(outcome: Outcome, model: ModelName, rollout: Rollout, receipt: Receipt, *, by: Actor) -> OutcomeRow:
+    """Return what is logged of an outcome by receipt, with the receipt's facts."""
+    named = zip(rollout.plan.dimensions, receipt.slices, strict=False)
+    slices = {d.field: d.values[index] for d, index in named if index < len(d.values)}
+    return OutcomeRow(
+        model=model,
+        prediction=outcome.prediction,
+        key=key_of(model, outcome.prediction),
+        at=own_time(outcome),
+        happened=outcome.happened,
+        by=by,
+        counted=True,
+        rollout=rollout.id,
+        step=StepName(f"s{receipt.step}"),
+        arm=receipt.arm,
+        unit=receipt.subject or -1 - receipt.request,
+        slices=canonical_slices(slices),
+        score=receipt.score,
+    )
 
 
 def _in_shadow(rollout: Rollout) -> bool:

@@ -11,6 +11,7 @@ from glideslope.domain.evidence import NOTHING, Evidence
 from glideslope.domain.ids import WHOLE, ModelName, RolloutId
 from glideslope.domain.metric import EXPOSURE, RESCUED
 from glideslope.domain.plan import Step
+from glideslope.domain.recomputation import sentence as differing
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.display import guardrail_views
@@ -181,6 +182,7 @@ class Queries:
             sentences=(
                 *(r.sentence for r in event.decision.reasons),
                 *(doubted(f.doubt) for f in event.decision.findings if f.doubt),
+                *(differing(f.difference) for f in event.decision.findings if f.difference),
             ),
             findings=event.decision.findings,
             why=event.why,

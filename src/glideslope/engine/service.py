@@ -7,6 +7,7 @@ from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Re
 from glideslope.domain.draft import Draft
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId
+from glideslope.domain.logged import Predictions, PredictionsTaken
 from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
 from glideslope.engine.views import (
     CheckView,
@@ -15,6 +16,7 @@ from glideslope.engine.views import (
     HappeningView,
     ModelView,
     PlanView,
+    RecomputationView,
     ReplayView,
     RolloutView,
 )
@@ -64,6 +66,14 @@ class Service(Protocol):
         ...
 
     async def observe(self, totals: Totals) -> TotalsTaken: ...
+    async def predictions(self, predictions: Predictions) -> PredictionsTaken:
+        """Keep predictions in the log. Raises LogAbsent."""
+        ...
+
+    async def recomputation(self, rollout: RolloutId) -> RecomputationView:
+        """Recompute a rollout's counts from the prediction log, now. Raises LogAbsent."""
+        ...
+
     async def shadow(self, answers: ShadowAnswers) -> None: ...
     async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         """Count a batch; each outcome about a model that `by` does not speak for is refused by itself."""

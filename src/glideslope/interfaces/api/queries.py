@@ -12,6 +12,7 @@ from glideslope.engine.views import (
     FleetView,
     HappeningView,
     ModelView,
+    RecomputationView,
     ReplayView,
     RolloutView,
 )
@@ -82,6 +83,15 @@ def rollouts(door: Door) -> APIRouter:
     async def story(request: Request, rollout: str, after: Annotated[int, Query(ge=0, le=2**53)] = 0) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.story(RolloutId(rollout), after=after))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/recomputation",
+        summary="Count it again from the prediction log",
+        **described(answer=RecomputationView),
+    )
+    async def recomputation(request: Request, rollout: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.recomputation(RolloutId(rollout)))
 
     @router.get(
         "/v1/rollouts/{rollout}/decisions/{version}/replay",

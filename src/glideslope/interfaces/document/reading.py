@@ -23,6 +23,7 @@ from glideslope.domain.ids import MetricName, ModelName, VersionName
 from glideslope.domain.metric import BUILT_IN, Dimension, Kind
 from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, MarginKind, StageKind
 from glideslope.domain.receipt import MAX_DIMENSIONS
+from glideslope.domain.recomputation import Recompute
 from glideslope.interfaces.document import models, tree
 from glideslope.interfaces.document.text import DocumentInvalid, Source
 from glideslope.interfaces.document.tree import Path, Tree, dotted
@@ -230,6 +231,8 @@ def _draft(model: models.Document, found: Tree) -> Draft:
         outcomes_stale_after=model.outcomes_stale_after,
         maturity=model.maturity,
         lease=model.lease,
+        recompute=None if model.recompute is None else Recompute(model.recompute),
+        logged=model.logged,
     )
 
 
