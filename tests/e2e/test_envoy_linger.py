@@ -40,7 +40,9 @@ def carried(bench: "EnvoyBench") -> set[str]:
     return {cluster["name"] for cluster in document["resources"]}
 
 
-@pytest.mark.parametrize("after", ["rolled back", "promoted", "gone", "shaped twice", "taken over"])
+@pytest.mark.parametrize(
+    "after", ["promotion", "end of the model", "rollback and another start", "rollback and new server"]
+)
 async def test_a_request_that_hangs_at_a_candidate_is_rescued_also_when_its_rollout_ends(
     envoy_bench: "EnvoyBench", after: str
 ) -> None:
@@ -49,13 +51,11 @@ async def test_a_request_that_hangs_at_a_candidate_is_rescued_also_when_its_roll
 
     compared = route(envoy_bench)
     match after:
-        case "rolled back":
-            await envoy_bench.driver.shape([replace(compared, candidate=None)])
-        case "promoted":
+        case "promotion":
             await envoy_bench.driver.shape([Route(FRAUD, incumbent=envoy_bench.endpoint("v8"))])
-        case "gone":
+        case "end of the model":
             await envoy_bench.driver.shape([])
-        case "shaped twice":
+        case "rollback and another start":
             await envoy_bench.driver.shape([replace(compared, candidate=None)])
             await envoy_bench.driver.shape([replace(compared, candidate=envoy_bench.endpoint("v9"))])
         case _:

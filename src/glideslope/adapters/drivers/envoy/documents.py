@@ -190,7 +190,7 @@ def _decoded(path: Path) -> Json:
 
 
 def _named(document: Json) -> dict[str, Json]:
-    return {cluster["name"]: cluster for cluster in document["resources"]}
+    return {cluster["name"]: cluster for cluster in document.get("resources", ())}
 
 
 def _document(clusters: dict[str, Json]) -> Json:
