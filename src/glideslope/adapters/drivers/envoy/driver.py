@@ -85,6 +85,7 @@ class EnvoyDriver:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._plane.close()
         if self._server is not None:
             await self._server.stop(grace=0)
             self._server = None
