@@ -130,7 +130,7 @@ class Observer:
         scope, found = self.scope(rollout.id), {}
         sizes = {EXPOSURE: 1, OUTCOME_SEEN: 1, **{m.name: m.bins for m in metrics}}
         steps = {s.name for s in rollout.plan.steps if s.candidate}
-        for step, metric, slice_, arm in scope.keys():
+        for step, metric, slice_, arm in scope.keys():  # noqa: SIM118 - a scope is no mapping
             if step in steps and metric in sizes:
                 for bin_, count in enumerate(scope.bins(step, metric, slice_, arm, size=sizes[metric])):
                     if count:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName
 from glideslope.domain.metric import EXPOSURE, Kind, Metric, Origin
 from glideslope.domain.observation import Briefing
@@ -40,6 +42,8 @@ class Briefed:
     tag: str = ""
     in_process: bool = False
     """Services assign, and so are the gateway."""
+    logged: tuple[str, ...] | None = None
+    """The attributes that may be logged; None where the server keeps no log of predictions."""
     slices: Mapping[str, Mapping[str, tuple[int, int, SliceName]]] = field(default_factory=dict)
     """Field and value to the dimension's place, the value's index and the slice's name."""
 
@@ -81,6 +85,7 @@ def briefed(briefing: Briefing) -> Briefed:
         key=ReceiptKey(id=briefing.key_id, secret=briefing.key) if briefing.key else None,
         tag=briefing.tag,
         in_process=briefing.in_process,
+        logged=None if briefing.logged is msgspec.UNSET else briefing.logged,
         slices={
             dimension.field: {
                 value: (place, index, name)

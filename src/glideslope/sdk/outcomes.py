@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
+from glideslope.domain.ids import ModelName
 from glideslope.domain.observation import Outcome, OutcomeRefusal, Outcomes
 from glideslope.sdk import requests
 from glideslope.sdk.background import Background
@@ -31,16 +34,23 @@ class OutcomeSender:
         self.repeated = 0
         self.unmeasured = 0
         self.refused = 0
+        self.kept = 0
         self.refusals: tuple[OutcomeRefusal, ...] = ()
         """The latest ones."""
 
-    def send(self, prediction: str, *, happened: bool) -> bool:
-        """Take an outcome; tell whether there was room. Never blocks, never raises."""
+    def send(self, prediction: str, *, happened: bool, model: str = "", at: int | None = None) -> bool:
+        """Take an outcome; tell whether there was room. Never blocks, never raises.
+
+        `model` names whose prediction it is where the id is your own; `at` says when the truth was known, in milliseconds
+        since 1970: of several statements about such an id the latest by it counts.
+        """
         try:
             self._background.start()
         except Exception:  # noqa: BLE001 - the boundary to the host: no thread can be had now; the next call tries again
             self._background.failures += 1
-        return self._batches.put(Outcome(prediction=prediction, happened=happened))
+        whose = ModelName(model) if model else msgspec.UNSET
+        when = msgspec.UNSET if at is None else at
+        return self._batches.put(Outcome(prediction=prediction, happened=happened, model=whose, at=when))
 
     @property
     def waiting(self) -> int:
@@ -70,4 +80,5 @@ class OutcomeSender:
         self.repeated += taken.repeated
         self.unmeasured += taken.unmeasured
         self.refused += len(taken.refused)
+        self.kept += taken.kept
         self.refusals = (*self.refusals, *taken.refused)[-MOST_REFUSALS:]

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from glideslope.domain.ids import ModelName
+from glideslope.domain.logged import Predictions, PredictionsTaken
 from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
 
 T = TypeVar("T")
@@ -58,6 +59,11 @@ def totals(message: Totals) -> Call[TotalsTaken | None]:
     return _post("/v1/observations", message, decode=_totals_taken)
 
 
+def predictions(message: Predictions) -> Call[PredictionsTaken]:
+    """Send predictions to the server's log; each has a number, so repeats are kept once."""
+    return _post("/v1/predictions", message, decode=_PREDICTIONS_TAKEN.decode)
+
+
 def shadow_answers(message: ShadowAnswers) -> Call[None]:
     """Send what the shadowed candidate would have answered."""
     return _post("/v1/shadow", message, decode=_nothing)
@@ -84,6 +90,7 @@ def json_call(method: str, path: str, *, content: object = None, repeatable: boo
 
 
 _BRIEFING: Final = msgspec.json.Decoder(Briefing)
+_PREDICTIONS_TAKEN: Final = msgspec.json.Decoder(PredictionsTaken)
 _TAKEN: Final = msgspec.json.Decoder(OutcomesTaken)
 _TOTALS_TAKEN: Final = msgspec.json.Decoder(TotalsTaken)
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import RolloutId, VersionName, model_name, version_name
+from glideslope.domain.logged import Predictions
 from glideslope.domain.observation import ShadowAnswers, Totals, TotalsTaken
 from glideslope.domain.receipt import request_hash
 from glideslope.sdk import requests
@@ -24,6 +25,7 @@ from glideslope.sdk.briefed import NOT_BRIEFED, Briefed, Polling
 from glideslope.sdk.client import Client
 from glideslope.sdk.digest import folder_digest
 from glideslope.sdk.errors import ServerRefused
+from glideslope.sdk.notes import PredictionNotes
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
 from glideslope.sdk.stamps import Stamps, of
@@ -67,6 +69,10 @@ class Service:
         self.observer = Observer(
             self.model, source=source, epoch=int(wall() * 1000), send=self._send_totals, version=self.version
         )
+        self.notes = PredictionNotes(
+            self.model, send=self._send_predictions, whose=lambda: (self.observer.source, self.observer.epoch)
+        )
+        self.observer.notes = self.notes
         self.shadow: Batches[_Answer] = Batches(self._send_shadow, most=MOST_SHADOWED)
         self._polling = None if self._poller is None else self._listen(self._poller, clock=clock)
         self._polls = Background(self._poll, name=f"glideslope-brief-{model}")
@@ -122,6 +128,8 @@ class Service:
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
         request: str = "",
+        prediction: str = "",
+        attributes: Mapping[str, str] | None = None,
     ) -> str | None:
         """Take note of an answer whose version was assigned here, as a gateway would, and return as `predicted` does.
 
@@ -134,7 +142,9 @@ class Service:
         except Exception:  # noqa: BLE001 - the boundary to the host, as in `predicted`
             self.observer.drop()
             return None
-        return self.predicted(stamps, score=score, slices=slices, metrics=seen)
+        return self.predicted(
+            stamps, score=score, slices=slices, metrics=seen, prediction=prediction, attributes=attributes
+        )
 
     def predicted(
         self,
@@ -143,14 +153,26 @@ class Service:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        prediction: str = "",
+        attributes: Mapping[str, str] | None = None,
     ) -> str | None:
         """Take note of an answer: count its metrics and return its prediction id, or None. Never raises.
 
-        `score` is the probability that the model gave. A mirrored copy is noted for its pair and has no id.
+        `score` is the probability that the model gave. `prediction` is an id of your own, instead of a receipt, where the
+        server keeps a prediction log; `attributes` go there as far as the plan lets them. A mirrored copy is noted for its
+        pair and has no id.
         """
         try:
             if not self._started:
                 self.start()
+            if self.briefed.logged is not None and self._client is not None and not stamps.shadow:
+                return self._log(
+                    stamps, score=score, slices=slices, metrics=metrics, prediction=prediction, attributes=attributes
+                )
+            if prediction:
+                # Without a log nobody could ever tell whose it was.
+                self.observer.drop()
+                return None
             if metrics:
                 self.observer.observe(stamps, slices, **metrics)
             if score is None or self._client is None:
@@ -167,9 +189,37 @@ class Service:
         """Let the child listen and send for itself, from its next request on."""
         self._started = False
         self._starting = threading.Lock()
+        self.notes.forked()
         for client in (self._client, self._poller):
             if client is not None:
                 client.forked()
+
+    def _log(
+        self,
+        stamps: Stamps,
+        *,
+        score: float | None,
+        slices: Mapping[str, str] | None,
+        metrics: Mapping[str, float] | None,
+        prediction: str,
+        attributes: Mapping[str, str] | None,
+    ) -> str | None:
+        """Count and note in one, so that the counts and the log can be held against each other to the last one."""
+        made = prediction or (None if score is None else self._mint(stamps, score=score, slices=slices))
+        with self.notes.lock:
+            if metrics:
+                self.observer.observe(stamps, slices, **metrics)
+            self.notes.note(
+                stamps,
+                prediction=made or f"{self.observer.source}-{sum(self.notes.numbers.values())}",
+                at=int(self._wall() * 1000),
+                briefed=self.briefed,
+                score=score,
+                slices=slices,
+                metrics=metrics,
+                attributes=attributes,
+            )
+        return made
 
     def _mint(self, stamps: Stamps, *, score: float, slices: Mapping[str, str] | None) -> str | None:
         at = int(self._wall())
@@ -200,7 +250,13 @@ class Service:
     def _poll(self) -> float:
         return IDLE if self._polling is None else self._polling.poll()
 
+    def _send_predictions(self, message: Predictions) -> None:
+        if self._client is not None:
+            self._client.send(requests.predictions(message))
+
     def _send_totals(self, message: Totals) -> TotalsTaken | None:
+        # What was noted goes first: the message says how much that was.
+        self.notes.send_waiting()
         return None if self._client is None else self._client.send(requests.totals(message))
 
     def _act_aside(self) -> float:

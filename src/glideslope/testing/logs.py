@@ -228,12 +228,12 @@ class MemoryLog:
                 (o.step, o.arm, o.slices, o.score) if row is None else (row.step, row.arm, row.slices, row.score)
             )
             new = _new(seen, step, o.unit, asked.members(slices))
-            _count_outcome(asked.metrics, step, arm, new, score, counts, happened=o.happened)
+            _count_outcome(asked.metrics, step, arm, new, score=score, counts=counts, happened=o.happened)
         seen.clear()
         for due in self._due(asked.model, asked.rollout, until=asked.until, settle=asked.settle):
             r = due.row
             new = _new(seen, r.step, _unit(r), asked.members(r.slices))
-            _count_outcome(asked.metrics, r.step, r.arm, new, r.score, counts, happened=due.happened)
+            _count_outcome(asked.metrics, r.step, r.arm, new, score=r.score, counts=counts, happened=due.happened)
         return unmatched
 
 
@@ -283,9 +283,9 @@ def _count_outcome(
     step: StepName,
     arm: Arm,
     slices: Sequence[SliceName],
+    *,
     score: int,
     counts: Counts,
-    *,
     happened: bool,
 ) -> None:
     for slice_ in slices:

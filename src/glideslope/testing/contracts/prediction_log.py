@@ -120,7 +120,8 @@ def members(text: str) -> Sequence[SliceName]:
     return (WHOLE, *(SliceName(f"{field}={value}") for field, value in read_slices(text).items()))
 
 
-def _join(*, until: int, rollout: RolloutId = ROLLOUT) -> Join:
+def question(*, until: int, rollout: RolloutId = ROLLOUT) -> Join:
+    """Ask what of the usual rollout is due before a time."""
     return Join(model=MODEL, rollout=rollout, until=until, settle=SETTLE, bins=BINS, members=members)
 
 
@@ -169,7 +170,7 @@ class PredictionLogContract:
         raise NotImplementedError("provide the fixture `log`")
 
     async def test_an_empty_log_answers_with_nothing(self, log: PredictionLog) -> None:
-        found = await log.join(_join(until=NOON))
+        found = await log.join(question(until=NOON))
         assert (list(found.groups), found.waiting, found.contradicted) == ([], 0, 0)
         assert list((await log.recount(_recount(WRONG))).counts) == []
         assert list(await log.cohorts(MODEL, ROLLOUT)) == []
@@ -178,17 +179,17 @@ class PredictionLogContract:
         await log.write(predictions=[prediction("a", subject=1, score=HIGH)], now=NOON)
         await log.write(outcomes=[outcome("a", False)], now=NOON + 5)
 
-        assert _flat(await log.join(_join(until=NOON + 5 + SETTLE))) == {}
-        assert _flat(await log.join(_join(until=NOON + 6 + SETTLE))) == {("s1", "candidate", "all", 1): 1}
+        assert _flat(await log.join(question(until=NOON + 5 + SETTLE))) == {}
+        assert _flat(await log.join(question(until=NOON + 6 + SETTLE))) == {("s1", "candidate", "all", 1): 1}
 
     async def test_an_outcome_may_come_before_its_prediction(self, log: PredictionLog) -> None:
         await log.write(outcomes=[outcome("a", True)], now=NOON)
-        assert (await log.join(_join(until=NOON + 10 * SETTLE))).waiting == 1
+        assert (await log.join(question(until=NOON + 10 * SETTLE))).waiting == 1
 
         await log.write(predictions=[prediction("a", subject=1, score=HIGH)], now=NOON + 10 * SETTLE)
 
-        assert _flat(await log.join(_join(until=NOON + 10 * SETTLE))) == {}
-        found = await log.join(_join(until=NOON + 10 * SETTLE + 1))
+        assert _flat(await log.join(question(until=NOON + 10 * SETTLE))) == {}
+        found = await log.join(question(until=NOON + 10 * SETTLE + 1))
         assert (_flat(found), found.waiting) == ({("s1", "candidate", "all", 0): 1}, 0)
 
     async def test_what_is_sent_twice_counts_once(self, log: PredictionLog) -> None:
@@ -197,7 +198,7 @@ class PredictionLogContract:
                 predictions=[prediction("a", subject=1, score=HIGH)], outcomes=[outcome("a", True)], now=NOON
             )
 
-        found = await log.join(_join(until=NOON + 2 * SETTLE))
+        found = await log.join(question(until=NOON + 2 * SETTLE))
         assert (_flat(found), found.contradicted) == ({("s1", "candidate", "all", 0): 1}, 0)
 
     async def test_the_latest_correction_by_its_own_time_wins(self, log: PredictionLog) -> None:
@@ -206,7 +207,7 @@ class PredictionLogContract:
         await log.write(outcomes=[outcome("a", True, at=10), outcome("a", False, at=30)], now=NOON)
         await log.write(outcomes=[outcome("a", True, at=20)], now=NOON + 1)
 
-        found = await log.join(_join(until=NOON + 2 * SETTLE))
+        found = await log.join(question(until=NOON + 2 * SETTLE))
         assert _flat(found) == {("s1", "candidate", "all", 1): 1}
         assert [(c.prediction, c.statements, c.counted, c.late) for c in found.contradictions] == [
             ("a", 3, False, False)
@@ -216,16 +217,16 @@ class PredictionLogContract:
         await log.write(predictions=[prediction("a", subject=1, score=HIGH)], now=NOON)
         await log.write(outcomes=[outcome("a", False), outcome("a", True)], now=NOON)
 
-        assert _flat(await log.join(_join(until=NOON + 2 * SETTLE))) == {("s1", "candidate", "all", 0): 1}
+        assert _flat(await log.join(question(until=NOON + 2 * SETTLE))) == {("s1", "candidate", "all", 0): 1}
 
     async def test_a_correction_that_comes_too_late_changes_nothing_and_is_named(self, log: PredictionLog) -> None:
         await log.write(
             predictions=[prediction("a", subject=1, score=HIGH)], outcomes=[outcome("a", True, at=1)], now=NOON
         )
-        before = _flat(await log.join(_join(until=NOON + 2 * SETTLE)))
+        before = _flat(await log.join(question(until=NOON + 2 * SETTLE)))
         await log.write(outcomes=[outcome("a", False, at=2)], now=NOON + 2 * SETTLE)
 
-        found = await log.join(_join(until=NOON + 9 * SETTLE))
+        found = await log.join(question(until=NOON + 9 * SETTLE))
 
         assert _flat(found) == before == {("s1", "candidate", "all", 0): 1}
         assert (found.contradicted, found.late) == (1, 1)
@@ -241,7 +242,7 @@ class PredictionLogContract:
         await log.write(outcomes=[outcome("b", False)], now=NOON + 1)
         await log.write(outcomes=[outcome("a", True), outcome("c", True)], now=NOON + 2)
 
-        found = _flat(await log.join(_join(until=NOON + 3 * SETTLE)))
+        found = _flat(await log.join(question(until=NOON + 3 * SETTLE)))
 
         assert found == {("s1", "candidate", "all", 1): 1, ("s2", "candidate", "all", 0): 1}
 
@@ -251,7 +252,7 @@ class PredictionLogContract:
         await log.write(predictions=rows, now=NOON)
         await log.write(outcomes=[outcome("c", False), outcome("a", True), outcome("b", False)], now=NOON)
 
-        assert _flat(await log.join(_join(until=NOON + 2 * SETTLE))) == {("s1", "candidate", "all", 0): 1}
+        assert _flat(await log.join(question(until=NOON + 2 * SETTLE))) == {("s1", "candidate", "all", 0): 1}
 
     async def test_a_subject_counts_once_in_each_slice_that_it_visits(self, log: PredictionLog) -> None:
         rows = [
@@ -268,7 +269,7 @@ class PredictionLogContract:
             ("s1", "candidate", "origin=JFK", 1): 1,
         }
 
-        assert _flat(await log.join(_join(until=NOON + 9 * SETTLE))) == expected
+        assert _flat(await log.join(question(until=NOON + 9 * SETTLE))) == expected
         found = await log.recount(_recount(WRONG, until=NOON + 9 * SETTLE))
         assert {
             (c.step, c.arm.value, c.slice, c.bin): c.count for c in found.counts if c.metric == WRONG.name
@@ -283,7 +284,7 @@ class PredictionLogContract:
         ]
         await log.write(predictions=rows, outcomes=[outcome(n, True) for n in "abcd"], now=NOON)
 
-        assert _flat(await log.join(_join(until=NOON + 2 * SETTLE))) == {("s1", "candidate", "all", 0): 3}
+        assert _flat(await log.join(question(until=NOON + 2 * SETTLE))) == {("s1", "candidate", "all", 0): 3}
 
     async def test_an_id_that_is_given_twice_means_its_first_prediction(self, log: PredictionLog) -> None:
         await log.write(
@@ -292,14 +293,14 @@ class PredictionLogContract:
         await log.write(predictions=[prediction("a", number=1, subject=2, score=LOW)], now=NOON + 1)
         await log.write(outcomes=[outcome("a", True)], now=NOON + 2)
 
-        assert _flat(await log.join(_join(until=NOON + 2 * SETTLE))) == {}
-        earlier = await log.join(_join(until=NOON + 2 * SETTLE, rollout=RolloutId("r-0000")))
+        assert _flat(await log.join(question(until=NOON + 2 * SETTLE))) == {}
+        earlier = await log.join(question(until=NOON + 2 * SETTLE, rollout=RolloutId("r-0000")))
         assert _flat(earlier) == {("s1", "candidate", "all", 0): 1}
 
     async def test_an_answer_without_probability_is_counted_without_losses(self, log: PredictionLog) -> None:
         await log.write(predictions=[prediction("a", subject=1)], outcomes=[outcome("a", True)], now=NOON)
 
-        assert _flat(await log.join(_join(until=NOON + 2 * SETTLE))) == {("s1", "candidate", "all", -1): 1}
+        assert _flat(await log.join(question(until=NOON + 2 * SETTLE))) == {("s1", "candidate", "all", -1): 1}
 
     async def test_slices_and_arms_are_kept_apart(self, log: PredictionLog) -> None:
         rows = [
@@ -308,7 +309,7 @@ class PredictionLogContract:
         ]
         await log.write(predictions=rows, outcomes=[outcome("a", True), outcome("b", True)], now=NOON)
 
-        assert _flat(await log.join(_join(until=NOON + 2 * SETTLE))) == {
+        assert _flat(await log.join(question(until=NOON + 2 * SETTLE))) == {
             ("s1", "candidate", "all", 0): 1,
             ("s1", "candidate", "origin=EWR", 0): 1,
             ("s1", "incumbent", "all", 0): 1,
@@ -317,7 +318,7 @@ class PredictionLogContract:
 
     async def test_a_clock_that_is_set_back_makes_nothing_due_before_what_was_counted(self, log: PredictionLog) -> None:
         await log.write(predictions=[prediction("a", subject=7, score=HIGH)], outcomes=[outcome("a", True)], now=NOON)
-        counted = _flat(await log.join(_join(until=NOON + 2 * SETTLE)))
+        counted = _flat(await log.join(question(until=NOON + 2 * SETTLE)))
 
         await log.write(
             predictions=[prediction("b", number=2, subject=7, score=HIGH)],
@@ -325,7 +326,7 @@ class PredictionLogContract:
             now=NOON - 99_999,
         )
 
-        assert _flat(await log.join(_join(until=NOON + 9 * SETTLE))) == counted == {("s1", "candidate", "all", 0): 1}
+        assert _flat(await log.join(question(until=NOON + 9 * SETTLE))) == counted == {("s1", "candidate", "all", 0): 1}
 
     async def test_marks_ascend(self, log: PredictionLog) -> None:
         before = log.mark()
@@ -413,7 +414,7 @@ class PredictionLogContract:
         await log.write(outcomes=[outcome("a", False, at=9), outcome("b", True, at=1)], now=NOON + 1)
         await log.write(outcomes=[outcome("c", False, at=9)], now=NOON + 2 * SETTLE)
 
-        joined = await log.join(_join(until=NOON + 5 * SETTLE))
+        joined = await log.join(question(until=NOON + 5 * SETTLE))
         found = await log.recount(_recount(WRONG, until=NOON + 5 * SETTLE))
 
         by_join = {bin_: count for (_, _, _, bin_), count in _flat(joined).items()}

@@ -354,8 +354,8 @@ class ParquetLog:
         ]
         for metric in asked.metrics:
             found += self._recount_metric(metric, asked, values)
-        found += self._first_values(_PREDICTIONS, EXPOSURE, "1::DOUBLE", (1.0,), asked, values)
-        found += self._first_values(_REQUESTS, EXPOSURE, "1::DOUBLE", (1.0,), asked, values)
+        found += self._first_values(_PREDICTIONS, EXPOSURE, "1::DOUBLE", (1.0,), asked=asked, values=values)
+        found += self._first_values(_REQUESTS, EXPOSURE, "1::DOUBLE", (1.0,), asked=asked, values=values)
         missing = [
             self._rows(sql.MISSING.format(table=kind.table), values | _marks(kind.marks(asked)))[0][0]
             for kind in (_PREDICTIONS, _REQUESTS)
@@ -369,13 +369,15 @@ class ParquetLog:
         if metric.kind is Kind.EVENT:
             found += self._events(_PREDICTIONS, metric.name, "p.metrics[$metric] > 0", asked, values)
         else:
-            found += self._first_values(_PREDICTIONS, metric.name, "p.metrics[$metric]", metric.edges, asked, values)
+            found += self._first_values(
+                _PREDICTIONS, metric.name, "p.metrics[$metric]", metric.edges, asked=asked, values=values
+            )
         if metric.name == ERRORS.name:
             bad = "(p.rescued OR p.status = 0 OR p.status >= 500)"
             found += self._events(_REQUESTS, metric.name, bad, asked, values)
         if metric.name == LATENCY.name:
             milliseconds = "(p.latency_us::DOUBLE / 1000::DOUBLE)"
-            found += self._first_values(_REQUESTS, metric.name, milliseconds, metric.edges, asked, values)
+            found += self._first_values(_REQUESTS, metric.name, milliseconds, metric.edges, asked=asked, values=values)
         return found
 
     def _events(
@@ -390,6 +392,7 @@ class ParquetLog:
         metric: MetricName,
         value: str,
         edges: Sequence[float],
+        *,
         asked: Recount,
         values: dict[str, object],
     ) -> list[Recounted]:
@@ -399,9 +402,7 @@ class ParquetLog:
         own = {"metric": metric, "edges": list(edges), "last": last, "tolerance": tolerance}
         return self._counted(metric, text, values | _marks(kind.marks(asked)) | own, asked.members)
 
-    def _counted(
-        self, metric: MetricName, text: str, values: dict[str, object], members: Members
-    ) -> list[Recounted]:
+    def _counted(self, metric: MetricName, text: str, values: dict[str, object], members: Members) -> list[Recounted]:
         """Run a statement over units, and count each in every slice of its fields; exposures are counted on the whole only."""
         counts: dict[tuple[str, str, SliceName, int], int] = {}
         for step, arm, slices, bin_, count in self._rows(text, values):

@@ -77,10 +77,12 @@ JOIN: Final = (
         arg_max(o.happened, row(o."at", o.n)) AS last_word
     FROM outcomes o JOIN said s USING (key)
     WHERE s.statements > 1 AND o.model = $model AND NOT o.counted GROUP BY key""",
-    f"""CREATE OR REPLACE TEMP TABLE joined AS
-    SELECT p.key, p.n, p.rollout = $rollout AS ours, p.step, p.arm, p.slices, p.score, {UNIT} AS unit,
+    """CREATE OR REPLACE TEMP TABLE joined AS
+    SELECT p.key, p.n, p.rollout = $rollout AS ours, p.step, p.arm, p.slices, p.score, {unit} AS unit,
         greatest(s.first + $settle, p.received) AS due, coalesce(v.happened, s.yes) AS happened
-    FROM predictions p JOIN (said s LEFT JOIN several v USING (key)) USING (key) WHERE p.model = $model""",
+    FROM predictions p JOIN (said s LEFT JOIN several v USING (key)) USING (key) WHERE p.model = $model""".replace(
+        "{unit}", UNIT
+    ),
     # An id that was given to two predictions means the first; a prediction that was sent twice has one id as well.
     """DELETE FROM joined WHERE key IN (SELECT key FROM joined GROUP BY key HAVING count(*) > 1)
     AND n NOT IN (SELECT min(n) FROM joined GROUP BY key HAVING count(*) > 1)""",
@@ -176,7 +178,7 @@ BIN: Final = {
     "score": "least(len(list_filter($edges::DOUBLE[], lambda e: e < loss)), $last)",
 }
 
-COHORTS: Final = f"""WITH firsts AS (SELECT p.n, p.key, p.received, p.step, p.arm, p.score, {UNIT} AS unit
+COHORTS: Final = """WITH firsts AS (SELECT p.n, p.key, p.received, p.step, p.arm, p.score, {unit} AS unit
         FROM predictions p WHERE p.model = $model AND p.rollout = $rollout),
     labels AS (SELECT DISTINCT step, unit FROM firsts
         WHERE key IN (SELECT key FROM outcomes WHERE model = $model)),
@@ -189,4 +191,4 @@ COHORTS: Final = f"""WITH firsts AS (SELECT p.n, p.key, p.received, p.step, p.ar
         coalesce(sum(CASE WHEN p > 0 AND p < 1 THEN p * least(-ln(p), $cap) + (1 - p) * least(-ln(1 - p), $cap) ELSE 0 END),
             0)::DOUBLE,
         coalesce(sum(p * (1 - p)), 0)::DOUBLE
-    FROM rated GROUP BY step, arm, hour ORDER BY hour, step, arm"""
+    FROM rated GROUP BY step, arm, hour ORDER BY hour, step, arm""".replace("{unit}", UNIT)
