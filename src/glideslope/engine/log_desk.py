@@ -157,8 +157,8 @@ class LogDesk:
                 rollout=rollout.id,
                 until=until,
                 settle=self._settle,
-                bins=_bins(tuple(g.metric for g in plan.guardrails if is_paired(g.metric))),
-                members=partial(_slices, plan.dimensions),
+                bins=bins_of(tuple(g.metric for g in plan.guardrails if is_paired(g.metric))),
+                members=partial(slices_of, plan.dimensions),
             )
         )
         counts: dict[str, int] = {}
@@ -199,7 +199,7 @@ class LogDesk:
                 until=until,
                 settle=self._settle,
                 metrics=covered,
-                members=partial(_slices, plan.dimensions),
+                members=partial(slices_of, plan.dimensions),
                 tolerances=plan.tolerances,
             )
         )
@@ -317,7 +317,7 @@ def _milliseconds(moment: datetime) -> int:
 
 
 @lru_cache(maxsize=64)
-def _bins(metrics: tuple[Metric, ...]) -> Mapping[MetricName, Sequence[int]]:
+def bins_of(metrics: tuple[Metric, ...]) -> Mapping[MetricName, Sequence[int]]:
     """Return each metric's bin for every score and outcome, by the code that counts outcomes by receipt."""
     return {
         metric.name: [
@@ -339,7 +339,7 @@ def _cells(rollout: RolloutId, group: Group) -> Iterable[Cell]:
 
 
 @lru_cache(maxsize=4096)
-def _slices(dimensions: tuple[Dimension, ...], text: str) -> tuple[SliceName, ...]:
+def slices_of(dimensions: tuple[Dimension, ...], text: str) -> tuple[SliceName, ...]:
     fields = read_slices(text)
     return (
         WHOLE,

@@ -266,8 +266,9 @@ class ParquetLog:
             found.append(_parquet_rows(parquet))
         empty = ", ".join(f'NULL::{type_} AS "{column}"' for column, type_ in columns.items())
         names = ", ".join(f'"{column}"' for column in columns)
-        parts = [f"SELECT {empty} WHERE false", *(f"SELECT {names} FROM {rows}" for rows in found)]  # noqa: S608 - our own names
-        self._answering.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {' UNION ALL '.join(parts)}")
+        # By name, so that a column which no file knows yet is empty and one that we do not know is left alone.
+        parts = " UNION ALL BY NAME ".join([f"SELECT {empty} WHERE false", *(f"FROM {rows}" for rows in found)])
+        self._answering.connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {names} FROM ({parts})")  # noqa: S608 - our own names
 
     def _drop(self) -> None:
         for table in _STEPS:
