@@ -9,6 +9,7 @@ from typing import assert_never
 
 import msgspec
 
+from glideslope.domain.budget import Measure, spendings
 from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, Question, RollBack, Verdict
 from glideslope.domain.doubt import Doubt, is_settled, stands
 from glideslope.domain.evidence import Evidence, Exposed
@@ -47,6 +48,8 @@ def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     if broken := tuple(f for f in harm if f.verdict is Verdict.FAIL):
         doubt = _doubt(rollout.plan, evidence, tables, broken, doubted)
         return doubt or RollBack(reasons=(Reason.BREACHED,), findings=broken)
+    if spent := _spent(rollout.plan, evidence, doubted):
+        return spent
     if _wrong_content(rollout.plan, evidence):
         return RollBack(reasons=(Reason.DIGEST_DIFFERS,))
     if rollout.phase is Phase.HALTED:
@@ -124,6 +127,24 @@ def _doubt(
     if all(f.subject in partial for f in broken):
         return Hold(exposed=False, reasons=(Reason.LOPSIDED,), findings=broken)
     return None
+
+
+def _spent(plan: Plan, evidence: Evidence, doubted: tuple[Finding, ...]) -> Hold | RollBack | None:
+    """A spent budget ends the rollout, proof or not. What is not believed was not spent; then a person looks, nobody exposed."""
+    budgets = plan.budgets or ()
+    found = spendings(budgets, {metric.name: metric for metric in plan.counted}, evidence) if budgets else ()
+    if malformed := tuple(f for f in found if f.verdict is Verdict.INVALID):
+        return Hold(exposed=False, reasons=(Reason.MALFORMED,), findings=malformed)
+    if not (spent := tuple(f for f in found if f.verdict is Verdict.FAIL)):
+        return None
+    unbelieved = _not_credible(doubted)
+    if all(f.subject in unbelieved for f in spent):
+        return Hold(exposed=False, reasons=(Reason.SOURCE_DOUBTED,), findings=(*doubted, *spent))
+    if all(f.spending and f.spending.measure == Measure.EXCESS for f in spent) and (
+        split := split_found(plan, evidence)
+    ):
+        return Hold(exposed=False, reasons=(Reason.SPLIT_BROKEN,), findings=(*split, *spent))
+    return RollBack(reasons=(Reason.BUDGET_SPENT,), findings=spent)
 
 
 def _pause(plan: Plan, evidence: Evidence, harm: tuple[Finding, ...], doubted: tuple[Finding, ...]) -> Hold | None:

@@ -5,7 +5,7 @@ the outcome arrives, from the signed receipt and from what the outcome brings. A
 the slices, and no other attribute: so the service, too, evaluates the score at its level, and both give the same bin.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
@@ -19,10 +19,6 @@ from glideslope.domain.expression import (
     Compiled,
     ExpressionInvalid,
     Type,
-    Undefined,
-    Value,
-    Why,
-    as_type,
     compiled,
     parsed,
 )
@@ -82,9 +78,6 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True, tag="plugin", cache_hash
 
 
 Formula = Expression | Plugin
-
-Compute = Callable[[Mapping[str, Value]], object]
-"""What a plug-in provides. What it returns is believed only after it was looked at."""
 
 
 def inputs_of(attributes: tuple[Attribute, ...], fields: Mapping[str, tuple[str, ...]]) -> dict[str, Attribute]:
@@ -152,28 +145,6 @@ def compile_expression(written: Expression) -> Compiled:
 def type_of(formula: Expression) -> Type:
     """Return what an expression yields. Raises ExpressionInvalid."""
     return compile_expression(formula).type
-
-
-def value(formula: Formula, inputs: Mapping[str, object], *, plugins: Mapping[str, Compute]) -> Value | Undefined:
-    """Evaluate. Total: what goes wrong has a name. `plugins` are by name, those whose version is the frozen one."""
-    if isinstance(formula, Expression):
-        return compile_expression(formula)(inputs)
-    compute = plugins.get(formula.name)
-    if compute is None:
-        return Undefined(Why.PLUGIN_MISSING, formula.name)
-    read: dict[str, Value] = {}
-    for each in formula.inputs:
-        found = as_type(each.name, inputs.get(each.name), each.type)
-        if isinstance(found, Undefined):
-            return found
-        read[each.name] = found
-    try:
-        made = compute(read)
-    except Exception:  # noqa: BLE001 - the boundary to somebody else's code: whatever it raised, there is no value
-        return Undefined(Why.PLUGIN_FAILED, formula.name)
-    kind = Type.BOOLEAN if isinstance(made, bool) else Type.NUMBER
-    checked = as_type(formula.name, made, kind)
-    return Undefined(Why.PLUGIN_FAILED, formula.name) if isinstance(checked, Undefined) else checked
 
 
 def asked(formula: Formula, inputs: Mapping[str, object]) -> bool:

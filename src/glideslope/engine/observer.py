@@ -315,16 +315,16 @@ class Observer:
         slices = (WHOLE, *slice_names(plan.dimensions))
         found = []
         for step in steps:
-            for g in plan.guardrails:
-                for slice_ in slices if g.metric.origin is not Origin.GATEWAY else (WHOLE,):
-                    size = g.metric.bins
-                    candidate = scope.bins(step, g.metric.name, slice_, Arm.CANDIDATE, size=size)
-                    incumbent = scope.bins(step, g.metric.name, slice_, Arm.INCUMBENT, size=size)
+            for metric in plan.counted:
+                for slice_ in slices if metric.origin is not Origin.GATEWAY else (WHOLE,):
+                    size = metric.bins
+                    candidate = scope.bins(step, metric.name, slice_, Arm.CANDIDATE, size=size)
+                    incumbent = scope.bins(step, metric.name, slice_, Arm.INCUMBENT, size=size)
                     if any(candidate) or any(incumbent):
                         found.append(
                             Counts(
                                 step=step,
-                                metric=g.metric.name,
+                                metric=metric.name,
                                 slice=slice_,
                                 candidate=candidate,
                                 incumbent=incumbent,
