@@ -1,6 +1,7 @@
 """What each guardrail shows: both arms' values, the interval of their difference, how much evidence there is. Pure."""
 
 from collections.abc import Iterable, Sequence
+from typing import assert_never
 
 from glideslope.domain.decision import Finding, Question, Verdict
 from glideslope.domain.evidence import Evidence
@@ -73,10 +74,14 @@ def _interval(g: Guardrail, tables: Sequence[Table]) -> Interval | None:
     match g.metric.kind:
         case Kind.EVENT if g.margin.kind is MarginKind.RELATIVE:
             return ratio_interval(tables, alpha=DISPLAY_ALPHA)
-        case Kind.EVENT | Kind.SCORE:
-            return difference_interval(tables, values=g.metric.values, centre=g.base_rate, alpha=DISPLAY_ALPHA)
-        case Kind.LATENCY:
+        case Kind.EVENT | Kind.SCORE | Kind.MEAN | Kind.COUNT:
+            return difference_interval(
+                tables, values=g.metric.values, centre=g.metric.sign * g.base_rate, alpha=DISPLAY_ALPHA
+            )
+        case Kind.LATENCY | Kind.UNBOUNDED | Kind.CALIBRATION | Kind.AUC | Kind.AVERAGE_PRECISION:
             return None
+        case _:
+            assert_never(g.metric.kind)
 
 
 def _view(
