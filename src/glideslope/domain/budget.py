@@ -60,7 +60,7 @@ def check_budget(budget: Budget, metric: Metric) -> None:
             raise PlanInvalid(
                 f"{budget.metric} is no event, so its outcomes are not counted; say `excess`.", where=where
             )
-        case Measure.EXCESS, Kind.EVENT | Kind.SCORE:
+        case Measure.EXCESS, Kind.EVENT | Kind.SCORE | Kind.MEAN | Kind.COUNT:
             pass
         case Measure.EXCESS, _:
             raise PlanInvalid(f"{budget.metric} has no mean whose excess could be added up.", where=where)

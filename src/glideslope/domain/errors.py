@@ -99,9 +99,9 @@ class ReceiptInvalid(Invalid):
 class OutcomeIncomplete(Invalid):
     code = "outcome-incomplete"
 
-    def __init__(self, *, rollout: str, why: Iterable[str]) -> None:
-        told = " ".join(why) or "None of its metrics asks for what this tells."
-        super().__init__(f"Nothing of {rollout} can be counted from this outcome. {told}")
+    def __init__(self, *, rollout: str, why: str = "") -> None:
+        told = f": {why}" if why else ", since none of its metrics asks for what this tells"
+        super().__init__(f"Nothing of {rollout} can be counted from this outcome{told}.")
 
 
 class TokenScopeInvalid(Invalid):

@@ -207,7 +207,7 @@ RESCUED: Final = MetricName("rescued")
 """Requests that the assigned candidate failed and the incumbent answered."""
 
 
-RESERVED: Final = frozenset({*BUILT_IN, EXPOSURE, OUTCOME_SEEN, RESCUED, "score", "slices", "attributes"})
+RESERVED: Final = frozenset({*BUILT_IN, EXPOSURE, OUTCOME_SEEN, RESCUED, "score", "slices", "attributes", "value"})
 """Names that a plan cannot give to a metric of its own: we count under them, or `record()` takes something else by them."""
 
 

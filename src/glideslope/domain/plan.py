@@ -13,6 +13,7 @@ from glideslope.domain.ids import Digest, MetricName, ModelName, StepName, Versi
 from glideslope.domain.metric import SPENDS_NO_ALPHA, Dimension, Kind, Metric, Origin, slice_names
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
 from glideslope.domain.traffic import FULL, Split
+from glideslope.domain.value import ValueModel
 
 Milliseconds = int
 
@@ -165,6 +166,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """Metrics that are counted although no guardrail judges them: for a budget, or for people."""
     budgets: tuple[Budget, ...] | msgspec.UnsetType = msgspec.UNSET
     """How much harm the rollout may cost before it ends."""
+    value: ValueModel | msgspec.UnsetType = msgspec.UNSET
+    """In what the metric `value` is counted, and what technical metrics are worth."""
 
     @property
     def counted(self) -> tuple[Metric, ...]:

@@ -52,11 +52,11 @@ def worth(plan: Plan, receipt: Receipt, outcome: Outcome, *, plugins: Plugins) -
                     prediction=outcome.prediction,
                     metric=metric.name,
                     code=value.why.value,
-                    why=f"{metric.name} has no value: {value.sentence}.",
+                    why=f"{metric.name} has no value, since {value.sentence}",
                 )
             )
         else:
-            bins[metric.name] = metric.bin(float(value))
+            bins[metric.name] = metric.bin(float(value), chance=chance(outcome.prediction, metric.name))
     return Worth(bins=bins, undefined=tuple(undefined))
 
 

@@ -141,7 +141,7 @@ class OutcomeDesk:
             worths = worth(rollout.plan, receipt, outcome, plugins=self._plugins)
             marker, made = _measured_claims(rollout, receipt, worths, happened=happened)
             if not made:
-                raise OutcomeIncomplete(rollout=rollout.id, why=[one.why for one in worths.undefined])
+                raise OutcomeIncomplete(rollout=rollout.id, why="; ".join(one.why for one in worths.undefined))
             undefined += worths.undefined
             markers[marker] = True
             claims |= made

@@ -67,7 +67,7 @@ def command(ctx: click.Context, session: Session, *, file: str, kind: str | None
         for each in refused[:20]:
             say(f"  {each['prediction']}: {each['why']} [{each['code']}]", err=True)
         for each in undefined[:20]:
-            say(f"  {each['prediction']}: not counted: {each['why']} [{each['code']}]", err=True)
+            say(f"  {each['prediction']}: {each['why']}, so it was not counted [{each['code']}]", err=True)
     if refused:
         ctx.exit(Exit.REFUSED)
 
