@@ -129,7 +129,8 @@ def _one(each: ErrorDetails, found: Tree) -> DocumentInvalid:
             return source.refusal(f"`{key}` is missing", found.span(path, key=True), where=dotted((*path, key)))
         case "literal_error":
             given = str(each["input"])
-            choices = _choices(path)
+            # A short form leaves out the last part of the place.
+            choices = _choices(path) or _choices(written)
             close = get_close_matches(given, choices, n=1, cutoff=0.5)
             return source.refusal(
                 f"{name} cannot be `{given}`; there are {', '.join(choices)}",
