@@ -46,6 +46,38 @@ class GuardrailView(msgspec.Struct, frozen=True, kw_only=True):
     """`proven`, `harm`, `watching`, `no evidence`."""
     candidate_count: int
     incumbent_count: int
+    worth: float | None = None
+    """What the difference is worth per thousand subjects, in the plan's currency; None without a price."""
+
+
+class ValueView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the outcomes of each arm are worth on one slice, per so many subjects; more is better."""
+
+    slice: str
+    currency: str
+    per: int
+    incumbent: float
+    candidate: float
+    low: float
+    """Of the candidate's less the incumbent's: with `high` an interval that holds with 95 % at all times."""
+    high: float
+    candidate_count: int
+    incumbent_count: int
+
+
+class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
+    """A harm budget as a gauge."""
+
+    metric: str
+    measure: str
+    """`count` of harmful outcomes, or `excess` over what the incumbent would have cost."""
+    spent: float | None
+    """By now, also after the end; None when the counts are malformed."""
+    size: float
+    unit: str
+    """The currency of a value; else empty."""
+    waiting: int
+    """Subjects who met the candidate and whose outcome has not come: by their harm the budget may yet be exceeded."""
 
 
 class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +146,9 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     last: DecisionView | None
     confirmation_ms: float | None
     """From the last decision's commit to the data plane's confirmation."""
+    budgets: tuple[BudgetView, ...] = ()
+    values: tuple[ValueView, ...] = ()
+    """What outcomes are worth, on the whole and by slice; empty without a value model."""
 
 
 class VersionView(msgspec.Struct, frozen=True, kw_only=True):
