@@ -139,6 +139,11 @@ def is_lopsided(plan: Plan, tables: Tables) -> bool:
     return any(g.required and g.metric.name in found for g in plan.guardrails)
 
 
+def limit_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
+    """Ask the same, and return every answer."""
+    return tuple(asked.finding() for asked in _limits(plan, evidence))
+
+
 def limit_found(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
     """Ask of every guardrail with an absolute limit, on both arms together: is it broken? Return FAIL, and INVALID."""
     return _told(_limits(plan, evidence))
@@ -271,10 +276,20 @@ def _centre(g: Guardrail) -> float:
 
 def _factor(g: Guardrail, loosen: float) -> float:
     """Return how many times the incumbent's mean loss is tolerable; of what should be high, how much of it must be left."""
-    size = g.margin.size * loosen
-    if g.metric.sign < 0 and size >= 1:
+    return float(1 + g.metric.sign * written(loosened(g, loosen)))
+
+
+def loosened(g: Guardrail, loosen: float) -> float:
+    """Return the size of a margin in a step that loosens it. Raises ValueError for one that tolerates everything.
+
+    Of what should be high no more can be lost than there is: it goes at most half of the way to nothing.
+    """
+    size = g.margin.size
+    if g.metric.sign > 0 or g.margin.kind is not MarginKind.RELATIVE:
+        return size * loosen
+    if size >= 1:
         raise ValueError(f"a loss of {size:.0%} lets every candidate pass")
-    return float(1 + g.metric.sign * written(size))
+    return min(size * loosen, (1 + size) / 2)
 
 
 def _cut(g: Guardrail) -> int:

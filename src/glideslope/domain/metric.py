@@ -295,6 +295,14 @@ def pair_bin(metric: Metric, *, candidate: float, incumbent: float) -> int:
     return middle + steps if difference > 0 else middle - steps
 
 
+def gap_bin(gap: float, *, chance: float) -> int:
+    """Return the bin of a block's difference of orders, from -1 to 1. Its mean is kept if `chance` is uniform from 0 to 1."""
+    middle = DIFFERENCE_BINS // 2
+    at = (gap + 1.0) * middle
+    below = min(max(math.floor(at), 0), 2 * middle)
+    return min(below + (chance < at - below), 2 * middle)
+
+
 class Dimension(msgspec.Struct, frozen=True, cache_hash=True, forbid_unknown_fields=True):
     """A field by which the data is sliced, with the values that are looked at; any other value is in no slice."""
 

@@ -20,12 +20,15 @@ from glideslope.domain.metric import (
     BUILT_IN,
     NO_STEP,
     OUTCOME_SEEN,
+    RANKED,
     Cell,
     Dimension,
     Metric,
+    Origin,
     baseline_scope,
     loss_bin,
     loss_of,
+    outcome_bin,
     pair_bin,
 )
 from glideslope.domain.observation import (
@@ -46,10 +49,13 @@ from glideslope.engine.formulas import Worth, check_outcome, worth
 from glideslope.engine.observer import Observer, pair_metric
 from glideslope.engine.pairing import Pair, Pairing
 from glideslope.engine.ports import Counters, Total
+from glideslope.engine.ranking import Blocks, Scored, gaps, name_of
 from glideslope.engine.record import Model, Record, rollout_id
 from glideslope.engine.scopes import OUTCOMES
 
 Claims = dict[str, Cell]
+Arrived = dict[str, tuple[Rollout, Receipt, bool]]
+"""By its marker an outcome that a ranking asks about."""
 
 _TOLD: Final = MetricName("told")
 """Counted outside any rollout for an outcome without the truth, only to know it again."""
@@ -74,19 +80,23 @@ class OutcomeDesk:
         self._plugins = plugins
         self._derived: dict[ModelName, Mapping[int, ReceiptKey]] = {}
         self._pairing = Pairing()
+        self._blocks = Blocks()
 
     async def take(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         """Count a batch. One that cannot be counted, or is not `by`'s to tell, is refused by itself; the others do not suffer."""
         claims: Claims = {}
         markers: dict[str, bool] = {}
+        arrived: Arrived = {}
         refused = []
         undefined: list[OutcomeUndefined] = []
         for outcome in outcomes.outcomes:
             try:
-                self._claim(outcome, claims, markers, undefined, by=by)
+                self._claim(outcome, claims, markers, arrived, undefined, by=by)
             except GlideslopeError as error:
                 refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
         new = await self._count(claims)
+        if filled := self._fill([arrival for marker, arrival in arrived.items() if marker in new]):
+            await self._count(filled)
         measured = [key for key, is_measured in markers.items() if is_measured]
         counted = sum(key in new for key in measured)
         baseline = sum(key in new for key, is_measured in markers.items() if not is_measured)
@@ -113,12 +123,31 @@ class OutcomeDesk:
     def forget(self, rollout: RolloutId) -> None:
         """Drop what waits for a rollout that has ended."""
         self._pairing.forget(rollout)
+        self._blocks.forget(rollout)
+
+    def _fill(self, arrivals: Sequence[tuple[Rollout, Receipt, bool]]) -> Claims:
+        """Put outcomes that were counted just now into blocks, and return what the full ones show."""
+        claims: Claims = {}
+        for rollout, receipt, happened in arrivals:
+            step = StepName(f"s{receipt.step}")
+            metrics = [g.metric for g in rollout.plan.guardrails if g.metric.kind in RANKED]
+            scored = Scored(receipt.arm, receipt.probability, happened, _who(receipt))
+            for slice_ in _slices(rollout.plan.dimensions, receipt):
+                block = self._blocks.add((rollout.id, step, slice_), scored)
+                if block is None:
+                    continue
+                stem = f"b/{rollout.id}/{step}/{slice_}/{name_of(block)}"
+                for metric, bin_ in gaps(block, metrics, rollout=rollout.id).items():
+                    cell = Cell(rollout.id, step, Arm.CANDIDATE, pair_metric(metric), slice_, bin_)
+                    claims[f"{stem}/{metric}"] = cell
+        return claims
 
     def _claim(
         self,
         outcome: Outcome,
         claims: Claims,
         markers: dict[str, bool],
+        arrived: Arrived,
         undefined: list[OutcomeUndefined],
         *,
         by: Identity | None,
@@ -145,6 +174,8 @@ class OutcomeDesk:
             undefined += worths.undefined
             markers[marker] = True
             claims |= made
+            if happened is not None and _is_ranked(rollout, receipt):
+                arrived.setdefault(marker, (rollout, receipt, happened))
         if rollout is not None and happened is not None and _in_shadow(rollout):
             pair = self._pairing.outcome(rollout.id, receipt, happened=happened)
             if pair is not None:
@@ -184,6 +215,12 @@ class OutcomeDesk:
         return frozenset(new)
 
 
+def _is_ranked(rollout: Rollout, receipt: Receipt) -> bool:
+    """Tell whether a ranking asks about an outcome: chance decided whose it was, and some guardrail is about orders."""
+    step = rollout.plan.steps[receipt.step - 1]
+    return step.has_coin and any(g.metric.kind in RANKED for g in rollout.plan.guardrails)
+
+
 def _in_shadow(rollout: Rollout) -> bool:
     return any(s.stage is StageKind.SHADOW for s in rollout.plan.steps)
 
@@ -217,8 +254,8 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, worths: Worth, *, happe
     if happened is not None:
         claims[f"{stem}/{OUTCOME_SEEN}"] = Cell(rollout.id, step, receipt.arm, OUTCOME_SEEN, WHOLE, 0)
         for metric in rollout.plan.counted:
-            if is_paired(metric):
-                bins[metric.name] = loss_bin(metric, probability=receipt.probability, happened=happened)
+            if metric.origin is Origin.OUTCOME and metric.formula is UNSET:
+                bins[metric.name] = outcome_bin(metric, probability=receipt.probability, happened=happened)
     for name, bin_ in bins.items():
         for slice_ in _slices(rollout.plan.dimensions, receipt):
             cell = Cell(rollout.id, step, receipt.arm, MetricName(name), slice_, bin_)

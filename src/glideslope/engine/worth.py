@@ -48,7 +48,9 @@ def value_views(plan: Plan, evidence: Evidence) -> tuple[ValueView, ...]:
 
 def priced(plan: Plan, view: GuardrailView) -> float | None:
     """Return what a guardrail's difference is worth per PER subjects; None without a price or an estimate."""
-    worth = next((price.worth for price in (plan.value.each if plan.value else ()) if price.metric == view.metric), None)
+    worth = next(
+        (price.worth for price in (plan.value.each if plan.value else ()) if price.metric == view.metric), None
+    )
     if worth is None or view.candidate is None or view.incumbent is None:
         return None
     return PER * worth * (view.candidate - view.incumbent)
@@ -61,9 +63,7 @@ def _value(plan: Plan, evidence: Evidence, metric: Metric, slice_: SliceName) ->
     if not all(counts):
         return None
     costs = metric.values
-    interval = difference_interval(
-        tables, values=costs, centre=(min(costs) + max(costs)) / 2, alpha=DISPLAY_ALPHA
-    )
+    interval = difference_interval(tables, values=costs, centre=(min(costs) + max(costs)) / 2, alpha=DISPLAY_ALPHA)
     # Costs are values with the sign turned, so the ends change places.
     return ValueView(
         slice=slice_,
