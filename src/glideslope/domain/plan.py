@@ -205,6 +205,7 @@ def check_plan(plan: Plan) -> None:
     _check_offline(plan)
     _check_dimensions(plan)
     _check_budgets(plan)
+    _check_prices(plan)
 
 
 def _check_budgets(plan: Plan) -> None:
@@ -218,6 +219,13 @@ def _check_budgets(plan: Plan) -> None:
             raise PlanInvalid(f"{budget.metric} has two harm budgets of one kind.", where=where)
         seen.add((budget.metric, budget.measure))
         check_budget(budget, metrics[budget.metric])
+
+
+def _check_prices(plan: Plan) -> None:
+    judged = {g.metric.name for g in plan.guardrails}
+    for price in plan.value.each if plan.value else ():
+        if price.metric not in judged:
+            raise PlanInvalid(f"{price.metric} has a price but no guardrail, so nothing would be shown.", where="value")
 
 
 def _check_offline(plan: Plan) -> None:

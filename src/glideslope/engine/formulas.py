@@ -56,7 +56,7 @@ def worth(plan: Plan, receipt: Receipt, outcome: Outcome, *, plugins: Plugins) -
                 )
             )
         else:
-            bins[metric.name] = metric.bin(float(value), chance=chance(outcome.prediction, metric.name))
+            bins[metric.name] = metric.bin(float(value), chance=chance(receipt, metric.name))
     return Worth(bins=bins, undefined=tuple(undefined))
 
 
@@ -99,6 +99,7 @@ def fields_of(dimensions: Sequence[Dimension], indices: Sequence[int]) -> Mappin
     }
 
 
-def chance(prediction: str, metric: str) -> float:
-    """Return a number from 0 up to 1 that belongs to a prediction and a metric: the same wherever it is asked for."""
-    return xxhash.xxh64_intdigest(f"{metric}/{prediction}".encode()) / 2**64
+def chance(receipt: Receipt, metric: str) -> float:
+    """Return a number from 0 up to 1 that knows nothing of arms; the same whenever the subject's outcome is counted."""
+    who = f"{receipt.subject:x}" if receipt.subject else f"r{receipt.request:x}"
+    return xxhash.xxh64_intdigest(f"{receipt.rollout}/{metric}/{who}".encode()) / 2.0**64

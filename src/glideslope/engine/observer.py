@@ -184,12 +184,13 @@ class Observer:
         scope, plan = self.scope(rollout.id), rollout.plan
         scope.set_aside(rollout.aside)
         self._doubts.watch(rollout)
-        steps = [s.name for s in plan.steps[: rollout.position + 1] if s.candidate]
+        counts, exposed = self.counts(rollout)
+        steps = _exposing(rollout)
         return Evidence(
             format=FORMAT,
-            counts=tuple(self._counts(scope, plan, steps)),
+            counts=counts,
             pairs=tuple(self._pairs(scope, plan)),
-            exposed=tuple(Exposed(step=s, **_arms(scope, s, EXPOSURE)) for s in steps),
+            exposed=exposed,
             maturity=tuple(Maturity(step=s, **_arms(scope, s, OUTCOME_SEEN)) for s in steps),
             freshness=tuple(
                 Freshness(origin=origin.value, age=self._age(rollout.id, origin), dropped=self._dropped(scope, origin))
@@ -202,6 +203,14 @@ class Observer:
             ),
             in_force=in_force,
             doubts=self._doubts.of(rollout, scope, now=self._now()),
+        )
+
+    def counts(self, rollout: Rollout) -> tuple[tuple[Counts, ...], tuple[Exposed, ...]]:
+        """Return what is counted of a rollout by now, and who was served; of one that has ended, late outcomes too."""
+        scope, steps = self.scope(rollout.id), _exposing(rollout)
+        return (
+            tuple(self._counts(scope, rollout.plan, steps)),
+            tuple(Exposed(step=s, **_arms(scope, s, EXPOSURE)) for s in steps),
         )
 
     def baseline(self, model: ModelName) -> Baseline:
@@ -396,6 +405,11 @@ def _latency_bin(plan: Plan, metric: Metric, request: Served) -> int:
     if request.arm is Arm.CANDIDATE:
         milliseconds /= 1 + plan.tolerances.get(metric.name, 0.0)
     return metric.bin(milliseconds)
+
+
+def _exposing(rollout: Rollout) -> list[StepName]:
+    """Return the steps so far in which the candidate serves anybody."""
+    return [s.name for s in rollout.plan.steps[: rollout.position + 1] if s.candidate]
 
 
 def _arms(scope: Scope, step: StepName, metric: MetricName) -> dict[str, int]:

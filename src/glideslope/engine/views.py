@@ -58,9 +58,9 @@ class ValueView(msgspec.Struct, frozen=True, kw_only=True):
     per: int
     incumbent: float
     candidate: float
-    low: float
+    low: float | None
     """Of the candidate's less the incumbent's: with `high` an interval that holds with 95 % at all times."""
-    high: float
+    high: float | None
     candidate_count: int
     incumbent_count: int
 
@@ -216,6 +216,19 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     traffic_per_second: float | None
     earliest_seconds: float
     """Sum of the steps' minimum times."""
+    budgets: tuple["BudgetForecast", ...] = ()
+
+
+class BudgetForecast(msgspec.Struct, frozen=True, kw_only=True):
+    """How many subjects must meet the candidate until a harm budget is spent; None where nothing is known of the metric."""
+
+    metric: str
+    measure: str
+    size: float
+    when_equal: int | None
+    """By one that is no worse: of a count on average, of an excess with one chance in twenty, by bad luck."""
+    when_worse: int | None
+    """By one with twice the rate, on average."""
 
 
 class Warning_(msgspec.Struct, frozen=True, kw_only=True):  # noqa: N801 - Warning is Python's own

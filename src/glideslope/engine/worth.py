@@ -71,8 +71,8 @@ def _value(plan: Plan, evidence: Evidence, metric: Metric, slice_: SliceName) ->
         per=PER,
         incumbent=PER * -_mean(costs, incumbent),
         candidate=PER * -_mean(costs, candidate),
-        low=PER * -interval.high,
-        high=PER * -interval.low,
+        low=None if interval.high is None else PER * -interval.high,
+        high=None if interval.low is None else PER * -interval.low,
         candidate_count=counts[0],
         incumbent_count=counts[1],
     )
@@ -80,7 +80,8 @@ def _value(plan: Plan, evidence: Evidence, metric: Metric, slice_: SliceName) ->
 
 def _mean(costs: Sequence[float], rows: Sequence[Sequence[int]]) -> float:
     counts = [sum(column) for column in zip(*rows, strict=True)]
-    return math.fsum(cost * count for cost, count in zip(costs, counts, strict=True)) / sum(counts)
+    total = math.fsum(cost * count for cost, count in zip(costs, counts, strict=True))
+    return float(total / sum(counts))
 
 
 def _unit(plan: Plan, metric: MetricName) -> str:
