@@ -187,12 +187,13 @@ class Observer:
         scope, plan = self.scope(rollout.id), rollout.plan
         scope.set_aside(rollout.aside)
         self._doubts.watch(rollout)
-        steps = [s.name for s in plan.steps[: rollout.position + 1] if s.candidate]
+        counts, exposed = self.counts(rollout)
+        steps = _exposing(rollout)
         return Evidence(
             format=FORMAT,
-            counts=tuple(self._counts(scope, plan, steps)),
+            counts=counts,
             pairs=tuple(self._pairs(scope, plan)),
-            exposed=tuple(Exposed(step=s, **_arms(scope, s, EXPOSURE)) for s in steps),
+            exposed=exposed,
             maturity=tuple(Maturity(step=s, **_arms(scope, s, OUTCOME_SEEN)) for s in steps),
             freshness=tuple(
                 Freshness(origin=origin.value, age=self._age(rollout.id, origin), dropped=self._dropped(scope, origin))
@@ -205,6 +206,14 @@ class Observer:
             ),
             in_force=in_force,
             doubts=self._doubts.of(rollout, scope, now=self._now()),
+        )
+
+    def counts(self, rollout: Rollout) -> tuple[tuple[Counts, ...], tuple[Exposed, ...]]:
+        """Return what is counted of a rollout by now, and who was served; of one that has ended, late outcomes too."""
+        scope, steps = self.scope(rollout.id), _exposing(rollout)
+        return (
+            tuple(self._counts(scope, rollout.plan, steps)),
+            tuple(Exposed(step=s, **_arms(scope, s, EXPOSURE)) for s in steps),
         )
 
     def baseline(self, model: ModelName) -> Baseline:
@@ -342,16 +351,16 @@ class Observer:
         slices = (WHOLE, *slice_names(plan.dimensions))
         found = []
         for step in steps:
-            for g in plan.guardrails:
-                for slice_ in slices if g.metric.origin is not Origin.GATEWAY else (WHOLE,):
-                    size = g.metric.bins
-                    candidate = scope.bins(step, g.metric.name, slice_, Arm.CANDIDATE, size=size)
-                    incumbent = scope.bins(step, g.metric.name, slice_, Arm.INCUMBENT, size=size)
+            for metric in plan.counted:
+                for slice_ in slices if metric.origin is not Origin.GATEWAY else (WHOLE,):
+                    size = metric.bins
+                    candidate = scope.bins(step, metric.name, slice_, Arm.CANDIDATE, size=size)
+                    incumbent = scope.bins(step, metric.name, slice_, Arm.INCUMBENT, size=size)
                     if any(candidate) or any(incumbent):
                         found.append(
                             Counts(
                                 step=step,
-                                metric=g.metric.name,
+                                metric=metric.name,
                                 slice=slice_,
                                 candidate=candidate,
                                 incumbent=incumbent,
@@ -423,6 +432,11 @@ def _latency_bin(plan: Plan, metric: Metric, request: Served) -> int:
     if request.arm is Arm.CANDIDATE:
         milliseconds /= 1 + plan.tolerances.get(metric.name, 0.0)
     return metric.bin(milliseconds)
+
+
+def _exposing(rollout: Rollout) -> list[StepName]:
+    """Return the steps so far in which the candidate serves anybody."""
+    return [s.name for s in rollout.plan.steps[: rollout.position + 1] if s.candidate]
 
 
 def _arms(scope: Scope, step: StepName, metric: MetricName) -> dict[str, int]:

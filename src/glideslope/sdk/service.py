@@ -26,6 +26,7 @@ from glideslope.sdk.client import Client
 from glideslope.sdk.digest import folder_digest
 from glideslope.sdk.errors import ServerRefused
 from glideslope.sdk.flights import Flight, Flights
+from glideslope.sdk.formulas import values_of
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
 from glideslope.sdk.stamps import Stamps, of
@@ -132,6 +133,7 @@ class Service:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
         request: str = "",
     ) -> str | None:
         """Take note of an answer whose version was assigned here, as a gateway would, and return as `predicted` does.
@@ -147,7 +149,7 @@ class Service:
         except Exception:  # noqa: BLE001 - the boundary to the host, as in `predicted`
             self.observer.drop()
             return None
-        return self.predicted(stamps, score=score, slices=slices, metrics=seen)
+        return self.predicted(stamps, score=score, slices=slices, metrics=seen, attributes=attributes)
 
     def predicted(
         self,
@@ -156,14 +158,20 @@ class Service:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
     ) -> str | None:
         """Take note of an answer: count its metrics and return its prediction id, or None. Never raises.
 
-        `score` is the probability that the model gave. A mirrored copy is noted for its pair and has no id.
+        `score` is the probability that the model gave. `attributes` are what the plan's expressions may ask for besides. A mirrored copy is
+        noted for its pair and has no id.
         """
         try:
             if not self._started:
                 self.start()
+            if self.briefed.formulas and stamps.measured and not stamps.shadow:
+                valued, lost = values_of(self.briefed, score=score, slices=slices, attributes=attributes)
+                self.observer.drop(lost)
+                metrics = {**(metrics or {}), **valued}
             if metrics:
                 self.observer.observe(stamps, slices, **metrics)
             if score is None or self._client is None:
