@@ -65,7 +65,12 @@ def question() -> Join:
     """Ask for everything."""
     metrics = tuple(m for m in BUILT_IN.values() if m.loss is not None)
     return Join(
-        model=MODEL, rollout=ROLLOUT, until=START + 10 * 86_400_000, settle=60_000, bins=bins_of(metrics), members=members
+        model=MODEL,
+        rollout=ROLLOUT,
+        until=START + 10 * 86_400_000,
+        settle=60_000,
+        bins=bins_of(metrics),
+        members=members,
     )
 
 

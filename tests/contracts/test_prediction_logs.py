@@ -11,7 +11,7 @@ import pytest
 from glideslope.adapters.logs.parquet import sql
 from glideslope.adapters.logs.parquet.log import MOST_FILES, ParquetLog
 from glideslope.domain.logged import OutcomeRow, PredictionRow, RequestRow
-from glideslope.domain.metric import BRIER, LOG_LOSS, WRONG, loss_bin
+from glideslope.domain.metric import BRIER, CALIBRATION, LOG_LOSS, WRONG, outcome_bin
 from glideslope.domain.receipt import SCORE_LEVELS
 from glideslope.testing.contracts.prediction_log import (
     HIGH,
@@ -70,8 +70,8 @@ async def test_a_file_of_before_a_column_was_added_is_read_beside_those_of_after
         log.compact()
         [path] = (tmp_path / "log" / "predictions").glob("*.parquet")
         with duckdb.connect() as other:
-            rows = other.execute(f"CREATE TABLE t AS SELECT * EXCLUDE (attributes), 1 AS later FROM '{path}'")
-            rows.execute(f"COPY t TO '{path}' (FORMAT parquet)")
+            other.execute(f"CREATE TABLE t AS SELECT * EXCLUDE (attributes), 1 AS later FROM '{path}'")  # noqa: S608 - our own path
+            other.execute(f"COPY t TO '{path}' (FORMAT parquet)")
         await log.write(predictions=[prediction("b", number=2, subject=2, score=HIGH)], now=NOON)
         await log.write(outcomes=[outcome("a", True), outcome("b", True)], now=NOON)
 
@@ -180,24 +180,30 @@ async def test_nothing_acknowledged_is_lost_and_nothing_doubled_when_the_writer_
         acknowledged = len(numbers)
 
 
-def test_sql_and_counters_bin_every_score_alike(tmp_path: Path) -> None:
+def test_sql_and_counters_bin_every_score_alike() -> None:
     """All 131,072 pairs of score and outcome, for each loss: the recomputation agrees to the last count or is worth nothing."""
     values = {"levels": SCORE_LEVELS}
     with duckdb.connect() as connection:
         connection.execute(
-            "CREATE TABLE truths AS SELECT 's1' AS step, score || CASE WHEN happened THEN 'true' ELSE 'false' END AS arm, 'all' AS slice, score, happened"
-            f" FROM range({SCORE_LEVELS + 1}) s(score), (VALUES (true), (false)) h(happened)"
+            "CREATE TABLE truths AS SELECT 's1' AS step, score || CASE WHEN happened THEN 'true' ELSE 'false' END AS arm,"
+            " 'all' AS slice, score, happened FROM range(65536) s(score), (VALUES (true), (false)) h(happened)"
         )
-        for metric in (LOG_LOSS, BRIER, WRONG):
-            assert metric.loss is not None
-            text = sql.LOSSES.format(loss=sql.LOSS[metric.loss.value], bin=sql.BIN[metric.kind.value])
-            asked = values | {"edges": list(metric.edges), "last": metric.bins - 1}
+        for metric in (LOG_LOSS, BRIER, WRONG, CALIBRATION):
+            text, last = sql.JOINTLY, len(metric.edges) - 1
+            if metric.loss is not None:
+                text = sql.LOSSES.format(loss=sql.LOSS[metric.loss.value], bin=sql.BIN[metric.kind.value])
+                last = metric.bins - 1
+            asked = values | {"edges": list(metric.edges), "last": last}
             used = {name: value for name, value in asked.items() if f"${name}" in text}
             found = {arm: bin_ for _, arm, _, bin_, _ in connection.execute(text, used).fetchall()}
             for score in range(SCORE_LEVELS + 1):
                 for happened in (True, False):
-                    expected = loss_bin(metric, probability=score / SCORE_LEVELS, happened=happened)
-                    assert found[f"{score}{'true' if happened else 'false'}"] == expected, (metric.name, score, happened)
+                    expected = outcome_bin(metric, probability=score / SCORE_LEVELS, happened=happened)
+                    assert found[f"{score}{'true' if happened else 'false'}"] == expected, (
+                        metric.name,
+                        score,
+                        happened,
+                    )
 
 
 def test_the_files_columns_are_the_rows_fields() -> None:

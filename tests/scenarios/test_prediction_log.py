@@ -40,9 +40,7 @@ def what() -> Draft:
         GuardrailDraft(metric=LENGTH.name, margin=Margin(MarginKind.ABSOLUTE, 60.0), base_rate=120.0),
     )
     plain = draft("delays", "v2", guardrails=guardrails)
-    return msgspec.structs.replace(
-        plain, metrics=(FALLBACK, LENGTH), recompute=Recompute.REQUIRED, logged=("region",)
-    )
+    return msgspec.structs.replace(plain, metrics=(FALLBACK, LENGTH), recompute=Recompute.REQUIRED, logged=("region",))
 
 
 class Services:
@@ -159,7 +157,9 @@ async def test_a_row_that_never_arrived_is_missed(log: ParquetLog) -> None:
 
 async def test_only_what_the_plan_calls_loggable_is_kept(log: ParquetLog) -> None:
     _, _, rollout = await started(log)
-    found = log._ask(lambda: log._rows("SELECT DISTINCT attributes FROM predictions WHERE rollout = $rollout", {"rollout": rollout}))
+    found = log._ask(
+        lambda: log._rows("SELECT DISTINCT attributes FROM predictions WHERE rollout = $rollout", {"rollout": rollout})
+    )
     assert await found == [({"region": "eu"},)]
 
 

@@ -32,6 +32,16 @@ class Question(StrEnum):
     SOURCE = "source"  # can what a source said be true
     RECOMPUTATION = "recomputation"  # do the counters agree with the prediction log
     OFFLINE = "offline"  # does the offline evaluation meet the criterion
+    BUDGET = "budget"  # is the harm budget spent
+
+
+class Spending(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of a harm budget is spent, in the metric's unit."""
+
+    measure: str
+    """`count` or `excess`."""
+    spent: float
+    size: float
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,7 +50,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     question: Question
     verdict: Verdict
     subject: str
-    """The guardrail's metric, the step of a split test, or the offline criterion."""
+    """The guardrail's or budget's metric, the step of a split test, or the offline criterion."""
     slice: SliceName
     wealth: float
     line: float
@@ -51,6 +61,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What a source said, when that is the question."""
     difference: Difference | msgspec.UnsetType = msgspec.UNSET
     """Where the counters and the prediction log disagree, when that is the question."""
+    spending: Spending | msgspec.UnsetType = msgspec.UNSET
+    """What was spent of a harm budget, when that is the question."""
 
 
 class Advance(msgspec.Struct, frozen=True, kw_only=True, tag="advance", forbid_unknown_fields=True):

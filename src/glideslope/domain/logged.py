@@ -122,6 +122,10 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     latency_us: int
     rescued: bool
+    stream: int = 0
+    """Hash of what tells a request apart that names no subject; 0 where that is not known."""
+    in_flight: bool = False
+    """It had not ended: `latency_us` is its age, by which it was counted as late."""
 
 
 class OutcomeRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from glideslope.domain.ids import MetricName, SliceName, StepName
-from glideslope.domain.metric import Cell
+from glideslope.domain.metric import Cell, Kind, Metric, Origin
 from glideslope.domain.traffic import Arm
 
 MOST_DIFFERENCES: Final = 20
@@ -60,6 +60,19 @@ class Recomputation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     def agrees(self) -> bool:
         """Tell whether all that was compared is the same, and all was compared."""
         return self.cells > 0 and not (self.differing or self.missing or self.uncovered)
+
+
+def is_covered(metric: Metric, *, in_process: bool = False) -> bool:
+    """Tell whether a metric can be recomputed from the log, to the last count.
+
+    Not what falls on a grid by chance, nor what is made of an outcome's attributes, which are not logged; and where services
+    are the gateway, no latency's quantile, since they may count a request before it has ended.
+    """
+    if metric.origin is Origin.OUTCOME:
+        return metric.formula is msgspec.UNSET and not metric.is_dithered
+    if metric.kind is Kind.LATENCY:
+        return not (in_process and metric.of is not msgspec.UNSET)
+    return not metric.is_dithered
 
 
 def compare(counted: Mapping[Cell, int], recomputed: Mapping[Cell, int]) -> tuple[int, tuple[Difference, ...]]:

@@ -15,7 +15,7 @@ from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Re
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import GlideslopeError, LogAbsent, TokenExpired, TokenUnknown
-from glideslope.domain.forecast import Forecast, forecast, warnings
+from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId, VersionName
@@ -30,6 +30,8 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.plan import thresholds
+from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.domain.receipt import ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase
@@ -47,6 +49,7 @@ from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
 from glideslope.engine.requests import Requests
 from glideslope.engine.views import (
+    BudgetForecast,
     CheckView,
     DecisionView,
     FleetView,
@@ -107,6 +110,8 @@ class World:
     """Milliseconds for which an outcome for an id of a caller's own may be corrected before it counts."""
     keep: timedelta = KEEP
     """How long the prediction log keeps rows."""
+    plugins: Plugins = NO_PLUGINS
+    """Metrics that installed packages provide."""
 
 
 class App:
@@ -128,6 +133,7 @@ class App:
             counters=world.counters,
             clock=world.clock,
             log=world.log,
+            in_process=world.grants is not None,
             settle=world.settle,
             keep=world.keep,
         )
@@ -135,7 +141,12 @@ class App:
             self.observer.requests = Requests(world.log, clock=world.clock)
             self.observer.recomputed = self.log.evidence
         self._desk = OutcomeDesk(
-            record=self.record, observer=self.observer, counters=world.counters, keys=world.keys, log=self.log
+            record=self.record,
+            observer=self.observer,
+            counters=world.counters,
+            keys=world.keys,
+            log=self.log,
+            plugins=world.plugins,
         )
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
@@ -152,6 +163,7 @@ class App:
             observer=self.observer,
             driver=world.driver,
             probe=world.probe,
+            plugins=world.plugins,
             wake=self.governor.wake,
         )
         self._queries = Queries(
@@ -196,6 +208,7 @@ class App:
             warnings=tuple(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
             traffic_per_second=baseline.subjects_per_second if known else None,
             earliest_seconds=sum(s.minimum for s in plan.steps) / 1000,
+            budgets=tuple(_outlook(o) for o in outlooks(plan)),
         )
 
     async def propose(self, command: Propose, *, key: str) -> RolloutView:
@@ -341,6 +354,7 @@ class App:
             unmeasured=sum(taken.unmeasured for taken in each),
             refused=tuple(refusal for taken in each for refusal in taken.refused),
             kept=sum(taken.kept for taken in each),
+            undefined=tuple(one for taken in each for one in taken.undefined)[:MOST_REFUSALS],
         )
 
     @asynccontextmanager
@@ -409,7 +423,7 @@ class App:
                 for r in self.record.rollouts()
                 if r.plan.model == model and r.phase not in ENDED
             },
-            metrics=tuple(g.metric for g in open_.plan.guardrails) if open_ else tuple(BUILT_IN.values()),
+            metrics=open_.plan.counted if open_ else tuple(BUILT_IN.values()),
             dimensions=open_.plan.dimensions if open_ else (),
             key_id=key.id,
             key=key.secret,
@@ -419,6 +433,7 @@ class App:
             in_process=self._world.grants is not None,
             tolerances=open_.plan.tolerances if open_ else {},
             logged=((open_.plan.logged or ()) if open_ else ()) if self.log.has_log else msgspec.UNSET,
+            thresholds=(thresholds(open_.plan) or msgspec.UNSET) if open_ else msgspec.UNSET,
         )
         tag = _tag(briefing)
         if self._world.grants is not None:
@@ -463,6 +478,16 @@ def _shown(f: Forecast) -> StepForecast:
         subjects_to_proof=f.subjects_to_proof or 0,
         seconds_to_proof=f.seconds_to_proof,
         subjects_at_risk=f.subjects_at_risk,
+    )
+
+
+def _outlook(o: Outlook) -> BudgetForecast:
+    return BudgetForecast(
+        metric=o.budget.metric,
+        measure=o.budget.measure.value,
+        size=o.budget.size,
+        when_equal=o.when_equal,
+        when_worse=o.when_worse,
     )
 
 

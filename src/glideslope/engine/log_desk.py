@@ -14,7 +14,6 @@ from typing import Final
 import msgspec
 
 from glideslope.domain.errors import GlideslopeError, Invalid, LogAbsent
-from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, Actor, MetricName, ModelName, RolloutId, SliceName
 from glideslope.domain.logged import (
     LONGEST_ID,
@@ -31,11 +30,11 @@ from glideslope.domain.logged import (
     canonical_slices,
     read_slices,
 )
-from glideslope.domain.metric import OUTCOME_SEEN, Cell, Dimension, Metric, Origin, loss_bin
+from glideslope.domain.metric import OUTCOME_SEEN, Cell, Dimension, Metric, Origin, outcome_bin
 from glideslope.domain.observation import MOST_REFUSALS, Outcome
-from glideslope.domain.plan import Plan
+from glideslope.domain.plan import Plan, thresholds
 from glideslope.domain.receipt import SCORE_LEVELS
-from glideslope.domain.recomputation import MOST_DIFFERENCES, Recomputation, compare
+from glideslope.domain.recomputation import MOST_DIFFERENCES, Recomputation, compare, is_covered
 from glideslope.domain.rollout import DECIDED, Rollout
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Clock, Counters, Total
@@ -54,7 +53,6 @@ KEEP: Final = timedelta(days=90)
 """How long rows are kept; those of an open rollout always are."""
 FORGET_EVERY: Final = 3_600.0
 LARGEST_NUMBER: Final = 2**53 - 1
-LOGGED_KINDS: Final = (Origin.GATEWAY, Origin.SERVICE, Origin.OUTCOME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +75,7 @@ class LogDesk:
         counters: Counters,
         clock: Clock,
         log: PredictionLog | None,
+        in_process: bool = False,
         settle: int = SETTLE,
         keep: timedelta = KEEP,
     ) -> None:
@@ -85,6 +84,7 @@ class LogDesk:
         self._counters = counters
         self._clock = clock
         self._log = log
+        self._in_process = in_process
         self._settle = settle
         self._keep = keep
         self._until: dict[RolloutId, int] = {}
@@ -131,6 +131,8 @@ class LogDesk:
         if self._log is None:
             raise LogAbsent
         _require_id(outcome.prediction)
+        if outcome.happened is msgspec.UNSET:
+            raise Invalid("An outcome for an id of your own says whether it happened; nothing else of it is joined.")
         return OutcomeRow(
             model=model,
             prediction=outcome.prediction,
@@ -146,7 +148,7 @@ class LogDesk:
         if self._log is None:
             return
         for rollout in self._record.open_rollouts():
-            if any(is_paired(g.metric) for g in rollout.plan.guardrails):
+            if _told_by_outcomes(rollout.plan):
                 await self._join(rollout, self._log)
 
     async def _join(self, rollout: Rollout, log: PredictionLog) -> None:
@@ -157,7 +159,7 @@ class LogDesk:
                 rollout=rollout.id,
                 until=until,
                 settle=self._settle,
-                bins=bins_of(tuple(g.metric for g in plan.guardrails if is_paired(g.metric))),
+                bins=bins_of(_told_by_outcomes(plan)),
                 members=partial(slices_of, plan.dimensions),
             )
         )
@@ -181,7 +183,7 @@ class LogDesk:
     async def recompute(self, rollout: Rollout) -> Compared:
         """Hold a rollout's counters against its rows. Raises LogAbsent, LogUnavailable, StoreUnavailable."""
         log, plan = self.log, rollout.plan
-        covered = [g.metric for g in plan.guardrails if is_covered(g.metric)]
+        covered = [m for m in plan.counted if is_covered(m, in_process=self._in_process)]
         async with self._observer.counting:
             at = self._clock.monotonic()
             counted = self._observer.cells(rollout, covered)
@@ -201,6 +203,7 @@ class LogDesk:
                 metrics=covered,
                 members=partial(slices_of, plan.dimensions),
                 tolerances=plan.tolerances,
+                thresholds=thresholds(plan),
             )
         )
         recomputed: dict[Cell, int] = {}
@@ -214,7 +217,7 @@ class LogDesk:
             differing=len(differences),
             differences=differences[:MOST_DIFFERENCES],
             missing=max(0, found.missing),
-            uncovered=tuple(g.metric.name for g in plan.guardrails if not is_covered(g.metric)),
+            uncovered=tuple(m.name for m in plan.counted if not is_covered(m, in_process=self._in_process)),
         )
         compared = self._compared[rollout.id] = Compared(at=at, result=result, unmatched=found.unmatched)
         self._observer.changed.add(rollout.id)
@@ -292,9 +295,9 @@ def key_of(model: ModelName, prediction: str) -> int:
     return int.from_bytes(blake2b(f"{model}\x1f{prediction}".encode(), digest_size=8).digest(), signed=True)
 
 
-def is_covered(metric: Metric) -> bool:
-    """Tell whether a metric can be recomputed from the log: it is counted by the gateway, by services, or is a loss."""
-    return metric.origin is not Origin.OUTCOME or metric.loss is not None
+def _told_by_outcomes(plan: Plan) -> tuple[Metric, ...]:
+    """Return the metrics that a score and what happened decide."""
+    return tuple(m for m in plan.counted if m.origin is Origin.OUTCOME and is_covered(m))
 
 
 def _require_id(prediction: str) -> None:
@@ -321,7 +324,7 @@ def bins_of(metrics: tuple[Metric, ...]) -> Mapping[MetricName, Sequence[int]]:
     """Return each metric's bin for every score and outcome, by the code that counts outcomes by receipt."""
     return {
         metric.name: [
-            loss_bin(metric, probability=score / SCORE_LEVELS, happened=happened)
+            outcome_bin(metric, probability=score / SCORE_LEVELS, happened=happened)
             for score in range(SCORE_LEVELS + 1)
             for happened in (False, True)
         ]

@@ -96,6 +96,8 @@ class Recount:
     metrics: Sequence[Metric]
     members: Members
     tolerances: Mapping[MetricName, float] = field(default_factory=dict)
+    thresholds: Mapping[MetricName, float] = field(default_factory=dict)
+    """Beyond this a latency of the gateway, so divided, counts as soon as the request's age says so; else beyond its last edge."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class Requests:
         self._rows: list[RequestRow] = []
 
     def note(self, request: Served, *, source: str, epoch: int, number: int) -> None:
-        """Note a request that was counted as the `number`th of its rollout."""
+        """Note a request that was counted as the `number`th of its rollout; also one in flight that is late."""
         if len(self._rows) >= MOST_WAITING:
             return
         self._rows.append(
@@ -38,6 +38,8 @@ class Requests:
                 status=request.status,
                 latency_us=request.latency_us,
                 rescued=request.rescued,
+                stream=_hash(request.stream),
+                in_flight=request.in_flight,
             )
         )
 

@@ -40,13 +40,15 @@ class Answering:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         prediction: str = "",
-        attributes: Mapping[str, str] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
         **metrics: float,
     ) -> str | None:
         """Note what was answered, before the answer is sent; return the prediction's id, or None. Never raises.
 
-        `score` is the probability given, `slices` the request's fields by name, `metrics` values by the metric's name.
-        Where the server keeps a prediction log, `prediction` is an id of your own and `attributes` are logged as the plan lets.
+        `score` is the probability given, `slices` the request's fields by name, `attributes` what the plan's expressions may ask for
+        besides, `metrics` values by the metric's name.
+        Where the server keeps a prediction log, `prediction` is an id of your own, and of the attributes those are logged that the plan
+        calls loggable.
         """
         made = self._service.predicted(
             self.stamps, score=score, slices=slices, metrics=metrics, prediction=prediction, attributes=attributes
@@ -64,7 +66,7 @@ def record(
     score: float | None = None,
     slices: Mapping[str, str] | None = None,
     prediction: str = "",
-    attributes: Mapping[str, str] | None = None,
+    attributes: Mapping[str, float | bool | str] | None = None,
     **metrics: float,
 ) -> str | None:
     """Do `Answering.record` for the request at hand; outside of one, nothing."""

@@ -52,7 +52,7 @@ class PredictionNotes:
         score: float | None,
         slices: Mapping[str, str] | None,
         metrics: Mapping[str, float] | None,
-        attributes: Mapping[str, str] | None,
+        attributes: Mapping[str, float | bool | str] | None,
     ) -> None:
         """Note a prediction; the caller holds `lock`. Of what it is given only what may be logged is kept."""
         rollout = stamps.rollout if stamps.rollout in briefed.rollouts else RolloutId("")

@@ -1,12 +1,13 @@
 """Sending the truth about predictions, whenever it comes: buffered, in batches, again until it arrives."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-import msgspec
+from msgspec import UNSET
 
 from glideslope.domain.ids import ModelName
-from glideslope.domain.observation import Outcome, OutcomeRefusal, Outcomes
+from glideslope.domain.observation import Fact, Outcome, OutcomeRefusal, Outcomes, OutcomeUndefined
 from glideslope.sdk import requests
 from glideslope.sdk.background import Background
 from glideslope.sdk.batches import LARGEST_BATCH, MOST_WAITING, Batches
@@ -15,6 +16,8 @@ from glideslope.sdk.client import Client
 EVERY: Final = 1.0
 """Seconds between batches."""
 MOST_REFUSALS: Final = 100
+LONGEST_TEXT: Final = 1_000
+_LARGEST: Final = sys.float_info.max
 
 
 class OutcomeSender:
@@ -37,9 +40,24 @@ class OutcomeSender:
         self.kept = 0
         self.refusals: tuple[OutcomeRefusal, ...] = ()
         """The latest ones."""
+        self.undefined: tuple[OutcomeUndefined, ...] = ()
+        """The latest metrics that had no value for an outcome."""
 
-    def send(self, prediction: str, *, happened: bool, model: str = "", at: int | None = None) -> bool:
+    def send(
+        self,
+        prediction: str,
+        *,
+        happened: bool | None = None,
+        outcome: Fact | None = None,
+        attributes: Mapping[str, Fact] | None = None,
+        model: str = "",
+        at: int | None = None,
+    ) -> bool:
         """Take an outcome; tell whether there was room. Never blocks, never raises.
+
+        `happened` is the truth, `outcome` what it is where it is a class or a number, `attributes` what else became known. What is None is
+        not told; what was not told may come in a later outcome of the same prediction. A NaN, an infinity or anything else than a number,
+        a truth or a text of up to 1,000 characters is dropped with its outcome.
 
         `model` names whose prediction it is where the id is your own; `at` says when the truth was known, in milliseconds
         since 1970: of several statements about such an id the latest by it counts.
@@ -48,9 +66,19 @@ class OutcomeSender:
             self._background.start()
         except Exception:  # noqa: BLE001 - the boundary to the host: no thread can be had now; the next call tries again
             self._background.failures += 1
-        whose = ModelName(model) if model else msgspec.UNSET
-        when = msgspec.UNSET if at is None else at
-        return self._batches.put(Outcome(prediction=prediction, happened=happened, model=whose, at=when))
+        if not all(map(_can_be_told, (prediction, *(attributes or {}).values(), "" if outcome is None else outcome))):
+            # In a batch it would cost all others their way.
+            self._batches.drop()
+            return False
+        told = Outcome(
+            prediction=prediction,
+            happened=UNSET if happened is None else bool(happened),
+            outcome=UNSET if outcome is None else outcome,
+            attributes=dict(attributes) if attributes else UNSET,
+            model=ModelName(model) if model else UNSET,
+            at=UNSET if at is None else at,
+        )
+        return self._batches.put(told)
 
     @property
     def waiting(self) -> int:
@@ -82,3 +110,16 @@ class OutcomeSender:
         self.refused += len(taken.refused)
         self.kept += taken.kept
         self.refusals = (*self.refusals, *taken.refused)[-MOST_REFUSALS:]
+        self.undefined = (*self.undefined, *taken.undefined)[-MOST_REFUSALS:]
+
+
+def _can_be_told(fact: object) -> bool:
+    match fact:
+        case bool():
+            return True
+        case int() | float():
+            return -_LARGEST <= fact <= _LARGEST
+        case str():
+            return len(fact) <= LONGEST_TEXT
+        case _:
+            return False

@@ -3,6 +3,7 @@
 `middleware` puts it around an ASGI application; other frameworks use it directly.
 """
 
+import math
 import os
 import secrets
 import socket
@@ -25,6 +26,8 @@ from glideslope.sdk.briefed import NOT_BRIEFED, Briefed, Polling
 from glideslope.sdk.client import Client
 from glideslope.sdk.digest import folder_digest
 from glideslope.sdk.errors import ServerRefused
+from glideslope.sdk.flights import Flight, Flights
+from glideslope.sdk.formulas import values_of
 from glideslope.sdk.notes import PredictionNotes
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
@@ -69,6 +72,7 @@ class Service:
         self.observer = Observer(
             self.model, source=source, epoch=int(wall() * 1000), send=self._send_totals, version=self.version
         )
+        self.flights = Flights(self.observer)
         self.notes = PredictionNotes(
             self.model, send=self._send_predictions, whose=lambda: (self.observer.source, self.observer.epoch)
         )
@@ -117,27 +121,37 @@ class Service:
             self.start()
         return self.assigner.assign(subject)
 
+    def began(self, assigned: Assigned, *, subject: str, request: str = "") -> Flight:
+        """Take note that a request begins whose version was assigned here; give what is returned to `served` at its end.
+
+        While it runs it is counted as late as soon as its age says so. Never raises.
+        """
+        return self.flights.begin(of(assigned, subject=subject, request=request))
+
     def served(
         self,
         assigned: Assigned,
         *,
         subject: str,
-        seconds: float,
+        seconds: float | None = None,
+        flight: Flight | None = None,
         failed: bool = False,
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
         request: str = "",
         prediction: str = "",
-        attributes: Mapping[str, str] | None = None,
     ) -> str | None:
         """Take note of an answer whose version was assigned here, as a gateway would, and return as `predicted` does.
 
         `failed` belongs to the arm that was assigned, whoever answered in its place. `request` is any id of the request.
-        Never raises.
+        How long it took is said by `seconds`, or by the `flight` that `began` returned. Never raises.
         """
         try:
-            seen = {"exposure": 1.0, "errors": float(failed), "latency": seconds * 1000, **(metrics or {})}
+            age = None if flight is None else self.flights.end(flight)
+            took = seconds if seconds is not None else math.nan if age is None else age  # what is no number is dropped
+            seen = {"exposure": 1.0, "errors": float(failed), "latency": took * 1000, **(metrics or {})}
             stamps = of(assigned, subject=subject, request=request)
         except Exception:  # noqa: BLE001 - the boundary to the host, as in `predicted`
             self.observer.drop()
@@ -154,17 +168,21 @@ class Service:
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
         prediction: str = "",
-        attributes: Mapping[str, str] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
     ) -> str | None:
         """Take note of an answer: count its metrics and return its prediction id, or None. Never raises.
 
-        `score` is the probability that the model gave. `prediction` is an id of your own, instead of a receipt, where the
-        server keeps a prediction log; `attributes` go there as far as the plan lets them. A mirrored copy is noted for its
-        pair and has no id.
+        `score` is the probability that the model gave. `attributes` are what the plan's expressions may ask for besides, and those
+        that it calls loggable are logged. `prediction` is an id of your own, instead of a receipt, where the server keeps a
+        prediction log. A mirrored copy is noted for its pair and has no id.
         """
         try:
             if not self._started:
                 self.start()
+            if self.briefed.formulas and stamps.measured and not stamps.shadow:
+                valued, lost = values_of(self.briefed, score=score, slices=slices, attributes=attributes)
+                self.observer.drop(lost)
+                metrics = {**(metrics or {}), **valued}
             if self.briefed.logged is not None and self._client is not None and not stamps.shadow:
                 return self._log(
                     stamps, score=score, slices=slices, metrics=metrics, prediction=prediction, attributes=attributes
@@ -190,6 +208,7 @@ class Service:
         self._started = False
         self._starting = threading.Lock()
         self.notes.forked()
+        self.flights.forked()
         for client in (self._client, self._poller):
             if client is not None:
                 client.forked()
@@ -202,7 +221,7 @@ class Service:
         slices: Mapping[str, str] | None,
         metrics: Mapping[str, float] | None,
         prediction: str,
-        attributes: Mapping[str, str] | None,
+        attributes: Mapping[str, float | bool | str] | None,
     ) -> str | None:
         """Count and note in one, so that the counts and the log can be held against each other to the last one."""
         made = prediction or (None if score is None else self._mint(stamps, score=score, slices=slices))
@@ -267,6 +286,7 @@ class Service:
             except GlideslopeError as error:
                 self.unidentified = str(error)
         self.shadow.send_waiting()
+        self.flights.count_late()
         return SHADOW_EVERY
 
     def _send_shadow(self, batch: Sequence[_Answer]) -> None:

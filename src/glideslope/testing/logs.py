@@ -13,13 +13,12 @@ from glideslope.domain.logged import NO_SCORE, RECEIPT_BITS, OutcomeRow, Predict
 from glideslope.domain.metric import (
     ERRORS,
     EXPOSURE,
-    LATENCY,
     LOG_LOSS_CAP,
     OUTCOME_SEEN,
     Kind,
     Metric,
     Origin,
-    loss_bin,
+    outcome_bin,
 )
 from glideslope.domain.receipt import SCORE_LEVELS
 from glideslope.domain.traffic import Arm
@@ -186,18 +185,20 @@ class MemoryLog:
         for r in rows:
             unit = ((r.source, r.epoch), r.step, r.subject or -r.number)
             failed = r.rescued or r.status == 0 or r.status >= 500
+            if r.in_flight:
+                continue
             if unit not in seen:
                 seen.add(unit)
                 counts[r.step, r.arm, EXPOSURE, WHOLE, 0] += 1
-                if LATENCY.name in names:
-                    slower = 1 + asked.tolerances.get(LATENCY.name, 0.0) if r.arm is Arm.CANDIDATE else 1.0
-                    counts[r.step, r.arm, LATENCY.name, WHOLE, LATENCY.bin(r.latency_us / 1000 / slower)] += 1
                 if not failed and ERRORS.name in names:
                     counts[r.step, r.arm, ERRORS.name, WHOLE, 0] += 1
             if failed and unit not in bad:
                 bad.add(unit)
                 if ERRORS.name in names:
                     counts[r.step, r.arm, ERRORS.name, WHOLE, 1] += 1
+        for metric in asked.metrics:
+            if metric.kind is Kind.LATENCY and metric.origin is Origin.GATEWAY:
+                _count_latency(metric, rows, asked, counts)
         return sum(asked.gateways.values()) - len(rows)
 
     def _count_predictions(self, asked: Recount, counts: Counts) -> int:
@@ -246,6 +247,18 @@ def _within(rows: Iterable[Row], marks: object) -> list[Row]:
     return [kept[place] for place in sorted(kept)]
 
 
+def _count_latency(metric: Metric, rows: Sequence[RequestRow], asked: Recount, counts: Counts) -> None:
+    seen: set[tuple[Whose, StepName, int]] = set()
+    threshold = asked.thresholds.get(metric.name, metric.edges[-1])
+    for r in rows:
+        unit = ((r.source, r.epoch), r.step, r.subject or -(r.stream or r.number))
+        slower = 1 + asked.tolerances.get(metric.name, 0.0) if r.arm is Arm.CANDIDATE else 1.0
+        milliseconds = r.latency_us / 1000 / slower
+        if unit not in seen and (not r.in_flight or milliseconds > threshold):
+            seen.add(unit)
+            counts[r.step, r.arm, metric.name, WHOLE, metric.bin(milliseconds)] += 1
+
+
 def _count_metric(
     metric: Metric,
     rows: Sequence[PredictionRow],
@@ -256,7 +269,7 @@ def _count_metric(
     seen: set[tuple[Whose, StepName, int]] = set()
     bad: set[tuple[Whose, StepName, int]] = set()
     for r in rows:
-        value = r.metrics.get(metric.name)
+        value = r.metrics.get(metric.measured)
         if value is None:
             continue
         unit = ((r.source, r.epoch), r.step, r.subject or -r.number)
@@ -292,8 +305,8 @@ def _count_outcome(
         if slice_ == WHOLE:
             counts[step, arm, OUTCOME_SEEN, WHOLE, 0] += 1
         for metric in metrics:
-            if metric.loss is not None and score != NO_SCORE:
-                bin_ = loss_bin(metric, probability=score / SCORE_LEVELS, happened=happened)
+            if metric.origin is Origin.OUTCOME and score != NO_SCORE:
+                bin_ = outcome_bin(metric, probability=score / SCORE_LEVELS, happened=happened)
                 counts[step, arm, metric.name, slice_, bin_] += 1
 
 

@@ -21,6 +21,7 @@ from glideslope.domain.ids import Actor, Digest, MetricName, ModelName, RolloutI
 from glideslope.domain.metric import Dimension
 from glideslope.domain.observation import OutcomesTaken
 from glideslope.domain.plan import Criterion, Evaluation, Margin, MarginKind, StageKind
+from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.engine.app import LOG_EVERY, App
 from glideslope.engine.app import World as Outside
 from glideslope.engine.prediction_log import PredictionLog
@@ -111,6 +112,7 @@ class World:
         seed: int = 1,
         driver: Callable[[ManualClock], MemoryDriver] = MemoryDriver,
         log: PredictionLog | None = None,
+        plugins: Plugins = NO_PLUGINS,
     ) -> None:
         self.log = log
         self.clock = ManualClock()
@@ -120,6 +122,8 @@ class World:
         self.probe = Answering()
         self.apps: list[App] = []
         self.front: App | None = None
+        self.plugins = plugins
+        """Of the apps that are started from now on."""
         self.traffic: dict[ModelName, Traffic] = {}
         self.taken: list[OutcomesTaken] = []
         """What became of each batch of outcomes."""
@@ -159,6 +163,7 @@ class World:
             holder=f"app-{number}",
             checks=_nothing_to_check,
             log=self.log,
+            plugins=self.plugins,
         )
         app = App(outside, epoch=number)
         await app.load()

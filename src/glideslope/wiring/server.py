@@ -20,6 +20,7 @@ from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
 from glideslope.adapters.drivers.envoy.remote import RemoteDoor
 from glideslope.adapters.drivers.inprocess import InProcessDriver
 from glideslope.adapters.identity.tokens import FileTokens
+from glideslope.adapters.metrics.installed import InstalledPlugins
 from glideslope.adapters.probe import HttpProbe
 from glideslope.adapters.secret_file import create_secret, read_secret
 from glideslope.adapters.signers.file_key import FileKeySigner
@@ -108,6 +109,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 checks=checks,
                 log=log,
                 keep=KEEP if settings.keep_log is None else timedelta(seconds=settings.keep_log),
+                plugins=InstalledPlugins(),
             ),
             epoch=int(clock.now().timestamp() * 1000),
         )

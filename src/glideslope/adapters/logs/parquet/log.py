@@ -25,7 +25,6 @@ from glideslope.domain.logged import OutcomeRow, PredictionRow, RequestRow
 from glideslope.domain.metric import (
     ERRORS,
     EXPOSURE,
-    LATENCY,
     LOG_LOSS_CAP,
     OUTCOME_SEEN,
     Kind,
@@ -355,8 +354,8 @@ class ParquetLog:
         ]
         for metric in asked.metrics:
             found += self._recount_metric(metric, asked, values)
-        found += self._first_values(_PREDICTIONS, EXPOSURE, "1::DOUBLE", (1.0,), asked=asked, values=values)
-        found += self._first_values(_REQUESTS, EXPOSURE, "1::DOUBLE", (1.0,), asked=asked, values=values)
+        found += self._first_values(_PREDICTIONS, _EXPOSED, "1::DOUBLE", asked=asked, values=values)
+        found += self._first_values(_REQUESTS, _EXPOSED, "1::DOUBLE", asked=asked, values=values)
         missing = [
             self._rows(sql.MISSING.format(table=kind.table), values | _marks(kind.marks(asked)))[0][0]
             for kind in (_PREDICTIONS, _REQUESTS)
@@ -365,20 +364,18 @@ class ParquetLog:
 
     def _recount_metric(self, metric: Metric, asked: Recount, values: dict[str, object]) -> list[Recounted]:
         if metric.origin is Origin.OUTCOME:
-            return self._losses(metric, values) if metric.loss is not None else []
+            return self._losses(metric, values)
         found = []
         if metric.kind is Kind.EVENT:
             found += self._events(_PREDICTIONS, metric.name, "p.metrics[$metric] > 0", asked, values)
         else:
-            found += self._first_values(
-                _PREDICTIONS, metric.name, "p.metrics[$metric]", metric.edges, asked=asked, values=values
-            )
+            found += self._first_values(_PREDICTIONS, metric, "p.metrics[$metric]", asked=asked, values=values)
         if metric.name == ERRORS.name:
             bad = "(p.rescued OR p.status = 0 OR p.status >= 500)"
             found += self._events(_REQUESTS, metric.name, bad, asked, values)
-        if metric.name == LATENCY.name:
+        if metric.kind is Kind.LATENCY and metric.origin is Origin.GATEWAY:
             milliseconds = "(p.latency_us::DOUBLE / 1000::DOUBLE)"
-            found += self._first_values(_REQUESTS, metric.name, milliseconds, metric.edges, asked=asked, values=values)
+            found += self._first_values(_LATENCIES, metric, milliseconds, asked=asked, values=values)
         return found
 
     def _events(
@@ -388,20 +385,25 @@ class ParquetLog:
         return self._counted(metric, text, values | _marks(kind.marks(asked)) | {"metric": metric}, asked.members)
 
     def _first_values(
-        self,
-        kind: "_Kind",
-        metric: MetricName,
-        value: str,
-        edges: Sequence[float],
-        *,
-        asked: Recount,
-        values: dict[str, object],
+        self, kind: "_Kind", metric: Metric, value: str, *, asked: Recount, values: dict[str, object]
     ) -> list[Recounted]:
-        text = sql.FIRST_VALUES.format(table=kind.table, slices=kind.slices, value=value, has=kind.has)
-        last = len(edges) if metric == LATENCY.name else len(edges) - 1
-        tolerance = asked.tolerances.get(metric, 0.0)
-        own = {"metric": metric, "edges": list(edges), "last": last, "tolerance": tolerance}
-        return self._counted(metric, text, values | _marks(kind.marks(asked)) | own, asked.members)
+        text = sql.FIRST_VALUES.format(
+            table=kind.table,
+            slices=kind.slices,
+            unit=kind.unit,
+            value=value,
+            has=kind.has,
+            in_flight=kind.in_flight,
+            counts=kind.counts,
+        )
+        own = {
+            "metric": metric.measured,
+            "edges": list(metric.edges),
+            "last": metric.bins - 1,
+            "tolerance": asked.tolerances.get(metric.name, 0.0),
+            "threshold": asked.thresholds.get(metric.name, metric.edges[-1]),
+        }
+        return self._counted(metric.name, text, values | _marks(kind.marks(asked)) | own, asked.members)
 
     def _counted(self, metric: MetricName, text: str, values: dict[str, object], members: Members) -> list[Recounted]:
         """Run a statement over units, and count each in every slice of its fields; exposures are counted on the whole only."""
@@ -417,9 +419,13 @@ class ParquetLog:
 
     def _losses(self, metric: Metric, values: dict[str, object]) -> list[Recounted]:
         if metric.loss is None:
-            return []
-        text = sql.LOSSES.format(loss=sql.LOSS[metric.loss.value], bin=sql.BIN[metric.kind.value])
-        own = {"edges": list(metric.edges), "last": metric.bins - 1}
+            text, last = sql.JOINTLY, len(metric.edges) - 1
+        else:
+            text, last = (
+                sql.LOSSES.format(loss=sql.LOSS[metric.loss.value], bin=sql.BIN[metric.kind.value]),
+                metric.bins - 1,
+            )
+        own = {"edges": list(metric.edges), "last": last}
         return [
             Recounted(StepName(step), Arm(arm), metric.name, SliceName(slice_), bin_, count)
             for step, arm, slice_, bin_, count in self._rows(text, values | own)
@@ -507,10 +513,23 @@ class _Kind:
     table: str
     slices: str
     has: str
+    unit: str = "CASE WHEN p.subject <> 0 THEN p.subject ELSE -p.number END"
+    in_flight: str = "false"
+    counts: str = "true"
 
     def marks(self, asked: Recount) -> Mapping[Whose, int]:
         return asked.services if self.table == "predictions" else asked.gateways
 
 
+_EXPOSED: Final = Metric(name=EXPOSURE, kind=Kind.SCORE, origin=Origin.GATEWAY, edges=(1.0,))
 _PREDICTIONS: Final = _Kind("predictions", "p.slices", "p.metrics[$metric] IS NOT NULL")
-_REQUESTS: Final = _Kind("requests", "'{}' AS slices", "true")
+_REQUESTS: Final = _Kind("requests", "'{}' AS slices", "NOT coalesce(p.in_flight, false)")
+_LATENCIES: Final = _Kind(
+    "requests",
+    "'{}' AS slices",
+    "true",
+    unit="CASE WHEN p.subject <> 0 THEN p.subject WHEN p.stream <> 0 THEN -p.stream ELSE -p.number END",
+    in_flight="coalesce(p.in_flight, false)",
+    # What has not ended counts once it is late; its end, or another request of its subject, finds it counted.
+    counts="(NOT in_flight OR value > $threshold)",
+)

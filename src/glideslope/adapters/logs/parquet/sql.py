@@ -42,6 +42,8 @@ COLUMNS: Final = {
         "status": "INTEGER",
         "latency_us": "BIGINT",
         "rescued": "BOOLEAN",
+        "stream": "BIGINT",
+        "in_flight": "BOOLEAN",
     },
     "outcomes": {
         "n": "BIGINT",
@@ -119,12 +121,11 @@ EVENTS: Final = """WITH marks AS (SELECT unnest($sources) AS source, unnest($epo
     FROM told WHERE CASE WHEN bad THEN place_among = 1 ELSE place = 1 END GROUP BY ALL"""
 
 FIRST_VALUES: Final = """WITH marks AS (SELECT unnest($sources) AS source, unnest($epochs) AS epoch, unnest($marks) AS mark),
-    seen AS (SELECT p.source, p.epoch, p.number, p.step, p.arm, {slices},
-            CASE WHEN p.subject <> 0 THEN p.subject ELSE -p.number END AS unit,
+    seen AS (SELECT p.source, p.epoch, p.number, p.step, p.arm, {in_flight} AS in_flight, {slices}, {unit} AS unit,
             {value} / CASE WHEN p.arm = 'candidate' THEN 1::DOUBLE + $tolerance::DOUBLE ELSE 1::DOUBLE END AS value
         FROM {table} p JOIN marks m ON p.source = m.source AND p.epoch = m.epoch
         WHERE p.model = $model AND p.rollout = $rollout AND p.number <= m.mark AND {has}),
-    firsts AS (SELECT * FROM seen
+    firsts AS (SELECT * FROM seen WHERE {counts}
         QUALIFY row_number() OVER (PARTITION BY source, epoch, step, unit ORDER BY number) = 1)
     SELECT step, arm, slices, least(len(list_filter($edges::DOUBLE[], lambda e: e < value)), $last)::INTEGER AS bin, count(*)
     FROM firsts GROUP BY ALL"""
@@ -168,6 +169,11 @@ LOSSES: Final = """WITH given AS (SELECT step, arm, slice, score::DOUBLE / $leve
     judged AS (SELECT step, arm, slice, CASE WHEN happened THEN score ELSE 1::DOUBLE - score END AS p FROM given),
     lost AS (SELECT step, arm, slice, {loss} AS loss FROM judged)
     SELECT step, arm, slice, {bin}::INTEGER AS bin, count(*) FROM lost GROUP BY ALL"""
+JOINT: Final = "2 * least(len(list_filter($edges::DOUBLE[], lambda e: e < score)), $last) + happened::INTEGER"
+"""The bin of a score and what happened, for what is counted jointly."""
+JOINTLY: Final = """SELECT step, arm, slice, ({bin})::INTEGER AS bin, count(*)
+    FROM (SELECT step, arm, slice, score::DOUBLE / $levels::DOUBLE AS score, happened FROM truths WHERE score >= 0)
+    GROUP BY ALL""".replace("{bin}", JOINT)
 LOSS: Final = {
     "log-loss": "CASE WHEN p <= 0 THEN 1e9::DOUBLE ELSE least(-ln(p), 1e9::DOUBLE) END",
     "brier": "(1::DOUBLE - p) * (1::DOUBLE - p)",
