@@ -458,7 +458,7 @@ def _validator(kind: type[Row]) -> Callable[[bytes], bool]:
 
 def _connected(spill: Path, *, memory: str, threads: int) -> Any:  # noqa: ANN401 - DuckDB's stubs lag behind it
     try:
-        return duckdb.connect(
+        connection = duckdb.connect(
             config={
                 "memory_limit": memory,
                 "threads": threads,
@@ -468,8 +468,11 @@ def _connected(spill: Path, *, memory: str, threads: int) -> Any:  # noqa: ANN40
                 "autoload_known_extensions": False,
             }
         )
+        # It would draw on the server's output.
+        connection.execute("SET enable_progress_bar = false")
     except duckdb.Error as error:
         raise LogUnavailable(str(error).splitlines()[0]) from error
+    return connection
 
 
 def _journal_rows(name: str, journals: Sequence[Path]) -> str:
