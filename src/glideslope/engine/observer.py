@@ -263,8 +263,8 @@ class Observer:
             return
         bad = _is_bad(request)
         if new:
-            self._doubts.served(rollout.id, step, request.arm, now=now)
-            self._count(scope, step, request.arm, EXPOSURE, 0)
+            if not scope.met(step, "exposed", subject or request.stream):
+                self._expose(scope, step, request.arm, now=now)
             for metric, _ in _latencies(rollout.plan):
                 if not scope.met(step, f"late {metric.name}", subject or request.stream):
                     self._count(scope, step, request.arm, metric.name, _latency_bin(rollout.plan, metric, request))
@@ -278,8 +278,15 @@ class Observer:
             self._count(scope, step, request.arm, RESCUED, 0)
         self._hear(rollout.id, Origin.GATEWAY, now)
 
+    def _expose(self, scope: Scope, step: StepName, arm: Arm, *, now: float) -> None:
+        self._doubts.served(scope.name, step, arm, now=now)
+        self._count(scope, step, arm, EXPOSURE, 0)
+
     def _count_late(self, request: Served, *, now: float) -> None:
-        """Count a request that has not ended by each latency that its age decides already; its end finds it counted."""
+        """Count a request that has not ended as exposed, and by each latency that its age decides; its end finds it counted.
+
+        Else a candidate that takes its time would look as if the coin sent it too few.
+        """
         who = request.subject or request.stream
         if not (request.rollout and who):
             return
@@ -290,12 +297,14 @@ class Observer:
         scope, step = self.scope(rollout.id), request.step
         if request.subject and scope.met(step, "request", request.subject):
             return
+        if scope.first(step, "exposed", who):
+            self._expose(scope, step, request.arm, now=now)
+            self._hear(rollout.id, Origin.GATEWAY, now)
         for metric, threshold in _latencies(rollout.plan):
             bin_ = _latency_bin(rollout.plan, metric, request)
             late = bin_ > metric.edges.index(threshold)
             if late and scope.first(step, f"late {metric.name}", who):
                 self._count(scope, step, request.arm, metric.name, bin_)
-                self._hear(rollout.id, Origin.GATEWAY, now)
 
     def _count_baseline(self, request: Served) -> None:
         scope = self.scope(baseline_scope(request.model))
