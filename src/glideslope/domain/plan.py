@@ -180,6 +180,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
         return {g.metric.name: g.margin.size for g in self.guardrails if g.metric.kind is Kind.LATENCY}
 
 
+def thresholds(plan: Plan) -> Mapping[MetricName, float]:
+    """Return beyond what a latency is late, of the guardrails on quantiles."""
+    return {g.metric.name: g.threshold for g in plan.guardrails if g.threshold is not msgspec.UNSET}
+
+
 def wrong_margin(kind: Kind, margin: MarginKind) -> str:
     """Return why a kind of metric cannot have such a margin; empty when it can."""
     match kind:

@@ -27,7 +27,7 @@ from glideslope.domain.metric import (
     slice_names,
 )
 from glideslope.domain.observation import Totals, TotalsTaken
-from glideslope.domain.plan import Plan, StageKind
+from glideslope.domain.plan import Plan, StageKind, thresholds
 from glideslope.domain.rollout import DECIDED, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.admission import Door
@@ -123,6 +123,9 @@ class Observer:
         """Take what the data plane saw (a `ServedSink`)."""
         now = self._now()
         for request in batch:
+            if request.in_flight:
+                self._count_late(request, now=now)
+                continue
             self._note(request, now=now)
             if request.rollout:
                 self._count_measured(request, now=now)
@@ -262,8 +265,9 @@ class Observer:
         if new:
             self._doubts.served(rollout.id, step, request.arm, now=now)
             self._count(scope, step, request.arm, EXPOSURE, 0)
-            for metric in _latencies(rollout.plan):
-                self._count(scope, step, request.arm, metric.name, _latency_bin(rollout.plan, metric, request))
+            for metric, _ in _latencies(rollout.plan):
+                if not scope.met(step, f"late {metric.name}", subject or request.stream):
+                    self._count(scope, step, request.arm, metric.name, _latency_bin(rollout.plan, metric, request))
             self._count(scope, step, request.arm, ERRORS.name, int(bad))
         if bad and subject:
             # A subject's first bad event counts, not each: one client retrying in a loop must not fail the candidate alone.
@@ -273,6 +277,25 @@ class Observer:
         if request.rescued:
             self._count(scope, step, request.arm, RESCUED, 0)
         self._hear(rollout.id, Origin.GATEWAY, now)
+
+    def _count_late(self, request: Served, *, now: float) -> None:
+        """Count a request that has not ended by each latency that its age decides already; its end finds it counted."""
+        who = request.subject or request.stream
+        if not (request.rollout and who):
+            return
+        try:
+            rollout = self._record.rollout(request.rollout)
+        except GlideslopeError:
+            return
+        scope, step = self.scope(rollout.id), request.step
+        if request.subject and scope.met(step, "request", request.subject):
+            return
+        for metric, threshold in _latencies(rollout.plan):
+            bin_ = _latency_bin(rollout.plan, metric, request)
+            late = bin_ > metric.edges.index(threshold)
+            if late and scope.first(step, f"late {metric.name}", who):
+                self._count(scope, step, request.arm, metric.name, bin_)
+                self._hear(rollout.id, Origin.GATEWAY, now)
 
     def _count_baseline(self, request: Served) -> None:
         scope = self.scope(baseline_scope(request.model))
@@ -393,10 +416,14 @@ def _is_bad(request: Served) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _latencies(plan: Plan) -> tuple[Metric, ...]:
-    """Return the latency of the whole, and those of the plan's guardrails on quantiles, which have other bins."""
-    quantiles = [g.metric for g in plan.guardrails if g.metric.of == LATENCY.name]
-    return (LATENCY, *(metric for metric in quantiles if metric.origin is Origin.GATEWAY))
+def _latencies(plan: Plan) -> tuple[tuple[Metric, float], ...]:
+    """Return the latency of the whole, and those of the plan's guardrails on quantiles, which have other bins.
+
+    With each the edge beyond which it is late, however late it becomes.
+    """
+    known = thresholds(plan)
+    quantiles = [g.metric for g in plan.guardrails if g.metric.of == LATENCY.name and g.metric.origin is Origin.GATEWAY]
+    return ((LATENCY, LATENCY.edges[-1]), *((metric, known.get(metric.name, metric.edges[-1])) for metric in quantiles))
 
 
 def _latency_bin(plan: Plan, metric: Metric, request: Served) -> int:
