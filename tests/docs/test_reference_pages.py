@@ -9,7 +9,7 @@ import pytest
 
 from glideslope import sdk
 from glideslope.adapters.drivers.envoy.limits import Limits
-from glideslope.domain import decision, doubt, events, evidence, metric, plan
+from glideslope.domain import budget, decision, doubt, events, evidence, formula, metric, plan, value
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -30,6 +30,7 @@ EVENTS: Final = (
     decision.RollBack,
     decision.Promote,
     decision.Finding,
+    decision.Spending,
     doubt.Aside,
     plan.Plan,
     plan.Guardrail,
@@ -39,6 +40,12 @@ EVENTS: Final = (
     plan.Evaluation,
     metric.Metric,
     metric.Dimension,
+    formula.Expression,
+    formula.Plugin,
+    formula.Attribute,
+    budget.Budget,
+    value.ValueModel,
+    value.Price,
 )
 EVIDENCE: Final = (
     evidence.Evidence,
