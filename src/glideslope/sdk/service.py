@@ -28,6 +28,7 @@ from glideslope.sdk.errors import ServerRefused
 from glideslope.sdk.flights import Flight, Flights
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
+from glideslope.sdk.resources import Meter
 from glideslope.sdk.stamps import Stamps, of
 
 SHADOW_EVERY: Final = 0.25
@@ -41,6 +42,7 @@ class Service:
     """One model in one process. Nothing that a request calls blocks or raises; without a server the incumbent serves.
 
     Raises Invalid for names, an address or a token that cannot be. `folder` is what is served: its digest is reported.
+    `price` is what an hour of this process costs, in any currency, for the cost of predictions that people are shown.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Service:
         folder: str | os.PathLike[str] | None = None,
         source: str = "",
         ca: str = "",
+        price: float = 0.0,
         clock: Callable[[], float] = CLOCK,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -70,6 +73,8 @@ class Service:
             self.model, source=source, epoch=int(wall() * 1000), send=self._send_totals, version=self.version
         )
         self.flights = Flights(self.observer)
+        self.meter = Meter(price=price)
+        self.observer.usage = self.meter.read
         self.shadow: Batches[_Answer] = Batches(self._send_shadow, most=MOST_SHADOWED)
         self._polling = None if self._poller is None else self._listen(self._poller, clock=clock)
         self._polls = Background(self._poll, name=f"glideslope-brief-{model}")
@@ -164,6 +169,7 @@ class Service:
         try:
             if not self._started:
                 self.start()
+            self.meter.predicted()
             if metrics:
                 self.observer.observe(stamps, slices, **metrics)
             if score is None or self._client is None:
@@ -226,6 +232,7 @@ class Service:
                 self.unidentified = str(error)
         self.shadow.send_waiting()
         self.flights.count_late()
+        self.meter.look_at_gpu(now=time.monotonic())
         return SHADOW_EVERY
 
     def _send_shadow(self, batch: Sequence[_Answer]) -> None:
