@@ -28,6 +28,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     By it a total that shrinks is told from a message that comes late.
     """
+    usage: Mapping[str, float] | msgspec.UnsetType = msgspec.UNSET
+    """What the process uses (`sdk.resources.Meter.read`): shown to people, read by no decision."""
 
 
 class CellRefusal(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
+import msgspec
+
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.evidence import FORMAT, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
 from glideslope.domain.freeze import Baseline
@@ -36,6 +38,7 @@ from glideslope.engine.ports import Clock, Counters, Served, Total
 from glideslope.engine.record import Record
 from glideslope.engine.scopes import GATEWAY, OUTCOMES, Own, Scope, Window
 from glideslope.engine.sources import NOBODY, parted
+from glideslope.engine.usage import Usage
 
 PAIR_PREFIX: Final = "pair."
 """A pair's cell names its metric with this before it, and the candidate as its arm."""
@@ -60,6 +63,7 @@ class Observer:
         self._door = Door(record, in_process=in_process)
         self._in_process = in_process
         self._doubts = Doubts(in_process=in_process)
+        self._usage = Usage()
         self._lost: dict[tuple[str, int], int] = {}
         """By source and epoch how much it says it could not count."""
         self._lost_of: dict[RolloutId, int] = {}
@@ -160,6 +164,8 @@ class Observer:
             aside = self.scope(rollout).is_aside(totals.source, epoch=totals.epoch)
             if not aside and totals.source in self._counting.get((rollout, origin), ()):
                 self._hear(rollout, origin, now)
+        if totals.usage is not msgspec.UNSET and totals.version in self._record.model(totals.model).versions:
+            self._usage.hear(totals.model, totals.version, totals.source, totals.usage, now=now)
         if totals.digest:
             said = self._serving.setdefault((totals.model, totals.version), {})
             said[totals.source] = (totals.digest, now)
@@ -240,6 +246,10 @@ class Observer:
         window = self._windows.get((model, arm))
         now = int(self._now()) if second is None else second
         return window.signals(now=now) if window else {"requests_per_second": 0.0}
+
+    def usage(self, model: ModelName, version: VersionName) -> dict[str, float]:
+        """Return what the servers of a version use, as they say."""
+        return self._usage.signals(model, version, now=self._now())
 
     def forget(self, rollout: RolloutId) -> None:
         """Drop the subjects of a rollout that has ended; its counts stay."""

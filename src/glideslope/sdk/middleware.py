@@ -87,9 +87,12 @@ class Glideslope:
         folder: str | os.PathLike[str] | None = None,
         source: str = "",
         ca: str = "",
+        price: float = 0.0,
     ) -> None:
         self._app = app
-        self.service = Service(model, version=version, server=server, token=token, folder=folder, source=source, ca=ca)
+        self.service = Service(
+            model, version=version, server=server, token=token, folder=folder, source=source, ca=ca, price=price
+        )
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, connection or life, as ASGI asks."""

@@ -29,6 +29,7 @@ from glideslope.sdk.flights import Flight, Flights
 from glideslope.sdk.formulas import values_of
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
+from glideslope.sdk.resources import Meter
 from glideslope.sdk.stamps import Stamps, of
 
 SHADOW_EVERY: Final = 0.25
@@ -42,6 +43,7 @@ class Service:
     """One model in one process. Nothing that a request calls blocks or raises; without a server the incumbent serves.
 
     Raises Invalid for names, an address or a token that cannot be. `folder` is what is served: its digest is reported.
+    `price` is what an hour of this process costs, in any currency, for the cost of predictions that people are shown.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Service:
         folder: str | os.PathLike[str] | None = None,
         source: str = "",
         ca: str = "",
+        price: float = 0.0,
         clock: Callable[[], float] = CLOCK,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -71,6 +74,8 @@ class Service:
             self.model, source=source, epoch=int(wall() * 1000), send=self._send_totals, version=self.version
         )
         self.flights = Flights(self.observer)
+        self.meter = Meter(price=price)
+        self.observer.usage = self.meter.read
         self.shadow: Batches[_Answer] = Batches(self._send_shadow, most=MOST_SHADOWED)
         self._polling = None if self._poller is None else self._listen(self._poller, clock=clock)
         self._polls = Background(self._poll, name=f"glideslope-brief-{model}")
@@ -172,6 +177,7 @@ class Service:
                 valued, lost = values_of(self.briefed, score=score, slices=slices, attributes=attributes)
                 self.observer.drop(lost)
                 metrics = {**(metrics or {}), **valued}
+            self.meter.predicted()
             if metrics:
                 self.observer.observe(stamps, slices, **metrics)
             if score is None or self._client is None:
@@ -234,6 +240,7 @@ class Service:
                 self.unidentified = str(error)
         self.shadow.send_waiting()
         self.flights.count_late()
+        self.meter.look_at_gpu(now=time.monotonic())
         return SHADOW_EVERY
 
     def _send_shadow(self, batch: Sequence[_Answer]) -> None:
