@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from glideslope.domain.errors import GlideslopeError
@@ -16,8 +17,10 @@ from glideslope.domain.metric import (
     LATENCY,
     NO_STEP,
     OUTCOME_SEEN,
+    RANKED,
     RESCUED,
     Cell,
+    Metric,
     Origin,
     baseline_scope,
     differences,
@@ -250,7 +253,8 @@ class Observer:
         if new:
             self._doubts.served(rollout.id, step, request.arm, now=now)
             self._count(scope, step, request.arm, EXPOSURE, 0)
-            self._count(scope, step, request.arm, LATENCY.name, _latency_bin(rollout.plan, request))
+            for metric in _latencies(rollout.plan):
+                self._count(scope, step, request.arm, metric.name, _latency_bin(rollout.plan, metric, request))
             self._count(scope, step, request.arm, ERRORS.name, int(bad))
         if bad and subject:
             # A subject's first bad event counts, not each: one client retrying in a loop must not fail the candidate alone.
@@ -334,15 +338,14 @@ class Observer:
 
     def _pairs(self, scope: Scope, plan: Plan) -> Sequence[Pairs]:
         shadows = [s.name for s in plan.steps if s.stage is StageKind.SHADOW]
-        if not shadows:
-            return []
+        tossed = [s.name for s in plan.steps if s.has_coin]
         found = []
         for g in plan.guardrails:
-            if not is_paired(g.metric):
-                continue
-            size = len(differences(g.metric))
-            for slice_ in (WHOLE, *slice_names(plan.dimensions)):
-                rows = [scope.bins(s, pair_metric(g.metric.name), slice_, Arm.CANDIDATE, size=size) for s in shadows]
+            # A ranking's blocks are compared within themselves, so those of all steps add up.
+            steps = tossed if g.metric.kind in RANKED else shadows if is_paired(g.metric) else []
+            size = len(differences(g.metric)) if steps else 0
+            for slice_ in (WHOLE, *slice_names(plan.dimensions)) if steps else ():
+                rows = [scope.bins(s, pair_metric(g.metric.name), slice_, Arm.CANDIDATE, size=size) for s in steps]
                 total = tuple(map(sum, zip(*rows, strict=True)))
                 if any(total):
                     found.append(Pairs(metric=g.metric.name, slice=slice_, differences=total))
@@ -380,12 +383,19 @@ def _is_bad(request: Served) -> bool:
     return request.rescued or request.status == 0 or request.status >= 500
 
 
-def _latency_bin(plan: Plan, request: Served) -> int:
+@lru_cache(maxsize=256)
+def _latencies(plan: Plan) -> tuple[Metric, ...]:
+    """Return the latency of the whole, and those of the plan's guardrails on quantiles, which have other bins."""
+    quantiles = [g.metric for g in plan.guardrails if g.metric.of == LATENCY.name]
+    return (LATENCY, *(metric for metric in quantiles if metric.origin is Origin.GATEWAY))
+
+
+def _latency_bin(plan: Plan, metric: Metric, request: Served) -> int:
     """Return the bin; the candidate's time is divided by its tolerance first, so that "worse" means beyond the margin."""
     milliseconds = request.latency_us / 1000
     if request.arm is Arm.CANDIDATE:
-        milliseconds /= 1 + plan.tolerances.get(LATENCY.name, 0.0)
-    return LATENCY.bin(milliseconds)
+        milliseconds /= 1 + plan.tolerances.get(metric.name, 0.0)
+    return metric.bin(milliseconds)
 
 
 def _arms(scope: Scope, step: StepName, metric: MetricName) -> dict[str, int]:
