@@ -4,7 +4,7 @@ import msgspec
 
 from glideslope.domain.ids import MetricName, ModelName, VersionName
 from glideslope.domain.metric import Better, Dimension, Kind
-from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, Milliseconds, StageKind
+from glideslope.domain.plan import AtMaximum, Criterion, DeclaredHarm, HarmNull, Margin, MarginKind, Milliseconds, StageKind
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -84,3 +84,5 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     outcomes_stale_after: Milliseconds = 6 * HOUR
     maturity: float = 0.5
     lease: Milliseconds = 2 * SECOND
+    harms: tuple[DeclaredHarm, ...] = ()
+    """What the plan should catch; for want of any, one harm per guardrail of twice its margin."""

@@ -13,6 +13,7 @@ import msgspec
 from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
+from glideslope.domain.experience import Experience
 from glideslope.domain.gate import check_tests
 from glideslope.domain.ids import Digest, MetricName, StepName
 from glideslope.domain.metric import (
@@ -57,6 +58,8 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     subjects_per_second: float = 0.0
     outcomes_per_second: float = 0.0
     seconds: float = 0.0
+    experience: Experience = Experience()
+    """What earlier traffic and rollouts taught."""
 
 
 def freeze(draft: Draft, *, incumbent: Registered, candidate: Registered, baseline: Baseline) -> Plan:
@@ -84,6 +87,7 @@ def freeze(draft: Draft, *, incumbent: Registered, candidate: Registered, baseli
         outcomes_stale_after=draft.outcomes_stale_after,
         maturity=draft.maturity,
         lease=draft.lease,
+        harms=draft.harms or msgspec.UNSET,
     )
     check_plan(plan)
     check_tests(plan)
