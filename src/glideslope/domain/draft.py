@@ -4,7 +4,16 @@ import msgspec
 
 from glideslope.domain.ids import MetricName, ModelName, VersionName
 from glideslope.domain.metric import Better, Dimension, Kind
-from glideslope.domain.plan import AtMaximum, Criterion, DeclaredHarm, HarmNull, Margin, MarginKind, Milliseconds, StageKind
+from glideslope.domain.plan import (
+    AtMaximum,
+    Criterion,
+    DeclaredHarm,
+    HarmNull,
+    Margin,
+    MarginKind,
+    Milliseconds,
+    StageKind,
+)
 
 SECOND = 1_000
 MINUTE = 60 * SECOND

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from glideslope.domain.freeze import Baseline
 
 HOUR: Final = 3_600.0
+DAY: Final = 24 * HOUR
 WEEK: Final = HOURS * HOUR
 
 LEAST_WATCHED: Final = 10

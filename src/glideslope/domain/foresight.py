@@ -6,6 +6,7 @@ independently: `simulation` assumes neither, and says how far off this is.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf, prod
@@ -14,13 +15,14 @@ from typing import Final
 import msgspec
 
 from glideslope.domain.decide import EXTENSIONS
-from glideslope.domain.flow import Flow
+from glideslope.domain.flow import Flow, flow_of
+from glideslope.domain.freeze import Baseline
 from glideslope.domain.gate import alpha_of, harm_test, paired_harm, paired_proof, proof_test
 from glideslope.domain.ids import MetricName, StepName
 from glideslope.domain.metric import Kind, Origin
 from glideslope.domain.plan import AtMaximum, Guardrail, Plan, StageKind, Step
 from glideslope.domain.simulation import cells_of, coin_of
-from glideslope.domain.supposed import Supposed
+from glideslope.domain.supposed import Supposed, foreseen, harm_name, harms_of, is_foreseen, suppose
 from glideslope.domain.traffic import FULL
 from glideslope.stats.passage import Pace, Walk, staked, staked_pairs
 from glideslope.stats.reals import ln
@@ -130,6 +132,37 @@ def outlook(plan: Plan, supposed: Supposed, flow: Flow) -> Outlook:
     )
 
 
+def outlooks(plan: Plan, baseline: Baseline, *, starts: float) -> tuple[Outlook, ...]:
+    """Return what to expect of a sound candidate, then of each harm; nothing where no traffic is known or can be supposed.
+
+    `starts` is when the rollout does, in seconds after Monday at midnight, UTC.
+    """
+    flow = flow_of(baseline, starts=starts)
+    if not flow.is_known:
+        return ()
+    found = []
+    for harm in (None, *harms_of(plan)):
+        with suppress(ValueError):  # where nothing can be supposed, nothing is said: `impossible` says why
+            judged = foreseen(plan)
+            found.append(outlook(judged, suppose(judged, baseline, harm), flow))
+    return tuple(found)
+
+
+def impossible(plan: Plan, baseline: Baseline) -> tuple[str, ...]:
+    """Say of which guardrails and harms nothing can be foreseen, and why."""
+    said = [
+        f"{g.metric.name} cannot be foreseen: a {g.metric.kind.value} is not drawn subject by subject."
+        for g in plan.guardrails
+        if not is_foreseen(g)
+    ]
+    for harm in harms_of(plan):
+        try:
+            suppose(plan, baseline, harm)
+        except ValueError as error:
+            said.append(f"{harm_name(harm)} cannot be: {error}.")
+    return tuple(said)
+
+
 def deadline(step: Step) -> float:
     """Return the most time that a step may take before a person must look, in seconds."""
     return step.maximum / 1000 * (EXTENSIONS if step.at_maximum is AtMaximum.EXTEND else 1)
@@ -211,7 +244,9 @@ def _judged(step: Step, proofs: Sequence["_Racer"]) -> bool:
     return bool(proofs) and step.stage in (StageKind.SHADOW, StageKind.CANARY)
 
 
-def _instants(step: Step, racers: Sequence["_Racer"], flow: Flow, stays: Sequence[_Stay], *, entered: float) -> list[float]:
+def _instants(
+    step: Step, racers: Sequence["_Racer"], flow: Flow, stays: Sequence[_Stay], *, entered: float
+) -> list[float]:
     """Return times to look at: the step's minimum and deadline, and between them where its tests begin and end to speak."""
     end = deadline(step)
     least = min(step.minimum / 1000, end)

@@ -274,7 +274,9 @@ def _check_guardrails(plan: Plan) -> None:
 
 def _check_harm(harm: DeclaredHarm, plan: Plan) -> None:
     if not any(harm.metric in (g.metric.name, g.metric.measured) for g in plan.guardrails):
-        raise PlanInvalid(f"No guardrail watches {harm.metric}, so nothing would catch it.", where=f"harms.{harm.metric}")
+        raise PlanInvalid(
+            f"No guardrail watches {harm.metric}, so nothing would catch it.", where=f"harms.{harm.metric}"
+        )
     if not (math.isfinite(harm.size.size) and harm.size.size > 0):
         raise PlanInvalid(f"{harm.metric}: a harm is above zero.", where=f"harms.{harm.metric}")
 

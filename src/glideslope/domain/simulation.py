@@ -21,10 +21,10 @@ from glideslope.domain.events import Approved, Decided, Proposed
 from glideslope.domain.evidence import FORMAT, NOTHING, Counts, Evidence, Exposed, Freshness, Maturity, Pairs
 from glideslope.domain.flow import Flow
 from glideslope.domain.freeze import plan_digest
-from glideslope.domain.gate import alpha_of, harm_test, is_paired, paired_harm, paired_proof, proof_test
+from glideslope.domain.gate import alpha_of, harm_test, paired_harm, paired_proof, proof_test
 from glideslope.domain.ids import MACHINE, WHOLE, Actor, MetricName, RolloutId, StepName
 from glideslope.domain.metric import Kind, Origin
-from glideslope.domain.plan import AtMaximum, Guardrail, Plan, StageKind, Step
+from glideslope.domain.plan import AtMaximum, Guardrail, Plan, Step
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Rollout, apply, begin
 from glideslope.domain.supposed import Supposed
@@ -134,9 +134,7 @@ class _Run:
         self._entered = 0.0
         self._rollout = course.start[0]
         self._tallies: list[_Tally] = []
-        self._pairs = {
-            name: [0] * len(dice.probabilities) for name, dice in course.pairs.items()
-        }
+        self._pairs = {name: [0] * len(dice.probabilities) for name, dice in course.pairs.items()}
         self._due: list[tuple[float, int, int, int]] = []
         """When, in which step, by which arm (2 is a pair), how many outcomes come."""
         self._exposed = 0
@@ -255,8 +253,9 @@ class _Run:
             yield late, self._room(harm_test(g), g, step, alpha=alpha, swapped=False)
             if proves and step.has_coin:
                 swapped = g.metric.kind is Kind.LATENCY
-                yield late, self._room(
-                    proof_test(g, step.loosen), g, step, alpha=self._plan.alpha_pass, swapped=swapped
+                yield (
+                    late,
+                    self._room(proof_test(g, step.loosen), g, step, alpha=self._plan.alpha_pass, swapped=swapped),
                 )
             if step.mirror and g.metric.name in self._pairs:
                 yield late, self._paired_room(paired_harm(g), g, step, alpha=alpha)

@@ -76,8 +76,10 @@ def foreseen(plan: Plan) -> Plan:
     judged = [g for g in plan.guardrails if g.spends_alpha]
     mine = [g for g in kept if g.spends_alpha]
     part = sum(g.weight for g in mine) / sum(g.weight for g in judged)
-    return plan if len(kept) == len(plan.guardrails) else msgspec.structs.replace(
-        plan, guardrails=kept, alpha=plan.alpha * part
+    return (
+        plan
+        if len(kept) == len(plan.guardrails)
+        else msgspec.structs.replace(plan, guardrails=kept, alpha=plan.alpha * part)
     )
 
 
@@ -205,12 +207,12 @@ def _pairs(metric: Metric, arms: Arms, experience: Experience) -> tuple[float, .
     The latter is the most that models of these losses are likely to differ, so it promises too little rather than too much.
     """
     values = differences(metric)
-    drop = math.fsum(
-        (c - i) * v for c, i, v in zip(arms.candidate, arms.incumbent, metric.values, strict=True)
-    )
+    drop = math.fsum((c - i) * v for c, i, v in zip(arms.candidate, arms.incumbent, metric.values, strict=True))
     counted = experience.pairs.get(metric.name, ())
     if len(counted) == len(values) and sum(counted) > 1:
-        even = tuple((n + counted[values.index(-v)]) / 2 if v else float(n) for n, v in zip(counted, values, strict=True))
+        even = tuple(
+            (n + counted[values.index(-v)]) / 2 if v else float(n) for n, v in zip(counted, values, strict=True)
+        )
         return tilted(even, values=values, mean=drop) if drop else _tilt(even, values=values, by=0.0)
     found = [0.0] * len(values)
     if metric.kind is Kind.EVENT:

@@ -18,15 +18,23 @@ _FAR = -40.0
 """Nats below which a term of a sum is nothing."""
 
 
-@lru_cache(maxsize=512)
 def staked(test: Test, coin: Fraction) -> Bets:
     """Return a test's bets under a coin, kept."""
+    return _staked(test, coin)  # type: ignore[arg-type]  # tests are frozen values, and hash
+
+
+def staked_pairs(test: TallyTest) -> Bets:
+    """Return the bets of a test of tallies, kept."""
+    return _staked_pairs(test)  # type: ignore[arg-type]  # as above
+
+
+@lru_cache(maxsize=512)
+def _staked(test: Test, coin: Fraction) -> Bets:
     return test.bets(coin)
 
 
 @lru_cache(maxsize=128)
-def staked_pairs(test: TallyTest) -> Bets:
-    """Return the bets of a test of tallies, kept."""
+def _staked_pairs(test: TallyTest) -> Bets:
     return test.bets()
 
 
@@ -116,9 +124,7 @@ class Walk:
         top = max(self.means)
         whole = _whole(self.means)
         best = 0.0
-        for mean, variance, prior, over in zip(
-            self.means, self.variances, self.priors, self.overshoots, strict=True
-        ):
+        for mean, variance, prior, over in zip(self.means, self.variances, self.priors, self.overshoots, strict=True):
             if top - mean > line:
                 continue
             # The others add to the one that leads; whoever lies behind must get there alone.
