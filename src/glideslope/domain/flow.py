@@ -19,6 +19,11 @@ LEAST_WATCHED: Final = 10
 """Minutes for which traffic must have been watched before its rhythm is believed more than the last minute."""
 
 
+def second_of_week(instant: int) -> float:
+    """Return the second of an instant in milliseconds since the epoch, which was a Thursday."""
+    return (instant / 1000 + 3 * DAY) % WEEK
+
+
 @dataclass(frozen=True)
 class Flow:
     """Expected traffic. Times in seconds since the start, which lies `starts` seconds after Monday at midnight, UTC."""

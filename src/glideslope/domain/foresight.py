@@ -5,7 +5,7 @@ passage is inverse Gaussian (`stats.passage`). Steps follow each other at their 
 independently: `simulation` assumes neither, and says how far off this is.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,19 +21,23 @@ from glideslope.domain.gate import alpha_of, harm_test, paired_harm, paired_proo
 from glideslope.domain.ids import MetricName, StepName
 from glideslope.domain.metric import Kind, Origin
 from glideslope.domain.plan import AtMaximum, Guardrail, Plan, StageKind, Step
-from glideslope.domain.simulation import cells_of, coin_of
+from glideslope.domain.simulation import cells_of, stakes
 from glideslope.domain.supposed import Supposed, foreseen, harm_name, harms_of, is_foreseen, suppose
 from glideslope.domain.traffic import FULL
-from glideslope.stats.passage import Pace, Walk, staked, staked_pairs
+from glideslope.stats.passage import Pace, Walk
 from glideslope.stats.reals import ln
+from glideslope.stats.wealth import held_pairs
 
 COARSE: Final = 2.0
-FINE: Final = 1.1
+FINE: Final = 1.15
 """Looks at a step in a forecast: each later than the one before by this factor, where anything may happen."""
 BEGUN: Final = 0.003
 ENDED: Final = 0.997
 
 EVEN: Final = 0.5
+LONGEST: Final = 1e10
+"""Seconds beyond which no proof is waited for: three centuries."""
+HALVINGS: Final = 20
 
 
 class StepOutlook(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,10 +136,11 @@ def outlook(plan: Plan, supposed: Supposed, flow: Flow) -> Outlook:
     )
 
 
-def outlooks(plan: Plan, baseline: Baseline, *, starts: float) -> tuple[Outlook, ...]:
+def outlooks(plan: Plan, baseline: Baseline, *, starts: float) -> Generator[None, None, tuple[Outlook, ...]]:
     """Return what to expect of a sound candidate, then of each harm; nothing where no traffic is known or can be supposed.
 
-    `starts` is when the rollout does, in seconds after Monday at midnight, UTC.
+    Yields after each, which takes about a tenth of a second, so that others have their turn. `starts` is when the rollout
+    does, in seconds after Monday at midnight, UTC.
     """
     flow = flow_of(baseline, starts=starts)
     if not flow.is_known:
@@ -145,6 +150,7 @@ def outlooks(plan: Plan, baseline: Baseline, *, starts: float) -> tuple[Outlook,
         with suppress(ValueError):  # where nothing can be supposed, nothing is said: `impossible` says why
             judged = foreseen(plan)
             found.append(outlook(judged, suppose(judged, baseline, harm), flow))
+        yield
     return tuple(found)
 
 
@@ -161,6 +167,48 @@ def impossible(plan: Plan, baseline: Baseline) -> tuple[str, ...]:
         except ValueError as error:
             said.append(f"{harm_name(harm)} cannot be: {error}.")
     return tuple(said)
+
+
+def is_sighted(plan: Plan, supposed: Supposed, flow: Flow) -> bool:
+    """Tell quickly whether each step likely proves a sound candidate in time, if all before take their minimum.
+
+    False says nothing: `outlook` knows.
+    """
+    stays: list[_Stay] = []
+    now = 0.0
+    for step in plan.steps:
+        then = now + deadline(step)
+        for g in _proven(plan, supposed, step):
+            if _Racer(plan, supposed, g, step, harm=False).reached(flow, stays, now, then) < EVEN:
+                return False
+        if not _ripe(plan, flow, step, now, deadline(step)):
+            return False
+        stays.append(_Stay(step, now, now + step.minimum / 1000))
+        now += step.minimum / 1000
+    return True
+
+
+def subjects_to_even(plan: Plan, supposed: Supposed, flow: Flow, *, seen: Outlook, step: Step, g: Guardrail) -> float:
+    """Return of how much traffic, all arms together, a step needs until a proof is as likely given as not; infinite if never.
+
+    `seen` tells how long the steps before take.
+    """
+    stays, now = [], 0.0
+    for past, each in zip(plan.steps, seen.steps, strict=True):
+        if past.name == step.name:
+            break
+        stays.append(_Stay(past, now, now + each.seconds))
+        now += each.seconds
+    racer = _Racer(plan, supposed, g, step, harm=False)
+    low, high = 0.0, max(deadline(step), 1.0)
+    while racer.reached(flow, stays, now, now + high) < EVEN:
+        low, high = high, 2 * high
+        if high > LONGEST:
+            return inf
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if racer.reached(flow, stays, now, now + middle) >= EVEN else (middle, high)
+    return flow.subjects(now, now + high)
 
 
 def deadline(step: Step) -> float:
@@ -253,6 +301,9 @@ def _instants(
     watched = (step.candidate + step.control + step.mirror) / FULL
     if not (flow.is_known and watched and racers and end > 0.0):
         return sorted({0.0, least, end})
+    if not (step.has_coin or step.mirror):
+        # Nothing is tossed here; outcomes of before may still come.
+        return sorted({0.0, least, end, *(d for d in _powers(1.0, end, COARSE) if len(flow.delays) > 1)})
     first = min(max(1e-3, flow.when(entered, 1.0 / watched) - entered), end / 2)
     told = [(at, [r.reached(flow, stays, entered, entered + at) for r in racers]) for at in _powers(first, end, COARSE)]
     low = next((at for at, chances in told if max(chances) > BEGUN), end)
@@ -329,7 +380,7 @@ class _Racer:
         test = paired_harm(g) if self._harm else paired_proof(g, self._step.loosen)
         pace = self._paces.get(StepName("pairs"))
         if pace is None:
-            pace = Pace.of(staked_pairs(test), cells=self._supposed.pairs[g.metric.name])
+            pace = Pace.of(held_pairs(test), cells=self._supposed.pairs[g.metric.name])
             self._paces[StepName("pairs")] = pace
         walk = Walk.start(pace)
         for stay in stays:
@@ -349,7 +400,7 @@ class _Racer:
             g = self.guardrail
             swapped = not self._harm and g.metric.kind is Kind.LATENCY
             test = harm_test(g) if self._harm else proof_test(g, self._step.loosen)
-            bets = staked(test, coin_of(step, swapped=swapped))
+            bets = stakes(test, step, swapped=swapped)
             found = Pace.of(bets, cells=cells_of(self._supposed, g.metric.name, step, swapped=swapped))
             self._paces[step.name] = found
         return found

@@ -9,7 +9,6 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from fractions import Fraction
 from functools import lru_cache
 from math import inf
 from operator import mul
@@ -29,10 +28,10 @@ from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Rollout, apply, begin
 from glideslope.domain.supposed import Supposed
 from glideslope.domain.traffic import FULL
-from glideslope.stats.passage import Pace, staked, staked_pairs
+from glideslope.stats.passage import Pace
 from glideslope.stats.reals import ln
 from glideslope.stats.sampling import Chance, Dice, poisson
-from glideslope.stats.wealth import TallyTest, Test
+from glideslope.stats.wealth import Bets, TallyTest, Test, held, held_pairs
 
 SURE: Final = 2.5
 """Standard deviations by which a bet would have to outrun its mean to cross its line between two looks."""
@@ -269,7 +268,7 @@ class _Run:
             if past.has_coin:
                 candidate, incumbent = tally.counts[g.metric.name]
                 cells = incumbent + candidate if swapped else candidate + incumbent
-                bets = staked(test, coin_of(past, swapped=swapped))
+                bets = stakes(test, past, swapped=swapped)
                 moved = [sum(map(mul, weights, cells)) for weights in bets.weights]
                 logs = [a + b for a, b in zip(logs, moved, strict=True)] if logs else moved
         here = step if step.has_coin else next(s for s in self._plan.steps if s.has_coin)
@@ -277,12 +276,12 @@ class _Run:
         pace = self._course.paces.get(key)
         if pace is None:
             cells_ = cells_of(self._course.supposed, g.metric.name, here, swapped=swapped)
-            pace = self._course.paces[key] = Pace.of(staked(test, coin_of(here, swapped=swapped)), cells=cells_)
+            pace = self._course.paces[key] = Pace.of(stakes(test, here, swapped=swapped), cells=cells_)
         return pace.room(logs, line=-ln(alpha), sure=SURE)
 
     def _paired_room(self, test: TallyTest, g: Guardrail, step: Step, *, alpha: float) -> float:
         key = (test, g.metric.name, step.name)
-        bets = staked_pairs(test)
+        bets = held_pairs(test)
         pace = self._course.paces.get(key)
         if pace is None:
             pace = self._course.paces[key] = Pace.of(bets, cells=self._course.pairs[g.metric.name].probabilities)
@@ -375,11 +374,11 @@ def cells_of(supposed: Supposed, metric: MetricName, step: Step, *, swapped: boo
     return incumbent + candidate if swapped else candidate + incumbent
 
 
-def coin_of(step: Step, *, swapped: bool) -> Fraction:
-    """Return the probability that a counted subject is the candidate's; with the arms swapped, the control's."""
+def stakes(test: Test, step: Step, *, swapped: bool) -> Bets:
+    """Return what a test stakes in a step; with the arms swapped, on the control."""
     weights = step.split.weights()
-    mine = weights.control if swapped else weights.candidate
-    return Fraction(mine, weights.candidate + weights.control)
+    candidate, control = (weights.control, weights.candidate) if swapped else (weights.candidate, weights.control)
+    return held(test, candidate=candidate, control=control)
 
 
 _dice = lru_cache(maxsize=256)(Dice.of)

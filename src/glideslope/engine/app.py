@@ -14,10 +14,10 @@ from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Re
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import GlideslopeError, TokenExpired, TokenUnknown
-from glideslope.domain.flow import DAY, WEEK
+from glideslope.domain.flow import second_of_week
 from glideslope.domain.forecast import Forecast, forecast, warnings
-from glideslope.domain.foresight import Outlook, impossible, outlooks
-from glideslope.domain.freeze import Baseline, plan_digest
+from glideslope.domain.foresight import impossible, outlooks
+from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId, VersionName
 from glideslope.domain.metric import BUILT_IN
@@ -30,7 +30,6 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
-from glideslope.domain.plan import Plan
 from glideslope.domain.receipt import ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase
@@ -43,6 +42,7 @@ from glideslope.engine.ports import Checkpoints, Clock, Counters, Driver, Grants
 from glideslope.engine.queries import Queries
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
+from glideslope.engine.turns import by_turns
 from glideslope.engine.views import (
     BasisView,
     CheckView,
@@ -162,19 +162,18 @@ class App:
     async def plan(self, draft: Draft) -> PlanView:
         plan, baseline = self._handlers.resolve(draft)
         known = baseline.subjects_per_second > 0
-        # Tenths of a second, in which the loop must go on renewing leases.
-        outlooks, said = await asyncio.to_thread(_foreseen, plan, baseline, self._starts())
+        foreseen = await by_turns(outlooks(plan, baseline, starts=self._starts()))
         return PlanView(
             plan=plan,
             digest=plan_digest(plan),
             forecast=tuple(_shown(f) for f in forecast(plan, baseline)),
             warnings=(
                 *(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
-                *(Warning_(code="not-foreseen", sentence=sentence) for sentence in said),
+                *(Warning_(code="not-foreseen", sentence=sentence) for sentence in impossible(plan, baseline)),
             ),
             traffic_per_second=baseline.subjects_per_second if known else None,
             earliest_seconds=sum(s.minimum for s in plan.steps) / 1000,
-            outlooks=outlooks,
+            outlooks=foreseen,
             lessons=baseline.experience.lessons,
         )
 
@@ -183,7 +182,7 @@ class App:
         return BasisView(plan=plan, digest=plan_digest(plan), baseline=baseline, starts=self._starts())
 
     def _starts(self) -> float:
-        return (self._world.clock.now().timestamp() + 3 * DAY) % WEEK  # the epoch was a Thursday
+        return second_of_week(self.record.now())
 
     async def propose(self, command: Propose, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.propose(command, key=key))
@@ -396,10 +395,6 @@ def _tag(briefing: Briefing) -> str:
     """Hash the content; the grant is not in it, whose tag is the data plane's to make."""
     content = msgspec.json.encode(briefing, order="deterministic")
     return blake2b(content, digest_size=8).hexdigest()
-
-
-def _foreseen(plan: Plan, baseline: Baseline, starts: float) -> tuple[tuple[Outlook, ...], tuple[str, ...]]:
-    return outlooks(plan, baseline, starts=starts), impossible(plan, baseline)
 
 
 def _canonical(decision: Decision) -> str:

@@ -8,34 +8,13 @@ that leads, started not from its own prior weight but from where the sum of all 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from math import erfc, exp, fsum, inf, log, log1p, sqrt
 
-from glideslope.stats.wealth import Bets, TallyTest, Test
+from glideslope.stats.wealth import Bets
 
 _FAR = -40.0
 """Nats below which a term of a sum is nothing."""
-
-
-def staked(test: Test, coin: Fraction) -> Bets:
-    """Return a test's bets under a coin, kept."""
-    return _staked(test, coin)  # type: ignore[arg-type]  # tests are frozen values, and hash
-
-
-def staked_pairs(test: TallyTest) -> Bets:
-    """Return the bets of a test of tallies, kept."""
-    return _staked_pairs(test)  # type: ignore[arg-type]  # as above
-
-
-@lru_cache(maxsize=512)
-def _staked(test: Test, coin: Fraction) -> Bets:
-    return test.bets(coin)
-
-
-@lru_cache(maxsize=128)
-def _staked_pairs(test: TallyTest) -> Bets:
-    return test.bets()
 
 
 @dataclass(frozen=True, slots=True)
