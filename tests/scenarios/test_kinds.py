@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft
-from glideslope.domain.ids import MetricName, ModelName, RolloutId
+from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, StepName
 from glideslope.domain.metric import Better, Kind
 from glideslope.domain.observation import Totals
 from glideslope.domain.plan import HarmNull, Margin, MarginKind
@@ -248,3 +248,40 @@ async def test_a_calibrated_candidate_is_promoted_past_its_guard() -> None:
     view = await world.until(rollout, phase="promoted", within=200)
 
     assert {g.word for g in view.guardrails} <= {"proven", "watching"}
+
+
+async def test_requests_that_never_end_are_counted_as_late_once_their_age_says_so() -> None:
+    """The gateway tells of them with their age; when they end, or are told of again, nobody counts twice."""
+    world = World(seed=78)
+    await world.serves("delays", v1=SOUND, v2=SOUND, dimensions=())
+    await world.run(10)
+    guardrail = judged("latency", relative(0.25), quantile=0.9)
+    rollout = await world.propose(what([guardrail]))
+    await world.until(rollout, step="s1", within=10)
+    metric = world.app.record.rollout(rollout).plan.guardrails[0].metric
+    observer = world.app.observer
+
+    def told(age: float, *, subject: str = "hung", in_flight: bool = True) -> Served:
+        return Served(
+            model=DELAYS,
+            rollout=rollout,
+            step=StepName("s1"),
+            arm=Arm.CANDIDATE,
+            subject=subject,
+            status=0 if in_flight else 200,
+            latency_us=round(age * 1e6),
+            rescued=False,
+            in_flight=in_flight,
+            stream="7",
+        )
+
+    def counted() -> int:
+        return sum(observer.scope(rollout).bins(StepName("s1"), metric.name, WHOLE, Arm.CANDIDATE, size=metric.bins))
+
+    before = counted()
+    observer.served([told(0.001)])
+    assert counted() == before, "too young to be late"
+    observer.served([told(0.5), told(1.0), told(1.2, in_flight=False)])
+    assert counted() == before + 1
+    observer.served([told(0.5, subject=""), told(1.0, subject=""), told(1.2, subject="", in_flight=False)])
+    assert counted() == before + 2

@@ -40,7 +40,7 @@ LONGEST: Final = 1e10
 HALVINGS: Final = 20
 
 
-class StepOutlook(msgspec.Struct, frozen=True, kw_only=True):
+class StepProspect(msgspec.Struct, frozen=True, kw_only=True):
     """One step, supposing something. Probabilities are of all rollouts, not of those that get so far."""
 
     step: StepName
@@ -58,10 +58,10 @@ class StepOutlook(msgspec.Struct, frozen=True, kw_only=True):
     """Candidate subjects expected to have met the candidate when it ends, from the beginning on."""
     bottleneck: str
     """The guardrail whose proof comes last; empty where none is asked for, `minimum time` where all come before it."""
-    proofs: tuple["ProofOutlook", ...]
+    proofs: tuple["ProofProspect", ...]
 
 
-class ProofOutlook(msgspec.Struct, frozen=True, kw_only=True):
+class ProofProspect(msgspec.Struct, frozen=True, kw_only=True):
     """One proof that a step waits for."""
 
     guardrail: MetricName
@@ -71,11 +71,11 @@ class ProofOutlook(msgspec.Struct, frozen=True, kw_only=True):
     """How likely it is given by the deadline."""
 
 
-class Outlook(msgspec.Struct, frozen=True, kw_only=True):
+class Prospect(msgspec.Struct, frozen=True, kw_only=True):
     """A whole rollout, supposing something."""
 
     supposing: str
-    steps: tuple[StepOutlook, ...]
+    steps: tuple[StepProspect, ...]
     caught: float
     promoted: float
     inconclusive: float
@@ -102,10 +102,10 @@ class _Stay:
     left: float
 
 
-def outlook(plan: Plan, supposed: Supposed, flow: Flow) -> Outlook:
+def prospect(plan: Plan, supposed: Supposed, flow: Flow) -> Prospect:
     """Return what to expect. Times in seconds; without traffic nothing is expected, and no probability above 0."""
     stays: list[_Stay] = []
-    steps: list[StepOutlook] = []
+    steps: list[StepProspect] = []
     catches: list[tuple[float, float, float]] = []
     now, alive, exposed, spent, by_now = 0.0, 1.0, 0.0, 0.0, 0.0
     slowest, longest = "", -1.0
@@ -121,7 +121,7 @@ def outlook(plan: Plan, supposed: Supposed, flow: Flow) -> Outlook:
         now += found.seconds
         alive = found.passed
     caught = min(1.0, sum(s.caught for s in steps))
-    return Outlook(
+    return Prospect(
         supposing=supposed.name,
         steps=tuple(steps),
         caught=caught,
@@ -136,7 +136,7 @@ def outlook(plan: Plan, supposed: Supposed, flow: Flow) -> Outlook:
     )
 
 
-def outlooks(plan: Plan, baseline: Baseline, *, starts: float) -> Generator[None, None, tuple[Outlook, ...]]:
+def prospects(plan: Plan, baseline: Baseline, *, starts: float) -> Generator[None, None, tuple[Prospect, ...]]:
     """Return what to expect of a sound candidate, then of each harm; nothing where no traffic is known or can be supposed.
 
     Yields after each, which takes about a tenth of a second, so that others have their turn. `starts` is when the rollout
@@ -149,7 +149,7 @@ def outlooks(plan: Plan, baseline: Baseline, *, starts: float) -> Generator[None
     for harm in (None, *harms_of(plan)):
         with suppress(ValueError):  # where nothing can be supposed, nothing is said: `impossible` says why
             judged = foreseen(plan)
-            found.append(outlook(judged, suppose(judged, baseline, harm), flow))
+            found.append(prospect(judged, suppose(judged, baseline, harm), flow))
         yield
     return tuple(found)
 
@@ -172,7 +172,7 @@ def impossible(plan: Plan, baseline: Baseline) -> tuple[str, ...]:
 def is_sighted(plan: Plan, supposed: Supposed, flow: Flow) -> bool:
     """Tell quickly whether each step likely proves a sound candidate in time, if all before take their minimum.
 
-    False says nothing: `outlook` knows.
+    False says nothing: `prospect` knows.
     """
     stays: list[_Stay] = []
     now = 0.0
@@ -188,7 +188,7 @@ def is_sighted(plan: Plan, supposed: Supposed, flow: Flow) -> bool:
     return True
 
 
-def subjects_to_even(plan: Plan, supposed: Supposed, flow: Flow, *, seen: Outlook, step: Step, g: Guardrail) -> float:
+def subjects_to_even(plan: Plan, supposed: Supposed, flow: Flow, *, seen: Prospect, step: Step, g: Guardrail) -> float:
     """Return of how much traffic, all arms together, a step needs until a proof is as likely given as not; infinite if never.
 
     `seen` tells how long the steps before take.
@@ -227,7 +227,7 @@ def _step(
     alive: float,
     exposed: float,
     catches: list[tuple[float, float, float]],
-) -> StepOutlook:
+) -> StepProspect:
     """Let harm and proof race through one step, from instant to instant; append (time, exposed, mass) of what is caught."""
     end = deadline(step)
     least = min(step.minimum / 1000, end)
@@ -273,7 +273,7 @@ def _step(
     mean = spent / alive if alive > 1e-12 else least
     stay = (spent - left * end) / (alive - left) if alive - left > 1e-9 else end
     late = max(told, key=lambda name: (medians.get(name, inf), -told[name]), default=None)
-    return StepOutlook(
+    return StepProspect(
         step=step.name,
         caught=caught,
         caught_by_now=0.0,
@@ -283,7 +283,8 @@ def _step(
         subjects=exposed + share * flow.subjects(entered, entered + mean),
         bottleneck="" if late is None else "minimum time" if medians.get(late, inf) <= least else late,
         proofs=tuple(
-            ProofOutlook(guardrail=name, seconds=medians.get(name), by_deadline=chance) for name, chance in told.items()
+            ProofProspect(guardrail=name, seconds=medians.get(name), by_deadline=chance)
+            for name, chance in told.items()
         ),
     )
 

@@ -367,9 +367,14 @@ def sorted_tables(plan: Plan, evidence: Evidence) -> Tables:
 
 def tables_of(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName) -> tuple[Table, ...] | None:
     """Return a guardrail's outcomes, one table per step with a coin; None when the evidence is malformed."""
+    return metric_tables(plan, evidence, g.metric, slice_)
+
+
+def metric_tables(plan: Plan, evidence: Evidence, metric: Metric, slice_: SliceName) -> tuple[Table, ...] | None:
+    """Return the same of any metric that is counted."""
     coins = _coins(plan)
-    rows = [c for c in evidence.counts if c.step in coins and c.metric == g.metric.name and c.slice == slice_]
-    return _tables(rows, coins=coins, bins=g.metric.bins)
+    rows = [c for c in evidence.counts if c.step in coins and c.metric == metric.name and c.slice == slice_]
+    return _tables(rows, coins=coins, bins=metric.bins)
 
 
 def _tables(rows: Sequence[Counts], *, coins: Mapping[StepName, Weights], bins: int) -> tuple[Table, ...] | None:

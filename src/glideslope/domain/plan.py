@@ -7,11 +7,13 @@ from typing import Final, assert_never
 
 import msgspec
 
+from glideslope.domain.budget import Budget, Measure, check_budget
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.ids import Digest, MetricName, ModelName, StepName, VersionName
 from glideslope.domain.metric import SPENDS_NO_ALPHA, Dimension, Kind, Metric, Origin, slice_names
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
 from glideslope.domain.traffic import FULL, Split
+from glideslope.domain.value import ValueModel
 
 Milliseconds = int
 
@@ -169,11 +171,27 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """How long an exposure outlives its last renewal."""
     harms: tuple[DeclaredHarm, ...] | msgspec.UnsetType = msgspec.UNSET
     """Harms that its authors declared; absent when they declared none."""
+    shown: tuple[Metric, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Metrics that are counted although no guardrail judges them: for a budget, or for people."""
+    budgets: tuple[Budget, ...] | msgspec.UnsetType = msgspec.UNSET
+    """How much harm the rollout may cost before it ends."""
+    value: ValueModel | msgspec.UnsetType = msgspec.UNSET
+    """In what the metric `value` is counted, and what technical metrics are worth."""
+
+    @property
+    def counted(self) -> tuple[Metric, ...]:
+        """Return every metric that is counted, those that guardrails judge first."""
+        return (*(g.metric for g in self.guardrails), *(self.shown or ()))
 
     @property
     def tolerances(self) -> Mapping[MetricName, float]:
         """Return by what the candidate's values are divided, as 1 + this, before they are binned: latencies by their margin."""
         return {g.metric.name: g.margin.size for g in self.guardrails if g.metric.kind is Kind.LATENCY}
+
+
+def thresholds(plan: Plan) -> Mapping[MetricName, float]:
+    """Return beyond what a latency is late, of the guardrails on quantiles."""
+    return {g.metric.name: g.threshold for g in plan.guardrails if g.threshold is not msgspec.UNSET}
 
 
 def wrong_margin(kind: Kind, margin: MarginKind) -> str:
@@ -200,6 +218,28 @@ def check_plan(plan: Plan) -> None:
         raise PlanInvalid(f"{plan.candidate} is the same content as the incumbent {plan.incumbent}.", where="candidate")
     _check_offline(plan)
     _check_dimensions(plan)
+    _check_budgets(plan)
+    _check_prices(plan)
+
+
+def _check_budgets(plan: Plan) -> None:
+    metrics = {metric.name: metric for metric in plan.counted}
+    seen: set[tuple[MetricName, Measure]] = set()
+    for budget in plan.budgets or ():
+        where = f"harm_budget.{budget.metric}"
+        if budget.metric not in metrics:
+            raise PlanInvalid(f"The harm budget is in {budget.metric}, which is not counted.", where=where)
+        if (budget.metric, budget.measure) in seen:
+            raise PlanInvalid(f"{budget.metric} has two harm budgets of one kind.", where=where)
+        seen.add((budget.metric, budget.measure))
+        check_budget(budget, metrics[budget.metric])
+
+
+def _check_prices(plan: Plan) -> None:
+    judged = {g.metric.name for g in plan.guardrails}
+    for price in plan.value.each if plan.value else ():
+        if price.metric not in judged:
+            raise PlanInvalid(f"{price.metric} has a price but no guardrail, so nothing would be shown.", where="value")
 
 
 def _check_offline(plan: Plan) -> None:

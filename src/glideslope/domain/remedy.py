@@ -8,7 +8,7 @@ import msgspec
 from glideslope.domain.draft import DAY, HOUR, MINUTE, Draft, StageDraft
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.flow import Flow, flow_of
-from glideslope.domain.foresight import EVEN, Outlook, deadline, is_sighted, outlook, subjects_to_even
+from glideslope.domain.foresight import EVEN, Prospect, deadline, is_sighted, prospect, subjects_to_even
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.ids import MetricName, StepName
 from glideslope.domain.metric import Kind
@@ -110,13 +110,13 @@ def _smallest(options: Sequence[tuple[str, Draft]], does: Callable[[Draft], bool
     return options[high][0]
 
 
-def _healthy(plan: Plan, baseline: Baseline, *, starts: float) -> tuple[Plan, Flow, Outlook] | None:
+def _healthy(plan: Plan, baseline: Baseline, *, starts: float) -> tuple[Plan, Flow, Prospect] | None:
     flow = flow_of(baseline, starts=starts)
     if not flow.is_known:
         return None
     try:
         judged = foreseen(plan)
-        return judged, flow, outlook(judged, suppose(judged, baseline, None), flow)
+        return judged, flow, prospect(judged, suppose(judged, baseline, None), flow)
     except ValueError:
         return None
 

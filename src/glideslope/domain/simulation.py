@@ -55,6 +55,7 @@ class End(StrEnum):
     PROMOTED = "promoted"
     CAUGHT = "caught"  # a guardrail broke: rolled back
     INCONCLUSIVE = "inconclusive"  # a step's maximum time passed without a proof, whatever the plan does then
+    SPENT = "spent"  # a harm budget was: rolled back without any verdict
     PAUSED = "paused"  # the exposure was withdrawn for a person to look
     REFUSED = "refused"  # the offline stage said no
 
@@ -186,6 +187,8 @@ class _Run:
             case RollBack(reasons=reasons):
                 if Reason.BREACHED in reasons:
                     return self._fate(End.CAUGHT, decision)
+                if Reason.BUDGET_SPENT in reasons:
+                    return self._fate(End.SPENT, decision)
                 return self._fate(End.INCONCLUSIVE if Reason.DEADLINE_ROLLBACK in reasons else End.REFUSED, decision)
             case Hold(exposed=False):
                 return self._fate(End.PAUSED, decision)

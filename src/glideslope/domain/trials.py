@@ -43,6 +43,8 @@ class Trials(msgspec.Struct, frozen=True, kw_only=True):
     promoted: Share
     caught: Share
     inconclusive: Share
+    spent: Share
+    """Of a harm budget."""
     paused: Share
     """Or refused by the offline stage."""
     caught_in: Mapping[str, float]
@@ -88,6 +90,7 @@ def summed(supposing: str, found: Sequence[Fate]) -> Trials:
         promoted=share(ends[End.PROMOTED], runs),
         caught=share(ends[End.CAUGHT], runs),
         inconclusive=share(ends[End.INCONCLUSIVE], runs),
+        spent=share(ends[End.SPENT], runs),
         paused=share(ends[End.PAUSED] + ends[End.REFUSED], runs),
         caught_in={step: n / runs for step, n in sorted(Counter(fate.step for fate in caught).items())},
         broke={

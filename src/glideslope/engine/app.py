@@ -15,8 +15,8 @@ from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import GlideslopeError, TokenExpired, TokenUnknown
 from glideslope.domain.flow import second_of_week
-from glideslope.domain.forecast import Forecast, forecast, warnings
-from glideslope.domain.foresight import impossible, outlooks
+from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
+from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId, VersionName
@@ -30,6 +30,8 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.plan import thresholds
+from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.domain.receipt import ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase
@@ -45,6 +47,7 @@ from glideslope.engine.record import Record, rollout_number
 from glideslope.engine.turns import by_turns
 from glideslope.engine.views import (
     BasisView,
+    BudgetForecast,
     CheckView,
     DecisionView,
     FleetView,
@@ -95,6 +98,8 @@ class World:
     """Unique per start of a server."""
     checks: Callable[[], Coroutine[object, object, Sequence[CheckView]]]
     """What `doctor` looks at beyond the engine."""
+    plugins: Plugins = NO_PLUGINS
+    """Metrics that installed packages provide."""
 
 
 class App:
@@ -110,7 +115,13 @@ class App:
             epoch=epoch,
             in_process=world.grants is not None,
         )
-        self._desk = OutcomeDesk(record=self.record, observer=self.observer, counters=world.counters, keys=world.keys)
+        self._desk = OutcomeDesk(
+            record=self.record,
+            observer=self.observer,
+            counters=world.counters,
+            keys=world.keys,
+            plugins=world.plugins,
+        )
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
             record=self.record,
@@ -126,6 +137,7 @@ class App:
             observer=self.observer,
             driver=world.driver,
             probe=world.probe,
+            plugins=world.plugins,
             wake=self.governor.wake,
         )
         self._queries = Queries(
@@ -162,7 +174,7 @@ class App:
     async def plan(self, draft: Draft) -> PlanView:
         plan, baseline = self._handlers.resolve(draft)
         known = baseline.subjects_per_second > 0
-        foreseen = await by_turns(outlooks(plan, baseline, starts=self._starts()))
+        foreseen = await by_turns(prospects(plan, baseline, starts=self._starts()))
         return PlanView(
             plan=plan,
             digest=plan_digest(plan),
@@ -173,8 +185,9 @@ class App:
             ),
             traffic_per_second=baseline.subjects_per_second if known else None,
             earliest_seconds=sum(s.minimum for s in plan.steps) / 1000,
-            outlooks=foreseen,
+            prospects=foreseen,
             lessons=baseline.experience.lessons,
+            budgets=tuple(_outlook(o) for o in outlooks(plan)),
         )
 
     async def basis(self, draft: Draft) -> BasisView:
@@ -305,6 +318,7 @@ class App:
             repeated=sum(taken.repeated for taken in each),
             unmeasured=sum(taken.unmeasured for taken in each),
             refused=tuple(refusal for taken in each for refusal in taken.refused),
+            undefined=tuple(one for taken in each for one in taken.undefined)[:MOST_REFUSALS],
         )
 
     @asynccontextmanager
@@ -365,7 +379,7 @@ class App:
                 for r in self.record.rollouts()
                 if r.plan.model == model and r.phase not in ENDED
             },
-            metrics=tuple(g.metric for g in open_.plan.guardrails) if open_ else tuple(BUILT_IN.values()),
+            metrics=open_.plan.counted if open_ else tuple(BUILT_IN.values()),
             dimensions=open_.plan.dimensions if open_ else (),
             key_id=key.id,
             key=key.secret,
@@ -374,6 +388,7 @@ class App:
             candidate=open_.plan.candidate if open_ and not promoting else VersionName(""),
             in_process=self._world.grants is not None,
             tolerances=open_.plan.tolerances if open_ else {},
+            thresholds=(thresholds(open_.plan) or msgspec.UNSET) if open_ else msgspec.UNSET,
         )
         tag = _tag(briefing)
         if self._world.grants is not None:
@@ -412,6 +427,16 @@ def _shown(f: Forecast) -> StepForecast:
         subjects_to_proof=f.subjects_to_proof or 0,
         seconds_to_proof=f.seconds_to_proof,
         subjects_at_risk=f.subjects_at_risk,
+    )
+
+
+def _outlook(o: Outlook) -> BudgetForecast:
+    return BudgetForecast(
+        metric=o.budget.metric,
+        measure=o.budget.measure.value,
+        size=o.budget.size,
+        when_equal=o.when_equal,
+        when_worse=o.when_worse,
     )
 
 

@@ -31,6 +31,7 @@ from glideslope.domain.flow import second_of_week
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.ids import Digest, ModelName, RolloutId
 from glideslope.domain.plan import Evaluation, Plan, StageKind
+from glideslope.domain.plugin import Plugins
 from glideslope.domain.reasons import Reason
 from glideslope.domain.remedy import blind, remedies
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
@@ -56,12 +57,20 @@ class Handlers:
     """Commands of people and services. `key` makes each idempotent."""
 
     def __init__(
-        self, *, record: Record, observer: Observer, driver: Driver, probe: Probe, wake: Callable[[], None]
+        self,
+        *,
+        record: Record,
+        observer: Observer,
+        driver: Driver,
+        probe: Probe,
+        plugins: Plugins,
+        wake: Callable[[], None],
     ) -> None:
         self._record = record
         self._observer = observer
         self._driver = driver
         self._probe = probe
+        self._plugins = plugins
         self._wake = wake
         self._shown: dict[Digest, Baseline] = {}
         """The traffic on which each plan rested that was shown lately: it moves on between looking and proposing."""
@@ -127,6 +136,7 @@ class Handlers:
             incumbent=model.version(model.incumbent),
             candidate=model.version(draft.candidate),
             baseline=baseline,
+            plugins=self._plugins,
         )
         self._remember(plan, baseline)
         return plan, baseline
@@ -187,7 +197,7 @@ class Handlers:
         incumbent, candidate = model.version(plan.incumbent), model.version(plan.candidate)
 
         def again(changed: Draft) -> Plan:
-            return freeze(changed, incumbent=incumbent, candidate=candidate, baseline=baseline)
+            return freeze(changed, incumbent=incumbent, candidate=candidate, baseline=baseline, plugins=self._plugins)
 
         changes = await by_turns(remedies(draft, spot, again, baseline, starts=starts))
         raise PlanCannotDetect(

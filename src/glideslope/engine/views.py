@@ -6,7 +6,7 @@ import msgspec
 
 from glideslope.domain.decision import Finding
 from glideslope.domain.experience import Lesson
-from glideslope.domain.foresight import Outlook
+from glideslope.domain.foresight import Prospect
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.plan import Plan
 
@@ -49,6 +49,38 @@ class GuardrailView(msgspec.Struct, frozen=True, kw_only=True):
     """`proven`, `harm`, `beyond its limit`, `watching`, `no evidence`, or `asymptotic, advisory` for what moves no traffic."""
     candidate_count: int
     incumbent_count: int
+    worth: float | None = None
+    """What the difference is worth per thousand subjects, in the plan's currency; None without a price."""
+
+
+class ValueView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the outcomes of each arm are worth on one slice, per so many subjects; more is better."""
+
+    slice: str
+    currency: str
+    per: int
+    incumbent: float
+    candidate: float
+    low: float | None
+    """Of the candidate's less the incumbent's: with `high` an interval that holds with 95 % at all times."""
+    high: float | None
+    candidate_count: int
+    incumbent_count: int
+
+
+class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
+    """A harm budget as a gauge."""
+
+    metric: str
+    measure: str
+    """`count` of harmful outcomes, or `excess` over what the incumbent would have cost."""
+    spent: float | None
+    """By now, also after the end; None when the counts are malformed."""
+    size: float
+    unit: str
+    """The currency of a value; else empty."""
+    waiting: int
+    """Subjects who met the candidate and whose outcome has not come: by their harm the budget may yet be exceeded."""
 
 
 class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +149,9 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     last: DecisionView | None
     confirmation_ms: float | None
     """From the last decision's commit to the data plane's confirmation."""
+    budgets: tuple[BudgetView, ...] = ()
+    values: tuple[ValueView, ...] = ()
+    """What outcomes are worth, on the whole and by slice; empty without a value model."""
 
 
 class VersionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,7 +219,8 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     traffic_per_second: float | None
     earliest_seconds: float
     """Sum of the steps' minimum times."""
-    outlooks: tuple[Outlook, ...] = ()
+    budgets: tuple["BudgetForecast", ...] = ()
+    prospects: tuple[Prospect, ...] = ()
     """What to expect of a sound candidate, then of each harm; empty where no traffic is known."""
     lessons: tuple[Lesson, ...] = ()
     """From where what is expected was learned."""
@@ -198,6 +234,18 @@ class BasisView(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Baseline
     starts: float
     """Now, in seconds after Monday at midnight, UTC: when a rollout that began now would begin."""
+
+
+class BudgetForecast(msgspec.Struct, frozen=True, kw_only=True):
+    """How many subjects must meet the candidate until a harm budget is spent; None where nothing is known of the metric."""
+
+    metric: str
+    measure: str
+    size: float
+    when_equal: int | None
+    """By one that is no worse: of a count on average, of an excess with one chance in twenty, by bad luck."""
+    when_worse: int | None
+    """By one with twice the rate, on average."""
 
 
 class Warning_(msgspec.Struct, frozen=True, kw_only=True):  # noqa: N801 - Warning is Python's own

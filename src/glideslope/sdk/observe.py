@@ -217,6 +217,43 @@ class Observer:
         except Exception:  # noqa: BLE001 - the boundary to the host, as in `observe`
             self.dropped += 1
 
+    def observe_late(self, stamps: Stamps, name: str, age: float, *, but: frozenset[str]) -> frozenset[str]:
+        """Count a request that has not ended by each metric of `name` that its age decides already; return which.
+
+        Not those in `but`, nor a subject that was counted before. When it ends, `observe` finds its subject counted. Never raises.
+        """
+        subject = stamps.subject
+        late: set[str] = set()
+        try:
+            with self._lock:
+                step = self._steps.get((stamps.rollout, stamps.step)) or self._open(stamps.rollout, stamps.step)
+                if step is None or not subject:
+                    return frozenset()
+                tallies = step.candidate if stamps.arm is _CANDIDATE else step.incumbent
+                for tally in tallies.get(name, ()):
+                    metric = tally.metric
+                    if metric.kind is not Kind.LATENCY or metric.name in but:
+                        continue
+                    if age / tally.divisor > self._briefed.thresholds.get(metric.name, metric.edges[-1]):
+                        late.add(metric.name)
+                        self._count_late(step, tally, subject, metric.bin(age / tally.divisor))
+        except Exception:  # noqa: BLE001 - the boundary to the host, as in `observe`
+            self.dropped += 1
+        return frozenset(late)
+
+    def _count_late(self, step: _Step, tally: _Tally, subject: str, bin_: int) -> None:
+        key = hash(subject)
+        state = step.seen.get(key, 0)
+        if state >> tally.shift & _SEEN:
+            return
+        if not state:
+            if self._subjects >= self._most_subjects:
+                self.dropped += 1
+                return
+            self._subjects += 1
+        step.seen[key] = state | _SEEN << tally.shift
+        tally.whole[bin_] += 1
+
     def _chance(self, name: str, stamps: Stamps) -> float:
         """Return a number from 0 up to 1 that knows nothing of arms; the same whenever the subject's value is counted."""
         who = stamps.subject or stamps.request

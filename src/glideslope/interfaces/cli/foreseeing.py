@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 
-from glideslope.domain.foresight import Outlook
+from glideslope.domain.foresight import Prospect
 from glideslope.domain.plan import Plan
 from glideslope.domain.trials import Share, Trials
 from glideslope.engine.views import PlanView
 from glideslope.interfaces.cli.words import span, table
 
 
-def outlook_lines(view: PlanView) -> list[str]:
+def prospect_lines(view: PlanView) -> list[str]:
     """Say per harm how likely each step catches it, how many meet it until then, how long all takes and how it ends."""
-    if not view.outlooks:
+    if not view.prospects:
         return []
-    sound, *_ = view.outlooks
+    sound, *_ = view.prospects
     coins: list[str] = [s.name for s in view.plan.steps if s.has_coin or s.mirror]
     rows = [
         ["supposing", *(f"by {name}" for name in coins), "caught", "met until caught", "after", "inconclusive", "takes"]
     ]
-    rows += [_outlook(each, coins) for each in view.outlooks]
+    rows += [_prospect(each, coins) for each in view.prospects]
     lines = ["", *table(rows), ""]
     if sound.bottleneck:
         lines.append(f"  bottleneck    {sound.bottleneck}, for a sound candidate")
@@ -27,7 +27,7 @@ def outlook_lines(view: PlanView) -> list[str]:
     return lines
 
 
-def _outlook(each: Outlook, coins: Sequence[str]) -> list[str]:
+def _prospect(each: Prospect, coins: Sequence[str]) -> list[str]:
     by: dict[str, float] = {step.step: step.caught_by_now for step in each.steps}
     return [
         each.supposing,
@@ -46,6 +46,7 @@ def trial_lines(plan: Plan, found: Sequence[Trials], *, seed: int, skipped: Sequ
     rows += [_trials(each) for each in found]
     worst = max(abs(s.high - s.low) / 2 for t in found for s in (t.promoted, t.caught, t.inconclusive))
     paused = [f"  {t.supposing}: paused in {t.paused.share:.1%} of the runs" for t in found if t.paused.share]
+    paused += [f"  {t.supposing}: a harm budget ended {t.spent.share:.1%} of the runs" for t in found if t.spent.share]
     return [
         f"{plan.model}: {plan.incumbent} -> {plan.candidate}, seed {seed}",
         "",
