@@ -42,6 +42,7 @@ from glideslope.domain.observation import (
 )
 from glideslope.domain.plan import Plan
 from glideslope.engine.views import (
+    BasisView,
     CheckView,
     DecisionView,
     FleetView,
@@ -162,6 +163,12 @@ class FakeService:
             traffic_per_second=12.5,
             earliest_seconds=3600.0,
         )
+
+    async def basis(self, draft: Draft) -> BasisView:
+        self._begin()
+        plan = self._freeze(draft)
+        baseline = Baseline(subjects_per_second=20.0, outcomes_per_second=20.0)
+        return BasisView(plan=plan, digest=plan_digest(plan), baseline=baseline, starts=0.0)
 
     def _freeze(self, draft: Draft) -> Plan:
         versions = self.models.get(draft.model)

@@ -213,6 +213,13 @@ def needs_outcomes(g: Guardrail) -> bool:
     return g.metric.origin is Origin.OUTCOME
 
 
+def alpha_of(plan: Plan, g: Guardrail) -> float:
+    """Return what one test of harm on the whole of the data may spend."""
+    alpha = next(alpha for slice_, alpha in _alphas(plan, g) if slice_ == WHOLE)
+    shadowed = any(s.stage is StageKind.SHADOW for s in plan.steps)
+    return alpha / 2 if shadowed and is_paired(g.metric) else alpha
+
+
 def is_paired(metric: Metric) -> bool:
     """Tell whether the shadow's answers can be judged by this metric: it needs an outcome of the same request."""
     return metric.origin is Origin.OUTCOME and metric.loss is not None

@@ -14,7 +14,9 @@ from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Re
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import GlideslopeError, TokenExpired, TokenUnknown
+from glideslope.domain.flow import second_of_week
 from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
+from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId, VersionName
@@ -42,7 +44,9 @@ from glideslope.engine.ports import Checkpoints, Clock, Counters, Driver, Grants
 from glideslope.engine.queries import Queries
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
+from glideslope.engine.turns import by_turns
 from glideslope.engine.views import (
+    BasisView,
     BudgetForecast,
     CheckView,
     DecisionView,
@@ -170,15 +174,28 @@ class App:
     async def plan(self, draft: Draft) -> PlanView:
         plan, baseline = self._handlers.resolve(draft)
         known = baseline.subjects_per_second > 0
+        foreseen = await by_turns(prospects(plan, baseline, starts=self._starts()))
         return PlanView(
             plan=plan,
             digest=plan_digest(plan),
             forecast=tuple(_shown(f) for f in forecast(plan, baseline)),
-            warnings=tuple(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
+            warnings=(
+                *(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
+                *(Warning_(code="not-foreseen", sentence=sentence) for sentence in impossible(plan, baseline)),
+            ),
             traffic_per_second=baseline.subjects_per_second if known else None,
             earliest_seconds=sum(s.minimum for s in plan.steps) / 1000,
+            prospects=foreseen,
+            lessons=baseline.experience.lessons,
             budgets=tuple(_outlook(o) for o in outlooks(plan)),
         )
+
+    async def basis(self, draft: Draft) -> BasisView:
+        plan, baseline = self._handlers.resolve(draft)
+        return BasisView(plan=plan, digest=plan_digest(plan), baseline=baseline, starts=self._starts())
+
+    def _starts(self) -> float:
+        return second_of_week(self.record.now())
 
     async def propose(self, command: Propose, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.propose(command, key=key))

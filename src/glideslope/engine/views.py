@@ -5,6 +5,9 @@ from collections.abc import Mapping
 import msgspec
 
 from glideslope.domain.decision import Finding
+from glideslope.domain.experience import Lesson
+from glideslope.domain.foresight import Prospect
+from glideslope.domain.freeze import Baseline
 from glideslope.domain.plan import Plan
 
 
@@ -217,6 +220,20 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     earliest_seconds: float
     """Sum of the steps' minimum times."""
     budgets: tuple["BudgetForecast", ...] = ()
+    prospects: tuple[Prospect, ...] = ()
+    """What to expect of a sound candidate, then of each harm; empty where no traffic is known."""
+    lessons: tuple[Lesson, ...] = ()
+    """From where what is expected was learned."""
+
+
+class BasisView(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a forecast of a plan rests on, for whoever computes it elsewhere."""
+
+    plan: Plan
+    digest: str
+    baseline: Baseline
+    starts: float
+    """Now, in seconds after Monday at midnight, UTC: when a rollout that began now would begin."""
 
 
 class BudgetForecast(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,8 @@ VERBS: Final = {
     "gateway": Verb("Keep a gateway alive on another host.", _BEGIN),
     "register": Verb("Make a version of a model known.", _CHANGE),
     "plan": Verb("Show what a rollout would do; changes nothing.", _CHANGE),
+    "simulate": Verb("Carry a plan through by chance, many times.", _CHANGE),
+    "backtest": Verb("Show what a plan would have decided on recorded rollouts.", _CHANGE),
     "apply": Verb("Propose the rollout.", _CHANGE),
     "approve": Verb("Say yes (or no) to a plan.", _CHANGE),
     "retry": Verb("Try a rolled-back change again.", _CHANGE),
