@@ -100,7 +100,10 @@ BRIER: Final = Metric(
 )
 WRONG: Final = Metric(name=MetricName("wrong"), kind=Kind.EVENT, origin=Origin.OUTCOME, loss=Loss.WRONG)
 
-BUILT_IN: Final = {m.name: m for m in (ERRORS, LATENCY, LOG_LOSS, BRIER, WRONG)}
+CONTRACT: Final = Metric(name=MetricName("contract"), kind=Kind.EVENT, origin=Origin.SERVICE)
+"""Bad when a row of features breaks the model's data contract."""
+
+BUILT_IN: Final = {m.name: m for m in (ERRORS, LATENCY, LOG_LOSS, BRIER, WRONG, CONTRACT)}
 BASELINE: Final = {m.name: m for m in (ERRORS, LATENCY)}
 """What the gateway counts of the incumbent's ordinary traffic."""
 EXPOSURE: Final = MetricName("exposure")
@@ -111,7 +114,7 @@ RESCUED: Final = MetricName("rescued")
 """Requests that the assigned candidate failed and the incumbent answered."""
 
 
-RESERVED: Final = frozenset({*BUILT_IN, EXPOSURE, OUTCOME_SEEN, RESCUED, "score", "slices"})
+RESERVED: Final = frozenset({*BUILT_IN, EXPOSURE, OUTCOME_SEEN, RESCUED, "score", "slices", "features"})
 """Names that a plan cannot give to a metric of its own: we count under them, or `record()` takes something else by them."""
 
 

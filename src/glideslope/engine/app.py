@@ -10,10 +10,11 @@ from typing import TypeVar
 
 import msgspec
 
-from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.contract import Contract
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
-from glideslope.domain.errors import GlideslopeError, TokenExpired, TokenUnknown
+from glideslope.domain.errors import GlideslopeError, NotFound, TokenExpired, TokenUnknown
 from glideslope.domain.forecast import Forecast, forecast, warnings
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
@@ -22,6 +23,8 @@ from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
     MOST_REFUSALS,
     Briefing,
+    FeaturesTaken,
+    FeatureTotals,
     Outcomes,
     OutcomesTaken,
     ShadowAnswers,
@@ -31,18 +34,32 @@ from glideslope.domain.observation import (
 from glideslope.domain.receipt import ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase
+from glideslope.engine.drifting import features_view
+from glideslope.engine.features import Features
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
 from glideslope.engine.outcomes import OutcomeDesk
-from glideslope.engine.ports import Checkpoints, Clock, Counters, Driver, Grants, Leases, Probe, Signer, Store
+from glideslope.engine.ports import (
+    Checkpoints,
+    Clock,
+    Counters,
+    Driver,
+    Grants,
+    Leases,
+    Probe,
+    Signer,
+    Store,
+    Summaries,
+)
 from glideslope.engine.queries import Queries
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
+    FeaturesView,
     FleetView,
     HappeningView,
     ModelView,
@@ -61,6 +78,8 @@ FLUSH_EVERY = 1.0
 """Seconds of gateway observations that a kill -9 may lose; both arms alike."""
 
 SIGN_EVERY = 5.0
+SUMMARISE_EVERY = 15.0
+"""Seconds of what people alone look at that a kill -9 may lose until services send it again."""
 FOLLOW_EVERY = 0.25
 
 PORTION = 1_000
@@ -83,6 +102,8 @@ class World:
     probe: Probe
     clock: Clock
     identify: Callable[[str], Identity | None]
+    summaries: Summaries | None = None
+    """Where what people look at outlives a restart; without it that is kept in memory alone."""
     grants: Grants | None
     """What services that assign in process may obey; None with a data plane of its own."""
     vkey: str
@@ -106,6 +127,7 @@ class App:
             epoch=epoch,
             in_process=world.grants is not None,
         )
+        self.features = Features(record=self.record, clock=world.clock, summaries=world.summaries)
         self._desk = OutcomeDesk(record=self.record, observer=self.observer, counters=world.counters, keys=world.keys)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
@@ -139,6 +161,7 @@ class App:
         """Read the record and the counters; once, before anything else."""
         await self.record.load()
         await self.observer.load()
+        await self.features.load()
 
     async def flush(self) -> None:
         """Save what was counted. Raises StoreUnavailable."""
@@ -154,6 +177,9 @@ class App:
 
     async def register(self, command: Register, *, key: str) -> ModelView:
         return self._queries.model(await self._handlers.register(command, key=key))
+
+    async def agree(self, command: AgreeContract, *, key: str) -> Contract:
+        return await self.contract(await self._handlers.agree(command, key=key))
 
     async def plan(self, draft: Draft) -> PlanView:
         plan, baseline = self._handlers.resolve(draft)
@@ -184,6 +210,33 @@ class App:
 
     async def retry(self, command: Retry, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.retry(command, key=key))
+
+    async def contract(self, model: ModelName) -> Contract:
+        """Return the data contract in force. Raises NotFound."""
+        found = self.record.model(model).contract
+        if found is None:
+            raise NotFound(what="data contract of", name=model, next_command="glideslope contract infer")
+        return found
+
+    async def feature_counts(self, totals: FeatureTotals) -> FeaturesTaken:
+        return self.features.take(totals)
+
+    async def drift(self, model: ModelName) -> FeaturesView:
+        """Hold a model's live input against its data contract. Raises NotFound."""
+        contract = await self.contract(model)
+        open_ = self.record.open_rollout_of(model)
+        steps = (
+            []
+            if open_ is None
+            else [
+                (step, self.features.compared(open_.id, step.name, model, contract))
+                for step in open_.plan.steps
+                if step.has_coin
+            ]
+        )
+        days = self.features.days(model, contract)
+        # Some hundred features take tenths of a second, in which the loop must go on renewing leases.
+        return await asyncio.to_thread(features_view, contract, days, today=self.features.today, steps=steps)
 
     async def fleet(self) -> FleetView:
         return self._queries.fleet()
@@ -298,6 +351,7 @@ class App:
             asyncio.create_task(self.governor.run()),
             asyncio.create_task(self._every(FLUSH_EVERY, "counters", self.observer.flush)),
             asyncio.create_task(self._every(SIGN_EVERY, "notary", self.notary.sign)),
+            asyncio.create_task(self._every(SUMMARISE_EVERY, "features", self.features.flush)),
         ]
         try:
             yield self
@@ -305,7 +359,7 @@ class App:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for last in (self.observer.flush, self.notary.sign, self.governor.release):
+            for last in (self.observer.flush, self.features.flush, self.notary.sign, self.governor.release):
                 with suppress(GlideslopeError):
                     await last()
 
@@ -355,6 +409,7 @@ class App:
             tag="",
             incumbent=open_.plan.candidate if open_ and promoting else known.incumbent or VersionName(""),
             candidate=open_.plan.candidate if open_ and not promoting else VersionName(""),
+            contract=known.contract.short if known.contract else "",
             in_process=self._world.grants is not None,
             tolerances=open_.plan.tolerances if open_ else {},
         )

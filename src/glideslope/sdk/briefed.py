@@ -38,6 +38,8 @@ class Briefed:
     """The candidate's values are divided by 1 + this before they are binned."""
     key: ReceiptKey | None = None
     tag: str = ""
+    contract: str = ""
+    """The data contract in force, by its `short`."""
     in_process: bool = False
     """Services assign, and so are the gateway."""
     slices: Mapping[str, Mapping[str, tuple[int, int, SliceName]]] = field(default_factory=dict)
@@ -80,6 +82,7 @@ def briefed(briefing: Briefing) -> Briefed:
         tolerances=dict(briefing.tolerances),
         key=ReceiptKey(id=briefing.key_id, secret=briefing.key) if briefing.key else None,
         tag=briefing.tag,
+        contract=briefing.contract,
         in_process=briefing.in_process,
         slices={
             dimension.field: {
