@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from glideslope.stats.anomaly import Detector, History, Look, Shape, line_of, score, usual
+from glideslope.stats.anomaly import Detector, History, Look, Shape, is_enough, line_of, score, usual
 
 LOOKS = 7 * 24 * 60
 FEWEST = {Shape.RATE: 30}
@@ -52,7 +52,11 @@ def world(name: str, rng: np.random.Generator, *, weeks: int) -> dict[str, tuple
         share = (0.002, 0.01, 0.05, 0.2, 0.003, 0.02)[k] * (1 + 0.3 * np.sin(2 * np.pi * (hour - 3 * k) / 24))
         if slow:
             share = share * np.exp(wander(rng, size, spread=0.1, keep=0.99))
-        found[f"share {k}"] = (Shape.SHARE, rng.binomial(requests, np.clip(share, 0, 1)).astype(float), requests.astype(float))
+        found[f"share {k}"] = (
+            Shape.SHARE,
+            rng.binomial(requests, np.clip(share, 0, 1)).astype(float),
+            requests.astype(float),
+        )
     for k in range(4):
         middle = 0.3 + 0.05 * np.sin(2 * np.pi * (hour - 5 * k) / 24)
         if slow:
@@ -79,22 +83,23 @@ def watch(
     flags = []
     chances = rng.random(len(totals))
     fewest = FEWEST.get(shape, 100)
-    held: Look | None = None
+    held, grown = None, 0
     scale = 4.0 if shape is Shape.LEVEL else 1.0
     for t in range(len(totals)):
         week, into = divmod(t / 60, 168)
         if int(week) >= len(weeks):
             weeks.append(History())
         look = Look(float(totals[t]), float(counts[t]))
-        if held is not None:
-            look, held = Look(look.total + held.total, look.count + held.count), None
-        if shape is not Shape.RATE and look.count < 20:
-            held = look
-            continue
-        expected = usual(weeks[max(0, len(weeks) - 7) : -1], into, fewest=fewest)
         weeks[-1].add(look, hour=int(into))
+        expected = usual(weeks[max(0, len(weeks) - 7) : -1], into, fewest=fewest)
         if expected is None:
             continue
+        if held is not None:
+            look = Look(look.total + held.total, look.count + held.count)
+        if not is_enough(shape, look, expected, held=grown):
+            held, grown = look, grown + 1
+            continue
+        held, grown = None, 0
         if detector.see(score(shape, look, expected, scale=scale), chance=float(chances[t]), line=line) and t >= after:
             flags.append(t)
     return flags
@@ -114,7 +119,14 @@ def false_flags(name: str, *, weeks: int, runs: int, seed: int) -> dict[str, flo
             if flags:
                 print(f"    {name} run {run}: {what} {len(flags)}", flush=True)
     watched = runs * (weeks - 2)
-    return {"world": name, "series": series, "weeks": watched, "flags": flagged, "per_week": flagged / watched, "budget": 1.0}
+    return {
+        "world": name,
+        "series": series,
+        "weeks": watched,
+        "flags": flagged,
+        "per_week": flagged / watched,
+        "budget": 1.0,
+    }
 
 
 SHIFTS = (
@@ -141,12 +153,22 @@ def delays(name: str, *, weeks: int, runs: int, seed: int) -> list[dict[str, flo
             totals = totals.copy()
             moved = totals[begin:] * factor
             if shape is Shape.SHARE:
-                moved = rng.binomial(counts[begin:].astype(int), np.clip(totals[begin:].sum() / counts[begin:].sum() * factor, 0, 1))
+                moved = rng.binomial(
+                    counts[begin:].astype(int), np.clip(totals[begin:].sum() / counts[begin:].sum() * factor, 0, 1)
+                )
             totals[begin:] = moved
             line = line_of(series=len(found), looks_per_week=LOOKS, budget=1.0)
             flags = watch(shape, totals, counts, line=line, rng=rng, after=begin)
             waits.append(flags[0] - begin + 1 if flags else LOOKS)
-        rows.append({"world": name, "shift": words, "runs": runs, "median_minutes": float(np.median(waits)), "worst_minutes": int(max(waits))})
+        rows.append(
+            {
+                "world": name,
+                "shift": words,
+                "runs": runs,
+                "median_minutes": float(np.median(waits)),
+                "worst_minutes": int(max(waits)),
+            }
+        )
     return rows
 
 
@@ -159,18 +181,28 @@ def main() -> None:
     args = parser.parse_args()
     weeks, runs = args.weeks or (4 if args.quick else 6), 1 if args.quick else 4
     began = time.process_time()
-    worlds = [false_flags(name, weeks=weeks, runs=runs, seed=args.seed) for name in ("plain", "moody days", "wandering")]
-    shifts = [row for name in ("plain", "wandering") for row in delays(name, weeks=4, runs=1 if args.quick else 5, seed=args.seed)]
+    worlds = [
+        false_flags(name, weeks=weeks, runs=runs, seed=args.seed) for name in ("plain", "moody days", "wandering")
+    ]
+    shifts = [
+        row
+        for name in ("plain", "wandering")
+        for row in delays(name, weeks=4, runs=1 if args.quick else 5, seed=args.seed)
+    ]
     figures = {"worlds": worlds, "shifts": shifts, "cpu_seconds": round(time.process_time() - began, 1)}
     if args.json:
         print(json.dumps(figures))
         return
     print("False flags a week (budget 1.0 over all series together)")
     for row in worlds:
-        print(f"  {row['world']:11} {row['series']} series, {row['weeks']} weeks: {row['flags']} flags, {row['per_week']:.2f} a week")
+        print(
+            f"  {row['world']:11} {row['series']} series, {row['weeks']} weeks: {row['flags']} flags, {row['per_week']:.2f} a week"
+        )
     print("Minutes until a shift is flagged")
     for row in shifts:
-        print(f"  {row['world']:11} {row['shift']:32} median {row['median_minutes']:.0f}, worst of {row['runs']} {row['worst_minutes']}")
+        print(
+            f"  {row['world']:11} {row['shift']:32} median {row['median_minutes']:.0f}, worst of {row['runs']} {row['worst_minutes']}"
+        )
     print(f"{figures['cpu_seconds']} s of CPU")
 
 

@@ -82,9 +82,27 @@ class ContractInvalid(PlanInvalid):
 
     code = "contract-invalid"
 
-    def __init__(self, sentence: str, *, where: str = "", line: int = 0, column: int = 0, source: str = "") -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        where: str = "",
+        line: int = 0,
+        column: int = 0,
+        width: int = 1,
+        source: str = "",
+        suggestion: str = "",
+        next_command: str = "glideslope contract schema",
+    ) -> None:
         super().__init__(
-            sentence, where=where, line=line, column=column, source=source, next_command="glideslope contract schema"
+            sentence,
+            where=where,
+            line=line,
+            column=column,
+            width=width,
+            source=source,
+            suggestion=suggestion,
+            next_command=next_command,
         )
         self.traffic = "Nothing was registered; traffic is unchanged."
 

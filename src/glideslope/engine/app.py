@@ -56,6 +56,8 @@ from glideslope.engine.ports import (
 from glideslope.engine.queries import Queries
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
+from glideslope.engine.signals import EVERY as LOOK_EVERY
+from glideslope.engine.signals import Signals
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
@@ -66,6 +68,7 @@ from glideslope.engine.views import (
     PlanView,
     ReplayView,
     RolloutView,
+    SignalsView,
     StepForecast,
     Warning_,
 )
@@ -128,6 +131,13 @@ class App:
             in_process=world.grants is not None,
         )
         self.features = Features(record=self.record, clock=world.clock, summaries=world.summaries)
+        self.signals = Signals(
+            record=self.record,
+            observer=self.observer,
+            features=self.features,
+            clock=world.clock,
+            summaries=world.summaries,
+        )
         self._desk = OutcomeDesk(record=self.record, observer=self.observer, counters=world.counters, keys=world.keys)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
@@ -162,6 +172,7 @@ class App:
         await self.record.load()
         await self.observer.load()
         await self.features.load()
+        await self.signals.load()
 
     async def flush(self) -> None:
         """Save what was counted. Raises StoreUnavailable."""
@@ -237,6 +248,16 @@ class App:
         days = self.features.days(model, contract)
         # Some hundred features take tenths of a second, in which the loop must go on renewing leases.
         return await asyncio.to_thread(features_view, contract, days, today=self.features.today, steps=steps)
+
+    async def flags(self, model: ModelName) -> SignalsView:
+        """Return what was flagged outside the criteria. Raises NotFound."""
+        return self.signals.view(model)
+
+    async def look(self) -> None:
+        """Look once at every series, if this server governs: two would flag everything twice. Raises StoreUnavailable."""
+        if self.governor.acting:
+            self.signals.look()
+            await self.signals.flush()
 
     async def fleet(self) -> FleetView:
         return self._queries.fleet()
@@ -352,6 +373,7 @@ class App:
             asyncio.create_task(self._every(FLUSH_EVERY, "counters", self.observer.flush)),
             asyncio.create_task(self._every(SIGN_EVERY, "notary", self.notary.sign)),
             asyncio.create_task(self._every(SUMMARISE_EVERY, "features", self.features.flush)),
+            asyncio.create_task(self._every(LOOK_EVERY, "signals", self.look)),
         ]
         try:
             yield self
@@ -359,7 +381,13 @@ class App:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for last in (self.observer.flush, self.features.flush, self.notary.sign, self.governor.release):
+            for last in (
+                self.observer.flush,
+                self.features.flush,
+                self.signals.flush,
+                self.notary.sign,
+                self.governor.release,
+            ):
                 with suppress(GlideslopeError):
                     await last()
 

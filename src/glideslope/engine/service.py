@@ -28,6 +28,7 @@ from glideslope.engine.views import (
     PlanView,
     ReplayView,
     RolloutView,
+    SignalsView,
 )
 
 
@@ -51,6 +52,10 @@ class Service(Protocol):
     async def contract(self, model: ModelName) -> Contract: ...
     async def drift(self, model: ModelName) -> FeaturesView:
         """Hold the live input against the data contract. Advisory."""
+        ...
+
+    async def flags(self, model: ModelName) -> SignalsView:
+        """Return what was flagged outside the criteria. Advisory."""
         ...
 
     async def fleet(self) -> FleetView: ...

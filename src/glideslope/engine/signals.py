@@ -1,12 +1,13 @@
 """Signals outside the criteria: looks each minute at every series that is collected, and flags to people what is not as usual.
 
-Advisory, and made so that it cannot be otherwise: nothing here is evidence, no decision reads it, and it calls nobody. A flag is kept outside
-the ledger, with what was expected and what was seen.
+Advisory, and made so that it cannot be otherwise: nothing here is evidence, no decision reads it, and it calls nobody. A flag is kept
+outside the ledger, with what was expected and what was seen.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import exp, log1p
 from typing import Final
 
 import msgspec
@@ -15,7 +16,7 @@ from glideslope.domain.contract import LEVELS, MISSING, Contract
 from glideslope.domain.errors import StoreUnavailable
 from glideslope.domain.events import rfc3339
 from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId
-from glideslope.domain.metric import BUILT_IN, EXPOSURE, LATENCY, OUTCOME_SEEN, RESCUED, Kind, Metric, baseline_scope
+from glideslope.domain.metric import BUILT_IN, EXPOSURE, OUTCOME_SEEN, RESCUED, Kind, Metric, baseline_scope
 from glideslope.domain.plan import Plan
 from glideslope.domain.rollout import Rollout
 from glideslope.domain.traffic import Arm
@@ -24,7 +25,7 @@ from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Clock, Summaries
 from glideslope.engine.record import Record
 from glideslope.engine.views import SignalsView, SignalView
-from glideslope.stats.anomaly import FEWEST, Detector, History, Look, Shape, line_of, quantile, score, usual
+from glideslope.stats.anomaly import FEWEST, Detector, History, Look, Shape, is_enough, line_of, quantile, score, usual
 from glideslope.stats.counts import Table
 from glideslope.stats.restarted import Difference
 
@@ -41,7 +42,7 @@ MOST_FLAGS: Final = 200
 _NAME: Final = "signals/"
 _WEEK: Final = 7 * 86_400
 
-_FEWEST_LOOKS: Final = 30
+_FEWEST_MINUTES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,15 @@ class _Model:
     weeks: dict[int, dict[str, History]] = field(default_factory=dict)
     detectors: dict[str, Detector] = field(default_factory=dict)
     differences: dict[str, Difference] = field(default_factory=dict)
-    pending: dict[str, Look] = field(default_factory=dict)
-    """Of series with little traffic: what is not enough for a look yet."""
+    pending: dict[str, tuple[Look, int]] = field(default_factory=dict)
+    """Of series with little traffic: what is not enough for a look yet, and how often it grew."""
     flags: list[SignalView] = field(default_factory=list)
     before: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict)
     """Totals at the last look; empty after a start, whose first look only remembers."""
     learning: set[str] = field(default_factory=set)
+    looked: float = 0.0
+    """When last, in seconds since 1970; 0 after a start."""
+    rollout: str = ""
     widest: int = 0
     """The most series that were ever watched: the line never falls."""
     changed: bool = False
@@ -171,8 +175,14 @@ class Signals:
     def _look_at(self, name: ModelName, contract: Contract | None) -> list[SignalView]:
         model = self._models.setdefault(name, _Model())
         open_ = self._record.open_rollout_of(name)
-        first = not model.before
-        looks = list(self._levels(name, model, contract, open_))
+        first, seconds = not model.before, self._seconds()
+        minutes, model.looked = max(1, round((seconds - model.looked) / EVERY)), seconds
+        if model.rollout != (rollout := open_.id if open_ else RolloutId("")):
+            # A candidate's past says nothing of the next one's.
+            model.detectors = {k: d for k, d in model.detectors.items() if not k.startswith(Arm.CANDIDATE.value)}
+            model.differences.clear()
+            model.rollout = rollout
+        looks = list(self._levels(name, model, contract, open_, minutes=minutes))
         tables = dict(self._tables(name, model, contract, open_))
         model.changed = True
         if first:
@@ -180,43 +190,58 @@ class Signals:
         watched = len({series.key for series, _ in looks} | set(model.detectors)) + len(tables)
         model.widest = max(model.widest, watched, 1)
         line = line_of(series=model.widest, looks_per_week=LOOKS_PER_WEEK, budget=self._budget)
-        rollout = open_.id if open_ else RolloutId("")
-        found = [self._judge(name, model, series, look, line=line, rollout=rollout) for series, look in looks]
+        found = [
+            self._judge(name, model, series, look, line=line, rollout=rollout, minutes=minutes)
+            for series, look in looks
+        ]
         for what, grown in tables.items():
             found.append(self._compare(name, model, what, grown, line=line, rollout=rollout))
         return [flag for flag in found if flag is not None]
 
     def _judge(
-        self, name: ModelName, model: _Model, series: Series, look: Look, *, line: float, rollout: RolloutId
+        self,
+        name: ModelName,
+        model: _Model,
+        series: Series,
+        look: Look,
+        *,
+        line: float,
+        rollout: RolloutId,
+        minutes: int,
     ) -> SignalView | None:
         """Score one look against earlier weeks, then remember it in this one's."""
-        if series.shape is not Shape.RATE:
-            held = model.pending.pop(series.key, None)
-            look = look if held is None else Look(held.total + look.total, held.count + look.count)
-            if look.count < FEWEST:
-                model.pending[series.key] = look
-                return None
         seconds = self._seconds()
         # Weeks begin on Thursday, as 1970 did; it only matters that they all do.
         week, into = int(seconds // _WEEK), seconds % _WEEK / 3600
         earlier = [h[series.profile] for w, h in model.weeks.items() if w < week and series.profile in h]
-        fewest = _FEWEST_LOOKS if series.shape is Shape.RATE else 5 * FEWEST
+        fewest = _FEWEST_MINUTES if series.shape is Shape.RATE else 5 * FEWEST
         expected = usual(earlier, into, fewest=fewest)
-        if series.arm != Arm.CANDIDATE:
+        if series.arm != Arm.CANDIDATE and look.count:
             model.weeks.setdefault(week, {}).setdefault(series.key, History()).add(look, hour=int(into))
         if expected is None:
             model.learning.add(series.key)
             return None
-        model.learning.discard(series.key)
-        detector = model.detectors.setdefault(series.key, Detector())
+        held, grown = model.pending.pop(series.key, (Look(0.0, 0.0), 0))
+        look = Look(held.total + look.total, held.count + look.count)
+        if not is_enough(series.shape, look, expected, held=grown):
+            model.pending[series.key] = (look, grown + 1)
+            return None
+        detector = model.detectors.get(series.key)
+        if detector is None:
+            known = model.detectors.get(series.profile)
+            detector = model.detectors[series.key] = Detector() if known is None else known.for_another()
         before = detector.evidence
+        if detector.silent:
+            model.learning.add(series.key)
+        else:
+            model.learning.discard(series.key)
         far = score(series.shape, look, expected, scale=series.scale)
-        if not detector.see(far, chance=_chance(name, series.key, seconds), line=line):
+        if not detector.see(far, chance=_chance(name, series.key, seconds), line=line, looks=minutes * (grown + 1)):
             return None
         seen = look.value
         direction = "above" if seen > expected else "below"
         sentence = (
-            f"{series.name} of the {series.arm if series.arm else 'model'} is {direction} what is usual at this hour of the week: "
+            f"{series.name} of the {series.arm or 'model'} is {direction} what is usual at this hour of the week: "
             f"{_shown(seen, series)} instead of {_shown(expected, series)}."
         )
         return self._flag(
@@ -247,7 +272,9 @@ class Signals:
         for k, flag in enumerate(model.flags):
             same = (flag.series, flag.arm, flag.rollout) == (series, arm, rollout)
             if same and (arm == "difference" or flag.last >= rfc3339(at - SAME)):
-                model.flags[k] = msgspec.structs.replace(flag, last=now, seen=seen, evidence=max(evidence, flag.evidence))
+                model.flags[k] = msgspec.structs.replace(
+                    flag, last=now, seen=seen, evidence=max(evidence, flag.evidence)
+                )
                 return None
         id_ = hashlib.sha256(f"{name} {series} {arm} {rollout} {at}".encode()).hexdigest()[:10]
         flag = SignalView(
@@ -261,11 +288,11 @@ class Signals:
     # What is collected, as looks.
 
     def _levels(
-        self, name: ModelName, model: _Model, contract: Contract | None, open_: Rollout | None
+        self, name: ModelName, model: _Model, contract: Contract | None, open_: Rollout | None, *, minutes: int
     ) -> Iterator[tuple[Series, Look]]:
         arms = [self._observer.signals(name, arm).get("requests_per_second", 0.0) for arm in Arm]
-        yield Series("requests", "", Shape.RATE, "per minute"), Look(sum(arms) * EVERY, 1)
-        places = [(baseline_scope(name), Arm.INCUMBENT, None)]
+        yield Series("requests", "", Shape.RATE, "per minute"), Look(sum(arms) * EVERY * minutes, minutes)
+        places: list[tuple[RolloutId, Arm, Plan | None]] = [(baseline_scope(name), Arm.INCUMBENT, None)]
         if open_ is not None:
             places.append((open_.id, Arm.CANDIDATE, open_.plan))
         for scope, arm, plan in places:
@@ -278,9 +305,11 @@ class Signals:
             yield from self._of_features(name, model, contract)
 
     def _of_features(self, name: ModelName, model: _Model, contract: Contract) -> Iterator[tuple[Series, Look]]:
-        day = self._features.at(name, f"d{self._features.today}", contract)
+        today = str(self._features.today)
+        model.before = {k: v for k, v in model.before.items() if k[0] != "features" or k[2] == today}
+        day = self._features.at(name, f"d{today}", contract)
         for arm, held in day.items():
-            key = ("features", contract.short, str(self._features.today), arm.value)
+            key = ("features", contract.short, today, arm.value)
             grown = _growth(model, key, (*held.rows, *held.levels, *held.counts))
             rows, levels, counts = grown[:3], grown[3 : 3 + LEVELS], grown[3 + LEVELS :]
             seen = rows[0] + rows[1]
@@ -296,7 +325,6 @@ class Signals:
         self, name: ModelName, model: _Model, contract: Contract | None, open_: Rollout | None
     ) -> Iterator[tuple[str, Sequence[Table]]]:
         if open_ is None:
-            model.differences.clear()
             return
         scope = self._observer.scope(open_.id)
         steps = [step for step in open_.plan.steps if step.has_coin]
@@ -342,7 +370,7 @@ class Signals:
 
     def _grown(self, model: _Model, scope: RolloutId, metric: Metric, arm: Arm) -> tuple[int, ...]:
         counts = self._observer.scope(scope)
-        steps = {step for step, counted, slice_, who in counts.keys() if (counted, slice_, who) == (metric.name, WHOLE, arm)}  # noqa: SIM118 - a method of ours
+        steps = {step for step, *rest in list(counts.keys()) if rest == [metric.name, WHOLE, arm]}
         rows = [counts.bins(step, metric.name, WHOLE, arm, size=max(2, metric.bins)) for step in sorted(steps)]
         total = tuple(map(sum, zip(*rows, strict=True))) if rows else (0,) * max(2, metric.bins)
         return _growth(model, ("level", scope, metric.name, arm.value), total)
@@ -373,8 +401,6 @@ def _of_metric(metric: Metric, grown: Sequence[int], arm: Arm, plan: Plan | None
             for q in (50, 95):
                 at = quantile(grown, metric.edges, q / 100)
                 if at is not None and count >= FEWEST:
-                    from math import log1p
-
                     series = Series(f"{metric.name} p{q}", arm.value, Shape.LEVEL, "log ms", scale=4.0)
                     yield series, Look((at + log1p(shift)) * count, count)
 
@@ -399,8 +425,6 @@ def _rounded(number: float | None) -> float | None:
 
 
 def _shown(number: float, series: Series) -> str:
-    from math import exp
-
     match series.shape:
         case Shape.LEVEL:
             return f"{exp(number):.4g} ms"
@@ -410,11 +434,3 @@ def _shown(number: float, series: Series) -> str:
             return f"{number:,.0f} per minute"
         case Shape.MEAN:
             return f"{number:.4g}"
-
-
-def flags_of(view: SignalsView, *, rollout: str) -> Mapping[str, SignalView]:
-    """Return the flags of a rollout by their id."""
-    return {flag.id: flag for flag in view.flags if flag.rollout == rollout}
-
-
-_ = LATENCY

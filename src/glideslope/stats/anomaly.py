@@ -1,9 +1,10 @@
 """Is a series as usual? A detector that never ends, with a stated budget of false flags over all series together.
 
-Each look is turned into a score against what is usual at that hour of the week; the score's rank among all earlier scores is a conformal
-p-value (Vovk, Gammerman & Shafer 2005); bets on small p-values are added up over all possible starts, Shiryaev-Roberts fashion, which
-makes an e-detector (Shin, Ramdas & Rinaldo 2023). If scores are exchangeable, the expected number of flags in any n looks is at
-most n over the line, whatever other series do. See docs/explanation/drift.md for the proof, and for where the assumption is thin. Advisory.
+Each look is turned into a score against what is usual at that hour of the week; the score's rank among all earlier scores is a
+conformal p-value (Vovk, Gammerman & Shafer 2005); bets on small p-values are added up over all possible starts, as Shiryaev and Roberts
+did, which makes an e-detector (Shin, Ramdas & Rinaldo 2023). If scores are exchangeable, the expected number of flags in any n looks is
+at most n over the line, whatever other series do. See docs/explanation/drift.md for the proof, and for where the assumption is
+thin. Advisory.
 """
 
 from bisect import bisect_left
@@ -18,10 +19,14 @@ HOURS: Final = 168
 """Hours of a week."""
 FEWEST: Final = 20
 """Events below which a share or a mean is not looked at yet, but goes on growing."""
+EXPECTED: Final = 5.0
+"""Events of a SHARE that are to be expected in a look; fewer would tell little, one more or less being half of the score."""
+PATIENCE: Final = 10
+"""Looks after which a SHARE is looked at however few are expected."""
 EDGES: Final = tuple(sorted(sign * 2.0 ** (k / 3) for k in range(-15, 19) for sign in (-1.0, 1.0)))
 """Scores fall into 69 bins, whose widths grow by a quarter away from zero: ranks among integers that add up."""
 POWERS: Final = (0.1, 0.3, 0.6)
-"""The bets on a p-value: k p**(k - 1), whose mean is 1 if p is uniform. Small powers bet on few extremes, large ones on many slight ones."""
+"""The bets on a p-value: k p**(k - 1), whose mean is 1 if p is uniform. Small powers bet on few extremes, large ones on runs."""
 SILENT: Final = 10_080
 """Scores that are only learned from: a week of looks, in which the line rises above whatever this series does by itself."""
 RAISE: Final = 2.0
@@ -43,7 +48,7 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at a series: a sum over a number of events. Of a RATE the events are the sum and `count` is looks; a LEVEL is its value times `count`."""
+    """One look at a series: a sum over so many events. A RATE sums events over `count` minutes; a LEVEL is its value times `count`."""
 
     total: float
     count: float
@@ -66,10 +71,10 @@ class History:
 
 
 def usual(weeks: Sequence[History], at: float, *, fewest: float) -> float | None:
-    """Return what is usual `at` hours into the week, from earlier weeks; None where they hold fewer than `fewest` events about there.
+    """Return what is usual `at` hours into the week, from earlier weeks; None where these hold less than `fewest` about there.
 
-    Per hour the median over weeks (of two their mean), so that one bad week does not become what is usual. Within an hour a parabola that has
-    the hour's own mean, so that a morning's rise is no surprise.
+    Per hour the median over weeks (of two their mean), so that one bad week does not become what is usual. Within an hour a
+    parabola that has the hour's own mean, so that a morning's rise is no surprise.
     """
     hour = int(at) % HOURS
     before, here, after = (_hourly(weeks, (hour + k) % HOURS, fewest=fewest) for k in (-1, 0, 1))
@@ -111,7 +116,7 @@ class Detector:
     raised: float = 0.0
     """Nats by which this series' line lies above the common one."""
     seen: int = 0
-    """Scores so far."""
+    """Looks so far."""
 
     @property
     def evidence(self) -> float:
@@ -123,21 +128,20 @@ class Detector:
         """Tell whether it is still learning what the series does by itself."""
         return self.seen < SILENT
 
-    def see(self, score: float, *, chance: float, line: float) -> bool:
+    def see(self, score: float, *, chance: float, line: float, looks: int = 1) -> bool:
         """Take a score and tell whether it is flagged: then the sums begin anew, and this series' line rises.
 
-        `chance` is uniform on (0, 1), independent of everything; it breaks ties among scores of one bin.
+        `chance` is uniform on (0, 1), independent of everything; it breaks ties among scores of one bin. `looks` is how many went into
+        the score.
         """
         self._bet(self._rank(score, chance=chance))
-        self.seen += 1
+        silent, self.seen = self.silent, self.seen + looks
         over = log(max(self.evidence, 1e-300)) - log(line)
-        if self.silent:
+        if silent:
             # Whatever it does by itself, be it in runs, is not news; the sums go on, so that their highest is found.
-            self.raised = max(self.raised, over + 1.0)
-            return False
-        if self.seen == SILENT:
-            self.raised = max(0.0, self.raised)
-            self.sums = [0.0] * len(self.sums)
+            self.raised = max(self.raised, over + RAISE)
+            if not self.silent:
+                self.sums = [0.0] * len(self.sums)
             return False
         self.raised = max(0.0, self.raised - RAISE / line)
         if over < self.raised:
@@ -171,6 +175,15 @@ class Detector:
             self.sums[k] = min((1 + self.sums[k]) * power * max(p, 1e-12) ** (power - 1), MOST)
             low = k + len(POWERS)
             self.sums[low] = min((1 + self.sums[low]) * power * max(1 - p, 1e-12) ** (power - 1), MOST)
+
+
+def is_enough(shape: Shape, look: Look, expected: float, *, held: int) -> bool:
+    """Tell whether a look can be scored, or must grow with the next; it has grown `held` times. Asks nothing about what was seen."""
+    if shape is Shape.RATE:
+        return True
+    if look.count < FEWEST:
+        return False
+    return shape is not Shape.SHARE or expected * look.count >= EXPECTED or held + 1 >= PATIENCE
 
 
 def line_of(*, series: int, looks_per_week: float, budget: float) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache
 from math import exp, inf, log
 from operator import mul
@@ -53,7 +54,9 @@ def joined(table: Table) -> Table:
     width = -(-table.bins // MOST_BINS)
     if width == 1:
         return table
-    return Table(table.candidate_weight, table.control_weight, _added(table.candidate, width), _added(table.incumbent, width))
+    return Table(
+        table.candidate_weight, table.control_weight, _added(table.candidate, width), _added(table.incumbent, width)
+    )
 
 
 def _added(counts: Sequence[int], width: int) -> tuple[int, ...]:
@@ -62,6 +65,4 @@ def _added(counts: Sequence[int], width: int) -> tuple[int, ...]:
 
 @lru_cache(maxsize=256)
 def _bets(bins: int, candidate: int, control: int) -> Bets:
-    from fractions import Fraction
-
     return PlacesDiffer(bins).bets(Fraction(candidate, candidate + control))

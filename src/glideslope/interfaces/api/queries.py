@@ -16,6 +16,7 @@ from glideslope.engine.views import (
     ModelView,
     ReplayView,
     RolloutView,
+    SignalsView,
 )
 from glideslope.interfaces.api.bodies import Health, LedgerKey
 from glideslope.interfaces.api.door import LOOKING, REPORTING, Door, answer
@@ -54,6 +55,15 @@ def fleet(door: Door) -> APIRouter:
     async def features(request: Request, model: str) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.drift(model_name(model)))
+
+    @router.get(
+        "/v1/models/{model}/signals",
+        summary="Show what was not as usual outside the criteria; advisory",
+        **described(answer=SignalsView),
+    )
+    async def signals(request: Request, model: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.flags(model_name(model)))
 
     @router.get("/v1/doctor", summary="Look for what is wrong", **described(answer=tuple[CheckView, ...]))
     async def doctor(request: Request) -> Response:

@@ -31,6 +31,7 @@ VERBS: Final = {
     "ls": Verb("List models and rollouts.", _LOOK),
     "show": Verb("Show a rollout or a model in full.", _LOOK),
     "features": Verb("Show drift and quality of a model's input.", _LOOK),
+    "signals": Verb("Show what was not as usual, outside the criteria.", _LOOK),
     "doctor": Verb("Look for what is wrong.", _LOOK),
     "verify": Verb("Check the ledger and recompute every decision.", _PROVE),
     "replay": Verb("Make one decision again from the record.", _PROVE),

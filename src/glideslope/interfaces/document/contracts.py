@@ -32,7 +32,7 @@ _TOP: Final = ("contract", "model", "features")
 _RULE: Final = ("type", "range", "categories", "missing", "tags", "edges", "reference")
 
 
-class ContractRefused(DocumentInvalid):
+class ContractRefused(DocumentInvalid, ContractInvalid):
     """What is wrong with a contract, at its place in the file."""
 
     code = "contract-invalid"
@@ -62,7 +62,7 @@ def read(text: str, *, file: str) -> ContractDocument:
 
 
 def _contractual(error: DocumentInvalid) -> ContractRefused:
-    refused = ContractRefused(
+    return ContractRefused(
         error.sentence,
         file=error.file,
         where=error.where,
@@ -73,9 +73,6 @@ def _contractual(error: DocumentInvalid) -> ContractRefused:
         suggestion=error.suggestion,
         allowed=error.allowed,
     )
-    refused.traffic = "Nothing was registered; traffic is unchanged."
-    refused.next_command = "glideslope contract schema"
-    return refused
 
 
 def _refuse(found: Tree, path: Path, sentence: str, *, key: bool = False, suggestion: str = "") -> NoReturn:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from glideslope.domain.contract import FIRST, Contract, is_broken
-from glideslope.domain.errors import Conflict, Invalid, NotFound
+from glideslope.domain.errors import Invalid, NotFound
 from glideslope.domain.ids import model_name
 from glideslope.domain.infer import infer as inferred
 from glideslope.interfaces.cli.columns import columns
@@ -23,6 +23,7 @@ from glideslope.interfaces.cli.session import (
     say_bytes,
     talks,
 )
+from glideslope.interfaces.cli.verbs.init import FileExists
 from glideslope.interfaces.cli.words import table
 from glideslope.interfaces.document import contracts
 from glideslope.interfaces.document.text import decode
@@ -30,13 +31,10 @@ from glideslope.interfaces.document.text import decode
 FILE = "contract.yaml"
 
 
-class ContractExists(Conflict):
-    code = "file-exists"
-
+class ContractExists(FileExists):
     def __init__(self, path: Path) -> None:
-        super().__init__(
-            f"{path} exists already, and nothing was written.", next_command=f"glideslope contract check DATA -f {path}"
-        )
+        super().__init__(path)
+        self.next_command = f"glideslope contract check DATA -f {path}"
 
 
 @click.group("contract", no_args_is_help=True)
