@@ -1,4 +1,7 @@
-"""The engine assembled: `App` keeps the `Service` contract over one record, one data plane and one set of counters."""
+"""The engine assembled: `App` keeps the `Service` contract over one record, one data plane and one set of counters.
+
+Long because each command and each query of the contract is named here once; none does more than pass on.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
@@ -15,7 +18,7 @@ from glideslope.domain.contract import Contract
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import GlideslopeError, NotFound, TokenExpired, TokenUnknown
-from glideslope.domain.forecast import Forecast, forecast, warnings
+from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId, VersionName
@@ -31,6 +34,8 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.plan import thresholds
+from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.domain.receipt import ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase
@@ -59,6 +64,7 @@ from glideslope.engine.record import Record, rollout_number
 from glideslope.engine.signals import EVERY as LOOK_EVERY
 from glideslope.engine.signals import Signals
 from glideslope.engine.views import (
+    BudgetForecast,
     CheckView,
     DecisionView,
     FeaturesView,
@@ -115,6 +121,8 @@ class World:
     """Unique per start of a server."""
     checks: Callable[[], Coroutine[object, object, Sequence[CheckView]]]
     """What `doctor` looks at beyond the engine."""
+    plugins: Plugins = NO_PLUGINS
+    """Metrics that installed packages provide."""
 
 
 class App:
@@ -138,7 +146,13 @@ class App:
             clock=world.clock,
             summaries=world.summaries,
         )
-        self._desk = OutcomeDesk(record=self.record, observer=self.observer, counters=world.counters, keys=world.keys)
+        self._desk = OutcomeDesk(
+            record=self.record,
+            observer=self.observer,
+            counters=world.counters,
+            keys=world.keys,
+            plugins=world.plugins,
+        )
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
             record=self.record,
@@ -154,6 +168,7 @@ class App:
             observer=self.observer,
             driver=world.driver,
             probe=world.probe,
+            plugins=world.plugins,
             wake=self.governor.wake,
         )
         self._queries = Queries(
@@ -202,6 +217,7 @@ class App:
             warnings=tuple(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
             traffic_per_second=baseline.subjects_per_second if known else None,
             earliest_seconds=sum(s.minimum for s in plan.steps) / 1000,
+            budgets=tuple(_outlook(o) for o in outlooks(plan)),
         )
 
     async def propose(self, command: Propose, *, key: str) -> RolloutView:
@@ -362,6 +378,7 @@ class App:
             repeated=sum(taken.repeated for taken in each),
             unmeasured=sum(taken.unmeasured for taken in each),
             refused=tuple(refusal for taken in each for refusal in taken.refused),
+            undefined=tuple(one for taken in each for one in taken.undefined)[:MOST_REFUSALS],
         )
 
     @asynccontextmanager
@@ -430,7 +447,7 @@ class App:
                 for r in self.record.rollouts()
                 if r.plan.model == model and r.phase not in ENDED
             },
-            metrics=tuple(g.metric for g in open_.plan.guardrails) if open_ else tuple(BUILT_IN.values()),
+            metrics=open_.plan.counted if open_ else tuple(BUILT_IN.values()),
             dimensions=open_.plan.dimensions if open_ else (),
             key_id=key.id,
             key=key.secret,
@@ -440,6 +457,7 @@ class App:
             contract=known.contract.short if known.contract else "",
             in_process=self._world.grants is not None,
             tolerances=open_.plan.tolerances if open_ else {},
+            thresholds=(thresholds(open_.plan) or msgspec.UNSET) if open_ else msgspec.UNSET,
         )
         tag = _tag(briefing)
         if self._world.grants is not None:
@@ -478,6 +496,16 @@ def _shown(f: Forecast) -> StepForecast:
         subjects_to_proof=f.subjects_to_proof or 0,
         seconds_to_proof=f.seconds_to_proof,
         subjects_at_risk=f.subjects_at_risk,
+    )
+
+
+def _outlook(o: Outlook) -> BudgetForecast:
+    return BudgetForecast(
+        metric=o.budget.metric,
+        measure=o.budget.measure.value,
+        size=o.budget.size,
+        when_equal=o.when_equal,
+        when_worse=o.when_worse,
     )
 
 

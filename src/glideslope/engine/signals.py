@@ -392,9 +392,13 @@ def _of_metric(metric: Metric, grown: Sequence[int], arm: Arm, plan: Plan | None
     match metric.kind:
         case Kind.EVENT:
             yield Series(metric.name, arm.value, Shape.SHARE, "share"), Look(grown[1], count)
-        case Kind.SCORE:
-            added = sum(value * n for value, n in zip(metric.values, grown, strict=False))
-            yield Series(metric.name, arm.value, Shape.MEAN, "mean", scale=metric.edges[-1]), Look(added, count)
+        case Kind.SCORE | Kind.COUNT | Kind.MEAN | Kind.UNBOUNDED:
+            values = [metric.sign * value for value in metric.values]
+            added = sum(value * n for value, n in zip(values, grown, strict=False))
+            scale = max(values) - min(values) or 1.0
+            yield Series(metric.name, arm.value, Shape.MEAN, "mean", scale=scale), Look(added, count)
+        case Kind.CALIBRATION | Kind.AUC | Kind.AVERAGE_PRECISION:
+            return  # counted by score and outcome together: no one figure a minute says how well; the difference is looked at
         case Kind.LATENCY:
             # As it was before it was divided by its tolerance.
             shift = plan.tolerances.get(metric.name, 0.0) if plan is not None and arm is Arm.CANDIDATE else 0.0

@@ -3,6 +3,7 @@
 `middleware` puts it around an ASGI application; other frameworks use it directly.
 """
 
+import math
 import os
 import secrets
 import socket
@@ -28,6 +29,8 @@ from glideslope.sdk.client import Client
 from glideslope.sdk.digest import folder_digest
 from glideslope.sdk.errors import ServerRefused
 from glideslope.sdk.features import FeatureCounter
+from glideslope.sdk.flights import Flight, Flights
+from glideslope.sdk.formulas import values_of
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
 from glideslope.sdk.stamps import Stamps, of
@@ -71,6 +74,7 @@ class Service:
         self.observer = Observer(
             self.model, source=source, epoch=int(wall() * 1000), send=self._send_totals, version=self.version
         )
+        self.flights = Flights(self.observer)
         self.features = FeatureCounter(
             self.model, source=source, epoch=self.observer.epoch, send=self._send_features, wall=wall
         )
@@ -118,31 +122,44 @@ class Service:
             self.start()
         return self.assigner.assign(subject)
 
+    def began(self, assigned: Assigned, *, subject: str, request: str = "") -> Flight:
+        """Take note that a request begins whose version was assigned here; give what is returned to `served` at its end.
+
+        While it runs it is counted as late as soon as its age says so. Never raises.
+        """
+        return self.flights.begin(of(assigned, subject=subject, request=request))
+
     def served(
         self,
         assigned: Assigned,
         *,
         subject: str,
-        seconds: float,
+        seconds: float | None = None,
+        flight: Flight | None = None,
         failed: bool = False,
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
         features: Mapping[str, Any] | None = None,
         request: str = "",
     ) -> str | None:
         """Take note of an answer whose version was assigned here, as a gateway would, and return as `predicted` does.
 
         `failed` belongs to the arm that was assigned, whoever answered in its place. `request` is any id of the request.
-        Never raises.
+        How long it took is said by `seconds`, or by the `flight` that `began` returned. Never raises.
         """
         try:
-            seen = {"exposure": 1.0, "errors": float(failed), "latency": seconds * 1000, **(metrics or {})}
+            age = None if flight is None else self.flights.end(flight)
+            took = seconds if seconds is not None else math.nan if age is None else age  # what is no number is dropped
+            seen = {"exposure": 1.0, "errors": float(failed), "latency": took * 1000, **(metrics or {})}
             stamps = of(assigned, subject=subject, request=request)
         except Exception:  # noqa: BLE001 - the boundary to the host, as in `predicted`
             self.observer.drop()
             return None
-        return self.predicted(stamps, score=score, slices=slices, metrics=seen, features=features)
+        return self.predicted(
+            stamps, score=score, slices=slices, metrics=seen, attributes=attributes, features=features
+        )
 
     def predicted(
         self,
@@ -151,16 +168,22 @@ class Service:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
         features: Mapping[str, Any] | None = None,
     ) -> str | None:
         """Take note of an answer: count its metrics and return its prediction id, or None. Never raises.
 
-        `score` is the probability that the model gave, `features` the row that it was given, by the names in the model's data contract. A
-        mirrored copy is noted for its pair and has no id.
+        `score` is the probability that the model gave. `attributes` are what the plan's expressions may ask for besides, `features`
+        is the row that the model was given, by the names in its data contract. A mirrored copy is noted for its pair and has no
+        id.
         """
         try:
             if not self._started:
                 self.start()
+            if self.briefed.formulas and stamps.measured and not stamps.shadow:
+                valued, lost = values_of(self.briefed, score=score, slices=slices, attributes=attributes)
+                self.observer.drop(lost)
+                metrics = {**(metrics or {}), **valued}
             if features is not None:
                 broken = self.features.check(features, stamps, score=score)
                 if broken is not None and CONTRACT.name in self.briefed.metrics:
@@ -181,6 +204,7 @@ class Service:
         """Let the child listen and send for itself, from its next request on."""
         self._started = False
         self._starting = threading.Lock()
+        self.flights.forked()
         for client in (self._client, self._poller):
             if client is not None:
                 client.forked()
@@ -239,6 +263,7 @@ class Service:
                 self.unidentified = str(error)
         self._fetch_contract()
         self.shadow.send_waiting()
+        self.flights.count_late()
         return SHADOW_EVERY
 
     def _send_shadow(self, batch: Sequence[_Answer]) -> None:

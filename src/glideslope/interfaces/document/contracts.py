@@ -32,10 +32,13 @@ _TOP: Final = ("contract", "model", "features")
 _RULE: Final = ("type", "range", "categories", "missing", "tags", "edges", "reference")
 
 
-class ContractRefused(DocumentInvalid, ContractInvalid):
-    """What is wrong with a contract, at its place in the file."""
+class ContractRefused(ContractInvalid):
+    """What is wrong with a contract, at its place in a file."""
 
-    code = "contract-invalid"
+    def __init__(self, sentence: str, *, file: str, allowed: tuple[str, ...] = (), **place: Any) -> None:  # noqa: ANN401 - the base's
+        super().__init__(sentence, **place)
+        self.file = file
+        self.allowed = allowed
 
 
 @dataclass(frozen=True, slots=True)
