@@ -9,7 +9,7 @@ import pytest
 
 from glideslope import sdk
 from glideslope.adapters.drivers.envoy.limits import Limits
-from glideslope.domain import budget, decision, doubt, events, evidence, formula, metric, plan, value
+from glideslope.domain import budget, contract, decision, doubt, events, evidence, formula, metric, plan, value
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -17,6 +17,7 @@ from glideslope.settings import API_PORT, GATEWAY_PORT
 EVENTS: Final = (
     events.Registered,
     events.Installed,
+    events.ContractAgreed,
     events.Proposed,
     events.Approved,
     events.Decided,
@@ -46,6 +47,8 @@ EVENTS: Final = (
     budget.Budget,
     value.ValueModel,
     value.Price,
+    contract.Contract,
+    contract.FeatureRule,
 )
 EVIDENCE: Final = (
     evidence.Evidence,

@@ -77,6 +77,36 @@ class PlanInvalid(Invalid):
         self.suggestion = suggestion
 
 
+class ContractInvalid(PlanInvalid):
+    """A data contract that cannot be read or cannot be counted by, with its place in the file when there is one."""
+
+    code = "contract-invalid"
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        where: str = "",
+        line: int = 0,
+        column: int = 0,
+        width: int = 1,
+        source: str = "",
+        suggestion: str = "",
+        next_command: str = "glideslope contract schema",
+    ) -> None:
+        super().__init__(
+            sentence,
+            where=where,
+            line=line,
+            column=column,
+            width=width,
+            source=source,
+            suggestion=suggestion,
+            next_command=next_command,
+        )
+        self.traffic = "Nothing was registered; traffic is unchanged."
+
+
 class PlanCannotDetect(Invalid):
     code = "plan-cannot-detect"
 

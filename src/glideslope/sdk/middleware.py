@@ -40,14 +40,18 @@ class Answering:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         attributes: Mapping[str, float | bool | str] | None = None,
+        features: Mapping[str, Any] | None = None,
         **metrics: float,
     ) -> str | None:
         """Note what was answered, before the answer is sent; return the prediction's id, or None. Never raises.
 
         `score` is the probability given, `slices` the request's fields by name, `attributes` what the plan's expressions may ask for
-        besides, `metrics` values by the metric's name.
+        besides, `features` the row that the model was given, to be checked against its data contract, `metrics` values by the
+        metric's name.
         """
-        made = self._service.predicted(self.stamps, score=score, slices=slices, metrics=metrics, attributes=attributes)
+        made = self._service.predicted(
+            self.stamps, score=score, slices=slices, metrics=metrics, attributes=attributes, features=features
+        )
         if made is not None:
             self.prediction = made
         return made
@@ -61,13 +65,14 @@ def record(
     score: float | None = None,
     slices: Mapping[str, str] | None = None,
     attributes: Mapping[str, float | bool | str] | None = None,
+    features: Mapping[str, Any] | None = None,
     **metrics: float,
 ) -> str | None:
     """Do `Answering.record` for the request at hand; outside of one, nothing."""
     answering = _current.get()
     if answering is None:
         return None
-    return answering.record(score=score, slices=slices, attributes=attributes, **metrics)
+    return answering.record(score=score, slices=slices, attributes=attributes, features=features, **metrics)
 
 
 class Glideslope:

@@ -4,6 +4,7 @@ The first is a signal for people: processes are not assigned by the coin, so no 
 second is a value per request like any other, and may be a guardrail's metric.
 """
 
+import contextlib
 import os
 import threading
 import time
@@ -69,12 +70,10 @@ class Meter:
             "cpu_seconds": time.process_time(),
             "predictions": float(self._predictions),
         }
-        try:
-            told["memory_bytes"] = (
-                float(self._proc.joinpath("statm").read_text(encoding="ascii").split()[1]) * self._page
-            )
-        except (OSError, ValueError, IndexError):
-            pass  # no /proc here: memory is not known
+        # Without /proc memory is not known.
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pages = self._proc.joinpath("statm").read_text(encoding="ascii").split()[1]
+            told["memory_bytes"] = float(pages) * self._page
         if self._gpu:
             told["gpu_memory_bytes"] = self._gpu
         if self._price > 0:
