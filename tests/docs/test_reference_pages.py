@@ -10,7 +10,19 @@ import pytest
 from glideslope import sdk
 from glideslope.adapters.drivers.envoy.limits import Limits
 from glideslope.adapters.logs.parquet import sql
-from glideslope.domain import decision, doubt, events, evidence, metric, plan, recomputation
+from glideslope.domain import (
+    budget,
+    contract,
+    decision,
+    doubt,
+    events,
+    evidence,
+    formula,
+    metric,
+    plan,
+    recomputation,
+    value,
+)
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -18,6 +30,7 @@ from glideslope.settings import API_PORT, GATEWAY_PORT
 EVENTS: Final = (
     events.Registered,
     events.Installed,
+    events.ContractAgreed,
     events.Proposed,
     events.Approved,
     events.Decided,
@@ -31,6 +44,7 @@ EVENTS: Final = (
     decision.RollBack,
     decision.Promote,
     decision.Finding,
+    decision.Spending,
     doubt.Aside,
     plan.Plan,
     plan.Guardrail,
@@ -40,6 +54,14 @@ EVENTS: Final = (
     plan.Evaluation,
     metric.Metric,
     metric.Dimension,
+    formula.Expression,
+    formula.Plugin,
+    formula.Attribute,
+    budget.Budget,
+    value.ValueModel,
+    value.Price,
+    contract.Contract,
+    contract.FeatureRule,
 )
 EVIDENCE: Final = (
     evidence.Evidence,

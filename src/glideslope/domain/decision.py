@@ -9,7 +9,7 @@ from glideslope.domain.ids import MetricName, SliceName
 from glideslope.domain.reasons import Reason
 from glideslope.domain.recomputation import Difference
 
-DECIDER = 2
+DECIDER = 3
 """Version of the rules in `gate` and `decide`. A change of meaning raises it; old ones stay for replay."""
 
 

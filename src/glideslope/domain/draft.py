@@ -6,7 +6,16 @@ from glideslope.domain.budget import Budget
 from glideslope.domain.formula import Attribute
 from glideslope.domain.ids import MetricName, ModelName, VersionName
 from glideslope.domain.metric import Better, Dimension, Kind
-from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, Milliseconds, StageKind
+from glideslope.domain.plan import (
+    AtMaximum,
+    Criterion,
+    DeclaredHarm,
+    HarmNull,
+    Margin,
+    MarginKind,
+    Milliseconds,
+    StageKind,
+)
 from glideslope.domain.recomputation import Recompute
 from glideslope.domain.value import ValueDraft
 
@@ -96,3 +105,5 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     lease: Milliseconds = 2 * SECOND
     recompute: Recompute | None = None
     logged: tuple[str, ...] = ()
+    harms: tuple[DeclaredHarm, ...] = ()
+    """What the plan should catch; for want of any, one harm per guardrail of twice its margin."""

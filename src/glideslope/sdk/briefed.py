@@ -44,6 +44,8 @@ class Briefed:
     """Beyond this a value, so divided, is late, however late it becomes."""
     key: ReceiptKey | None = None
     tag: str = ""
+    contract: str = ""
+    """The data contract in force, by its `short`."""
     in_process: bool = False
     """Services assign, and so are the gateway."""
     logged: tuple[str, ...] | None = None
@@ -91,6 +93,7 @@ def briefed(briefing: Briefing) -> Briefed:
         thresholds=dict(briefing.thresholds or {}),
         key=ReceiptKey(id=briefing.key_id, secret=briefing.key) if briefing.key else None,
         tag=briefing.tag,
+        contract=briefing.contract,
         in_process=briefing.in_process,
         logged=None if briefing.logged is msgspec.UNSET else briefing.logged,
         slices={

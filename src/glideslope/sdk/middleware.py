@@ -41,17 +41,25 @@ class Answering:
         slices: Mapping[str, str] | None = None,
         prediction: str = "",
         attributes: Mapping[str, float | bool | str] | None = None,
+        features: Mapping[str, Any] | None = None,
         **metrics: float,
     ) -> str | None:
         """Note what was answered, before the answer is sent; return the prediction's id, or None. Never raises.
 
         `score` is the probability given, `slices` the request's fields by name, `attributes` what the plan's expressions may ask for
-        besides, `metrics` values by the metric's name.
-        Where the server keeps a prediction log, `prediction` is an id of your own, and of the attributes those are logged that the plan
-        calls loggable.
+        besides, `features` the row that the model was given, to be checked against its data contract, `metrics` values by the
+        metric's name.
+        Where the server keeps a prediction log, `prediction` is an id of your own, and of the attributes those are logged that the
+        plan calls loggable.
         """
         made = self._service.predicted(
-            self.stamps, score=score, slices=slices, metrics=metrics, prediction=prediction, attributes=attributes
+            self.stamps,
+            score=score,
+            slices=slices,
+            metrics=metrics,
+            prediction=prediction,
+            attributes=attributes,
+            features=features,
         )
         if made is not None:
             self.prediction = made
@@ -67,13 +75,16 @@ def record(
     slices: Mapping[str, str] | None = None,
     prediction: str = "",
     attributes: Mapping[str, float | bool | str] | None = None,
+    features: Mapping[str, Any] | None = None,
     **metrics: float,
 ) -> str | None:
     """Do `Answering.record` for the request at hand; outside of one, nothing."""
     answering = _current.get()
     if answering is None:
         return None
-    return answering.record(score=score, slices=slices, prediction=prediction, attributes=attributes, **metrics)
+    return answering.record(
+        score=score, slices=slices, prediction=prediction, attributes=attributes, features=features, **metrics
+    )
 
 
 class Glideslope:
@@ -93,9 +104,12 @@ class Glideslope:
         folder: str | os.PathLike[str] | None = None,
         source: str = "",
         ca: str = "",
+        price: float = 0.0,
     ) -> None:
         self._app = app
-        self.service = Service(model, version=version, server=server, token=token, folder=folder, source=source, ca=ca)
+        self.service = Service(
+            model, version=version, server=server, token=token, folder=folder, source=source, ca=ca, price=price
+        )
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, connection or life, as ASGI asks."""

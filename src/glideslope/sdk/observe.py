@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import xxhash
 
 from glideslope.domain.errors import GlideslopeError
@@ -106,6 +107,8 @@ class Observer:
         self.epoch = epoch
         self.version = version
         self.digest = _NO_DIGEST
+        self.usage: Callable[[], Mapping[str, float]] | None = None
+        """What the process uses, to be sent along."""
         self._briefed = NOT_BRIEFED
         self._ordinary = (baseline_scope(model), NO_STEP)
         """Where the incumbent's ordinary traffic is counted."""
@@ -351,6 +354,7 @@ class Observer:
             version=self.version,
             digest=self.digest,
             sequence=sequence,
+            usage=msgspec.UNSET if self.usage is None else self.usage(),
         )
         return message, now
 

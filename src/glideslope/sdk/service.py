@@ -10,13 +10,16 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from glideslope.domain.contract import Contract
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import RolloutId, VersionName, model_name, version_name
 from glideslope.domain.logged import Predictions
-from glideslope.domain.observation import ShadowAnswers, Totals, TotalsTaken
+from glideslope.domain.metric import CONTRACT
+from glideslope.domain.observation import FeaturesTaken, FeatureTotals, ShadowAnswers, Totals, TotalsTaken
 from glideslope.domain.receipt import request_hash
 from glideslope.sdk import requests
 from glideslope.sdk.assign import CLOCK, Assigned, Assigner
@@ -26,11 +29,13 @@ from glideslope.sdk.briefed import NOT_BRIEFED, Briefed, Polling
 from glideslope.sdk.client import Client
 from glideslope.sdk.digest import folder_digest
 from glideslope.sdk.errors import ServerRefused
+from glideslope.sdk.features import FeatureCounter
 from glideslope.sdk.flights import Flight, Flights
 from glideslope.sdk.formulas import values_of
 from glideslope.sdk.notes import PredictionNotes
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
+from glideslope.sdk.resources import Meter
 from glideslope.sdk.stamps import Stamps, of
 
 SHADOW_EVERY: Final = 0.25
@@ -44,6 +49,7 @@ class Service:
     """One model in one process. Nothing that a request calls blocks or raises; without a server the incumbent serves.
 
     Raises Invalid for names, an address or a token that cannot be. `folder` is what is served: its digest is reported.
+    `price` is what an hour of this process costs, in any currency, for the cost of predictions that people are shown.
     """
 
     def __init__(
@@ -56,6 +62,7 @@ class Service:
         folder: str | os.PathLike[str] | None = None,
         source: str = "",
         ca: str = "",
+        price: float = 0.0,
         clock: Callable[[], float] = CLOCK,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -77,6 +84,11 @@ class Service:
             self.model, send=self._send_predictions, whose=lambda: (self.observer.source, self.observer.epoch)
         )
         self.observer.notes = self.notes
+        self.meter = Meter(price=price)
+        self.observer.usage = self.meter.read
+        self.features = FeatureCounter(
+            self.model, source=source, epoch=self.observer.epoch, send=self._send_features, wall=wall
+        )
         self.shadow: Batches[_Answer] = Batches(self._send_shadow, most=MOST_SHADOWED)
         self._polling = None if self._poller is None else self._listen(self._poller, clock=clock)
         self._polls = Background(self._poll, name=f"glideslope-brief-{model}")
@@ -110,7 +122,7 @@ class Service:
             self._poller.close()
         if self._started:
             deadline = time.monotonic() + timeout
-            for end in (self.observer.stop, self._aside.stop, self._polls.stop):
+            for end in (self.observer.stop, self.features.stop, self._aside.stop, self._polls.stop):
                 end(timeout=max(deadline - time.monotonic(), 0.05))
         if self._client is not None:
             self._client.close()
@@ -140,6 +152,7 @@ class Service:
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
         attributes: Mapping[str, float | bool | str] | None = None,
+        features: Mapping[str, Any] | None = None,
         request: str = "",
         prediction: str = "",
     ) -> str | None:
@@ -157,7 +170,13 @@ class Service:
             self.observer.drop()
             return None
         return self.predicted(
-            stamps, score=score, slices=slices, metrics=seen, prediction=prediction, attributes=attributes
+            stamps,
+            score=score,
+            slices=slices,
+            metrics=seen,
+            prediction=prediction,
+            attributes=attributes,
+            features=features,
         )
 
     def predicted(
@@ -169,12 +188,15 @@ class Service:
         metrics: Mapping[str, float] | None = None,
         prediction: str = "",
         attributes: Mapping[str, float | bool | str] | None = None,
+        features: Mapping[str, Any] | None = None,
     ) -> str | None:
         """Take note of an answer: count its metrics and return its prediction id, or None. Never raises.
 
-        `score` is the probability that the model gave. `attributes` are what the plan's expressions may ask for besides, and those
-        that it calls loggable are logged. `prediction` is an id of your own, instead of a receipt, where the server keeps a
-        prediction log. A mirrored copy is noted for its pair and has no id.
+        `score` is the probability that the model gave. `attributes` are what the plan's expressions may ask for besides, `features`
+        is the row that the model was given, by the names in its data contract. `prediction` is an
+        id of your own, instead of a receipt, where the server keeps a prediction log; there the attributes go that the plan calls
+        loggable. A mirrored copy is noted for its pair and has no
+        id.
         """
         try:
             if not self._started:
@@ -183,6 +205,11 @@ class Service:
                 valued, lost = values_of(self.briefed, score=score, slices=slices, attributes=attributes)
                 self.observer.drop(lost)
                 metrics = {**(metrics or {}), **valued}
+            self.meter.predicted()
+            if features is not None:
+                broken = self.features.check(features, stamps, score=score)
+                if broken is not None and CONTRACT.name in self.briefed.metrics:
+                    metrics = {**(metrics or {}), CONTRACT.name: float(broken)}
             if self.briefed.logged is not None and self._client is not None and not stamps.shadow:
                 return self._log(
                     stamps, score=score, slices=slices, metrics=metrics, prediction=prediction, attributes=attributes
@@ -265,6 +292,16 @@ class Service:
     def _follow(self, briefed: Briefed) -> None:
         self.briefed = briefed
         self.observer.follow(briefed)
+        if not briefed.contract:
+            self.features.follow(None)
+
+    def _fetch_contract(self) -> None:
+        """Ask for the contract that the briefing names, if it is not the one at hand; asked again the next time where that fails."""
+        if self._client is None or self.briefed.contract in ("", self.features.contract):
+            return
+        with suppress(GlideslopeError):
+            contract: Contract = self._client.send(requests.contract(self.model))
+            self.features.follow(contract)
 
     def _poll(self) -> float:
         return IDLE if self._polling is None else self._polling.poll()
@@ -278,6 +315,9 @@ class Service:
         self.notes.send_waiting()
         return None if self._client is None else self._client.send(requests.totals(message))
 
+    def _send_features(self, message: FeatureTotals) -> FeaturesTaken | None:
+        return None if self._client is None else self._client.send(requests.features(message))
+
     def _act_aside(self) -> float:
         if not self._identified and self._folder is not None:
             self._identified = True
@@ -285,8 +325,10 @@ class Service:
                 self.observer.digest = folder_digest(self._folder)
             except GlideslopeError as error:
                 self.unidentified = str(error)
+        self._fetch_contract()
         self.shadow.send_waiting()
         self.flights.count_late()
+        self.meter.look_at_gpu(now=time.monotonic())
         return SHADOW_EVERY
 
     def _send_shadow(self, batch: Sequence[_Answer]) -> None:

@@ -182,14 +182,18 @@ class MemoryLog:
         )
         seen: set[tuple[Whose, StepName, int]] = set()
         bad: set[tuple[Whose, StepName, int]] = set()
+        exposed: set[tuple[Whose, StepName, int]] = set()
         for r in rows:
             unit = ((r.source, r.epoch), r.step, r.subject or -r.number)
             failed = r.rescued or r.status == 0 or r.status >= 500
+            who = ((r.source, r.epoch), r.step, r.subject or -(r.stream or r.number))
+            if who not in exposed:
+                exposed.add(who)
+                counts[r.step, r.arm, EXPOSURE, WHOLE, 0] += 1
             if r.in_flight:
                 continue
             if unit not in seen:
                 seen.add(unit)
-                counts[r.step, r.arm, EXPOSURE, WHOLE, 0] += 1
                 if not failed and ERRORS.name in names:
                     counts[r.step, r.arm, ERRORS.name, WHOLE, 0] += 1
             if failed and unit not in bad:

@@ -10,7 +10,16 @@ from fastapi.responses import Response
 
 from glideslope.domain.ids import model_name
 from glideslope.domain.logged import Predictions, PredictionsTaken
-from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
+from glideslope.domain.observation import (
+    Briefing,
+    FeaturesTaken,
+    FeatureTotals,
+    Outcomes,
+    OutcomesTaken,
+    ShadowAnswers,
+    Totals,
+    TotalsTaken,
+)
 from glideslope.engine.sources import bound
 from glideslope.interfaces.api.door import REPORTING, TELLING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
@@ -71,6 +80,19 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
         found = await body(request, Predictions, limit=LARGEST_PREDICTIONS)
         by.require(found.model)
         return answer(await service.predictions(msgspec.structs.replace(found, source=bound(by.actor, found.source))))
+
+    @router.post(
+        "/v1/features",
+        summary="Report a source's counts of feature values",
+        **described(body=FeatureTotals, answer=FeaturesTaken, refusals=(HTTPStatus.NOT_FOUND,)),
+    )
+    async def features(request: Request) -> Response:
+        by = door.caller(request, REPORTING, act="report features")
+        totals = await body(request, FeatureTotals, limit=LARGEST_TOTALS)
+        by.require(totals.model)
+        return answer(
+            await service.feature_counts(msgspec.structs.replace(totals, source=bound(by.actor, totals.source)))
+        )
 
     @router.post(
         "/v1/shadow",

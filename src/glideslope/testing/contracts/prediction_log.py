@@ -383,6 +383,21 @@ class PredictionLogContract:
         assert _bins(found, LATENCY.name, Arm.INCUMBENT) == {LATENCY.bin(1.0): 1}
         assert _bins(found, MetricName("exposure")) == {0: 2}
 
+    async def test_a_request_in_flight_is_counted_as_late_and_exposed_and_its_end_finds_it_counted(
+        self, log: PredictionLog
+    ) -> None:
+        flying = msgspec.structs.replace(request(1, subject=0, latency_us=9_000_000), in_flight=True, stream=77)
+        ended = msgspec.structs.replace(request(2, subject=0, latency_us=9_500_000), stream=77)
+        young = msgspec.structs.replace(request(3, subject=5, latency_us=5_000), in_flight=True)
+        quick = request(4, subject=5, latency_us=6_250)
+        await log.write(requests=[flying, ended, young, quick], now=NOON)
+
+        found = await log.recount(_recount(ERRORS, LATENCY, gateways=4))
+
+        assert _bins(found, LATENCY.name) == {LATENCY.bins - 1: 1, LATENCY.bin(5.0): 1}
+        assert _bins(found, ERRORS.name) == {0: 2}
+        assert _bins(found, MetricName("exposure")) == {0: 2}
+
     async def test_outcomes_by_receipt_are_recounted_from_the_logged_prediction(self, log: PredictionLog) -> None:
         await log.write(predictions=[prediction("a", subject=1, score=HIGH)], now=NOON)
         rows = [

@@ -72,6 +72,7 @@ _STEPS: Final = (
     "said",
     "several",
     "joined",
+    "doubled",
     "units",
     "more",
     "members",
@@ -289,7 +290,11 @@ class ParquetLog:
             # What comes from now on is received no earlier, so that it cannot be due before.
             self._clock = max(self._clock, asked.until)
         values = {"model": asked.model, "rollout": asked.rollout, "until": asked.until, "settle": asked.settle}
-        for step in sql.JOIN:
+        for step in (*sql.JOIN, sql.DOUBLED):
+            self._rows(step, values)
+        if self._rows("SELECT count(*) FROM doubled", {})[0][0]:
+            self._rows(sql.UNDOUBLED, {})
+        for step in sql.UNITS:
             self._rows(step, values)
         self._give_members("SELECT DISTINCT slices FROM more", asked.members)
         self._rows(sql.FIRSTS, {})
@@ -355,7 +360,7 @@ class ParquetLog:
         for metric in asked.metrics:
             found += self._recount_metric(metric, asked, values)
         found += self._first_values(_PREDICTIONS, _EXPOSED, "1::DOUBLE", asked=asked, values=values)
-        found += self._first_values(_REQUESTS, _EXPOSED, "1::DOUBLE", asked=asked, values=values)
+        found += self._first_values(_EXPOSURES, _EXPOSED, "1::DOUBLE", asked=asked, values=values)
         missing = [
             self._rows(sql.MISSING.format(table=kind.table), values | _marks(kind.marks(asked)))[0][0]
             for kind in (_PREDICTIONS, _REQUESTS)
@@ -527,11 +532,13 @@ class _Kind:
 _EXPOSED: Final = Metric(name=EXPOSURE, kind=Kind.SCORE, origin=Origin.GATEWAY, edges=(1.0,))
 _PREDICTIONS: Final = _Kind("predictions", "p.slices", "p.metrics[$metric] IS NOT NULL")
 _REQUESTS: Final = _Kind("requests", "'{}' AS slices", "NOT coalesce(p.in_flight, false)")
+_WHO: Final = "CASE WHEN p.subject <> 0 THEN p.subject WHEN p.stream <> 0 THEN -p.stream ELSE -p.number END"
+_EXPOSURES: Final = _Kind("requests", "'{}' AS slices", "true", unit=_WHO)
 _LATENCIES: Final = _Kind(
     "requests",
     "'{}' AS slices",
     "true",
-    unit="CASE WHEN p.subject <> 0 THEN p.subject WHEN p.stream <> 0 THEN -p.stream ELSE -p.number END",
+    unit=_WHO,
     in_flight="coalesce(p.in_flight, false)",
     # What has not ended counts once it is late; its end, or another request of its subject, finds it counted.
     counts="(NOT in_flight OR value > $threshold)",

@@ -85,9 +85,8 @@ JOIN: Final = (
     FROM predictions p JOIN (said s LEFT JOIN several v USING (key)) USING (key) WHERE p.model = $model""".replace(
         "{unit}", UNIT
     ),
-    # An id that was given to two predictions means the first; a prediction that was sent twice has one id as well.
-    """DELETE FROM joined WHERE key IN (SELECT key FROM joined GROUP BY key HAVING count(*) > 1)
-    AND n NOT IN (SELECT min(n) FROM joined GROUP BY key HAVING count(*) > 1)""",
+)
+UNITS: Final = (
     """CREATE OR REPLACE TEMP TABLE units AS
     SELECT step, unit, count(*) AS outcomes, any_value(arm) AS arm, any_value(slices) AS slices, any_value(score) AS score,
         any_value(happened) AS happened
@@ -96,6 +95,10 @@ JOIN: Final = (
     SELECT j.* FROM joined j JOIN units u ON u.step = j.step AND u.unit = j.unit
     WHERE u.outcomes > 1 AND j.ours AND j.due < $until""",
 )
+# An id that was given to two predictions means the first; a prediction that was sent twice has one id as well.
+DOUBLED: Final = """CREATE OR REPLACE TEMP TABLE doubled AS
+    SELECT key, min(n) AS n FROM joined GROUP BY key HAVING count(*) > 1"""
+UNDOUBLED: Final = "DELETE FROM joined USING doubled d WHERE joined.key = d.key AND joined.n <> d.n"
 FIRSTS: Final = """CREATE OR REPLACE TEMP TABLE firsts AS
     SELECT step, arm, slices, NULL AS slice, score, happened FROM units WHERE outcomes = 1
     UNION ALL
