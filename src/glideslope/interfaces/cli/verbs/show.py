@@ -7,7 +7,16 @@ from glideslope.engine.views import DecisionView, HappeningView, ModelView, Roll
 from glideslope.interfaces.cli.exits import ApiRefused
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, say_bytes, talks
-from glideslope.interfaces.cli.words import guardrail_rows, headline, number, percent, span, step_words, table
+from glideslope.interfaces.cli.words import (
+    guardrail_rows,
+    headline,
+    maturity_words,
+    number,
+    percent,
+    span,
+    step_words,
+    table,
+)
 from glideslope.interfaces.cli.worth import with_prices, worth_lines
 
 
@@ -56,6 +65,7 @@ def rollout_lines(view: RolloutView) -> list[str]:
     if view.confirmation_ms is not None:
         lines.append(f"  confirmed {view.confirmation_ms:g} ms after the decision")
     lines += worth_lines(view)
+    lines += [f"  mature    {words}" for step in view.steps if (words := maturity_words(step))]
     lines.append(f"  plan      {view.plan_digest}")
     rows = [["step", "stage", "state", "control", "least", "most", "candidate", "incumbent"]]
     rows += [
