@@ -164,7 +164,7 @@ class StepForecast(msgspec.Struct, frozen=True, kw_only=True):
     detects: float
     """The smallest harm (ratio for an event, difference for a score) that the step's maximum time likely catches."""
     subjects_to_proof: int
-    """Candidate subjects until an equal candidate is proven, on average."""
+    """Candidate subjects until an equal candidate is proven, on average; 0 where no number is known, or nothing is proven."""
     seconds_to_proof: float | None
     """At recent traffic; None without recent traffic."""
     subjects_at_risk: int | None

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -69,12 +70,9 @@ class Meter:
             "cpu_seconds": time.process_time(),
             "predictions": float(self._predictions),
         }
-        try:
-            told["memory_bytes"] = (
-                float(self._proc.joinpath("statm").read_text(encoding="ascii").split()[1]) * self._page
-            )
-        except (OSError, ValueError, IndexError):
-            pass  # no /proc here: memory is not known
+        with suppress(OSError, ValueError, IndexError):  # no /proc here: memory is not known
+            pages = float(self._proc.joinpath("statm").read_text(encoding="ascii").split()[1])
+            told["memory_bytes"] = pages * self._page
         if self._gpu:
             told["gpu_memory_bytes"] = self._gpu
         if self._price > 0:
