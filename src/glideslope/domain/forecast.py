@@ -6,6 +6,7 @@ from typing import Final, assert_never
 
 import msgspec
 
+from glideslope.domain.budget import Budget, Measure
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.gate import tolerated
 from glideslope.domain.metric import BLOCK, Kind, Origin
@@ -273,3 +274,41 @@ def _attempt(ask: Callable[[], int]) -> int | None:
         return ask()
     except ValueError:
         return None
+
+
+LUCK: Final = 1.96
+"""Standard deviations that a sum without drift has ever been above with one chance in twenty: by reflection, 2 (1 - Phi(1.96)) = 0.05."""
+
+
+class Outlook(msgspec.Struct, frozen=True, kw_only=True):
+    """Candidate subjects until a harm budget is spent; None where nothing is known of the metric's rate."""
+
+    budget: Budget
+    when_equal: int | None
+    """By one that is no worse: of a count on average, of an excess with one chance in twenty."""
+    when_worse: int | None
+    """By one with WORSE times the rate, on average."""
+
+
+def outlooks(plan: Plan) -> tuple[Outlook, ...]:
+    """Forecast each harm budget that is in an event whose rate the plan knows."""
+    rates = {g.metric.name: _base(g) for g in plan.guardrails if g.metric.kind is Kind.EVENT}
+    return tuple(_outlook(plan, budget, rates.get(budget.metric)) for budget in plan.budgets or ())
+
+
+def _outlook(plan: Plan, budget: Budget, rate: float | None) -> Outlook:
+    if rate is None:
+        return Outlook(budget=budget, when_equal=None, when_worse=None)
+    more = rate * (WORSE - 1)
+    if budget.measure is Measure.COUNT:
+        return Outlook(
+            budget=budget, when_equal=math.ceil(budget.size / rate), when_worse=math.ceil(budget.size / (rate + more))
+        )
+    # The excess of an equal candidate is a sum without drift; its control's luck adds to its own.
+    against = max((s.candidate / s.control for s in plan.steps if s.has_coin), default=1.0)
+    spread = rate * (1 - rate) * (1 + against)
+    return Outlook(
+        budget=budget,
+        when_equal=math.ceil((budget.size / LUCK) ** 2 / spread),
+        when_worse=math.ceil(budget.size / more),
+    )

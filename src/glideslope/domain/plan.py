@@ -7,11 +7,13 @@ from typing import Final, assert_never
 
 import msgspec
 
+from glideslope.domain.budget import Budget, Measure, check_budget
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.ids import Digest, MetricName, ModelName, StepName, VersionName
 from glideslope.domain.metric import SPENDS_NO_ALPHA, Dimension, Kind, Metric, Origin, slice_names
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
 from glideslope.domain.traffic import FULL, Split
+from glideslope.domain.value import ValueModel
 
 Milliseconds = int
 
@@ -110,6 +112,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
         return self.candidate > 0 and self.control > 0
 
 
+class DeclaredHarm(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
+    """A harm that the plan should catch: what forecasts are about. Relative 1.0 is twice as much; no test depends on it."""
+
+    metric: MetricName
+    size: Margin
+
+
 class Criterion(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
     """An offline condition: the candidate's value may be worse than the incumbent's by at most `margin`."""
 
@@ -160,6 +169,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """Least share of a step's predictions whose outcomes must have arrived before a proof on them counts."""
     lease: Milliseconds
     """How long an exposure outlives its last renewal."""
+    harms: tuple[DeclaredHarm, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Harms that its authors declared; absent when they declared none."""
+    shown: tuple[Metric, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Metrics that are counted although no guardrail judges them: for a budget, or for people."""
+    budgets: tuple[Budget, ...] | msgspec.UnsetType = msgspec.UNSET
+    """How much harm the rollout may cost before it ends."""
+    value: ValueModel | msgspec.UnsetType = msgspec.UNSET
+    """In what the metric `value` is counted, and what technical metrics are worth."""
+
+    @property
+    def counted(self) -> tuple[Metric, ...]:
+        """Return every metric that is counted, those that guardrails judge first."""
+        return (*(g.metric for g in self.guardrails), *(self.shown or ()))
 
     @property
     def tolerances(self) -> Mapping[MetricName, float]:
@@ -196,6 +218,28 @@ def check_plan(plan: Plan) -> None:
         raise PlanInvalid(f"{plan.candidate} is the same content as the incumbent {plan.incumbent}.", where="candidate")
     _check_offline(plan)
     _check_dimensions(plan)
+    _check_budgets(plan)
+    _check_prices(plan)
+
+
+def _check_budgets(plan: Plan) -> None:
+    metrics = {metric.name: metric for metric in plan.counted}
+    seen: set[tuple[MetricName, Measure]] = set()
+    for budget in plan.budgets or ():
+        where = f"harm_budget.{budget.metric}"
+        if budget.metric not in metrics:
+            raise PlanInvalid(f"The harm budget is in {budget.metric}, which is not counted.", where=where)
+        if (budget.metric, budget.measure) in seen:
+            raise PlanInvalid(f"{budget.metric} has two harm budgets of one kind.", where=where)
+        seen.add((budget.metric, budget.measure))
+        check_budget(budget, metrics[budget.metric])
+
+
+def _check_prices(plan: Plan) -> None:
+    judged = {g.metric.name for g in plan.guardrails}
+    for price in plan.value.each if plan.value else ():
+        if price.metric not in judged:
+            raise PlanInvalid(f"{price.metric} has a price but no guardrail, so nothing would be shown.", where="value")
 
 
 def _check_offline(plan: Plan) -> None:
@@ -260,10 +304,21 @@ def _check_guardrails(plan: Plan) -> None:
             raise PlanInvalid(f"{g.metric.name}: its quantile lies on none of its edges.", where="guardrails")
         if g.required and not g.spends_alpha:
             raise PlanInvalid(f"{g.metric.name}: a {g.metric.kind.value} proves nothing.", where="guardrails")
+    for harm in plan.harms or ():
+        _check_harm(harm, plan)
     if not any(g.required for g in plan.guardrails):
         raise PlanInvalid(
             "At least one guardrail's proof must be required, else nothing need be proven.", where="guardrails"
         )
+
+
+def _check_harm(harm: DeclaredHarm, plan: Plan) -> None:
+    if not any(harm.metric in (g.metric.name, g.metric.measured) for g in plan.guardrails):
+        raise PlanInvalid(
+            f"No guardrail watches {harm.metric}, so nothing would catch it.", where=f"harms.{harm.metric}"
+        )
+    if not (math.isfinite(harm.size.size) and harm.size.size > 0):
+        raise PlanInvalid(f"{harm.metric}: a harm is above zero.", where=f"harms.{harm.metric}")
 
 
 def _check_ladder(plan: Plan) -> None:

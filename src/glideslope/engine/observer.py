@@ -193,12 +193,13 @@ class Observer:
         scope, plan = self.scope(rollout.id), rollout.plan
         scope.set_aside(rollout.aside)
         self._doubts.watch(rollout)
-        steps = [s.name for s in plan.steps[: rollout.position + 1] if s.candidate]
+        counts, exposed = self.counts(rollout)
+        steps = _exposing(rollout)
         return Evidence(
             format=FORMAT,
-            counts=tuple(self._counts(scope, plan, steps)),
+            counts=counts,
             pairs=tuple(self._pairs(scope, plan)),
-            exposed=tuple(Exposed(step=s, **_arms(scope, s, EXPOSURE)) for s in steps),
+            exposed=exposed,
             maturity=tuple(Maturity(step=s, **_arms(scope, s, OUTCOME_SEEN)) for s in steps),
             freshness=tuple(
                 Freshness(origin=origin.value, age=self._age(rollout.id, origin), dropped=self._dropped(scope, origin))
@@ -211,6 +212,14 @@ class Observer:
             ),
             in_force=in_force,
             doubts=self._doubts.of(rollout, scope, now=self._now()),
+        )
+
+    def counts(self, rollout: Rollout) -> tuple[tuple[Counts, ...], tuple[Exposed, ...]]:
+        """Return what is counted of a rollout by now, and who was served; of one that has ended, late outcomes too."""
+        scope, steps = self.scope(rollout.id), _exposing(rollout)
+        return (
+            tuple(self._counts(scope, rollout.plan, steps)),
+            tuple(Exposed(step=s, **_arms(scope, s, EXPOSURE)) for s in steps),
         )
 
     def baseline(self, model: ModelName) -> Baseline:
@@ -264,8 +273,8 @@ class Observer:
             return
         bad = _is_bad(request)
         if new:
-            self._doubts.served(rollout.id, step, request.arm, now=now)
-            self._count(scope, step, request.arm, EXPOSURE, 0)
+            if not scope.met(step, "exposed", subject or request.stream):
+                self._expose(scope, step, request.arm, now=now)
             for metric, _ in _latencies(rollout.plan):
                 if not scope.met(step, f"late {metric.name}", subject or request.stream):
                     self._count(scope, step, request.arm, metric.name, _latency_bin(rollout.plan, metric, request))
@@ -279,8 +288,15 @@ class Observer:
             self._count(scope, step, request.arm, RESCUED, 0)
         self._hear(rollout.id, Origin.GATEWAY, now)
 
+    def _expose(self, scope: Scope, step: StepName, arm: Arm, *, now: float) -> None:
+        self._doubts.served(scope.name, step, arm, now=now)
+        self._count(scope, step, arm, EXPOSURE, 0)
+
     def _count_late(self, request: Served, *, now: float) -> None:
-        """Count a request that has not ended by each latency that its age decides already; its end finds it counted."""
+        """Count a request that has not ended as exposed, and by each latency that its age decides; its end finds it counted.
+
+        Else a candidate that takes its time would look as if the coin sent it too few.
+        """
         who = request.subject or request.stream
         if not (request.rollout and who):
             return
@@ -291,12 +307,14 @@ class Observer:
         scope, step = self.scope(rollout.id), request.step
         if request.subject and scope.met(step, "request", request.subject):
             return
+        if scope.first(step, "exposed", who):
+            self._expose(scope, step, request.arm, now=now)
+            self._hear(rollout.id, Origin.GATEWAY, now)
         for metric, threshold in _latencies(rollout.plan):
             bin_ = _latency_bin(rollout.plan, metric, request)
             late = bin_ > metric.edges.index(threshold)
             if late and scope.first(step, f"late {metric.name}", who):
                 self._count(scope, step, request.arm, metric.name, bin_)
-                self._hear(rollout.id, Origin.GATEWAY, now)
 
     def _count_baseline(self, request: Served) -> None:
         scope = self.scope(baseline_scope(request.model))
@@ -352,16 +370,16 @@ class Observer:
         slices = (WHOLE, *slice_names(plan.dimensions))
         found = []
         for step in steps:
-            for g in plan.guardrails:
-                for slice_ in slices if g.metric.origin is not Origin.GATEWAY else (WHOLE,):
-                    size = g.metric.bins
-                    candidate = scope.bins(step, g.metric.name, slice_, Arm.CANDIDATE, size=size)
-                    incumbent = scope.bins(step, g.metric.name, slice_, Arm.INCUMBENT, size=size)
+            for metric in plan.counted:
+                for slice_ in slices if metric.origin is not Origin.GATEWAY else (WHOLE,):
+                    size = metric.bins
+                    candidate = scope.bins(step, metric.name, slice_, Arm.CANDIDATE, size=size)
+                    incumbent = scope.bins(step, metric.name, slice_, Arm.INCUMBENT, size=size)
                     if any(candidate) or any(incumbent):
                         found.append(
                             Counts(
                                 step=step,
-                                metric=g.metric.name,
+                                metric=metric.name,
                                 slice=slice_,
                                 candidate=candidate,
                                 incumbent=incumbent,
@@ -433,6 +451,11 @@ def _latency_bin(plan: Plan, metric: Metric, request: Served) -> int:
     if request.arm is Arm.CANDIDATE:
         milliseconds /= 1 + plan.tolerances.get(metric.name, 0.0)
     return metric.bin(milliseconds)
+
+
+def _exposing(rollout: Rollout) -> list[StepName]:
+    """Return the steps so far in which the candidate serves anybody."""
+    return [s.name for s in rollout.plan.steps[: rollout.position + 1] if s.candidate]
 
 
 def _arms(scope: Scope, step: StepName, metric: MetricName) -> dict[str, int]:

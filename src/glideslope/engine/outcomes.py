@@ -1,9 +1,19 @@
 """Takes outcomes as they come: reads their receipts, counts each once, pairs them with the shadow's answers."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
-from glideslope.domain.errors import GlideslopeError, Invalid, NotFound, ReceiptInvalid, StoreUnavailable
-from glideslope.domain.gate import is_paired, needs_outcomes
+from msgspec import UNSET
+
+from glideslope.domain.errors import (
+    GlideslopeError,
+    Invalid,
+    NotFound,
+    OutcomeIncomplete,
+    ReceiptInvalid,
+    StoreUnavailable,
+)
+from glideslope.domain.gate import is_paired
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, SliceName, StepName
 from glideslope.domain.metric import (
@@ -14,17 +24,28 @@ from glideslope.domain.metric import (
     Cell,
     Dimension,
     Metric,
+    Origin,
     baseline_scope,
     loss_bin,
     loss_of,
     outcome_bin,
     pair_bin,
 )
-from glideslope.domain.observation import Outcome, OutcomeRefusal, Outcomes, OutcomesTaken, ShadowAnswers
+from glideslope.domain.observation import (
+    MOST_REFUSALS,
+    Outcome,
+    OutcomeRefusal,
+    Outcomes,
+    OutcomesTaken,
+    OutcomeUndefined,
+    ShadowAnswers,
+)
 from glideslope.domain.plan import StageKind
+from glideslope.domain.plugin import Plugins
 from glideslope.domain.receipt import SCORE_LEVELS, Receipt, ReceiptKey, claimed_model, model_hash, read
 from glideslope.domain.rollout import Rollout
 from glideslope.domain.traffic import Arm
+from glideslope.engine.formulas import Worth, check_outcome, worth
 from glideslope.engine.observer import Observer, pair_metric
 from glideslope.engine.pairing import Pair, Pairing
 from glideslope.engine.ports import Counters, Total
@@ -35,6 +56,9 @@ from glideslope.engine.scopes import OUTCOMES
 Claims = dict[str, Cell]
 Arrived = dict[str, tuple[Rollout, Receipt, bool]]
 """By its marker an outcome that a ranking asks about."""
+
+_TOLD: Final = MetricName("told")
+"""Counted outside any rollout for an outcome without the truth, only to know it again."""
 
 
 class OutcomeDesk:
@@ -47,11 +71,13 @@ class OutcomeDesk:
         observer: Observer,
         counters: Counters,
         keys: Mapping[int, ReceiptKey],
+        plugins: Plugins,
     ) -> None:
         self._record = record
         self._observer = observer
         self._counters = counters
         self._keys = dict(keys)
+        self._plugins = plugins
         self._derived: dict[ModelName, Mapping[int, ReceiptKey]] = {}
         self._pairing = Pairing()
         self._blocks = Blocks()
@@ -62,9 +88,10 @@ class OutcomeDesk:
         markers: dict[str, bool] = {}
         arrived: Arrived = {}
         refused = []
+        undefined: list[OutcomeUndefined] = []
         for outcome in outcomes.outcomes:
             try:
-                self._claim(outcome, claims, markers, arrived, by=by)
+                self._claim(outcome, claims, markers, arrived, undefined, by=by)
             except GlideslopeError as error:
                 refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
         new = await self._count(claims)
@@ -78,6 +105,7 @@ class OutcomeDesk:
             unmeasured=baseline,
             repeated=len(outcomes.outcomes) - len(refused) - counted - baseline,
             refused=tuple(refused),
+            undefined=tuple(undefined[:MOST_REFUSALS]),
         )
 
     async def answers(self, answers: ShadowAnswers) -> None:
@@ -120,14 +148,17 @@ class OutcomeDesk:
         claims: Claims,
         markers: dict[str, bool],
         arrived: Arrived,
+        undefined: list[OutcomeUndefined],
         *,
         by: Identity | None,
     ) -> None:
+        check_outcome(outcome)
         receipt, model = self._read(outcome.prediction)
         if by is not None:
             by.require(model.name)
+        happened = None if outcome.happened is UNSET else outcome.happened
         if receipt.rollout == 0:
-            marker, made = _baseline_claims(model, receipt, happened=outcome.happened)
+            marker, made = _baseline_claims(model, receipt, happened=happened)
             markers[marker] = False
             claims |= made
             rollout = self._record.open_rollout_of(model.name)
@@ -136,13 +167,17 @@ class OutcomeDesk:
             if rollout.plan.model != model.name:
                 # Whoever may sign for one model must not be heard about another's rollout.
                 raise ReceiptInvalid(f"{rollout.id} is not about {model.name}")
-            marker, made = _measured_claims(rollout, receipt, happened=outcome.happened)
+            worths = worth(rollout.plan, receipt, outcome, plugins=self._plugins)
+            marker, made = _measured_claims(rollout, receipt, worths, happened=happened)
+            if not made:
+                raise OutcomeIncomplete(rollout=rollout.id, why="; ".join(one.why for one in worths.undefined))
+            undefined += worths.undefined
             markers[marker] = True
             claims |= made
-            if _is_ranked(rollout, receipt):
-                arrived.setdefault(marker, (rollout, receipt, outcome.happened))
-        if rollout is not None and _in_shadow(rollout):
-            pair = self._pairing.outcome(rollout.id, receipt, happened=outcome.happened)
+            if happened is not None and _is_ranked(rollout, receipt):
+                arrived.setdefault(marker, (rollout, receipt, happened))
+        if rollout is not None and happened is not None and _in_shadow(rollout):
+            pair = self._pairing.outcome(rollout.id, receipt, happened=happened)
             if pair is not None:
                 claims |= _pair_claims(rollout, pair)
 
@@ -190,32 +225,42 @@ def _in_shadow(rollout: Rollout) -> bool:
     return any(s.stage is StageKind.SHADOW for s in rollout.plan.steps)
 
 
-def _baseline_claims(model: Model, receipt: Receipt, *, happened: bool) -> tuple[str, Claims]:
+def _baseline_claims(model: Model, receipt: Receipt, *, happened: bool | None) -> tuple[str, Claims]:
+    """Count what tells how good the incumbent is. No plan says what else an outcome's attributes would mean."""
     scope = baseline_scope(model.name)
     stem = f"o/{scope}/{receipt.request:x}-{receipt.subject:x}-{receipt.at:x}"
-    claims = {f"{stem}/{OUTCOME_SEEN}": Cell(scope, NO_STEP, Arm.INCUMBENT, OUTCOME_SEEN, WHOLE, 0)}
+    marker = f"{stem}/{OUTCOME_SEEN if happened is not None else _TOLD}"
+    if happened is None:
+        return marker, {marker: Cell(scope, NO_STEP, Arm.INCUMBENT, _TOLD, WHOLE, 0)}
+    claims = {marker: Cell(scope, NO_STEP, Arm.INCUMBENT, OUTCOME_SEEN, WHOLE, 0)}
     for metric in BUILT_IN.values():
         if metric.loss is not None:
             bin_ = loss_bin(metric, probability=receipt.probability, happened=happened)
             claims[f"{stem}/{metric.name}"] = Cell(scope, NO_STEP, Arm.INCUMBENT, metric.name, WHOLE, bin_)
-    return f"{stem}/{OUTCOME_SEEN}", claims
+    return marker, claims
 
 
-def _measured_claims(rollout: Rollout, receipt: Receipt, *, happened: bool) -> tuple[str, Claims]:
-    """Count a subject once per step; who named none is counted per request."""
+def _measured_claims(rollout: Rollout, receipt: Receipt, worths: Worth, *, happened: bool | None) -> tuple[str, Claims]:
+    """Count a subject once per step and metric; who named none is counted per request.
+
+    The marker tells whether an outcome is new: the truth's own where it is told, else that of the first metric that it counts for.
+    """
     if not 1 <= receipt.step <= len(rollout.plan.steps):
         raise ReceiptInvalid(f"{rollout.id} has no step {receipt.step}")
     step = StepName(f"s{receipt.step}")
     stem = f"o/{rollout.id}/{step}/{_who(receipt)}"
-    marker = f"{stem}/{OUTCOME_SEEN}"
-    claims = {marker: Cell(rollout.id, step, receipt.arm, OUTCOME_SEEN, WHOLE, 0)}
-    for g in rollout.plan.guardrails:
-        if needs_outcomes(g):
-            bin_ = outcome_bin(g.metric, probability=receipt.probability, happened=happened)
-            for slice_ in _slices(rollout.plan.dimensions, receipt):
-                cell = Cell(rollout.id, step, receipt.arm, g.metric.name, slice_, bin_)
-                claims[f"{stem}/{g.metric.name}/{slice_}"] = cell
-    return marker, claims
+    bins = dict(worths.bins)
+    claims: Claims = {}
+    if happened is not None:
+        claims[f"{stem}/{OUTCOME_SEEN}"] = Cell(rollout.id, step, receipt.arm, OUTCOME_SEEN, WHOLE, 0)
+        for metric in rollout.plan.counted:
+            if metric.origin is Origin.OUTCOME and metric.formula is UNSET:
+                bins[metric.name] = outcome_bin(metric, probability=receipt.probability, happened=happened)
+    for name, bin_ in bins.items():
+        for slice_ in _slices(rollout.plan.dimensions, receipt):
+            cell = Cell(rollout.id, step, receipt.arm, MetricName(name), slice_, bin_)
+            claims[f"{stem}/{name}/{slice_}"] = cell
+    return next(iter(claims), stem), claims
 
 
 def _pair_claims(rollout: Rollout, pair: Pair) -> Claims:

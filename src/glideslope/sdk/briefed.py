@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from glideslope.domain.expression import Compiled
+from glideslope.domain.formula import Expression, compile_expression
 from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName
 from glideslope.domain.metric import EXPOSURE, Kind, Metric, Origin
 from glideslope.domain.observation import Briefing
@@ -40,10 +42,14 @@ class Briefed:
     """Beyond this a value, so divided, is late, however late it becomes."""
     key: ReceiptKey | None = None
     tag: str = ""
+    contract: str = ""
+    """The data contract in force, by its `short`."""
     in_process: bool = False
     """Services assign, and so are the gateway."""
     slices: Mapping[str, Mapping[str, tuple[int, int, SliceName]]] = field(default_factory=dict)
     """Field and value to the dimension's place, the value's index and the slice's name."""
+    formulas: Mapping[MetricName, Compiled] = field(default_factory=dict)
+    """Expressions that give the values of metrics counted here."""
 
     def slice_indices(self, fields: Mapping[str, str] | None) -> tuple[int, ...]:
         """Return per dimension the value's index, NO_SLICE where the field is absent or its value not looked at."""
@@ -83,6 +89,7 @@ def briefed(briefing: Briefing) -> Briefed:
         thresholds=dict(briefing.thresholds or {}),
         key=ReceiptKey(id=briefing.key_id, secret=briefing.key) if briefing.key else None,
         tag=briefing.tag,
+        contract=briefing.contract,
         in_process=briefing.in_process,
         slices={
             dimension.field: {
@@ -91,6 +98,11 @@ def briefed(briefing: Briefing) -> Briefed:
                 if index < NO_SLICE
             }
             for place, dimension in enumerate(briefing.dimensions[:MAX_DIMENSIONS])
+        },
+        formulas={
+            name: compile_expression(metric.formula)
+            for name, metric in metrics.items()
+            if isinstance(metric.formula, Expression)
         },
     )
 

@@ -35,13 +35,23 @@ class Answering:
         """The id that the answer will carry; None until a score is recorded, or when no true one can be made."""
 
     def record(
-        self, *, score: float | None = None, slices: Mapping[str, str] | None = None, **metrics: float
+        self,
+        *,
+        score: float | None = None,
+        slices: Mapping[str, str] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
+        features: Mapping[str, Any] | None = None,
+        **metrics: float,
     ) -> str | None:
         """Note what was answered, before the answer is sent; return the prediction's id, or None. Never raises.
 
-        `score` is the probability given, `slices` the request's fields by name, `metrics` values by the metric's name.
+        `score` is the probability given, `slices` the request's fields by name, `attributes` what the plan's expressions may ask for
+        besides, `features` the row that the model was given, to be checked against its data contract, `metrics` values by the
+        metric's name.
         """
-        made = self._service.predicted(self.stamps, score=score, slices=slices, metrics=metrics)
+        made = self._service.predicted(
+            self.stamps, score=score, slices=slices, metrics=metrics, attributes=attributes, features=features
+        )
         if made is not None:
             self.prediction = made
         return made
@@ -50,10 +60,19 @@ class Answering:
 _current: Final[ContextVar[Answering | None]] = ContextVar("glideslope", default=None)
 
 
-def record(*, score: float | None = None, slices: Mapping[str, str] | None = None, **metrics: float) -> str | None:
+def record(
+    *,
+    score: float | None = None,
+    slices: Mapping[str, str] | None = None,
+    attributes: Mapping[str, float | bool | str] | None = None,
+    features: Mapping[str, Any] | None = None,
+    **metrics: float,
+) -> str | None:
     """Do `Answering.record` for the request at hand; outside of one, nothing."""
     answering = _current.get()
-    return None if answering is None else answering.record(score=score, slices=slices, **metrics)
+    if answering is None:
+        return None
+    return answering.record(score=score, slices=slices, attributes=attributes, features=features, **metrics)
 
 
 class Glideslope:

@@ -10,12 +10,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from glideslope.domain.contract import Contract
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import RolloutId, VersionName, model_name, version_name
-from glideslope.domain.observation import ShadowAnswers, Totals, TotalsTaken
+from glideslope.domain.metric import CONTRACT
+from glideslope.domain.observation import FeaturesTaken, FeatureTotals, ShadowAnswers, Totals, TotalsTaken
 from glideslope.domain.receipt import request_hash
 from glideslope.sdk import requests
 from glideslope.sdk.assign import CLOCK, Assigned, Assigner
@@ -25,7 +28,9 @@ from glideslope.sdk.briefed import NOT_BRIEFED, Briefed, Polling
 from glideslope.sdk.client import Client
 from glideslope.sdk.digest import folder_digest
 from glideslope.sdk.errors import ServerRefused
+from glideslope.sdk.features import FeatureCounter
 from glideslope.sdk.flights import Flight, Flights
+from glideslope.sdk.formulas import values_of
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
 from glideslope.sdk.resources import Meter
@@ -75,6 +80,9 @@ class Service:
         self.flights = Flights(self.observer)
         self.meter = Meter(price=price)
         self.observer.usage = self.meter.read
+        self.features = FeatureCounter(
+            self.model, source=source, epoch=self.observer.epoch, send=self._send_features, wall=wall
+        )
         self.shadow: Batches[_Answer] = Batches(self._send_shadow, most=MOST_SHADOWED)
         self._polling = None if self._poller is None else self._listen(self._poller, clock=clock)
         self._polls = Background(self._poll, name=f"glideslope-brief-{model}")
@@ -108,7 +116,7 @@ class Service:
             self._poller.close()
         if self._started:
             deadline = time.monotonic() + timeout
-            for end in (self.observer.stop, self._aside.stop, self._polls.stop):
+            for end in (self.observer.stop, self.features.stop, self._aside.stop, self._polls.stop):
                 end(timeout=max(deadline - time.monotonic(), 0.05))
         if self._client is not None:
             self._client.close()
@@ -137,6 +145,8 @@ class Service:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
+        features: Mapping[str, Any] | None = None,
         request: str = "",
     ) -> str | None:
         """Take note of an answer whose version was assigned here, as a gateway would, and return as `predicted` does.
@@ -152,7 +162,9 @@ class Service:
         except Exception:  # noqa: BLE001 - the boundary to the host, as in `predicted`
             self.observer.drop()
             return None
-        return self.predicted(stamps, score=score, slices=slices, metrics=seen)
+        return self.predicted(
+            stamps, score=score, slices=slices, metrics=seen, attributes=attributes, features=features
+        )
 
     def predicted(
         self,
@@ -161,15 +173,27 @@ class Service:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
+        features: Mapping[str, Any] | None = None,
     ) -> str | None:
         """Take note of an answer: count its metrics and return its prediction id, or None. Never raises.
 
-        `score` is the probability that the model gave. A mirrored copy is noted for its pair and has no id.
+        `score` is the probability that the model gave. `attributes` are what the plan's expressions may ask for besides, `features`
+        is the row that the model was given, by the names in its data contract. A mirrored copy is noted for its pair and has no
+        id.
         """
         try:
             if not self._started:
                 self.start()
+            if self.briefed.formulas and stamps.measured and not stamps.shadow:
+                valued, lost = values_of(self.briefed, score=score, slices=slices, attributes=attributes)
+                self.observer.drop(lost)
+                metrics = {**(metrics or {}), **valued}
             self.meter.predicted()
+            if features is not None:
+                broken = self.features.check(features, stamps, score=score)
+                if broken is not None and CONTRACT.name in self.briefed.metrics:
+                    metrics = {**(metrics or {}), CONTRACT.name: float(broken)}
             if metrics:
                 self.observer.observe(stamps, slices, **metrics)
             if score is None or self._client is None:
@@ -216,12 +240,25 @@ class Service:
     def _follow(self, briefed: Briefed) -> None:
         self.briefed = briefed
         self.observer.follow(briefed)
+        if not briefed.contract:
+            self.features.follow(None)
+
+    def _fetch_contract(self) -> None:
+        """Ask for the contract that the briefing names, if it is not the one at hand; asked again the next time where that fails."""
+        if self._client is None or self.briefed.contract in ("", self.features.contract):
+            return
+        with suppress(GlideslopeError):
+            contract: Contract = self._client.send(requests.contract(self.model))
+            self.features.follow(contract)
 
     def _poll(self) -> float:
         return IDLE if self._polling is None else self._polling.poll()
 
     def _send_totals(self, message: Totals) -> TotalsTaken | None:
         return None if self._client is None else self._client.send(requests.totals(message))
+
+    def _send_features(self, message: FeatureTotals) -> FeaturesTaken | None:
+        return None if self._client is None else self._client.send(requests.features(message))
 
     def _act_aside(self) -> float:
         if not self._identified and self._folder is not None:
@@ -230,6 +267,7 @@ class Service:
                 self.observer.digest = folder_digest(self._folder)
             except GlideslopeError as error:
                 self.unidentified = str(error)
+        self._fetch_contract()
         self.shadow.send_waiting()
         self.flights.count_late()
         self.meter.look_at_gpu(now=time.monotonic())

@@ -4,7 +4,7 @@ import heapq
 import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -106,6 +106,8 @@ class Traffic:
         self.demand = Demand()
         self.versions = dict(versions)
         self.truth = Truth()
+        self.brings: Callable[[Outcome, Random], Outcome] = lambda outcome, _: outcome
+        """What else becomes known with an outcome; told with the chance of this traffic."""
         self.incumbent = self.candidate = next(iter(self.versions))
         self._driver = driver
         self._dimensions = dimensions
@@ -193,7 +195,8 @@ class Traffic:
                 request=request,
                 subject=subject_hash(subject),
             )
-            self._schedule(Outcome(prediction=mint(receipt, key=KEYS[2].of(self.model)), happened=happened), now=now)
+            told = Outcome(prediction=mint(receipt, key=KEYS[2].of(self.model)), happened=happened)
+            self._schedule(self.brings(told, self._random), now=now)
         if exposure is not None and exposure.mirror and chance() * FULL < exposure.mirror:
             answers.append((request, self._score(self.versions[self.candidate], truth, field_value)))
 

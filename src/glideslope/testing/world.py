@@ -21,6 +21,7 @@ from glideslope.domain.ids import Actor, Digest, MetricName, ModelName, RolloutI
 from glideslope.domain.metric import Dimension
 from glideslope.domain.observation import OutcomesTaken
 from glideslope.domain.plan import Criterion, Evaluation, Margin, MarginKind, StageKind
+from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.engine.app import App
 from glideslope.engine.app import World as Outside
 from glideslope.engine.views import CheckView, RolloutView
@@ -104,7 +105,13 @@ class World:
     `faults` may be set on `store` and `driver` as they say themselves. A governor lives while its app is among `apps`.
     """
 
-    def __init__(self, *, seed: int = 1, driver: Callable[[ManualClock], MemoryDriver] = MemoryDriver) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        driver: Callable[[ManualClock], MemoryDriver] = MemoryDriver,
+        plugins: Plugins = NO_PLUGINS,
+    ) -> None:
         self.clock = ManualClock()
         self.store = MemoryStore()
         self.signer = MemorySigner()
@@ -112,6 +119,8 @@ class World:
         self.probe = Answering()
         self.apps: list[App] = []
         self.front: App | None = None
+        self.plugins = plugins
+        """Of the apps that are started from now on."""
         self.traffic: dict[ModelName, Traffic] = {}
         self.taken: list[OutcomesTaken] = []
         """What became of each batch of outcomes."""
@@ -138,6 +147,7 @@ class World:
             store=self.store,
             leases=self.store,
             counters=self.store,
+            summaries=self.store,
             checkpoints=self.store,
             signer=self.signer,
             driver=self.driver,
@@ -149,6 +159,7 @@ class World:
             keys=KEYS,
             holder=f"app-{number}",
             checks=_nothing_to_check,
+            plugins=self.plugins,
         )
         app = App(outside, epoch=number)
         await app.load()

@@ -15,15 +15,17 @@ from glideslope.domain.draft import (
     DEFAULT_STAGES,
     Draft,
     GuardrailDraft,
-    MetricDraft,
     StageDraft,
 )
 from glideslope.domain.errors import PlanInvalid
+from glideslope.domain.expression import ExpressionInvalid
 from glideslope.domain.ids import MetricName, ModelName, VersionName
-from glideslope.domain.metric import BUILT_IN, RANKED, Better, Dimension, Kind
-from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, StageKind, wrong_margin
+from glideslope.domain.metric import BUILT_IN, RANKED, Dimension, Kind
+from glideslope.domain.plan import AtMaximum, Criterion, DeclaredHarm, HarmNull, StageKind, wrong_margin
 from glideslope.domain.receipt import MAX_DIMENSIONS
+from glideslope.domain.value import VALUE, value_text
 from glideslope.interfaces.document import models, tree
+from glideslope.interfaces.document.formulas import Formulas, at_expression, budgets, unknown_metric
 from glideslope.interfaces.document.text import DocumentInvalid, Source
 from glideslope.interfaces.document.tree import Path, Tree, dotted
 
@@ -40,8 +42,10 @@ class Document:
         if isinstance(error, DocumentInvalid):
             return error
         path = self._path(error.where)
+        if isinstance(error, ExpressionInvalid) and path[-1] == "expression":
+            return at_expression(error, self.tree, path)
         # What stands on a line of its own is shown by its key, since its value may go on for lines.
-        span = self.tree.span(path, key=len(path) == 1 or path[0] == "metrics")
+        span = self.tree.span(path, key=len(path) <= 2 and path[0] in (path[-1], "metrics", "attributes"))
         found = self.tree.source.refusal(error.sentence, span, where=error.where, suggestion=error.suggestion)
         found.next_command = error.next_command
         return found
@@ -51,8 +55,14 @@ class Document:
         if first == "guardrails" and rest:
             names = [guardrail.metric for guardrail in self.draft.guardrails]
             return ("guardrails", names.index(MetricName(rest)), "metric") if rest in names else ("guardrails",)
-        if first == "metrics" and rest:
-            return ("metrics", rest)
+        if first == "harms" and rest:
+            return ("harms", rest)
+        if first in ("metrics", "value", "attributes") and rest:
+            return (first, *rest.split("."))
+        if first == "harm_budget" and rest:
+            names = [budget.metric for budget in self.draft.harm_budget]
+            number = (names.index(MetricName(rest)),) if isinstance(self.tree.at(("harm_budget",)), list) else ()
+            return ("harm_budget", *number, "metric") if rest in names else ("harm_budget",)
         kinds = [stage.stage.value for stage in self.draft.stages]
         return ("stages", kinds.index(first)) if first in kinds else (first,)
 
@@ -121,7 +131,8 @@ def _one(each: ErrorDetails, found: Tree) -> DocumentInvalid:
             return source.refusal(f"`{key}` is missing", found.span(path, key=True), where=dotted((*path, key)))
         case "literal_error":
             given = str(each["input"])
-            choices = _choices(path)
+            # A short form leaves out the last part of the place.
+            choices = _choices(path) or _choices(written)
             close = get_close_matches(given, choices, n=1, cutoff=0.5)
             return source.refusal(
                 f"{name} cannot be `{given}`; there are {', '.join(choices)}",
@@ -214,8 +225,15 @@ def _choices(path: Path) -> tuple[str, ...]:
 
 def _draft(model: models.Document, found: Tree) -> Draft:
     stages, criteria = _stages(model, found)
-    _check_guardrails(model, found)
     _check_slices(model, found)
+    slices = tuple(Dimension(field=name, values=values) for name, values in model.slices.items())
+    formulas = Formulas(model, slices, found)
+    metrics = tuple(formulas.metric(name, own) for name, own in model.metrics.items())
+    kinds: dict[str, Kind] = {name: metric.kind for name, metric in BUILT_IN.items()}
+    kinds |= {own.name: own.kind for own in metrics}
+    if formulas.value is not None and value_text(formulas.value):
+        kinds[VALUE] = Kind.MEAN
+    _check_guardrails(model, kinds, found)
     return Draft(
         model=ModelName(model.model),
         candidate=VersionName(model.candidate),
@@ -223,8 +241,11 @@ def _draft(model: models.Document, found: Tree) -> Draft:
         why=model.why,
         stages=stages,
         guardrails=DEFAULT_GUARDRAILS if model.guardrails is None else tuple(_guardrail(g) for g in model.guardrails),
-        metrics=tuple(_metric(MetricName(name), own) for name, own in model.metrics.items()),
-        slices=tuple(Dimension(field=name, values=values) for name, values in model.slices.items()),
+        metrics=metrics,
+        slices=slices,
+        attributes=formulas.attributes,
+        value=formulas.value,
+        harm_budget=tuple(budgets(model, kinds, found)),
         offline=criteria,
         alpha=model.alpha,
         alpha_pass=model.alpha_pass,
@@ -233,6 +254,9 @@ def _draft(model: models.Document, found: Tree) -> Draft:
         outcomes_stale_after=model.outcomes_stale_after,
         maturity=model.maturity,
         lease=model.lease,
+        harms=tuple(
+            DeclaredHarm(metric=MetricName(name), size=size) for name, sizes in model.harms.items() for size in sizes
+        ),
     )
 
 
@@ -297,18 +321,6 @@ def _criteria(written: Mapping[str, Sequence[models.Criterion]], found: Tree, pa
             )
 
 
-def _metric(name: MetricName, written: models.OwnMetric) -> MetricDraft:
-    return MetricDraft(
-        name=name,
-        kind=Kind(written.kind),
-        cap=written.cap,
-        edges=written.edges or (),
-        floor=written.floor,
-        unit=written.unit,
-        better=Better(written.better),
-    )
-
-
 def _guardrail(written: models.Guardrail) -> GuardrailDraft:
     return GuardrailDraft(
         metric=MetricName(written.metric),
@@ -322,16 +334,14 @@ def _guardrail(written: models.Guardrail) -> GuardrailDraft:
     )
 
 
-def _check_guardrails(model: models.Document, found: Tree) -> None:
+def _check_guardrails(model: models.Document, kinds: Mapping[str, Kind], found: Tree) -> None:
     """Say at the margin itself what `check_plan` could only say of all guardrails."""
-    kinds: dict[str, Kind] = {name: Kind(own.kind) for name, own in model.metrics.items()}
-    kinds |= {name: metric.kind for name, metric in BUILT_IN.items()}
     seen: dict[tuple[str, float | None], int] = {}
     for number, guardrail in enumerate(model.guardrails or ()):
         path = ("guardrails", number)
         kind = kinds.get(guardrail.metric)
         if kind is None:
-            raise _unknown_metric(guardrail.metric, sorted(kinds), found, (*path, "metric"))
+            raise unknown_metric(guardrail.metric, sorted(kinds), found, (*path, "metric"))
         margin = (*path, "margin")
         written = found.value["guardrails"][number]["margin"]  # type: ignore[index,call-overload]  # the model has read it already
         sentence, at = "", margin
@@ -353,16 +363,6 @@ def _check_guardrails(model: models.Document, found: Tree) -> None:
         if sentence:
             raise found.source.refusal(sentence, found.span(at), where=dotted(at))
         seen[asked] = number
-
-
-def _unknown_metric(given: str, known: Sequence[str], found: Tree, path: Path) -> DocumentInvalid:
-    close = get_close_matches(given, known, n=1, cutoff=0.5)
-    return found.source.refusal(
-        f"`metric` cannot be `{given}`; there are {', '.join(known)}",
-        found.span(path),
-        where=dotted(path),
-        suggestion=f"`{close[0]}`" if close else "",
-    )
 
 
 def _check_slices(model: models.Document, found: Tree) -> None:
