@@ -9,7 +9,7 @@ import pytest
 
 from glideslope import sdk
 from glideslope.adapters.drivers.envoy.limits import Limits
-from glideslope.domain import decision, doubt, events, evidence, metric, plan
+from glideslope.domain import decision, doubt, events, evidence, metric, pairs, plan
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -39,6 +39,8 @@ EVENTS: Final = (
     plan.Evaluation,
     metric.Metric,
     metric.Dimension,
+    pairs.PairRules,
+    pairs.PairLimit,
 )
 EVIDENCE: Final = (
     evidence.Evidence,

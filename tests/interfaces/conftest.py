@@ -29,7 +29,7 @@ from glideslope.domain.errors import (
 from glideslope.domain.events import Registered
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.identity import Identity, Role
-from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
+from glideslope.domain.ids import WHOLE, Actor, Digest, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
     Briefing,
@@ -40,10 +40,12 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.pairs import Halves
 from glideslope.domain.plan import Plan
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
+    DisagreementView,
     FleetView,
     GuardrailView,
     HappeningView,
@@ -89,6 +91,21 @@ def guardrail(metric: str = "errors", *, word: str = "watching") -> GuardrailVie
         candidate_count=1204,
         incumbent_count=1199,
     )
+
+
+DISAGREEMENT = DisagreementView(
+    request="0c1d",
+    at="2026-11-25T19:00:00.000Z",
+    difference=0.42,
+    disagree=True,
+    candidate="0.8100",
+    incumbent="0.3900",
+    candidate_ms=4.2,
+    incumbent_ms=3.1,
+    other_features=True,
+    slices=("origin=LGA",),
+    attributes={"carrier": "UA", "passenger": "[personal]"},
+)
 
 
 class FakeService:
@@ -438,6 +455,15 @@ class FakeService:
     async def shadow(self, answers: ShadowAnswers) -> None:
         self._begin()
         self.reported.append(answers)
+
+    async def halves(self, halves: Halves) -> None:
+        self._begin()
+        self.reported.append(halves)
+
+    async def disagreements(self, rollout: RolloutId, *, slice_: SliceName) -> Sequence[DisagreementView]:
+        self._begin()
+        await self.rollout(rollout)
+        return [DISAGREEMENT] if slice_ == WHOLE else []
 
     async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         self._begin()

@@ -3,7 +3,8 @@
 import msgspec
 
 from glideslope.domain.ids import MetricName, ModelName, VersionName
-from glideslope.domain.metric import Dimension, Kind
+from glideslope.domain.metric import Cross, Dimension, Kind
+from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, Milliseconds, StageKind
 
 SECOND = 1_000
@@ -68,6 +69,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     guardrails: tuple[GuardrailDraft, ...] = DEFAULT_GUARDRAILS
     metrics: tuple[MetricDraft, ...] = ()
     slices: tuple[Dimension, ...] = ()
+    cross: tuple[Cross, ...] = ()
+    pairs: PairRules | None = None
     offline: tuple[Criterion, ...] = ()
     alpha: float = 0.01
     alpha_pass: float = 0.05

@@ -175,7 +175,7 @@ def _detects(plan: Plan, step: Step, g: Guardrail, baseline: Baseline, *, pi: fl
 
 
 def _alpha(plan: Plan, g: Guardrail) -> float:
-    total = sum(other.weight for other in plan.guardrails)
+    total = sum(other.weight for other in plan.guardrails) + sum(limit.weight for limit in plan.rules.limits)
     sliced = bool(plan.dimensions) and g.metric.origin is not Origin.GATEWAY
     return plan.alpha * g.weight / total * (0.5 if sliced else 1.0)
 

@@ -66,6 +66,8 @@ def freeze(draft: Draft, *, incumbent: Registered, candidate: Registered, baseli
         outcomes_stale_after=draft.outcomes_stale_after,
         maturity=draft.maturity,
         lease=draft.lease,
+        crosses=draft.cross or msgspec.UNSET,
+        pairs=draft.pairs or msgspec.UNSET,
     )
     check_plan(plan)
     check_tests(plan)

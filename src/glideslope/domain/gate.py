@@ -1,4 +1,7 @@
-"""Evidence in, findings out: which tests a guardrail is put to, and what each answers. Malformed evidence is INVALID."""
+"""Evidence in, findings out: which tests a guardrail is put to, and what each answers. Malformed evidence is INVALID.
+
+Long because every question is asked here, over the same evidence and by the same means.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +16,9 @@ from glideslope.domain.decision import Finding, Question, Verdict
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.evidence import Counts, Evidence, Pairs
 from glideslope.domain.ids import WHOLE, MetricName, SliceName, StepName
-from glideslope.domain.metric import Kind, Metric, Origin, differences, slice_names
+from glideslope.domain.metric import Kind, Metric, Origin, differences
+from glideslope.domain.pair_tests import harm_tests, proof_tests
+from glideslope.domain.pairs import PairLimit, pair_values
 from glideslope.domain.plan import Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
 from glideslope.domain.traffic import Weights
 from glideslope.ledger.canonical import LARGEST_INTEGER
@@ -104,6 +109,11 @@ def proof_findings(plan: Plan, evidence: Evidence, step: Step, tables: Tables | 
     return tuple(one.finding() for one in asked)
 
 
+def pair_proof_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
+    """Ask of every required limit on pairs: is it proven to be kept? Both sides of a shift must be."""
+    return tuple(one.finding() for one in _pair_proofs(plan, evidence))
+
+
 def split_found(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
     """Ask of every step with a coin: is the traffic the split that was asked for? Return where it is not: INVALID."""
     return _told(_splits(plan, evidence))
@@ -187,6 +197,12 @@ def check_tests(plan: Plan) -> None:
                     paired_proof(g, step.loosen)
             except ValueError as error:
                 raise PlanInvalid(f"{g.metric.name} in {step.name}: {error}.", where="guardrails") from error
+    for limit in plan.rules.limits:
+        try:
+            harm_tests(limit)
+            proof_tests(limit)
+        except ValueError as error:
+            raise PlanInvalid(f"{limit.kind.value}: {error}.", where="pairs") from error
 
 
 @lru_cache(maxsize=4096)
@@ -287,6 +303,15 @@ def tally_of(evidence: Evidence, g: Guardrail, slice_: SliceName) -> Tally | Non
     return _tally([p for p in evidence.pairs if p.metric == g.metric.name and p.slice == slice_], metric=g.metric)
 
 
+def limited_tally(evidence: Evidence, limit: PairLimit, slice_: SliceName) -> Tally | None:
+    """Return what was compared of pairs under a limit; None when the evidence is malformed."""
+    return _limited([p for p in evidence.pairs if (p.metric, p.slice) == (limit.kind.value, slice_)], limit)
+
+
+def _limited(found: Sequence[Pairs], limit: PairLimit) -> Tally | None:
+    return _added([p.differences for p in found], bins=len(pair_values(limit.kind))) if len(found) <= 1 else None
+
+
 def _tally(found: Sequence[Pairs], *, metric: Metric) -> Tally | None:
     return _added([p.differences for p in found], bins=_pair_bins(metric)) if len(found) <= 1 else None
 
@@ -298,17 +323,27 @@ def _pair_bins(metric: Metric) -> int:
 
 @lru_cache(maxsize=1024)
 def _alphas(plan: Plan, g: Guardrail) -> tuple[tuple[SliceName, float], ...]:
-    slices = slice_names(plan.dimensions) if g.metric.origin is not Origin.GATEWAY else ()
-    total = sum(other.weight for other in plan.guardrails)
+    return _allotted(plan, g.metric.name, plan.slices if g.metric.origin is not Origin.GATEWAY else ())
+
+
+@lru_cache(maxsize=1024)
+def pair_alphas(plan: Plan, limit: PairLimit) -> tuple[tuple[SliceName, float], ...]:
+    """Return what a limit on pairs may spend of alpha, on the whole and on each slice."""
+    return _allotted(plan, limit.kind.value, plan.slices)
+
+
+def _allotted(plan: Plan, name: str, slices: Sequence[SliceName]) -> tuple[tuple[SliceName, float], ...]:
+    shares = {other.metric.name: other.weight for other in plan.guardrails}
+    shares |= {MetricName(limit.kind.value): limit.weight for limit in plan.rules.limits}
     allotted = family.allot(
         plan.alpha,
-        weights={other.metric.name: Fraction(other.weight, total) for other in plan.guardrails},
-        slices={g.metric.name: slices} if slices else None,
+        weights={other: Fraction(share, sum(shares.values())) for other, share in shares.items()},
+        slices={name: slices} if slices else None,
     )
     return tuple(
         (WHOLE if part.slice is None else SliceName(part.slice), part.alpha)
         for part in allotted
-        if part.guardrail == g.metric.name
+        if part.guardrail == name
     )
 
 
@@ -345,6 +380,19 @@ def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
                     alpha=share,
                     over=_tally(pairs.get((g.metric.name, slice_), []), metric=g.metric),
                 )
+    for limit in plan.rules.limits:
+        for slice_, alpha in pair_alphas(plan, limit):
+            tests = harm_tests(limit)
+            for test in tests:
+                yield _Asked(
+                    question=Question.HARM,
+                    crossing=Verdict.FAIL,
+                    subject=limit.kind.value,
+                    slice=slice_,
+                    test=test,
+                    alpha=alpha / len(tests),
+                    over=_limited(pairs.get((MetricName(limit.kind.value), slice_), []), limit),
+                )
 
 
 def _proofs(plan: Plan, evidence: Evidence, step: Step, tables: Tables) -> Iterable[_Asked]:
@@ -361,6 +409,22 @@ def _proofs(plan: Plan, evidence: Evidence, step: Step, tables: Tables) -> Itera
             alpha=plan.alpha_pass,
             over=tally_of(evidence, g, WHOLE) if shadow else _for_proof(g, tables[g.metric.name, WHOLE]),
         )
+    if shadow:
+        yield from _pair_proofs(plan, evidence)
+
+
+def _pair_proofs(plan: Plan, evidence: Evidence) -> Iterable[_Asked]:
+    for limit in plan.rules.limits:
+        for test in proof_tests(limit) if limit.required else ():
+            yield _Asked(
+                question=Question.PROOF,
+                crossing=Verdict.PASS,
+                subject=limit.kind.value,
+                slice=WHOLE,
+                test=test,
+                alpha=plan.alpha_pass,
+                over=limited_tally(evidence, limit, WHOLE),
+            )
 
 
 def _for_proof(g: Guardrail, tables: tuple[Table, ...] | None) -> tuple[Table, ...] | None:

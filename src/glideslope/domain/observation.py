@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from glideslope.domain.ids import Digest, MetricName, ModelName, RolloutId, StepName, VersionName
-from glideslope.domain.metric import Dimension, Metric
+from glideslope.domain.metric import Cross, Dimension, Metric
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -130,6 +130,11 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True):
     """Services assign: then they are the gateway, and count its metrics and the exposure as well."""
     tolerances: Mapping[MetricName, float] = {}
     """The candidate's values are divided by 1 + this before they are binned, so that "worse" means beyond the margin."""
+    crosses: tuple[Cross, ...] = ()
+    """Two dimensions each, whose values are also looked at together."""
+    shadow: RolloutId = RolloutId("")
+    """The rollout in whose shadow stage requests are mirrored now: both arms send their halves of pairs. Empty outside one,
+    and from a server that knows none."""
 
     def __repr__(self) -> str:
         """Hide the key: what is held in a service ends up in its logs."""

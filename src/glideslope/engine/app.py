@@ -17,7 +17,7 @@ from glideslope.domain.errors import GlideslopeError, TokenExpired, TokenUnknown
 from glideslope.domain.forecast import Forecast, forecast, warnings
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import ModelName, RolloutId, VersionName
+from glideslope.domain.ids import ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
     MOST_REFUSALS,
@@ -28,14 +28,17 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
-from glideslope.domain.receipt import ReceiptKey
+from glideslope.domain.pairs import Half, Halves
+from glideslope.domain.receipt import SCORE_LEVELS, ReceiptKey
 from glideslope.domain.replay import replay_decision
-from glideslope.domain.rollout import ENDED, Phase
+from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
+from glideslope.domain.traffic import Arm
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
 from glideslope.engine.outcomes import OutcomeDesk
+from glideslope.engine.pair_desk import PairDesk
 from glideslope.engine.ports import Checkpoints, Clock, Counters, Driver, Grants, Leases, Probe, Signer, Store
 from glideslope.engine.queries import Queries
 from glideslope.engine.reconciler import Reconciler
@@ -43,6 +46,7 @@ from glideslope.engine.record import Record, rollout_number
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
+    DisagreementView,
     FleetView,
     HappeningView,
     ModelView,
@@ -107,6 +111,7 @@ class App:
             in_process=world.grants is not None,
         )
         self._desk = OutcomeDesk(record=self.record, observer=self.observer, counters=world.counters, keys=world.keys)
+        self._pairs = PairDesk(record=self.record, observer=self.observer)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
             record=self.record,
@@ -275,7 +280,24 @@ class App:
         # Without an answer too: what it is about must be there.
         for portion in portions(answers.answers) or ((),):
             await self._desk.answers(msgspec.structs.replace(answers, answers=portion))
+            # From a service that knows no halves; the incumbent's may.
+            halves = tuple(Half(request, max(0, min(SCORE_LEVELS, score))) for request, score in portion)
+            self._pairs.take(
+                Halves(model=answers.model, rollout=answers.rollout, arm=Arm.CANDIDATE, halves=halves),
+            )
             await asyncio.sleep(0)
+
+    async def halves(self, halves: Halves) -> None:
+        """Take answers of one arm, to be compared with the other's; the candidate's wait for their outcomes too."""
+        for portion in portions(halves.halves) or ((),):
+            self._pairs.take(msgspec.structs.replace(halves, halves=portion))
+            if halves.arm is Arm.CANDIDATE:
+                scored = tuple((half.request, half.score) for half in portion if half.score >= 0)
+                await self._desk.answers(ShadowAnswers(model=halves.model, rollout=halves.rollout, answers=scored))
+            await asyncio.sleep(0)
+
+    async def disagreements(self, rollout: RolloutId, *, slice_: SliceName) -> Sequence[DisagreementView]:
+        return self._pairs.worst(rollout, slice_)
 
     async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         """Count a batch, portion by portion; one that cannot be counted is refused by itself."""
@@ -350,6 +372,8 @@ class App:
             },
             metrics=tuple(g.metric for g in open_.plan.guardrails) if open_ else tuple(BUILT_IN.values()),
             dimensions=open_.plan.dimensions if open_ else (),
+            crosses=(open_.plan.crosses or ()) if open_ else (),
+            shadow=open_.id if open_ and _mirrors(open_) else RolloutId(""),
             key_id=key.id,
             key=key.secret,
             tag="",
@@ -366,6 +390,7 @@ class App:
     def _forget(self, rollout: RolloutId) -> None:
         self.observer.forget(rollout)
         self._desk.forget(rollout)
+        self._pairs.forget(rollout)
 
 
 def portions(items: Iterable[T]) -> list[tuple[T, ...]]:
@@ -378,6 +403,11 @@ def _tag(briefing: Briefing) -> str:
     """Hash the content; the grant is not in it, whose tag is the data plane's to make."""
     content = msgspec.json.encode(briefing, order="deterministic")
     return blake2b(content, digest_size=8).hexdigest()
+
+
+def _mirrors(rollout: Rollout) -> bool:
+    wanted = exposure(rollout)
+    return wanted is not None and wanted.mirror > 0
 
 
 def _canonical(decision: Decision) -> str:

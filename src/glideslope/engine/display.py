@@ -6,7 +6,7 @@ from glideslope.domain.decision import Finding, Question, Verdict
 from glideslope.domain.evidence import Evidence
 from glideslope.domain.gate import harm_findings, is_paired, proof_findings, tables_of, tally_of
 from glideslope.domain.ids import WHOLE, SliceName
-from glideslope.domain.metric import Kind, Metric, Origin, differences, slice_names
+from glideslope.domain.metric import Kind, Metric, Origin, differences
 from glideslope.domain.plan import Guardrail, MarginKind, Plan, StageKind, Step
 from glideslope.engine.views import GuardrailView
 from glideslope.stats.counts import Table
@@ -23,7 +23,7 @@ def guardrail_views(plan: Plan, evidence: Evidence, step: Step) -> tuple[Guardra
     shadow = step.stage is StageKind.SHADOW
     found = []
     for g in plan.guardrails:
-        slices = slice_names(plan.dimensions) if g.metric.origin is not Origin.GATEWAY else ()
+        slices = plan.slices if g.metric.origin is not Origin.GATEWAY else ()
         for slice_ in (WHOLE, *slices):
             view = _paired(plan, evidence, g, slice_, step) if shadow else _compared(plan, evidence, g, slice_, step)
             if view is None:

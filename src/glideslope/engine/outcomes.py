@@ -11,12 +11,12 @@ from glideslope.domain.metric import (
     NO_STEP,
     OUTCOME_SEEN,
     Cell,
-    Dimension,
     Metric,
     baseline_scope,
     loss_bin,
     loss_of,
     pair_bin,
+    slices_of,
 )
 from glideslope.domain.observation import Outcome, OutcomeRefusal, Outcomes, OutcomesTaken, ShadowAnswers
 from glideslope.domain.plan import StageKind
@@ -169,7 +169,7 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, *, happened: bool) -> t
     for g in rollout.plan.guardrails:
         if is_paired(g.metric):
             bin_ = loss_bin(g.metric, probability=receipt.probability, happened=happened)
-            for slice_ in _slices(rollout.plan.dimensions, receipt):
+            for slice_ in _slices(rollout, receipt):
                 cell = Cell(rollout.id, step, receipt.arm, g.metric.name, slice_, bin_)
                 claims[f"{stem}/{g.metric.name}/{slice_}"] = cell
     return marker, claims
@@ -182,7 +182,7 @@ def _pair_claims(rollout: Rollout, pair: Pair) -> Claims:
     for g in rollout.plan.guardrails:
         if is_paired(g.metric):
             bin_ = _pair_bin(g.metric, pair)
-            for slice_ in _slices(rollout.plan.dimensions, pair.receipt):
+            for slice_ in _slices(rollout, pair.receipt):
                 key = f"p/{rollout.id}/{_who(pair.receipt)}/{g.metric.name}/{slice_}"
                 claims[key] = Cell(
                     rollout.id, step, Arm.CANDIDATE, pair_metric(MetricName(g.metric.name)), slice_, bin_
@@ -205,10 +205,5 @@ def _pair_bin(metric: Metric, pair: Pair) -> int:
     )
 
 
-def _slices(dimensions: Sequence[Dimension], receipt: Receipt) -> Sequence[SliceName]:
-    named = [
-        SliceName(f"{dimension.field}={dimension.values[index]}")
-        for dimension, index in zip(dimensions, receipt.slices, strict=False)
-        if index < len(dimension.values)
-    ]
-    return (WHOLE, *named)
+def _slices(rollout: Rollout, receipt: Receipt) -> Sequence[SliceName]:
+    return (WHOLE, *slices_of(rollout.plan.dimensions, rollout.plan.crosses or (), receipt.slices))

@@ -1,20 +1,23 @@
 """Read models: what pages, terminals and programs are shown. They change nothing."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final, assert_never
 
-from glideslope.domain.decision import Hold
+from glideslope.domain.decision import Finding, Hold
 from glideslope.domain.doubt import sentence as doubted
 from glideslope.domain.errors import NotFound
 from glideslope.domain.events import Confirmed, Decided, Event, kind_of, rfc3339
 from glideslope.domain.evidence import NOTHING, Evidence
+from glideslope.domain.gate import harm_findings, pair_proof_findings
 from glideslope.domain.ids import WHOLE, ModelName, RolloutId
 from glideslope.domain.metric import EXPOSURE, RESCUED
-from glideslope.domain.plan import Step
+from glideslope.domain.plan import StageKind, Step
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.display import guardrail_views
 from glideslope.engine.observer import Observer
+from glideslope.engine.pair_display import pair_views
 from glideslope.engine.ports import Clock
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Model, Record, Recorded
@@ -25,6 +28,7 @@ from glideslope.engine.views import (
     GuardrailView,
     HappeningView,
     ModelView,
+    PairView,
     RolloutView,
     StepView,
     VersionView,
@@ -42,6 +46,7 @@ class Queries:
         self._observer = observer
         self._reconciler = reconciler
         self._clock = clock
+        self._compared: dict[RolloutId, tuple[tuple[Phase, int], float, tuple[PairView, ...]]] = {}
         self._shown: dict[RolloutId, tuple[tuple[Phase, int], float, tuple[GuardrailView, ...]]] = {}
 
     def fleet(self) -> FleetView:
@@ -118,6 +123,7 @@ class Queries:
             rescued=self._rescued(rollout),
             last=last,
             confirmation_ms=self._confirmation(history),
+            pairs=self._pairs(rollout, history) if with_guardrails else (),
         )
 
     def decisions(self, id_: RolloutId) -> Sequence[DecisionView]:
@@ -151,6 +157,25 @@ class Queries:
             return shown[2]
         views = guardrail_views(rollout.plan, self._evidence(rollout, history), rollout.step)
         self._shown[rollout.id] = (where, now, views)
+        return views
+
+    def _pairs(self, rollout: Rollout, history: Sequence[Recorded]) -> tuple[PairView, ...]:
+        """Return how the arms' answers compare, as old as the guardrails."""
+        where, now = (rollout.phase, rollout.position), self._clock.monotonic()
+        shown = self._compared.get(rollout.id)
+        if shown is not None and shown[0] == where and (rollout.phase in ENDED or now - shown[1] < SHOW_EVERY):
+            return shown[2]
+        views: tuple[PairView, ...] = ()
+        if rollout.step is not None and any(s.stage is StageKind.SHADOW for s in rollout.plan.steps):
+            findings: Sequence[Finding] = ()
+            if rollout.plan.rules.limits:
+                evidence = self._evidence(rollout, history)
+                findings = (
+                    *harm_findings(rollout.plan, evidence),
+                    *pair_proof_findings(rollout.plan, evidence),
+                )
+            views = pair_views(rollout.plan, partial(self._observer.answers, rollout), findings)
+        self._compared[rollout.id] = (where, now, views)
         return views
 
     def _evidence(self, rollout: Rollout, history: Sequence[Recorded]) -> Evidence:

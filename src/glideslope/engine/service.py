@@ -6,11 +6,13 @@ from typing import Protocol
 from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
 from glideslope.domain.draft import Draft
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import ModelName, RolloutId
+from glideslope.domain.ids import ModelName, RolloutId, SliceName
 from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
+from glideslope.domain.pairs import Halves
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
+    DisagreementView,
     FleetView,
     HappeningView,
     ModelView,
@@ -65,6 +67,11 @@ class Service(Protocol):
 
     async def observe(self, totals: Totals) -> TotalsTaken: ...
     async def shadow(self, answers: ShadowAnswers) -> None: ...
+    async def halves(self, halves: Halves) -> None: ...
+    async def disagreements(self, rollout: RolloutId, *, slice_: SliceName) -> Sequence[DisagreementView]:
+        """Return the pairs of answers that differ most in a slice, the worst first."""
+        ...
+
     async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         """Count a batch; each outcome about a model that `by` does not speak for is refused by itself."""
         ...

@@ -48,6 +48,50 @@ class GuardrailView(msgspec.Struct, frozen=True, kw_only=True):
     incumbent_count: int
 
 
+class PairView(msgspec.Struct, frozen=True, kw_only=True):
+    """How both arms' answers to the same requests compare, on one slice, before any outcome is known."""
+
+    kind: str
+    """`disagreement`, `shift`, `slower` or `skew`."""
+    slice: str
+    count: int
+    """Pairs, of a subject the first."""
+    low: float | None
+    estimate: float | None
+    """Of disagreement and skew the share of requests, of slower the share on which the candidate took longer (than its
+    limit allows), of shift the mean difference of scores, candidate's minus incumbent's."""
+    high: float | None
+    times: float | None = None
+    """Of slower: the median of the candidate's time over the incumbent's."""
+    limit: float | None = None
+    """What the plan allows, in the estimate's unit; None where it asks nothing, and pairs are compared for people."""
+    harm_wealth: float = 0.0
+    harm_line: float = 0.0
+    word: str = "shown"
+    """`proven`, `harm`, `watching`; `shown` where the plan asks nothing."""
+
+
+class DisagreementView(msgspec.Struct, frozen=True, kw_only=True):
+    """One request that the arms answered differently, for people to look at. It stands in no ledger."""
+
+    request: str
+    at: str
+    difference: float
+    """Size of the difference of scores; 1 for two classes without scores."""
+    disagree: bool
+    """They decided differently, too."""
+    candidate: str
+    incumbent: str
+    """Class or score."""
+    candidate_ms: float | None
+    incumbent_ms: float | None
+    other_features: bool | None
+    """Whether they answered from different features; None where that is not known."""
+    slices: tuple[str, ...]
+    attributes: Mapping[str, str]
+    """What the service's contract lets out of the request."""
+
+
 class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
     """One recorded decision. `at` is RFC 3339; `entry` its position in the ledger, `version` its number in the stream."""
 
@@ -114,6 +158,8 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     last: DecisionView | None
     confirmation_ms: float | None
     """From the last decision's commit to the data plane's confirmation."""
+    pairs: tuple[PairView, ...] = ()
+    """How the arms' answers compare, from the shadow stage."""
 
 
 class VersionView(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName
-from glideslope.domain.metric import EXPOSURE, Kind, Metric, Origin
+from glideslope.domain.metric import EXPOSURE, Cross, Kind, Metric, Origin, crossed
 from glideslope.domain.observation import Briefing
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE, ReceiptKey
 from glideslope.sdk import requests
-from glideslope.sdk.assign import CLOCK, Assigner
+from glideslope.sdk.assign import CLOCK, NO_ROLLOUT, Assigner
 from glideslope.sdk.client import Client
 from glideslope.sdk.errors import AnswerUnreadable, ServerRefused, ServerUnreachable
 
@@ -42,6 +42,10 @@ class Briefed:
     """Services assign, and so are the gateway."""
     slices: Mapping[str, Mapping[str, tuple[int, int, SliceName]]] = field(default_factory=dict)
     """Field and value to the dimension's place, the value's index and the slice's name."""
+    crosses: tuple[Cross, ...] = ()
+    """Fields that are looked at together."""
+    shadow: RolloutId = NO_ROLLOUT
+    """The rollout in whose shadow stage requests are mirrored now; empty outside one."""
 
     def slice_indices(self, fields: Mapping[str, str] | None) -> tuple[int, ...]:
         """Return per dimension the value's index, NO_SLICE where the field is absent or its value not looked at."""
@@ -55,11 +59,14 @@ class Briefed:
 
     def slice_names(self, fields: Mapping[str, str]) -> list[SliceName]:
         """Return the slices that a request with these fields is in."""
-        return [
-            known[2]
+        found = {
+            name: known[2]
             for name, value in fields.items()
             if (values := self.slices.get(name)) is not None and (known := values.get(value)) is not None
-        ]
+        }
+        if not self.crosses:
+            return [*found.values()]
+        return [*found.values(), *(crossed(found[a], found[b]) for a, b in self.crosses if a in found and b in found)]
 
 
 NOT_BRIEFED: Final = Briefed()
@@ -72,6 +79,7 @@ def briefed(briefing: Briefing) -> Briefed:
     """
     mine = {Origin.SERVICE, Origin.GATEWAY} if briefing.in_process else {Origin.SERVICE}
     metrics = {metric.name: metric for metric in briefing.metrics if metric.origin in mine}
+    fields = {dimension.field for dimension in briefing.dimensions[:MAX_DIMENSIONS]}
     if briefing.in_process:
         metrics[EXPOSURE] = _EXPOSED
     return Briefed(
@@ -81,6 +89,8 @@ def briefed(briefing: Briefing) -> Briefed:
         key=ReceiptKey(id=briefing.key_id, secret=briefing.key) if briefing.key else None,
         tag=briefing.tag,
         in_process=briefing.in_process,
+        crosses=tuple(cross for cross in briefing.crosses if set(cross) <= fields),
+        shadow=briefing.shadow,
         slices={
             dimension.field: {
                 value: (place, index, name)

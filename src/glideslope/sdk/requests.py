@@ -9,6 +9,7 @@ import msgspec
 
 from glideslope.domain.ids import ModelName
 from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
+from glideslope.domain.pairs import Halves
 
 T = TypeVar("T")
 
@@ -61,6 +62,11 @@ def totals(message: Totals) -> Call[TotalsTaken | None]:
 def shadow_answers(message: ShadowAnswers) -> Call[None]:
     """Send what the shadowed candidate would have answered."""
     return _post("/v1/shadow", message, decode=_nothing)
+
+
+def halves(message: Halves) -> Call[None]:
+    """Send what one arm answered, to be compared with the other's answers to the same requests."""
+    return _post("/v1/pairs", message, decode=_nothing)
 
 
 def outcomes(message: Outcomes) -> Call[OutcomesTaken]:

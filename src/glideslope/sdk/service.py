@@ -15,30 +15,38 @@ from typing import Final
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import RolloutId, VersionName, model_name, version_name
 from glideslope.domain.observation import ShadowAnswers, Totals, TotalsTaken
+from glideslope.domain.pairs import Half, Halves
 from glideslope.domain.receipt import request_hash
+from glideslope.domain.traffic import Arm
 from glideslope.sdk import requests
 from glideslope.sdk.assign import CLOCK, Assigned, Assigner
 from glideslope.sdk.background import Background, after_fork
 from glideslope.sdk.batches import Batches
 from glideslope.sdk.briefed import NOT_BRIEFED, Briefed, Polling
 from glideslope.sdk.client import Client
+from glideslope.sdk.contract import contract_of
 from glideslope.sdk.digest import folder_digest
 from glideslope.sdk.errors import ServerRefused
+from glideslope.sdk.halves import Answer, Features, half_of
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
 from glideslope.sdk.stamps import Stamps, of
 
 SHADOW_EVERY: Final = 0.25
 MOST_SHADOWED: Final = 20_000
+LARGEST_HALVES: Final = 200
+"""In one message: each may bring all that a contract lets out, and a server takes 4 MB."""
 IDLE: Final = 60.0
 
 _Answer = tuple[RolloutId, int, int]
+_Half = tuple[RolloutId, Arm, Half]
 
 
 class Service:
     """One model in one process. Nothing that a request calls blocks or raises; without a server the incumbent serves.
 
     Raises Invalid for names, an address or a token that cannot be. `folder` is what is served: its digest is reported.
+    `contract` tags fields as open, personal or secret; of a request's attributes only what it names ever leaves.
     """
 
     def __init__(
@@ -51,6 +59,7 @@ class Service:
         folder: str | os.PathLike[str] | None = None,
         source: str = "",
         ca: str = "",
+        contract: Mapping[str, str] | None = None,
         clock: Callable[[], float] = CLOCK,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -59,6 +68,7 @@ class Service:
         self.assigner = Assigner(clock=clock)
         self.briefed: Briefed = NOT_BRIEFED
         self._wall = wall
+        self._contract = contract_of(contract)
         self._folder = None if folder is None else Path(folder)
         self._client = None if server is None else Client(server, token, ca=ca)
         # A client of its own for polls: they are held for long, and totals must not queue behind them.
@@ -68,6 +78,7 @@ class Service:
             self.model, source=source, epoch=int(wall() * 1000), send=self._send_totals, version=self.version
         )
         self.shadow: Batches[_Answer] = Batches(self._send_shadow, most=MOST_SHADOWED)
+        self.halves: Batches[_Half] = Batches(self._send_halves, largest=LARGEST_HALVES, most=MOST_SHADOWED)
         self._polling = None if self._poller is None else self._listen(self._poller, clock=clock)
         self._polls = Background(self._poll, name=f"glideslope-brief-{model}")
         self._aside = Background(self._act_aside, name=f"glideslope-aside-{model}", pause=SHADOW_EVERY)
@@ -143,20 +154,30 @@ class Service:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        answer: str = "",
+        seconds: float | None = None,
+        features: Features | None = None,
+        attributes: Mapping[str, object] | None = None,
     ) -> str | None:
         """Take note of an answer: count its metrics and return its prediction id, or None. Never raises.
 
-        `score` is the probability that the model gave. A mirrored copy is noted for its pair and has no id.
+        `score` is the probability that the model gave. A mirrored copy is noted for its pair and has no id. For pairs alone
+        are `answer` (the class), `seconds` (how long it took), `features` (what the model read, sent as a digest) and
+        `attributes` (the request's fields, of which the contract lets some out).
         """
         try:
             if not self._started:
                 self.start()
             if metrics:
                 self.observer.observe(stamps, slices, **metrics)
-            if score is None or self._client is None:
+            if self._client is None:
                 return None
-            if stamps.shadow:
+            if self.briefed.shadow and (stamps.shadow or not stamps.measured):
+                what = Answer(score=score, name=answer, seconds=seconds, features=features, attributes=attributes)
+                self._pair(stamps, what, slices=slices)
+            elif stamps.shadow and score is not None:
                 self._mirror(stamps, score=score)
+            if score is None or stamps.shadow:
                 return None
             return self._mint(stamps, score=score, slices=slices)
         except Exception:  # noqa: BLE001 - the boundary to the host: what went wrong here is ours to count, not its to see
@@ -181,6 +202,16 @@ class Service:
     def _mirror(self, stamps: Stamps, *, score: float) -> None:
         answer = (stamps.rollout, request_hash(stamps.request), level(score)) if 0.0 <= score <= 1.0 else None
         if answer is None or not stamps.request or not self.shadow.put(answer):
+            self.observer.drop()
+
+    def _pair(self, stamps: Stamps, answer: Answer, *, slices: Mapping[str, str] | None) -> None:
+        """Put a half on its way. What cannot be compared must not cost the answer its prediction id."""
+        rollout = stamps.rollout if stamps.shadow else self.briefed.shadow
+        try:
+            half = half_of(stamps, answer, briefed=self.briefed, slices=slices, contract=self._contract)
+        except Exception:  # noqa: BLE001 - the boundary to the host, as in `predicted`: features may be anything
+            half = None
+        if half is None or not self.halves.put((rollout, stamps.arm, half)):
             self.observer.drop()
 
     def _listen(self, poller: Client, *, clock: Callable[[], float]) -> Polling:
@@ -211,7 +242,20 @@ class Service:
             except GlideslopeError as error:
                 self.unidentified = str(error)
         self.shadow.send_waiting()
+        self.halves.send_waiting()
         return SHADOW_EVERY
+
+    def _send_halves(self, batch: Sequence[_Half]) -> None:
+        if self._client is None:
+            return
+        for rollout, arm in sorted({(rollout, arm) for rollout, arm, _ in batch}):
+            halves = tuple(half for of, by, half in batch if (of, by) == (rollout, arm))
+            message = Halves(model=self.model, rollout=rollout, arm=arm, halves=halves)
+            try:
+                self._client.send(requests.halves(message))
+            except ServerRefused as refusal:
+                if refusal.status not in {404, 409}:  # as below
+                    raise
 
     def _send_shadow(self, batch: Sequence[_Answer]) -> None:
         if self._client is None:

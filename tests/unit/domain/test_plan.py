@@ -14,6 +14,7 @@ from glideslope.domain.freeze import plan_digest
 from glideslope.domain.gate import check_tests, harm_findings, is_paired
 from glideslope.domain.ids import MetricName, StepName
 from glideslope.domain.metric import BRIER, BUILT_IN, ERRORS, LATENCY, LOG_LOSS, Dimension, Kind, Metric, Origin
+from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import (
     Criterion,
     Guardrail,
@@ -231,7 +232,10 @@ def test_a_plans_digest_covers_every_field() -> None:
     changes: dict[str, Any] = {
         name: value + 1 if isinstance(value, int | float) else value[:-1]
         for name, value in msgspec.structs.asdict(PLAN).items()
+        if value is not msgspec.UNSET
     }
+    changes |= {"crosses": (("origin", "carrier"),), "pairs": PairRules()}
+    assert set(changes) == set(Plan.__struct_fields__)
 
     digests = {plan_digest(with_(**{name: value})) for name, value in changes.items()}
 

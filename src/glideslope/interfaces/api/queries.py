@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from glideslope.domain.ids import RolloutId, model_name
+from glideslope.domain.ids import WHOLE, RolloutId, SliceName, model_name
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
+    DisagreementView,
     FleetView,
     HappeningView,
     ModelView,
@@ -82,6 +83,17 @@ def rollouts(door: Door) -> APIRouter:
     async def story(request: Request, rollout: str, after: Annotated[int, Query(ge=0, le=2**53)] = 0) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.story(RolloutId(rollout), after=after))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/disagreements",
+        summary="Show the requests that the arms answered most differently in the shadow",
+        **described(answer=tuple[DisagreementView, ...]),
+    )
+    async def disagreements(
+        request: Request, rollout: str, slice_: Annotated[str, Query(alias="slice", max_length=300)] = WHOLE
+    ) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.disagreements(RolloutId(rollout), slice_=SliceName(slice_)))
 
     @router.get(
         "/v1/rollouts/{rollout}/decisions/{version}/replay",

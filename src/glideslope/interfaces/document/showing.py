@@ -8,6 +8,7 @@ import yaml
 
 from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft
 from glideslope.domain.errors import Invalid
+from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import Criterion, StageKind
 from glideslope.interfaces.document import models, quantities, tree
 
@@ -31,6 +32,8 @@ def show(draft: Draft) -> str:
         "guardrails": [_guardrail(guardrail) for guardrail in draft.guardrails],
         "metrics": {own.name: _metric(own) for own in draft.metrics},
         "slices": {dimension.field: list(dimension.values) for dimension in draft.slices},
+        **({"cross": [" & ".join(cross) for cross in draft.cross]} if draft.cross else {}),
+        **({"pairs": _pairs(draft.pairs)} if draft.pairs else {}),
         "alpha": draft.alpha,
         "alpha_pass": draft.alpha_pass,
         "approvals": draft.approvals,
@@ -127,6 +130,14 @@ def _guardrail(draft: GuardrailDraft) -> dict[str, Any]:
         "base_rate": draft.base_rate,
     }
     return {key: value for key, value in written.items() if value is not None}
+
+
+def _pairs(rules: PairRules) -> dict[str, Any]:
+    limits = {
+        limit.kind.value: {"limit": limit.limit, "weight": limit.weight, "required": limit.required}
+        for limit in rules.limits
+    }
+    return {"threshold": rules.threshold, **limits}
 
 
 def _without_null(node: Any) -> Any:  # noqa: ANN401 - JSON

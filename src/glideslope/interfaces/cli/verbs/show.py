@@ -7,7 +7,16 @@ from glideslope.engine.views import DecisionView, HappeningView, ModelView, Roll
 from glideslope.interfaces.cli.exits import ApiRefused
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, say_bytes, talks
-from glideslope.interfaces.cli.words import guardrail_rows, headline, number, percent, span, step_words, table
+from glideslope.interfaces.cli.words import (
+    guardrail_rows,
+    headline,
+    number,
+    pair_rows,
+    percent,
+    span,
+    step_words,
+    table,
+)
 
 
 @click.command("show")
@@ -72,6 +81,8 @@ def rollout_lines(view: RolloutView) -> list[str]:
     lines += ["", *table(rows)]
     if view.guardrails:
         lines += ["", *table(guardrail_rows(view.guardrails))]
+    if view.pairs:
+        lines += ["", *table(pair_rows(view.pairs))]
     return lines
 
 
