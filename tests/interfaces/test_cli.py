@@ -782,7 +782,7 @@ def test_the_worst_disagreements_are_told_with_what_may_be_known_of_the_request(
     assert (result.exit_code, result.stderr) == (0, "")
     heading, line, said = result.stdout.splitlines()
     assert heading.split()[:3] == ["request", "at", "difference"]
-    assert ["0c1d", "0.42", "0.8100", "0.3900", "differently"] == [line.split()[k] for k in (0, 2, 3, 4, 5)]
+    assert [line.split()[k] for k in (0, 2, 3, 4, 5)] == ["0c1d", "0.42", "0.8100", "0.3900", "differently"]
     assert said.strip() == "origin=LGA, carrier=UA, passenger=[personal], from other features"
 
 
