@@ -29,7 +29,7 @@ from glideslope.domain.errors import (
 from glideslope.domain.events import Registered
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.identity import Identity, Role
-from glideslope.domain.ids import WHOLE, Actor, Digest, ModelName, RolloutId, SliceName, VersionName
+from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
     Briefing,
@@ -42,6 +42,8 @@ from glideslope.domain.observation import (
 )
 from glideslope.domain.pairs import Halves
 from glideslope.domain.plan import Plan
+from glideslope.domain.scan import Searched, Tier
+from glideslope.engine.slices_display import slices_view
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
@@ -53,6 +55,7 @@ from glideslope.engine.views import (
     PlanView,
     ReplayView,
     RolloutView,
+    SlicesView,
     StepForecast,
     StepView,
     VersionView,
@@ -105,6 +108,18 @@ DISAGREEMENT = DisagreementView(
     other_features=True,
     slices=("origin=LGA",),
     attributes={"carrier": "UA", "passenger": "[personal]"},
+)
+
+
+SEARCHED = Searched(
+    metric=MetricName("log_loss"),
+    slice=SliceName("origin=BOS|PHL"),
+    tier=Tier.UNLISTED,
+    paired=False,
+    wealth=12.5,
+    p=0.003,
+    candidate=120,
+    incumbent=480,
 )
 
 
@@ -459,6 +474,11 @@ class FakeService:
     async def halves(self, halves: Halves) -> None:
         self._begin()
         self.reported.append(halves)
+
+    async def slices(self, rollout: RolloutId) -> SlicesView:
+        view = await self.rollout(rollout)
+        plan = self.plans[view.id]
+        return slices_view(plan, view.guardrails, view.pairs, searched=(SEARCHED,), left_out=2)
 
     async def disagreements(self, rollout: RolloutId, *, slice_: SliceName) -> Sequence[DisagreementView]:
         self._begin()

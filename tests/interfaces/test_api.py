@@ -39,6 +39,7 @@ ROUTES = [
     ("POST", "/v1/rollouts/late-arrival-1/retry"),
     ("GET", "/v1/rollouts/late-arrival-1/decisions"),
     ("GET", "/v1/rollouts/late-arrival-1/decisions/2/replay"),
+    ("GET", "/v1/rollouts/late-arrival-1/slices"),
     ("GET", "/v1/rollouts/late-arrival-1/disagreements"),
     ("GET", "/v1/rollouts/late-arrival-1/story"),
     ("GET", "/v1/rollouts/late-arrival-1/events"),

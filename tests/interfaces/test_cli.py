@@ -801,3 +801,23 @@ def test_disagreements_as_json_are_the_servers(desk: Any) -> None:
     found = json.loads(desk.run("disagreements", "late-arrival", "--json").stdout)
 
     assert [each["request"] for each in found] == ["0c1d"]
+
+
+def test_slices_are_told_worst_first_and_the_search_says_that_it_moves_nothing(desk: Any) -> None:
+    applied(desk)
+
+    result = desk.run("slices", "late-arrival")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "advisory, moves no traffic" in result.stdout
+    (found,) = [line for line in result.stdout.splitlines() if "LOOK HERE" in line]
+    assert found.split()[:5] == ["log_loss", "origin=BOS|PHL", "arms", "12.5", "0.003"]
+    assert "2 outcomes were left out" in result.stdout
+
+
+def test_slices_as_json_are_the_servers(desk: Any) -> None:
+    applied(desk)
+
+    found = json.loads(desk.run("slices", "late-arrival", "--json").stdout)
+
+    assert (found["searched"][0]["slice"], found["search_alpha"], found["left_out"]) == ("origin=BOS|PHL", 0.05, 2)

@@ -28,6 +28,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     By it a total that shrinks is told from a message that comes late.
     """
+    unlisted: Mapping[str, Mapping[str, str]] | msgspec.UnsetType = msgspec.UNSET
+    """By field and number, a value that the plan does not list: to name what a search finds. Only fields whose contract is open."""
 
 
 class CellRefusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +134,8 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True):
     """The candidate's values are divided by 1 + this before they are binned, so that "worse" means beyond the margin."""
     crosses: tuple[Cross, ...] = ()
     """Two dimensions each, whose values are also looked at together."""
+    numbered: bool = False
+    """Receipts may number the values that the plan does not list, and totals may name them."""
     shadow: RolloutId = RolloutId("")
     """The rollout in whose shadow stage requests are mirrored now: both arms send their halves of pairs. Empty outside one,
     and from a server that knows none."""

@@ -43,6 +43,7 @@ from glideslope.engine.ports import Checkpoints, Clock, Counters, Driver, Grants
 from glideslope.engine.queries import Queries
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
+from glideslope.engine.searching import Searching
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
@@ -53,6 +54,7 @@ from glideslope.engine.views import (
     PlanView,
     ReplayView,
     RolloutView,
+    SlicesView,
     StepForecast,
     Warning_,
 )
@@ -110,7 +112,14 @@ class App:
             epoch=epoch,
             in_process=world.grants is not None,
         )
-        self._desk = OutcomeDesk(record=self.record, observer=self.observer, counters=world.counters, keys=world.keys)
+        self._searching = Searching(record=self.record, observer=self.observer)
+        self._desk = OutcomeDesk(
+            record=self.record,
+            observer=self.observer,
+            searching=self._searching,
+            counters=world.counters,
+            keys=world.keys,
+        )
         self._pairs = PairDesk(record=self.record, observer=self.observer)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
@@ -130,7 +139,11 @@ class App:
             wake=self.governor.wake,
         )
         self._queries = Queries(
-            record=self.record, observer=self.observer, reconciler=self.reconciler, clock=world.clock
+            record=self.record,
+            observer=self.observer,
+            searching=self._searching,
+            reconciler=self.reconciler,
+            clock=world.clock,
         )
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
         self._trouble: dict[str, str] = {}
@@ -263,6 +276,7 @@ class App:
 
     async def observe(self, totals: Totals) -> TotalsTaken:
         """Take a source's totals, portion by portion; each stands by itself, as does each cell."""
+        self._searching.learn(totals)
         taken = TotalsTaken(taken=0, refused=0)
         for portion in portions(totals.counts.items()) or [()]:
             found, kept = self.observer.totals(msgspec.structs.replace(totals, counts=dict(portion)))
@@ -295,6 +309,9 @@ class App:
                 scored = tuple((half.request, half.score) for half in portion if half.score >= 0)
                 await self._desk.answers(ShadowAnswers(model=halves.model, rollout=halves.rollout, answers=scored))
             await asyncio.sleep(0)
+
+    async def slices(self, rollout: RolloutId) -> SlicesView:
+        return self._queries.slices(rollout)
 
     async def disagreements(self, rollout: RolloutId, *, slice_: SliceName) -> Sequence[DisagreementView]:
         return self._pairs.worst(rollout, slice_)
@@ -373,6 +390,7 @@ class App:
             metrics=tuple(g.metric for g in open_.plan.guardrails) if open_ else tuple(BUILT_IN.values()),
             dimensions=open_.plan.dimensions if open_ else (),
             crosses=(open_.plan.crosses or ()) if open_ else (),
+            numbered=True,
             shadow=open_.id if open_ and _mirrors(open_) else RolloutId(""),
             key_id=key.id,
             key=key.secret,
@@ -391,6 +409,7 @@ class App:
         self.observer.forget(rollout)
         self._desk.forget(rollout)
         self._pairs.forget(rollout)
+        self._searching.forget(rollout)
 
 
 def portions(items: Iterable[T]) -> list[tuple[T, ...]]:

@@ -1,5 +1,6 @@
 """What each guardrail shows: both arms' values, the interval of their difference, how much evidence there is. Pure."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from glideslope.domain.decision import Finding, Question, Verdict
@@ -16,6 +17,10 @@ DISPLAY_ALPHA = 0.05
 """Intervals that people see hold with 95 %, at all times at once."""
 
 
+MOST_SLICES = 50
+"""Slices shown of each guardrail: an interval costs a millisecond and more, and nobody reads a thousand."""
+
+
 def guardrail_views(plan: Plan, evidence: Evidence, step: Step) -> tuple[GuardrailView, ...]:
     """Return every guardrail, on the whole and on each slice that has outcomes."""
     harm = harm_findings(plan, evidence)
@@ -23,13 +28,22 @@ def guardrail_views(plan: Plan, evidence: Evidence, step: Step) -> tuple[Guardra
     shadow = step.stage is StageKind.SHADOW
     found = []
     for g in plan.guardrails:
-        slices = plan.slices if g.metric.origin is not Origin.GATEWAY else ()
+        slices = _shown(plan.slices, harm, g) if g.metric.origin is not Origin.GATEWAY else ()
         for slice_ in (WHOLE, *slices):
             view = _paired(plan, evidence, g, slice_, step) if shadow else _compared(plan, evidence, g, slice_, step)
             if view is None:
                 continue
             found.append(_with_findings(view, harm, proof))
     return tuple(found)
+
+
+def _shown(slices: Sequence[SliceName], harm: Sequence[Finding], g: Guardrail) -> Sequence[SliceName]:
+    """Return the slices to show, in their order: where there are too many, those with the most evidence of harm."""
+    if len(slices) <= MOST_SLICES:
+        return slices
+    against = {f.slice: f.wealth for f in harm if f.subject == g.metric.name and f.candidate}
+    worst = set(sorted(slices, key=lambda slice_: -against.get(slice_, -math.inf))[:MOST_SLICES])
+    return [slice_ for slice_ in slices if slice_ in worst]
 
 
 def _compared(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName, step: Step) -> GuardrailView | None:

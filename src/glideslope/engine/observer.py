@@ -199,6 +199,11 @@ class Observer:
             for kind, bin_ in bins.items():
                 self._count(scope, step, Arm.CANDIDATE, answers_metric(kind), bin_, slice_=slice_)
 
+    def note(self, cell: Cell) -> None:
+        """Count something in memory, to be saved with what the gateway saw."""
+        self.scope(cell.rollout).add(cell, 1)
+        self._own.count(cell.key())
+
     def answers(self, rollout: Rollout, kind: PairKind, slice_: SliceName) -> tuple[int, ...]:
         """Return how the arms' answers compare, per bin, over all shadow steps."""
         scope, size = self.scope(rollout.id), len(pair_values(kind))
@@ -304,9 +309,7 @@ class Observer:
     def _count(
         self, scope: Scope, step: StepName, arm: Arm, metric: MetricName, bin_: int, *, slice_: SliceName = WHOLE
     ) -> None:
-        cell = Cell(scope.name, step, arm, metric, slice_, bin_)
-        scope.add(cell, 1)
-        self._own.count(cell.key())
+        self.note(Cell(scope.name, step, arm, metric, slice_, bin_))
 
     def _note(self, request: Served, *, now: float) -> None:
         window = self._windows.setdefault((request.model, request.arm), Window())

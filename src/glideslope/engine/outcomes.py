@@ -22,12 +22,14 @@ from glideslope.domain.observation import Outcome, OutcomeRefusal, Outcomes, Out
 from glideslope.domain.plan import StageKind
 from glideslope.domain.receipt import SCORE_LEVELS, Receipt, ReceiptKey, claimed_model, model_hash, read
 from glideslope.domain.rollout import Rollout
+from glideslope.domain.scan import Places
 from glideslope.domain.traffic import Arm
 from glideslope.engine.observer import Observer, pair_metric
 from glideslope.engine.pairing import Pair, Pairing
 from glideslope.engine.ports import Counters, Total
 from glideslope.engine.record import Model, Record, rollout_id
 from glideslope.engine.scopes import OUTCOMES
+from glideslope.engine.searching import Searching
 
 Claims = dict[str, Cell]
 
@@ -40,11 +42,13 @@ class OutcomeDesk:
         *,
         record: Record,
         observer: Observer,
+        searching: Searching,
         counters: Counters,
         keys: Mapping[int, ReceiptKey],
     ) -> None:
         self._record = record
         self._observer = observer
+        self._searching = searching
         self._counters = counters
         self._keys = dict(keys)
         self._derived: dict[ModelName, Mapping[int, ReceiptKey]] = {}
@@ -54,13 +58,15 @@ class OutcomeDesk:
         """Count a batch. One that cannot be counted, or is not `by`'s to tell, is refused by itself; the others do not suffer."""
         claims: Claims = {}
         markers: dict[str, bool] = {}
+        places: dict[str, Places] = {}
         refused = []
         for outcome in outcomes.outcomes:
             try:
-                self._claim(outcome, claims, markers, by=by)
+                self._claim(outcome, claims, markers, places, by=by)
             except GlideslopeError as error:
                 refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
         new = await self._count(claims)
+        self._scan(claims, new, places)
         measured = [key for key, is_measured in markers.items() if is_measured]
         counted = sum(key in new for key in measured)
         baseline = sum(key in new for key, is_measured in markers.items() if not is_measured)
@@ -77,17 +83,28 @@ class OutcomeDesk:
         if rollout.plan.model != answers.model:
             raise Invalid(f"{rollout.id} is about {rollout.plan.model}, not {answers.model}.")
         claims: Claims = {}
+        places: dict[str, Places] = {}
         for request, score in answers.answers:
             pair = self._pairing.answer(rollout.id, request, max(0, min(SCORE_LEVELS, score)))
             if pair is not None:
-                claims |= _pair_claims(rollout, pair)
-        await self._count(claims)
+                made = _pair_claims(rollout, pair)
+                claims |= made
+                places.update(dict.fromkeys(made, pair.receipt.slices))
+        self._scan(claims, await self._count(claims), places)
 
     def forget(self, rollout: RolloutId) -> None:
         """Drop what waits for a rollout that has ended."""
         self._pairing.forget(rollout)
 
-    def _claim(self, outcome: Outcome, claims: Claims, markers: dict[str, bool], *, by: Identity | None) -> None:
+    def _claim(
+        self,
+        outcome: Outcome,
+        claims: Claims,
+        markers: dict[str, bool],
+        places: dict[str, Places],
+        *,
+        by: Identity | None,
+    ) -> None:
         receipt, model = self._read(outcome.prediction)
         if by is not None:
             by.require(model.name)
@@ -104,10 +121,20 @@ class OutcomeDesk:
             marker, made = _measured_claims(rollout, receipt, happened=outcome.happened)
             markers[marker] = True
             claims |= made
+            places.update(dict.fromkeys(made, receipt.slices))
         if rollout is not None and _in_shadow(rollout):
             pair = self._pairing.outcome(rollout.id, receipt, happened=outcome.happened)
             if pair is not None:
-                claims |= _pair_claims(rollout, pair)
+                made = _pair_claims(rollout, pair)
+                claims |= made
+                places.update(dict.fromkeys(made, pair.receipt.slices))
+
+    def _scan(self, claims: Claims, new: frozenset[str], places: Mapping[str, Places]) -> None:
+        """Count what is new by all of its fields at once. In memory, as the gateway's: no decision rests on it."""
+        for key in new & places.keys():
+            cell = claims[key]
+            if cell.slice == WHOLE and cell.metric != OUTCOME_SEEN:
+                self._searching.count(cell, places[key])
 
     def _read(self, prediction: str) -> tuple[Receipt, Model]:
         """Return a receipt with the model whose key signed it; two names may share 16 bits. Raises ReceiptInvalid, NotFound."""

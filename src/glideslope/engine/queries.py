@@ -14,6 +14,7 @@ from glideslope.domain.ids import WHOLE, ModelName, RolloutId
 from glideslope.domain.metric import EXPOSURE, RESCUED
 from glideslope.domain.plan import StageKind, Step
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
+from glideslope.domain.scan import Searched
 from glideslope.domain.traffic import Arm
 from glideslope.engine.display import guardrail_views
 from glideslope.engine.observer import Observer
@@ -21,6 +22,8 @@ from glideslope.engine.pair_display import pair_views
 from glideslope.engine.ports import Clock
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Model, Record, Recorded
+from glideslope.engine.searching import Searching
+from glideslope.engine.slices_display import slices_view
 from glideslope.engine.stories import actor_of, sentence
 from glideslope.engine.views import (
     DecisionView,
@@ -30,10 +33,13 @@ from glideslope.engine.views import (
     ModelView,
     PairView,
     RolloutView,
+    SlicesView,
     StepView,
     VersionView,
 )
 
+SEARCH_EVERY: Final = 5.0
+"""Seconds for which what a search found is shown as it was."""
 SHOW_EVERY: Final = 1.0
 """Seconds for which a rollout's guardrails are shown as they were computed."""
 
@@ -41,11 +47,15 @@ SHOW_EVERY: Final = 1.0
 class Queries:
     """Questions about the record and the counters."""
 
-    def __init__(self, *, record: Record, observer: Observer, reconciler: Reconciler, clock: Clock) -> None:
+    def __init__(
+        self, *, record: Record, observer: Observer, searching: Searching, reconciler: Reconciler, clock: Clock
+    ) -> None:
+        self._searching = searching
         self._record = record
         self._observer = observer
         self._reconciler = reconciler
         self._clock = clock
+        self._searched: dict[RolloutId, tuple[float, tuple[Searched, ...], int]] = {}
         self._compared: dict[RolloutId, tuple[tuple[Phase, int], float, tuple[PairView, ...]]] = {}
         self._shown: dict[RolloutId, tuple[tuple[Phase, int], float, tuple[GuardrailView, ...]]] = {}
 
@@ -124,6 +134,22 @@ class Queries:
             last=last,
             confirmation_ms=self._confirmation(history),
             pairs=self._pairs(rollout, history) if with_guardrails else (),
+        )
+
+    def slices(self, id_: RolloutId) -> SlicesView:
+        """Return the parts of a rollout's data, worst first, and what a search of others found. Raises NotFound."""
+        rollout = self._record.rollout(id_)
+        history, now = self._record.history(id_), self._clock.monotonic()
+        searched = self._searched.get(id_)
+        if searched is None or now - searched[0] >= SEARCH_EVERY:
+            # Thousands of tests: not at each look.
+            searched = self._searched[id_] = (now, *self._searching.found(rollout))
+        return slices_view(
+            rollout.plan,
+            self._guardrails(rollout, history),
+            self._pairs(rollout, history),
+            searched=searched[1],
+            left_out=searched[2],
         )
 
     def decisions(self, id_: RolloutId) -> Sequence[DecisionView]:

@@ -19,6 +19,7 @@ from glideslope.engine.views import (
     PlanView,
     ReplayView,
     RolloutView,
+    SlicesView,
 )
 
 
@@ -68,6 +69,10 @@ class Service(Protocol):
     async def observe(self, totals: Totals) -> TotalsTaken: ...
     async def shadow(self, answers: ShadowAnswers) -> None: ...
     async def halves(self, halves: Halves) -> None: ...
+    async def slices(self, rollout: RolloutId) -> SlicesView:
+        """Return the parts of the data, those with the most evidence of harm first, and what a search of others found."""
+        ...
+
     async def disagreements(self, rollout: RolloutId, *, slice_: SliceName) -> Sequence[DisagreementView]:
         """Return the pairs of answers that differ most in a slice, the worst first."""
         ...

@@ -71,6 +71,43 @@ class PairView(msgspec.Struct, frozen=True, kw_only=True):
     """`proven`, `harm`, `watching`; `shown` where the plan asks nothing."""
 
 
+class SearchedView(msgspec.Struct, frozen=True, kw_only=True):
+    """A slice that nobody declared, as a search found it. Advisory: it moves no traffic."""
+
+    metric: str
+    slice: str
+    """`field=?3` stands for one or several values that the plan does not list."""
+    paired: bool
+    """From pairs in the shadow stage, else from the arms of the canary."""
+    wealth: float
+    p: float
+    """Anytime p-value, corrected for everything that the search could look at."""
+    found: bool
+    candidate_count: int
+    incumbent_count: int
+
+
+class SlicesView(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of a rollout's data, worst first."""
+
+    declared: tuple[GuardrailView, ...]
+    """Each guardrail on each declared slice that has outcomes, those nearest to their line of harm first."""
+    pairs: tuple[PairView, ...]
+    """The same for comparisons of answers."""
+    tests: int
+    """Over how many tests of harm alpha is shared, slices and wholes together."""
+    alpha: float
+    """Chance that any of them ever shows harm where there is none. Intervals hold with 95 % each, not all at once."""
+    searched: tuple[SearchedView, ...]
+    """What the search looked at, the likeliest harm first, at most MOST_SHOWN. Advisory: it moves no traffic."""
+    search_alpha: float
+    """Chance that the search ever shows harm where there is none."""
+    search_size: int
+    """Tests that the search could come to, for all of which it is corrected."""
+    left_out: int
+    """Outcomes that the search left out for want of room."""
+
+
 class DisagreementView(msgspec.Struct, frozen=True, kw_only=True):
     """One request that the arms answered differently, for people to look at. It stands in no ledger."""
 

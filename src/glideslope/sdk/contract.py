@@ -46,6 +46,11 @@ def let_out(attributes: Mapping[str, object] | None, contract: Contract) -> dict
     return found
 
 
+def open_only(fields: Mapping[str, str], contract: Contract) -> dict[str, str]:
+    """Return the fields that may leave with their values."""
+    return {name: shortened(value) for name, value in fields.items() if contract.get(name) is Tag.OPEN}
+
+
 def shortened(text: str) -> str:
     """Return a text that can be shown on one line."""
     if len(text) <= LONGEST_TEXT and text.isprintable():

@@ -24,7 +24,7 @@ from glideslope.sdk.background import Background, after_fork
 from glideslope.sdk.batches import Batches
 from glideslope.sdk.briefed import NOT_BRIEFED, Briefed, Polling
 from glideslope.sdk.client import Client
-from glideslope.sdk.contract import contract_of
+from glideslope.sdk.contract import contract_of, open_only
 from glideslope.sdk.digest import folder_digest
 from glideslope.sdk.errors import ServerRefused
 from glideslope.sdk.halves import Answer, Features, half_of
@@ -172,6 +172,8 @@ class Service:
                 self.observer.observe(stamps, slices, **metrics)
             if self._client is None:
                 return None
+            if slices and self._contract and self.briefed.numbered:
+                self.observer.name_unlisted(open_only(slices, self._contract))
             if self.briefed.shadow and (stamps.shadow or not stamps.measured):
                 what = Answer(score=score, name=answer, seconds=seconds, features=features, attributes=attributes)
                 self._pair(stamps, what, slices=slices)

@@ -15,6 +15,7 @@ from glideslope.engine.views import (
     ModelView,
     ReplayView,
     RolloutView,
+    SlicesView,
 )
 from glideslope.interfaces.api.bodies import Health, LedgerKey
 from glideslope.interfaces.api.door import LOOKING, Door, answer
@@ -83,6 +84,15 @@ def rollouts(door: Door) -> APIRouter:
     async def story(request: Request, rollout: str, after: Annotated[int, Query(ge=0, le=2**53)] = 0) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.story(RolloutId(rollout), after=after))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/slices",
+        summary="Show the parts of its data, worst first, and what a search of others found",
+        **described(answer=SlicesView),
+    )
+    async def slices(request: Request, rollout: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.slices(RolloutId(rollout)))
 
     @router.get(
         "/v1/rollouts/{rollout}/disagreements",

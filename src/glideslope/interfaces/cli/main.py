@@ -29,6 +29,7 @@ VERBS: Final = {
     "status": Verb("Tell how a rollout stands, for scripts.", _LOOK),
     "ls": Verb("List models and rollouts.", _LOOK),
     "show": Verb("Show a rollout or a model in full.", _LOOK),
+    "slices": Verb("Show the parts of the data, worst first.", _LOOK),
     "disagreements": Verb("Show what the arms answer most differently.", _LOOK),
     "doctor": Verb("Look for what is wrong.", _LOOK),
     "verify": Verb("Check the ledger and recompute every decision.", _PROVE),

@@ -122,6 +122,17 @@ def guardrail_rows(guardrails: Sequence[GuardrailView]) -> list[list[str]]:
     return rows
 
 
+def worst_slice(guardrails: Sequence[GuardrailView]) -> str:
+    """Name the declared slice with the most evidence of harm; empty where nothing speaks for any."""
+    sliced = [g for g in guardrails if g.slice != "all" and g.harm_wealth > 0]
+    if not sliced:
+        return ""
+    worst = max(sliced, key=lambda g: share_of_line(g.harm_wealth, g.harm_line))
+    way = f"{share_of_line(worst.harm_wealth, worst.harm_line):.0%} of the way to harm"
+    counts = f"{worst.candidate_count:,}/{worst.incumbent_count:,} subjects"
+    return f"{worst.metric} on {worst.slice}, {interval(worst)}, {way}, {counts}."
+
+
 PAIR_WORDS: Final = {
     "disagreement": "decided differently",
     "shift": "score moved by",

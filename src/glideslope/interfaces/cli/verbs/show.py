@@ -16,6 +16,7 @@ from glideslope.interfaces.cli.words import (
     span,
     step_words,
     table,
+    worst_slice,
 )
 
 
@@ -81,6 +82,8 @@ def rollout_lines(view: RolloutView) -> list[str]:
     lines += ["", *table(rows)]
     if view.guardrails:
         lines += ["", *table(guardrail_rows(view.guardrails))]
+        if worst := worst_slice(view.guardrails):
+            lines.append(f"  worst slice: {worst}")
     if view.pairs:
         lines += ["", *table(pair_rows(view.pairs))]
     return lines
