@@ -15,9 +15,9 @@ from glideslope.domain.events import rfc3339
 from glideslope.domain.ids import WHOLE, RolloutId, SliceName
 from glideslope.domain.metric import slices_of
 from glideslope.domain.pairs import Half, Halves, PairKind, compared
-from glideslope.domain.plan import Plan, StageKind
+from glideslope.domain.plan import Plan
 from glideslope.domain.receipt import SCORE_LEVELS
-from glideslope.domain.rollout import Rollout
+from glideslope.domain.rollout import Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.observer import Observer
 from glideslope.engine.record import Record
@@ -69,13 +69,13 @@ class PairDesk:
     def take(self, halves: Halves) -> None:
         """Join answers with those of the other arm. Raises NotFound, Invalid.
 
-        What comes when the rollout is no longer in its shadow stage is of no use, and passed over.
+        What comes when nothing is mirrored any more is of no use, and passed over.
         """
         rollout = self._record.rollout(halves.rollout)
         if rollout.plan.model != halves.model:
             raise Invalid(f"{rollout.id} is about {rollout.plan.model}, not {halves.model}.")
-        step = rollout.step
-        if step is None or step.stage is not StageKind.SHADOW:
+        wanted = exposure(rollout)
+        if wanted is None or not wanted.mirror:
             return
         other = Arm.INCUMBENT if halves.arm is Arm.CANDIDATE else Arm.CANDIDATE
         mine, theirs = self._waiting[halves.arm], self._waiting[other]

@@ -169,6 +169,8 @@ def test_all_that_is_asked_of_a_plan_shares_one_alpha() -> None:
         written(ALL.alpha) / 2 * (1 - Fraction(1, 10**12)) <= spent <= written(ALL.alpha) / 2
     )  # four limits beside four guardrails of the same weight
     assert guardrails <= ALL.alpha / 2 * 1.001  # lines are shown with four digits
+    lines = [f.line for f in harm_findings(ALL, Evidence()) if (f.subject, f.slice) == ("shift", WHOLE)]
+    assert sum(math.exp(-line) for line in lines) == pytest.approx(ALL.alpha / 16, rel=1e-3)  # both sides together
     whole = dict(pair_alphas(ALL, ALL.rules.limits[0]))[WHOLE]
     assert whole == pytest.approx(ALL.alpha / 16)
 
