@@ -9,6 +9,7 @@ from typing import assert_never
 
 import msgspec
 
+from glideslope.domain.budget import Measure, spendings
 from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, Question, RollBack, Verdict
 from glideslope.domain.doubt import Doubt, is_settled, stands
 from glideslope.domain.evidence import Evidence, Exposed
@@ -16,16 +17,16 @@ from glideslope.domain.gate import (
     Tables,
     harm_found,
     is_lopsided,
-    is_paired,
     limit_found,
     lopsided,
+    needs_outcomes,
     offline_findings,
     proof_findings,
     sorted_tables,
     split_found,
 )
-from glideslope.domain.ids import MetricName
-from glideslope.domain.metric import Origin
+from glideslope.domain.ids import WHOLE, MetricName
+from glideslope.domain.metric import Metric, Origin
 from glideslope.domain.pairs import PAIRS
 from glideslope.domain.plan import AtMaximum, Plan, StageKind, Step
 from glideslope.domain.reasons import Reason
@@ -48,6 +49,8 @@ def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     if broken := tuple(f for f in harm if f.verdict is Verdict.FAIL):
         doubt = _doubt(rollout.plan, evidence, tables, broken, doubted)
         return doubt or RollBack(reasons=(Reason.BREACHED,), findings=broken)
+    if spent := _spent(rollout.plan, evidence, doubted):
+        return spent
     if _wrong_content(rollout.plan, evidence):
         return RollBack(reasons=(Reason.DIGEST_DIFFERS,))
     if rollout.phase is Phase.HALTED:
@@ -127,6 +130,24 @@ def _doubt(
     return None
 
 
+def _spent(plan: Plan, evidence: Evidence, doubted: tuple[Finding, ...]) -> Hold | RollBack | None:
+    """A spent budget ends the rollout, proof or not. What is not believed was not spent; then a person looks, nobody exposed."""
+    budgets = plan.budgets or ()
+    found = spendings(budgets, {metric.name: metric for metric in plan.counted}, evidence) if budgets else ()
+    if malformed := tuple(f for f in found if f.verdict is Verdict.INVALID):
+        return Hold(exposed=False, reasons=(Reason.MALFORMED,), findings=malformed)
+    if not (spent := tuple(f for f in found if f.verdict is Verdict.FAIL)):
+        return None
+    unbelieved = _not_credible(doubted)
+    if all(f.subject in unbelieved for f in spent):
+        return Hold(exposed=False, reasons=(Reason.SOURCE_DOUBTED,), findings=(*doubted, *spent))
+    if all(f.spending and f.spending.measure == Measure.EXCESS for f in spent) and (
+        split := split_found(plan, evidence)
+    ):
+        return Hold(exposed=False, reasons=(Reason.SPLIT_BROKEN,), findings=(*split, *spent))
+    return RollBack(reasons=(Reason.BUDGET_SPENT,), findings=spent)
+
+
 def _pause(plan: Plan, evidence: Evidence, harm: tuple[Finding, ...], doubted: tuple[Finding, ...]) -> Hold | None:
     """Harm to both arms, or a comparison that means nothing: withdraw the exposure, blame nobody, call a person."""
     limits = limit_found(plan, evidence)
@@ -203,8 +224,9 @@ def _missing(plan: Plan, step: Step, evidence: Evidence) -> Reason | None:
     exposed = next((e for e in evidence.exposed if e.step == step.name), None)
     if exposed is None or exposed.candidate < 1 or (step.has_coin and exposed.incumbent < 1):
         return Reason.NO_EVIDENCE
-    if step.has_coin and any(is_paired(g.metric) for g in plan.guardrails if g.required):
-        return None if _mature(plan, step, evidence, exposed) else Reason.IMMATURE
+    late = [g.metric for g in plan.guardrails if g.required and needs_outcomes(g)] if step.has_coin else []
+    if any(not _mature(plan, step, evidence, exposed, metric) for metric in late):
+        return Reason.IMMATURE
     return None
 
 
@@ -234,15 +256,18 @@ def _needed(plan: Plan, stage: StageKind) -> tuple[Origin, ...]:
     return tuple(sorted(origins))
 
 
-def _mature(plan: Plan, step: Step, evidence: Evidence, exposed: Exposed) -> bool:
-    """Fast outcomes of one arm must not run ahead: both arms' must have arrived, in the share that the plan asks."""
-    arrived = next((m for m in evidence.maturity if m.step == step.name), None)
-    if arrived is None:
-        return False
-    return (
-        arrived.candidate >= plan.maturity * exposed.candidate
-        and arrived.incumbent >= plan.maturity * exposed.incumbent
-    )
+def _mature(plan: Plan, step: Step, evidence: Evidence, exposed: Exposed, metric: Metric) -> bool:
+    """Fast outcomes of one arm must not run ahead: both arms' must have arrived, in the share that the plan asks.
+
+    A formula may ask for more than the truth, which comes in messages of its own or not at all: so what counts is where it had a value.
+    """
+    if metric.formula is not msgspec.UNSET:
+        row = next((c for c in evidence.counts if (c.step, c.metric, c.slice) == (step.name, metric.name, WHOLE)), None)
+        candidate, incumbent = (sum(row.candidate), sum(row.incumbent)) if row else (0, 0)
+    else:
+        arrived = next((m for m in evidence.maturity if m.step == step.name), None)
+        candidate, incumbent = (arrived.candidate, arrived.incumbent) if arrived else (-1, -1)
+    return candidate >= plan.maturity * exposed.candidate and incumbent >= plan.maturity * exposed.incumbent
 
 
 def _onward(rollout: Rollout, findings: tuple[Finding, ...], reason: Reason) -> Decision:

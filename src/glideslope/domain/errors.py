@@ -96,6 +96,14 @@ class ReceiptInvalid(Invalid):
         super().__init__(f"This prediction id is not one of ours: {why}.")
 
 
+class OutcomeIncomplete(Invalid):
+    code = "outcome-incomplete"
+
+    def __init__(self, *, rollout: str, why: str = "") -> None:
+        told = f": {why}" if why else ", since none of its metrics asks for what this tells"
+        super().__init__(f"Nothing of {rollout} can be counted from this outcome{told}.")
+
+
 class TokenScopeInvalid(Invalid):
     """A token whose rights were not said clearly; nothing is assumed in their place."""
 

@@ -61,12 +61,23 @@ class ShadowAnswers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """(`request_hash`, score of 0 to SCORE_LEVELS) each."""
 
 
+Fact = float | bool | str
+
+MOST_ATTRIBUTES: Final = 32
+"""Of one outcome."""
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The truth about one prediction, whenever it comes."""
+    """The truth about one prediction, whenever it comes; at least one of what can be told."""
 
     prediction: str
     """The id that came with the answer: a signed receipt."""
-    happened: bool
+    happened: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether what was predicted came true."""
+    outcome: Fact | msgspec.UnsetType = msgspec.UNSET
+    """The truth itself, where it is more than a yes or no: a class or a number."""
+    attributes: Mapping[str, Fact] | msgspec.UnsetType = msgspec.UNSET
+    """What else is known by now and the plan's metrics may ask for: an amount, a complaint."""
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,6 +94,15 @@ class OutcomeRefusal(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class OutcomeUndefined(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric that had no value for an outcome, which counted for others: nothing was counted in its place."""
+
+    prediction: str
+    metric: MetricName
+    code: str
+    why: str
+
+
 class OutcomesTaken(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a batch."""
 
@@ -92,6 +112,8 @@ class OutcomesTaken(msgspec.Struct, frozen=True, kw_only=True):
     unmeasured: int
     """Ours, but served outside any comparison: kept for the baseline only."""
     refused: tuple[OutcomeRefusal, ...] = ()
+    undefined: tuple[OutcomeUndefined, ...] = ()
+    """The first MOST_REFUSALS metrics without a value."""
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +154,8 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True):
     """Services assign: then they are the gateway, and count its metrics and the exposure as well."""
     tolerances: Mapping[MetricName, float] = {}
     """The candidate's values are divided by 1 + this before they are binned, so that "worse" means beyond the margin."""
+    thresholds: Mapping[MetricName, float] | msgspec.UnsetType = msgspec.UNSET
+    """Beyond this a latency, so divided, is late, however late: what has not ended may be counted."""
     crosses: tuple[Cross, ...] = ()
     """Two dimensions each, whose values are also looked at together."""
     numbered: bool = False

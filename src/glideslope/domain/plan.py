@@ -3,16 +3,18 @@
 import math
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 
+from glideslope.domain.budget import Budget, Measure, check_budget
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.ids import Digest, MetricName, ModelName, SliceName, StepName, VersionName
-from glideslope.domain.metric import Cross, Dimension, Kind, Metric, Origin, slice_names
+from glideslope.domain.metric import SPENDS_NO_ALPHA, Cross, Dimension, Kind, Metric, Origin, slice_names
 from glideslope.domain.pairs import NO_RULES, PairRules, check_rules
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
 from glideslope.domain.traffic import FULL, Split
+from glideslope.domain.value import ValueModel
 
 Milliseconds = int
 
@@ -75,6 +77,15 @@ class Guardrail(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forb
     """Absolute limit on the rate of an event, whoever serves."""
     required: bool = True
     """False while the metric is only watched for harm and its proof is not needed to advance."""
+    quantile: float | msgspec.UnsetType = msgspec.UNSET
+    """Of a latency: the quantile that the guardrail is about."""
+    threshold: float | msgspec.UnsetType = msgspec.UNSET
+    """The incumbent's quantile when the plan was made, one of the metric's edges: what lies beyond is slow."""
+
+    @property
+    def spends_alpha(self) -> bool:
+        """Tell whether its harm rolls back, so that it has a share of alpha."""
+        return self.metric.kind not in SPENDS_NO_ALPHA
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
@@ -152,6 +163,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """Least share of a step's predictions whose outcomes must have arrived before a proof on them counts."""
     lease: Milliseconds
     """How long an exposure outlives its last renewal."""
+    shown: tuple[Metric, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Metrics that are counted although no guardrail judges them: for a budget, or for people."""
+    budgets: tuple[Budget, ...] | msgspec.UnsetType = msgspec.UNSET
+    """How much harm the rollout may cost before it ends."""
+    value: ValueModel | msgspec.UnsetType = msgspec.UNSET
+    """In what the metric `value` is counted, and what technical metrics are worth."""
+
     crosses: tuple[Cross, ...] | msgspec.UnsetType = msgspec.UNSET
     """Pairs of fields whose values are also looked at together."""
     pairs: PairRules | msgspec.UnsetType = msgspec.UNSET
@@ -168,9 +186,34 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
         return self.pairs or NO_RULES
 
     @property
+    def counted(self) -> tuple[Metric, ...]:
+        """Return every metric that is counted, those that guardrails judge first."""
+        return (*(g.metric for g in self.guardrails), *(self.shown or ()))
+
+    @property
     def tolerances(self) -> Mapping[MetricName, float]:
         """Return by what the candidate's values are divided, as 1 + this, before they are binned: latencies by their margin."""
         return {g.metric.name: g.margin.size for g in self.guardrails if g.metric.kind is Kind.LATENCY}
+
+
+def thresholds(plan: Plan) -> Mapping[MetricName, float]:
+    """Return beyond what a latency is late, of the guardrails on quantiles."""
+    return {g.metric.name: g.threshold for g in plan.guardrails if g.threshold is not msgspec.UNSET}
+
+
+def wrong_margin(kind: Kind, margin: MarginKind) -> str:
+    """Return why a kind of metric cannot have such a margin; empty when it can."""
+    match kind:
+        case Kind.EVENT | Kind.COUNT | Kind.MEAN:
+            return ""
+        case Kind.LATENCY:
+            return "" if margin is MarginKind.RELATIVE else "a latency's margin is relative, like 25%"
+        case Kind.SCORE:
+            return "" if margin is MarginKind.ABSOLUTE else "a score's margin is absolute, like 0.02"
+        case Kind.UNBOUNDED | Kind.CALIBRATION | Kind.AUC | Kind.AVERAGE_PRECISION:
+            return "" if margin is MarginKind.ABSOLUTE else "its margin is absolute, like 0.02"
+        case _:
+            assert_never(kind)
 
 
 def check_plan(plan: Plan) -> None:
@@ -182,9 +225,31 @@ def check_plan(plan: Plan) -> None:
         raise PlanInvalid(f"{plan.candidate} is the same content as the incumbent {plan.incumbent}.", where="candidate")
     _check_offline(plan)
     _check_dimensions(plan)
+    _check_budgets(plan)
+    _check_prices(plan)
     if plan.pairs:
         names = tuple(g.metric.name for g in plan.guardrails)
         check_rules(plan.pairs, guardrails=names, shadowed=any(s.stage is StageKind.SHADOW for s in plan.steps))
+
+
+def _check_budgets(plan: Plan) -> None:
+    metrics = {metric.name: metric for metric in plan.counted}
+    seen: set[tuple[MetricName, Measure]] = set()
+    for budget in plan.budgets or ():
+        where = f"harm_budget.{budget.metric}"
+        if budget.metric not in metrics:
+            raise PlanInvalid(f"The harm budget is in {budget.metric}, which is not counted.", where=where)
+        if (budget.metric, budget.measure) in seen:
+            raise PlanInvalid(f"{budget.metric} has two harm budgets of one kind.", where=where)
+        seen.add((budget.metric, budget.measure))
+        check_budget(budget, metrics[budget.metric])
+
+
+def _check_prices(plan: Plan) -> None:
+    judged = {g.metric.name for g in plan.guardrails}
+    for price in plan.value.each if plan.value else ():
+        if price.metric not in judged:
+            raise PlanInvalid(f"{price.metric} has a price but no guardrail, so nothing would be shown.", where="value")
 
 
 def _check_offline(plan: Plan) -> None:
@@ -260,12 +325,16 @@ def _check_guardrails(plan: Plan) -> None:
             raise PlanInvalid(f"{g.metric.name}: margin and weight must be above zero.", where="guardrails")
         if g.limit is not None and (g.metric.kind is not Kind.EVENT or not 0 < g.limit < 1):
             raise PlanInvalid(f"{g.metric.name}: a limit is a rate between 0 and 1 of an event.", where="guardrails")
-        if g.metric.kind is Kind.LATENCY and g.margin.kind is not MarginKind.RELATIVE:
-            raise PlanInvalid(f"{g.metric.name}: a latency's margin is relative, like 25%.", where="guardrails")
-        if g.metric.kind is Kind.SCORE and g.margin.kind is not MarginKind.ABSOLUTE:
-            raise PlanInvalid(f"{g.metric.name}: a score's margin is absolute, like 0.02.", where="guardrails")
-        if g.metric.kind is Kind.SCORE and g.metric.origin is not Origin.OUTCOME and not g.metric.edges:
-            raise PlanInvalid(f"{g.metric.name}: a score needs bins.", where="guardrails")
+        if wrong := wrong_margin(g.metric.kind, g.margin.kind):
+            raise PlanInvalid(f"{g.metric.name}: {wrong}.", where="guardrails")
+        if not math.isfinite(g.base_rate):
+            raise PlanInvalid(f"{g.metric.name}: a base rate is a finite number.", where="guardrails")
+        if g.metric.kind is not Kind.EVENT and g.metric.origin is not Origin.OUTCOME and not g.metric.edges:
+            raise PlanInvalid(f"{g.metric.name}: a {g.metric.kind.value} needs bins.", where="guardrails")
+        if g.threshold is not msgspec.UNSET and g.threshold not in g.metric.edges[:-1]:
+            raise PlanInvalid(f"{g.metric.name}: its quantile lies on none of its edges.", where="guardrails")
+        if g.required and not g.spends_alpha:
+            raise PlanInvalid(f"{g.metric.name}: a {g.metric.kind.value} proves nothing.", where="guardrails")
     if not any(g.required for g in plan.guardrails):
         raise PlanInvalid(
             "At least one guardrail's proof must be required, else nothing need be proven.", where="guardrails"

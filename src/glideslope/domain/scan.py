@@ -160,7 +160,7 @@ class _Asked:
 def _tests(plan: Plan) -> Iterable[_Asked]:
     shadowed = any(s.stage is StageKind.SHADOW for s in plan.steps)
     for g in plan.guardrails:
-        if g.metric.origin is not Origin.OUTCOME:
+        if g.metric.origin is not Origin.OUTCOME or not g.spends_alpha:
             continue
         try:
             yield _Asked(g, paired=False, test=harm_test(g))

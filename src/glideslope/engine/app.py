@@ -14,7 +14,7 @@ from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Re
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import GlideslopeError, TokenExpired, TokenUnknown
-from glideslope.domain.forecast import Forecast, forecast, warnings
+from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId, SliceName, VersionName
@@ -29,6 +29,8 @@ from glideslope.domain.observation import (
     TotalsTaken,
 )
 from glideslope.domain.pairs import Half, Halves
+from glideslope.domain.plan import thresholds
+from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.domain.receipt import SCORE_LEVELS, ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
@@ -45,6 +47,7 @@ from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
 from glideslope.engine.searching import Searching
 from glideslope.engine.views import (
+    BudgetForecast,
     CheckView,
     DecisionView,
     DisagreementView,
@@ -97,6 +100,8 @@ class World:
     """Unique per start of a server."""
     checks: Callable[[], Coroutine[object, object, Sequence[CheckView]]]
     """What `doctor` looks at beyond the engine."""
+    plugins: Plugins = NO_PLUGINS
+    """Metrics that installed packages provide."""
 
 
 class App:
@@ -119,6 +124,7 @@ class App:
             searching=self._searching,
             counters=world.counters,
             keys=world.keys,
+            plugins=world.plugins,
         )
         self._pairs = PairDesk(record=self.record, observer=self.observer)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
@@ -136,6 +142,7 @@ class App:
             observer=self.observer,
             driver=world.driver,
             probe=world.probe,
+            plugins=world.plugins,
             wake=self.governor.wake,
         )
         self._queries = Queries(
@@ -183,6 +190,7 @@ class App:
             warnings=tuple(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
             traffic_per_second=baseline.subjects_per_second if known else None,
             earliest_seconds=sum(s.minimum for s in plan.steps) / 1000,
+            budgets=tuple(_outlook(o) for o in outlooks(plan)),
         )
 
     async def propose(self, command: Propose, *, key: str) -> RolloutView:
@@ -327,6 +335,7 @@ class App:
             repeated=sum(taken.repeated for taken in each),
             unmeasured=sum(taken.unmeasured for taken in each),
             refused=tuple(refusal for taken in each for refusal in taken.refused),
+            undefined=tuple(one for taken in each for one in taken.undefined)[:MOST_REFUSALS],
         )
 
     @asynccontextmanager
@@ -387,7 +396,7 @@ class App:
                 for r in self.record.rollouts()
                 if r.plan.model == model and r.phase not in ENDED
             },
-            metrics=tuple(g.metric for g in open_.plan.guardrails) if open_ else tuple(BUILT_IN.values()),
+            metrics=open_.plan.counted if open_ else tuple(BUILT_IN.values()),
             dimensions=open_.plan.dimensions if open_ else (),
             crosses=(open_.plan.crosses or ()) if open_ else (),
             numbered=True,
@@ -399,6 +408,7 @@ class App:
             candidate=open_.plan.candidate if open_ and not promoting else VersionName(""),
             in_process=self._world.grants is not None,
             tolerances=open_.plan.tolerances if open_ else {},
+            thresholds=(thresholds(open_.plan) or msgspec.UNSET) if open_ else msgspec.UNSET,
         )
         tag = _tag(briefing)
         if self._world.grants is not None:
@@ -444,6 +454,16 @@ def _shown(f: Forecast) -> StepForecast:
         subjects_to_proof=f.subjects_to_proof or 0,
         seconds_to_proof=f.seconds_to_proof,
         subjects_at_risk=f.subjects_at_risk,
+    )
+
+
+def _outlook(o: Outlook) -> BudgetForecast:
+    return BudgetForecast(
+        metric=o.budget.metric,
+        measure=o.budget.measure.value,
+        size=o.budget.size,
+        when_equal=o.when_equal,
+        when_worse=o.when_worse,
     )
 
 

@@ -31,6 +31,7 @@ from glideslope.domain.forecast import blind_spots, forecast
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.ids import Digest, ModelName, RolloutId
 from glideslope.domain.plan import Evaluation, Plan, StageKind
+from glideslope.domain.plugin import Plugins
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
 from glideslope.engine.addresses import host_and_port
@@ -54,12 +55,20 @@ class Handlers:
     """Commands of people and services. `key` makes each idempotent."""
 
     def __init__(
-        self, *, record: Record, observer: Observer, driver: Driver, probe: Probe, wake: Callable[[], None]
+        self,
+        *,
+        record: Record,
+        observer: Observer,
+        driver: Driver,
+        probe: Probe,
+        plugins: Plugins,
+        wake: Callable[[], None],
     ) -> None:
         self._record = record
         self._observer = observer
         self._driver = driver
         self._probe = probe
+        self._plugins = plugins
         self._wake = wake
         self._shown: dict[Digest, Baseline] = {}
         """The traffic on which each plan rested that was shown lately: it moves on between looking and proposing."""
@@ -125,6 +134,7 @@ class Handlers:
             incumbent=model.version(model.incumbent),
             candidate=model.version(draft.candidate),
             baseline=baseline,
+            plugins=self._plugins,
         )
         self._remember(plan, baseline)
         return plan, baseline

@@ -52,6 +52,10 @@ class Served:
     latency_us: int
     rescued: bool
     """The assigned arm failed and the incumbent answered: a failure of the assigned arm."""
+    in_flight: bool = False
+    """It has not ended: `latency_us` is its age, and it will be told of again."""
+    stream: str = ""
+    """Tells a request from any other of the data plane; empty when that has no name for it."""
 
 
 ServedSink = Callable[[Sequence[Served]], None]

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final, assert_never
 
+import msgspec
+
 from glideslope.domain.decision import Finding, Hold
 from glideslope.domain.doubt import sentence as doubted
 from glideslope.domain.errors import NotFound
@@ -24,8 +26,9 @@ from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Model, Record, Recorded
 from glideslope.engine.searching import Searching
 from glideslope.engine.slices_display import slices_view
-from glideslope.engine.stories import actor_of, sentence
+from glideslope.engine.stories import actor_of, budget_words, sentence
 from glideslope.engine.views import (
+    BudgetView,
     DecisionView,
     FleetView,
     GuardrailView,
@@ -37,6 +40,7 @@ from glideslope.engine.views import (
     StepView,
     VersionView,
 )
+from glideslope.engine.worth import budget_views, priced, value_views
 
 SEARCH_EVERY: Final = 5.0
 """Seconds for which what a search found is shown as it was."""
@@ -133,6 +137,8 @@ class Queries:
             rescued=self._rescued(rollout),
             last=last,
             confirmation_ms=self._confirmation(history),
+            budgets=self._budgets(rollout),
+            values=value_views(plan, self._evidence(rollout, history)) if plan.value and with_guardrails else (),
             pairs=self._pairs(rollout, history) if with_guardrails else (),
         )
 
@@ -181,9 +187,19 @@ class Queries:
         shown = self._shown.get(rollout.id)
         if shown is not None and shown[0] == where and (rollout.phase in ENDED or now - shown[1] < SHOW_EVERY):
             return shown[2]
-        views = guardrail_views(rollout.plan, self._evidence(rollout, history), rollout.step)
+        views = tuple(
+            msgspec.structs.replace(view, worth=priced(rollout.plan, view))
+            for view in guardrail_views(rollout.plan, self._evidence(rollout, history), rollout.step)
+        )
         self._shown[rollout.id] = (where, now, views)
         return views
+
+    def _budgets(self, rollout: Rollout) -> tuple[BudgetView, ...]:
+        """Return what is spent by now: outcomes that come after the end cost as much as any."""
+        if not rollout.plan.budgets:
+            return ()
+        counts, exposed = self._observer.counts(rollout)
+        return budget_views(rollout.plan, msgspec.structs.replace(NOTHING, counts=counts, exposed=exposed))
 
     def _pairs(self, rollout: Rollout, history: Sequence[Recorded]) -> tuple[PairView, ...]:
         """Return how the arms' answers compare, as old as the guardrails."""
@@ -232,6 +248,7 @@ class Queries:
             sentences=(
                 *(r.sentence for r in event.decision.reasons),
                 *(doubted(f.doubt) for f in event.decision.findings if f.doubt),
+                *(budget_words(f) for f in event.decision.findings if f.spending),
             ),
             findings=event.decision.findings,
             why=event.why,

@@ -59,5 +59,7 @@ def _against(view: GuardrailView | PairView) -> tuple[float, str, str]:
 def _tests(plan: Plan) -> int:
     """Return into how many parts the plan's alpha is divided; two tests that share one part count once."""
     parts = len(plan.slices)
-    on_guardrails = sum(1 if g.metric.origin is Origin.GATEWAY else 1 + parts for g in plan.guardrails)
+    on_guardrails = sum(
+        1 if g.metric.origin is Origin.GATEWAY else 1 + parts for g in plan.guardrails if g.spends_alpha
+    )
     return on_guardrails + len(plan.rules.limits) * (1 + parts)

@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from glideslope.domain.budget import Measure
 from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, Question, RollBack, Verdict
 from glideslope.domain.doubt import Aside
 from glideslope.domain.doubt import sentence as doubted
@@ -87,12 +88,23 @@ def _cause(decision: Decision) -> str:
     if found is None:
         return ""
     where = "" if found.slice == WHOLE else f" on {found.slice}"
+    if found.spending:
+        return f" {budget_words(found)}"
     if found.question is Question.OFFLINE:
         return f" {found.subject}{where}, n {found.candidate:,}."
     return (
         f" {found.subject}{where}: evidence {found.wealth:.2f} of {found.line:.2f} nats, "
         f"{found.candidate:,} candidate and {found.incumbent:,} incumbent subjects."
     )
+
+
+def budget_words(found: Finding) -> str:
+    """Return how much of a harm budget is spent, as a sentence."""
+    if not found.spending:
+        return ""
+    spending = found.spending
+    what = "harmful outcomes" if spending.measure == Measure.COUNT else "more than the incumbent would have cost"
+    return f"{found.subject}: {spending.spent:,.6g} {what} of {spending.size:,.6g}, n {found.candidate:,}."
 
 
 def _lie(decision: Decision) -> str:

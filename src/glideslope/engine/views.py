@@ -43,9 +43,41 @@ class GuardrailView(msgspec.Struct, frozen=True, kw_only=True):
     proof_wealth: float
     proof_line: float
     word: str
-    """`proven`, `harm`, `watching`, `no evidence`."""
+    """`proven`, `harm`, `beyond its limit`, `watching`, `no evidence`, or `asymptotic, advisory` for what moves no traffic."""
     candidate_count: int
     incumbent_count: int
+    worth: float | None = None
+    """What the difference is worth per thousand subjects, in the plan's currency; None without a price."""
+
+
+class ValueView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the outcomes of each arm are worth on one slice, per so many subjects; more is better."""
+
+    slice: str
+    currency: str
+    per: int
+    incumbent: float
+    candidate: float
+    low: float | None
+    """Of the candidate's less the incumbent's: with `high` an interval that holds with 95 % at all times."""
+    high: float | None
+    candidate_count: int
+    incumbent_count: int
+
+
+class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
+    """A harm budget as a gauge."""
+
+    metric: str
+    measure: str
+    """`count` of harmful outcomes, or `excess` over what the incumbent would have cost."""
+    spent: float | None
+    """By now, also after the end; None when the counts are malformed."""
+    size: float
+    unit: str
+    """The currency of a value; else empty."""
+    waiting: int
+    """Subjects who met the candidate and whose outcome has not come: by their harm the budget may yet be exceeded."""
 
 
 class PairView(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,6 +227,9 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     last: DecisionView | None
     confirmation_ms: float | None
     """From the last decision's commit to the data plane's confirmation."""
+    budgets: tuple[BudgetView, ...] = ()
+    values: tuple[ValueView, ...] = ()
+    """What outcomes are worth, on the whole and by slice; empty without a value model."""
     pairs: tuple[PairView, ...] = ()
     """How the arms' answers compare, from the shadow stage."""
 
@@ -264,6 +299,19 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     traffic_per_second: float | None
     earliest_seconds: float
     """Sum of the steps' minimum times."""
+    budgets: tuple["BudgetForecast", ...] = ()
+
+
+class BudgetForecast(msgspec.Struct, frozen=True, kw_only=True):
+    """How many subjects must meet the candidate until a harm budget is spent; None where nothing is known of the metric."""
+
+    metric: str
+    measure: str
+    size: float
+    when_equal: int | None
+    """By one that is no worse: of a count on average, of an excess with one chance in twenty, by bad luck."""
+    when_worse: int | None
+    """By one with twice the rate, on average."""
 
 
 class Warning_(msgspec.Struct, frozen=True, kw_only=True):  # noqa: N801 - Warning is Python's own

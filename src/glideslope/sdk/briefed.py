@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from glideslope.domain.expression import Compiled
+from glideslope.domain.formula import Expression, compile_expression
 from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName
 from glideslope.domain.metric import EXPOSURE, Cross, Kind, Metric, Origin, crossed
 from glideslope.domain.observation import Briefing
@@ -36,12 +38,16 @@ class Briefed:
     """Those counted here."""
     tolerances: Mapping[MetricName, float] = field(default_factory=dict)
     """The candidate's values are divided by 1 + this before they are binned."""
+    thresholds: Mapping[MetricName, float] = field(default_factory=dict)
+    """Beyond this a value, so divided, is late, however late it becomes."""
     key: ReceiptKey | None = None
     tag: str = ""
     in_process: bool = False
     """Services assign, and so are the gateway."""
     slices: Mapping[str, Mapping[str, tuple[int, int, SliceName]]] = field(default_factory=dict)
     """Field and value to the dimension's place, the value's index and the slice's name."""
+    formulas: Mapping[MetricName, Compiled] = field(default_factory=dict)
+    """Expressions that give the values of metrics counted here."""
     crosses: tuple[Cross, ...] = ()
     """Fields that are looked at together."""
     numbered: bool = False
@@ -105,6 +111,7 @@ def briefed(briefing: Briefing) -> Briefed:
         rollouts=dict(briefing.rollouts),
         metrics=metrics,
         tolerances=dict(briefing.tolerances),
+        thresholds=dict(briefing.thresholds or {}),
         key=ReceiptKey(id=briefing.key_id, secret=briefing.key) if briefing.key else None,
         tag=briefing.tag,
         in_process=briefing.in_process,
@@ -118,6 +125,11 @@ def briefed(briefing: Briefing) -> Briefed:
                 if index < NO_SLICE
             }
             for place, dimension in enumerate(briefing.dimensions[:MAX_DIMENSIONS])
+        },
+        formulas={
+            name: compile_expression(metric.formula)
+            for name, metric in metrics.items()
+            if isinstance(metric.formula, Expression)
         },
     )
 

@@ -44,24 +44,25 @@ class Answering:
         slices: Mapping[str, str] | None = None,
         answer: str = "",
         features: Features | None = None,
-        attributes: Mapping[str, object] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
         **metrics: float,
     ) -> str | None:
         """Note what was answered, before the answer is sent; return the prediction's id, or None. Never raises.
 
-        `score` is the probability given, `slices` the request's fields by name, `metrics` values by the metric's name. For the
-        comparison with the other arm's answer in the shadow stage: `answer` is the class, `features` what the model read,
-        `attributes` what people may want to know of the request; the time until now is taken too.
+        `score` is the probability given, `slices` the request's fields by name, `attributes` what the plan's expressions may ask for
+        besides, `metrics` values by the metric's name. For the comparison with the other arm's answer in the shadow stage: `answer`
+        is the class, `features` what the model read; attributes that the contract lets out are shown with the worst
+        disagreements, and the time until now is taken too.
         """
         made = self._service.predicted(
             self.stamps,
             score=score,
             slices=slices,
             metrics=metrics,
+            attributes=attributes,
             answer=answer,
             seconds=perf_counter() - self._started,
             features=features,
-            attributes=attributes,
         )
         if made is not None:
             self.prediction = made
@@ -77,7 +78,7 @@ def record(
     slices: Mapping[str, str] | None = None,
     answer: str = "",
     features: Features | None = None,
-    attributes: Mapping[str, object] | None = None,
+    attributes: Mapping[str, float | bool | str] | None = None,
     **metrics: float,
 ) -> str | None:
     """Do `Answering.record` for the request at hand; outside of one, nothing."""

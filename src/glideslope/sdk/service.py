@@ -3,6 +3,7 @@
 `middleware` puts it around an ASGI application; other frameworks use it directly.
 """
 
+import math
 import os
 import secrets
 import socket
@@ -27,6 +28,8 @@ from glideslope.sdk.client import Client
 from glideslope.sdk.contract import contract_of, open_only
 from glideslope.sdk.digest import folder_digest
 from glideslope.sdk.errors import ServerRefused
+from glideslope.sdk.flights import Flight, Flights
+from glideslope.sdk.formulas import values_of
 from glideslope.sdk.halves import Answer, Features, half_of
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
@@ -77,6 +80,7 @@ class Service:
         self.observer = Observer(
             self.model, source=source, epoch=int(wall() * 1000), send=self._send_totals, version=self.version
         )
+        self.flights = Flights(self.observer)
         self.shadow: Batches[_Answer] = Batches(self._send_shadow, most=MOST_SHADOWED)
         self.halves: Batches[_Half] = Batches(self._send_halves, largest=LARGEST_HALVES, most=MOST_SHADOWED)
         self._polling = None if self._poller is None else self._listen(self._poller, clock=clock)
@@ -122,30 +126,41 @@ class Service:
             self.start()
         return self.assigner.assign(subject)
 
+    def began(self, assigned: Assigned, *, subject: str, request: str = "") -> Flight:
+        """Take note that a request begins whose version was assigned here; give what is returned to `served` at its end.
+
+        While it runs it is counted as late as soon as its age says so. Never raises.
+        """
+        return self.flights.begin(of(assigned, subject=subject, request=request))
+
     def served(
         self,
         assigned: Assigned,
         *,
         subject: str,
-        seconds: float,
+        seconds: float | None = None,
+        flight: Flight | None = None,
         failed: bool = False,
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
         request: str = "",
     ) -> str | None:
         """Take note of an answer whose version was assigned here, as a gateway would, and return as `predicted` does.
 
         `failed` belongs to the arm that was assigned, whoever answered in its place. `request` is any id of the request.
-        Never raises.
+        How long it took is said by `seconds`, or by the `flight` that `began` returned. Never raises.
         """
         try:
-            seen = {"exposure": 1.0, "errors": float(failed), "latency": seconds * 1000, **(metrics or {})}
+            age = None if flight is None else self.flights.end(flight)
+            took = seconds if seconds is not None else math.nan if age is None else age  # what is no number is dropped
+            seen = {"exposure": 1.0, "errors": float(failed), "latency": took * 1000, **(metrics or {})}
             stamps = of(assigned, subject=subject, request=request)
         except Exception:  # noqa: BLE001 - the boundary to the host, as in `predicted`
             self.observer.drop()
             return None
-        return self.predicted(stamps, score=score, slices=slices, metrics=seen)
+        return self.predicted(stamps, score=score, slices=slices, metrics=seen, attributes=attributes)
 
     def predicted(
         self,
@@ -154,20 +169,24 @@ class Service:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
         answer: str = "",
         seconds: float | None = None,
         features: Features | None = None,
-        attributes: Mapping[str, object] | None = None,
     ) -> str | None:
         """Take note of an answer: count its metrics and return its prediction id, or None. Never raises.
 
-        `score` is the probability that the model gave. A mirrored copy is noted for its pair and has no id. For pairs alone
-        are `answer` (the class), `seconds` (how long it took), `features` (what the model read, sent as a digest) and
-        `attributes` (the request's fields, of which the contract lets some out).
+        `score` is the probability that the model gave. `attributes` are what the plan's expressions may ask for besides; of them the
+        contract lets some out for people. A mirrored copy is noted for its pair and has no id. For pairs alone are `answer`
+        (the class), `seconds` (how long it took) and `features` (what the model read, sent as a digest).
         """
         try:
             if not self._started:
                 self.start()
+            if self.briefed.formulas and stamps.measured and not stamps.shadow:
+                valued, lost = values_of(self.briefed, score=score, slices=slices, attributes=attributes)
+                self.observer.drop(lost)
+                metrics = {**(metrics or {}), **valued}
             if metrics:
                 self.observer.observe(stamps, slices, **metrics)
             if self._client is None:
@@ -190,6 +209,7 @@ class Service:
         """Let the child listen and send for itself, from its next request on."""
         self._started = False
         self._starting = threading.Lock()
+        self.flights.forked()
         for client in (self._client, self._poller):
             if client is not None:
                 client.forked()
@@ -244,6 +264,7 @@ class Service:
             except GlideslopeError as error:
                 self.unidentified = str(error)
         self.shadow.send_waiting()
+        self.flights.count_late()
         self.halves.send_waiting()
         return SHADOW_EVERY
 

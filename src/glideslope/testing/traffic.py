@@ -4,7 +4,7 @@ import heapq
 import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -110,6 +110,8 @@ class Traffic:
         self.demand = Demand()
         self.versions = dict(versions)
         self.truth = Truth()
+        self.brings: Callable[[Outcome, Random], Outcome] = lambda outcome, _: outcome
+        """What else becomes known with an outcome; told with the chance of this traffic."""
         self.incumbent = self.candidate = next(iter(self.versions))
         self._driver = driver
         self._dimensions = dimensions
@@ -205,7 +207,8 @@ class Traffic:
                 request=request,
                 subject=subject_hash(subject),
             )
-            self._schedule(Outcome(prediction=mint(receipt, key=KEYS[2].of(self.model)), happened=happened), now=now)
+            told = Outcome(prediction=mint(receipt, key=KEYS[2].of(self.model)), happened=happened)
+            self._schedule(self.brings(told, self._random), now=now)
         if exposure is not None and exposure.mirror and chance() * FULL < exposure.mirror:
             theirs = self._score(self.versions[self.candidate], truth, field_value)
             if not self.demand.halves:

@@ -22,6 +22,7 @@ from glideslope.domain.metric import Cross, Dimension
 from glideslope.domain.observation import OutcomesTaken
 from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import Criterion, Evaluation, Margin, MarginKind, StageKind
+from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.engine.app import App
 from glideslope.engine.app import World as Outside
 from glideslope.engine.views import CheckView, RolloutView
@@ -109,7 +110,13 @@ class World:
     `faults` may be set on `store` and `driver` as they say themselves. A governor lives while its app is among `apps`.
     """
 
-    def __init__(self, *, seed: int = 1, driver: Callable[[ManualClock], MemoryDriver] = MemoryDriver) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        driver: Callable[[ManualClock], MemoryDriver] = MemoryDriver,
+        plugins: Plugins = NO_PLUGINS,
+    ) -> None:
         self.clock = ManualClock()
         self.store = MemoryStore()
         self.signer = MemorySigner()
@@ -117,6 +124,8 @@ class World:
         self.probe = Answering()
         self.apps: list[App] = []
         self.front: App | None = None
+        self.plugins = plugins
+        """Of the apps that are started from now on."""
         self.traffic: dict[ModelName, Traffic] = {}
         self.taken: list[OutcomesTaken] = []
         """What became of each batch of outcomes."""
@@ -154,6 +163,7 @@ class World:
             keys=KEYS,
             holder=f"app-{number}",
             checks=_nothing_to_check,
+            plugins=self.plugins,
         )
         app = App(outside, epoch=number)
         await app.load()

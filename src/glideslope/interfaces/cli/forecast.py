@@ -3,6 +3,7 @@
 from glideslope.domain.plan import Evaluation, Guardrail, MarginKind, Step
 from glideslope.engine.views import PlanView, StepForecast
 from glideslope.interfaces.cli.words import number, percent, span, table
+from glideslope.interfaces.cli.worth import budget_lines, formula_lines
 
 
 def forecast_lines(view: PlanView) -> list[str]:
@@ -26,6 +27,7 @@ def forecast_lines(view: PlanView) -> list[str]:
     if plan.rules.limits:
         limits = (f"{limit.kind.value} at most {limit.limit:.4g}" for limit in plan.rules.limits)
         lines.append(f"  pairs       {', '.join(limits)}")
+    lines += formula_lines(plan)
     if plan.evaluations:
         lines += [
             "",
@@ -43,6 +45,7 @@ def forecast_lines(view: PlanView) -> list[str]:
         rows = [["step", "guardrail", "detects", "to proof", "subjects to proof", "subjects at risk"]]
         rows += [_forecast(each) for step in plan.steps for each in forecasts.get(step.name, ())]
         lines += ["", *table(rows)]
+    lines += budget_lines(plan, view.budgets)
     lines += ["", f"  earliest end  {span(view.earliest_seconds)}", f"  plan          {view.digest}"]
     lines += [f"  warning {warning.code}: {warning.sentence}" for warning in view.warnings]
     return lines

@@ -18,6 +18,7 @@ from glideslope.interfaces.cli.words import (
     table,
     worst_slice,
 )
+from glideslope.interfaces.cli.worth import with_prices, worth_lines
 
 
 @click.command("show")
@@ -64,6 +65,7 @@ def rollout_lines(view: RolloutView) -> list[str]:
     )
     if view.confirmation_ms is not None:
         lines.append(f"  confirmed {view.confirmation_ms:g} ms after the decision")
+    lines += worth_lines(view)
     lines.append(f"  plan      {view.plan_digest}")
     rows = [["step", "stage", "state", "control", "least", "most", "candidate", "incumbent"]]
     rows += [
@@ -81,7 +83,7 @@ def rollout_lines(view: RolloutView) -> list[str]:
     ]
     lines += ["", *table(rows)]
     if view.guardrails:
-        lines += ["", *table(guardrail_rows(view.guardrails))]
+        lines += ["", *table(with_prices(guardrail_rows(view.guardrails), view.guardrails))]
         if worst := worst_slice(view.guardrails):
             lines.append(f"  worst slice: {worst}")
     if view.pairs:
@@ -102,7 +104,7 @@ def decision_lines(decisions: tuple[DecisionView, ...]) -> list[str]:
             f"      {f.question.value} {f.subject} {f.slice}: {f.verdict.value}, evidence {number(f.wealth)} of {number(f.line)}, "
             f"{f.candidate:,}/{f.incumbent:,} subjects"
             for f in each.findings
-            if not f.doubt  # said in full above
+            if not (f.doubt or f.spending)  # said in full above
         ]
     return lines
 
