@@ -33,7 +33,7 @@ slices: {language: [de, en]}
 pairs: {disagreement: 30%, skew: 30%}
 lease: 1s
 """
-CONTRACT = {"topic": "open", "name": "personal", "token": "secret"}
+TAGS = {"topic": "open", "name": "personal", "token": "secret"}
 
 
 def probability(subject: str, *, bad: bool) -> float:
@@ -108,9 +108,7 @@ async def test_a_candidate_that_disagrees_too_much_ends_in_the_shadow_and_its_wo
 ) -> None:
     async with tree(tmp_path / ".glideslope") as running:
         services = [
-            Service(
-                "answers", version=v, server=f"http://127.0.0.1:{running.port}", token=running.token, contract=CONTRACT
-            )
+            Service("answers", version=v, server=f"http://127.0.0.1:{running.port}", token=running.token, tags=TAGS)
             for v in ("v1", "v2")
         ]
         with serving(services[0], bad=False) as incumbent, serving(services[1], bad=True) as candidate:

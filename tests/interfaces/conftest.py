@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 from fastapi import FastAPI
 
-from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import (
     AlreadyRegistered,
@@ -33,6 +34,8 @@ from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, ModelName, R
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
     Briefing,
+    FeaturesTaken,
+    FeatureTotals,
     OutcomeRefusal,
     Outcomes,
     OutcomesTaken,
@@ -43,11 +46,16 @@ from glideslope.domain.observation import (
 from glideslope.domain.pairs import Halves
 from glideslope.domain.plan import Plan
 from glideslope.domain.scan import Searched, Tier
+from glideslope.domain.traffic import Arm
+from glideslope.engine.drifting import features_view
+from glideslope.engine.features import Held
 from glideslope.engine.slices_display import slices_view
 from glideslope.engine.views import (
+    BasisView,
     CheckView,
     DecisionView,
     DisagreementView,
+    FeaturesView,
     FleetView,
     GuardrailView,
     HappeningView,
@@ -55,6 +63,8 @@ from glideslope.engine.views import (
     PlanView,
     ReplayView,
     RolloutView,
+    SignalsView,
+    SignalView,
     SlicesView,
     StepForecast,
     StepView,
@@ -135,6 +145,9 @@ class FakeService:
             "gs_fraud": Identity(Actor("fraud-svc"), Role.SOURCE, models=frozenset({ModelName("fraud")})),
         }
         self.models: dict[str, dict[str, Register]] = {}
+        self.contracts: dict[str, Contract] = {}
+        self.days: dict[int, dict[Arm, Held]] = {}
+        self.flagged: list[SignalView] = []
         self.plans: dict[str, Plan] = {}
         self.rollouts: dict[str, RolloutView] = {}
         self.stories: dict[str, list[HappeningView]] = {}
@@ -194,6 +207,12 @@ class FakeService:
             traffic_per_second=12.5,
             earliest_seconds=3600.0,
         )
+
+    async def basis(self, draft: Draft) -> BasisView:
+        self._begin()
+        plan = self._freeze(draft)
+        baseline = Baseline(subjects_per_second=20.0, outcomes_per_second=20.0)
+        return BasisView(plan=plan, digest=plan_digest(plan), baseline=baseline, starts=0.0)
 
     def _freeze(self, draft: Draft) -> Plan:
         versions = self.models.get(draft.model)
@@ -461,6 +480,34 @@ class FakeService:
             key=b"secret",
             tag="t1",
         )
+
+    async def agree(self, command: AgreeContract, *, key: str) -> Contract:
+        self._begin()
+        self.keys[key] = command
+        await self.model(command.contract.model)
+        self.contracts[command.contract.model] = command.contract
+        return command.contract
+
+    async def contract(self, model: ModelName) -> Contract:
+        self._begin()
+        if model not in self.contracts:
+            raise NotFound(what="data contract of", name=model)
+        return self.contracts[model]
+
+    async def drift(self, model: ModelName) -> FeaturesView:
+        contract = await self.contract(model)
+        return features_view(contract, self.days, today=20_000, steps=())
+
+    async def flags(self, model: ModelName) -> SignalsView:
+        await self.model(model)
+        return SignalsView(
+            model=model, advisory=True, budget_per_week=1.0, series=9, learning=2, flags=tuple(self.flagged)
+        )
+
+    async def feature_counts(self, totals: FeatureTotals) -> FeaturesTaken:
+        self._begin()
+        self.reported.append(totals)
+        return FeaturesTaken(taken=len(totals.tallies), refused=0)
 
     async def observe(self, totals: Totals) -> TotalsTaken:
         self._begin()

@@ -45,6 +45,11 @@ ROUTES = [
     ("GET", "/v1/rollouts/late-arrival-1/events"),
     ("GET", "/v1/fleet"),
     ("GET", "/v1/models/late-arrival"),
+    ("GET", "/v1/models/late-arrival/contract"),
+    ("POST", "/v1/models/late-arrival/contract"),
+    ("GET", "/v1/models/late-arrival/features"),
+    ("GET", "/v1/models/late-arrival/signals"),
+    ("POST", "/v1/features"),
     ("GET", "/v1/ledger"),
     ("GET", "/v1/ledger/key"),
     ("GET", "/v1/doctor"),
@@ -251,7 +256,8 @@ READS = {path for method, path in ROUTES if method == "GET" and "briefing" not i
     "/v1/plan",
     "/v1/plan/defaults",
 }
-REPORTS = {"/v1/observations", "/v1/shadow", "/v1/pairs", "/v1/models/late-arrival/briefing"}
+CONTRACT_PATH = "/v1/models/late-arrival/contract"
+REPORTS = {"/v1/observations", "/v1/features", "/v1/shadow", "/v1/pairs", "/v1/models/late-arrival/briefing"}
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -261,10 +267,10 @@ def test_each_role_may_do_what_it_is_for(  # noqa: PLR0917 - fixtures and one ro
 ) -> None:
     proposed(http, written)
     service.move("late-arrival-1", ended=True, phase="rolled-back")  # so that its event stream ends
-    reads = path in READS and (method, path) != ("POST", "/v1/rollouts")
+    reads = path in READS and (method, path) not in {("POST", "/v1/rollouts"), ("POST", CONTRACT_PATH)}
     may = {
         "reader": reads,
-        "source": path in REPORTS | {"/v1/outcomes"},
+        "source": path in REPORTS | {"/v1/outcomes"} or (method, path) == ("GET", CONTRACT_PATH),
         "member": path not in REPORTS,
         "admin": True,
     }[role]

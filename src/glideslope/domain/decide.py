@@ -15,6 +15,7 @@ from glideslope.domain.doubt import Doubt, is_settled, stands
 from glideslope.domain.evidence import Evidence, Exposed
 from glideslope.domain.gate import (
     Tables,
+    answered,
     harm_found,
     is_lopsided,
     limit_found,
@@ -39,12 +40,26 @@ EXTENSIONS = 3
 
 def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     """Judge a rollout. Total over every state, evidence and time; `now` in milliseconds since the epoch, UTC."""
+    return _decide(rollout, evidence, now=now, waiting=True)
+
+
+def decide_2(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
+    """Judge by the rules of version 2, which took an answer that was still to come for none."""
+    return _decide(rollout, evidence, now=now, waiting=False)
+
+
+def decide_1(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
+    """Judge by the rules of version 1, which believed every source."""
+    return decide_2(rollout, msgspec.structs.replace(evidence, doubts=msgspec.UNSET), now=now)
+
+
+def _decide(rollout: Rollout, evidence: Evidence, *, now: int, waiting: bool) -> Decision:
     if rollout.phase in DECIDED:
         return Hold(exposed=rollout.phase is Phase.PROMOTING, reasons=(Reason.ENDED,))
     if rollout.phase is Phase.PROPOSED or rollout.position < 0:
         return _start(rollout, evidence)
     tables = sorted_tables(rollout.plan, evidence)
-    harm = harm_found(rollout.plan, evidence, tables)
+    harm = harm_found(rollout.plan, evidence, answered(rollout.plan, tables) if waiting else tables)
     doubted = _doubted(rollout.plan, evidence)
     if broken := tuple(f for f in harm if f.verdict is Verdict.FAIL):
         doubt = _doubt(rollout.plan, evidence, tables, broken, doubted)
@@ -63,11 +78,6 @@ def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     if step is None or now < rollout.entered_at:
         return Hold(exposed=True, reasons=(Reason.CLOCK_BACK,))
     return _progress(rollout, step, evidence, tables, doubted, elapsed=now - rollout.entered_at)
-
-
-def decide_1(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
-    """Judge by the rules of version 1, which believed every source."""
-    return decide(rollout, msgspec.structs.replace(evidence, doubts=msgspec.UNSET), now=now)
 
 
 def _start(rollout: Rollout, evidence: Evidence) -> Decision:

@@ -8,7 +8,7 @@ from glideslope.domain.doubt import Doubt
 from glideslope.domain.ids import MetricName, SliceName
 from glideslope.domain.reasons import Reason
 
-DECIDER = 2
+DECIDER = 3
 """Version of the rules in `gate` and `decide`. A change of meaning raises it; old ones stay for replay."""
 
 

@@ -7,7 +7,16 @@ from glideslope.domain.formula import Attribute
 from glideslope.domain.ids import MetricName, ModelName, VersionName
 from glideslope.domain.metric import Better, Cross, Dimension, Kind
 from glideslope.domain.pairs import PairRules
-from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, Milliseconds, StageKind
+from glideslope.domain.plan import (
+    AtMaximum,
+    Criterion,
+    DeclaredHarm,
+    HarmNull,
+    Margin,
+    MarginKind,
+    Milliseconds,
+    StageKind,
+)
 from glideslope.domain.value import ValueDraft
 
 SECOND = 1_000
@@ -96,3 +105,5 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     outcomes_stale_after: Milliseconds = 6 * HOUR
     maturity: float = 0.5
     lease: Milliseconds = 2 * SECOND
+    harms: tuple[DeclaredHarm, ...] = ()
+    """What the plan should catch; for want of any, one harm per guardrail of twice its margin."""

@@ -14,6 +14,7 @@ from glideslope.domain.defining import defined
 from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
+from glideslope.domain.experience import Experience
 from glideslope.domain.gate import check_tests
 from glideslope.domain.ids import Digest, MetricName, StepName
 from glideslope.domain.metric import (
@@ -60,6 +61,8 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     subjects_per_second: float = 0.0
     outcomes_per_second: float = 0.0
     seconds: float = 0.0
+    experience: Experience = Experience()
+    """What earlier traffic and rollouts taught."""
 
 
 def freeze(
@@ -94,6 +97,7 @@ def freeze(
         outcomes_stale_after=draft.outcomes_stale_after,
         maturity=draft.maturity,
         lease=draft.lease,
+        harms=draft.harms or msgspec.UNSET,
         shown=_shown(draft, metrics),
         budgets=draft.harm_budget or msgspec.UNSET,
         value=msgspec.UNSET if draft.value is None else value_model(draft.value),

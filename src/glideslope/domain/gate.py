@@ -96,7 +96,33 @@ def _line(alpha: float) -> float:
 
 def harm_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
     """Ask of every guardrail, on the whole and on each slice: is the candidate worse? FAIL is yes, for good."""
-    return tuple(asked.finding() for asked in _harm(plan, evidence, sorted_tables(plan, evidence)))
+    return tuple(asked.finding() for asked in _harm(plan, evidence, answered(plan, sorted_tables(plan, evidence))))
+
+
+def answered(plan: Plan, tables: Tables) -> Tables:
+    """Return the tables to ask of harm: an answer of the candidate's that is still to come, by the coin, counts as a good one.
+
+    A request is counted when it ends. Those of a slower candidate end later, and until then the incumbent's good answers alone
+    would speak against it, although nothing failed. A good answer of the candidate's can only speak for it, so what is added
+    never makes an alarm of harm; a candidate that answers nobody fails at its time-out, and is counted as that.
+    """
+    filled = {
+        (g.metric.name, slice_): tuple(map(_answered, rows))
+        for g in plan.guardrails
+        if g.metric.origin is Origin.GATEWAY and g.metric.kind is Kind.EVENT
+        for slice_ in _slices(plan, g)
+        if (rows := tables[g.metric.name, slice_]) is not None
+    }
+    return {**tables, **filled}
+
+
+def _answered(table: Table) -> Table:
+    expected = -(-sum(table.incumbent) * table.candidate_weight // table.control_weight)
+    missing = expected - sum(table.candidate)
+    if missing <= 0:
+        return table
+    good, *bad = table.candidate
+    return Table(table.candidate_weight, table.control_weight, (good + missing, *bad), table.incumbent)
 
 
 def harm_found(plan: Plan, evidence: Evidence, tables: Tables | None = None) -> tuple[Finding, ...]:
@@ -194,6 +220,13 @@ def needs_outcomes(g: Guardrail) -> bool:
     return g.metric.origin is Origin.OUTCOME
 
 
+def alpha_of(plan: Plan, g: Guardrail) -> float:
+    """Return what one test of harm on the whole of the data may spend."""
+    alpha = next(alpha for slice_, alpha in _alphas(plan, g) if slice_ == WHOLE)
+    shadowed = any(s.stage is StageKind.SHADOW for s in plan.steps)
+    return alpha / 2 if shadowed and is_paired(g.metric) else alpha
+
+
 def is_paired(metric: Metric) -> bool:
     """Tell whether the shadow's answers can be judged by this metric: it needs an outcome of the same request."""
     return metric.origin is Origin.OUTCOME and metric.loss is not None
@@ -238,7 +271,7 @@ def harm_test(g: Guardrail) -> Test:
         case Kind.SCORE:
             return ScoreHarm(values=g.metric.values, centre=g.base_rate, margin=g.margin.size if beyond else 0.0)
         case Kind.COUNT if not beyond:
-            return CountHarm(reference=_reference(g))
+            return CountHarm(reference=_reference(g), values=g.metric.values)
         case Kind.MEAN | Kind.COUNT if beyond and g.margin.kind is MarginKind.RELATIVE:
             return ScaledHarm(values=g.metric.values, centre=_centre(g), factor=_factor(g, 1.0))
         case Kind.MEAN | Kind.COUNT:

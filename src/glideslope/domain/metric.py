@@ -196,7 +196,12 @@ AVERAGE_PRECISION: Final = Metric(
 COUNT_EDGES: Final = (0.0, 1.0, 2.0, 4.0, 8.0)
 """0, 1, 2, 3 to 4, 5 to 8, 9 and more."""
 
-BUILT_IN: Final = {m.name: m for m in (ERRORS, LATENCY, LOG_LOSS, BRIER, WRONG, CALIBRATION, AUC, AVERAGE_PRECISION)}
+CONTRACT: Final = Metric(name=MetricName("contract"), kind=Kind.EVENT, origin=Origin.SERVICE)
+"""Bad when a row of features breaks the model's data contract."""
+
+BUILT_IN: Final = {
+    m.name: m for m in (ERRORS, LATENCY, LOG_LOSS, BRIER, WRONG, CALIBRATION, AUC, AVERAGE_PRECISION, CONTRACT)
+}
 BASELINE: Final = {m.name: m for m in (ERRORS, LATENCY)}
 """What the gateway counts of the incumbent's ordinary traffic."""
 EXPOSURE: Final = MetricName("exposure")

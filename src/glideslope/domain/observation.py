@@ -7,6 +7,7 @@ import msgspec
 
 from glideslope.domain.ids import Digest, MetricName, ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.metric import Cross, Dimension, Metric
+from glideslope.domain.traffic import Arm
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +29,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     By it a total that shrinks is told from a message that comes late.
     """
+    usage: Mapping[str, float] | msgspec.UnsetType = msgspec.UNSET
+    """What the process uses (`sdk.resources.Meter.read`): shown to people, read by no decision."""
     unlisted: Mapping[str, Mapping[str, str]] | msgspec.UnsetType = msgspec.UNSET
     """By field and number, a value that the plan does not list: to name what a search finds. Only fields whose contract is open."""
 
@@ -50,6 +53,42 @@ class TotalsTaken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 MOST_REFUSALS: Final = 100
+
+
+class FeatureTally(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rows of features in one place: a UTC day, or one step of a rollout with each subject's first row only."""
+
+    where: str
+    """`d20416`, days since 1970, or `r-0001/s2`."""
+    arm: Arm
+    rows: tuple[int, int, int]
+    """Rows that keep the contract, that break it, and, among both, those with a field that it does not know."""
+    counts: tuple[int, ...]
+    """Per feature, in the contract's order, its places one after the other."""
+    sums: tuple[int, ...] = ()
+    """The same places: the scores of their rows, added up in SCORE_LEVELS per 1. Empty where no row had a score."""
+    levels: tuple[int, ...] = ()
+    """Rows by score, in LEVELS equal bins from 0 to 1."""
+
+
+class FeatureTotals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One source's grow-only counts of feature values since its epoch began; sent again as often as one likes."""
+
+    source: str
+    epoch: int
+    model: ModelName
+    contract: str
+    """The `short` of the contract by which was counted."""
+    tallies: tuple[FeatureTally, ...]
+
+
+class FeaturesTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of them."""
+
+    taken: int
+    refused: int
+    why: str = ""
+    """Of the first that was refused."""
 
 
 class ShadowAnswers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,6 +191,8 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True):
     """The same; empty outside a rollout."""
     in_process: bool = False
     """Services assign: then they are the gateway, and count its metrics and the exposure as well."""
+    contract: str = ""
+    """The `short` of the data contract that is in force; the contract itself is asked for when this changes."""
     tolerances: Mapping[MetricName, float] = {}
     """The candidate's values are divided by 1 + this before they are binned, so that "worse" means beyond the margin."""
     thresholds: Mapping[MetricName, float] | msgspec.UnsetType = msgspec.UNSET

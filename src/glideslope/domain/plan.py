@@ -113,6 +113,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
         return self.candidate > 0 and self.control > 0
 
 
+class DeclaredHarm(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
+    """A harm that the plan should catch: what forecasts are about. Relative 1.0 is twice as much; no test depends on it."""
+
+    metric: MetricName
+    size: Margin
+
+
 class Criterion(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
     """An offline condition: the candidate's value may be worse than the incumbent's by at most `margin`."""
 
@@ -163,6 +170,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """Least share of a step's predictions whose outcomes must have arrived before a proof on them counts."""
     lease: Milliseconds
     """How long an exposure outlives its last renewal."""
+    harms: tuple[DeclaredHarm, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Harms that its authors declared; absent when they declared none."""
     shown: tuple[Metric, ...] | msgspec.UnsetType = msgspec.UNSET
     """Metrics that are counted although no guardrail judges them: for a budget, or for people."""
     budgets: tuple[Budget, ...] | msgspec.UnsetType = msgspec.UNSET
@@ -335,10 +344,21 @@ def _check_guardrails(plan: Plan) -> None:
             raise PlanInvalid(f"{g.metric.name}: its quantile lies on none of its edges.", where="guardrails")
         if g.required and not g.spends_alpha:
             raise PlanInvalid(f"{g.metric.name}: a {g.metric.kind.value} proves nothing.", where="guardrails")
+    for harm in plan.harms or ():
+        _check_harm(harm, plan)
     if not any(g.required for g in plan.guardrails):
         raise PlanInvalid(
             "At least one guardrail's proof must be required, else nothing need be proven.", where="guardrails"
         )
+
+
+def _check_harm(harm: DeclaredHarm, plan: Plan) -> None:
+    if not any(harm.metric in (g.metric.name, g.metric.measured) for g in plan.guardrails):
+        raise PlanInvalid(
+            f"No guardrail watches {harm.metric}, so nothing would catch it.", where=f"harms.{harm.metric}"
+        )
+    if not (math.isfinite(harm.size.size) and harm.size.size > 0):
+        raise PlanInvalid(f"{harm.metric}: a harm is above zero.", where=f"harms.{harm.metric}")
 
 
 def _check_ladder(plan: Plan) -> None:

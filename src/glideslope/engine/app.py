@@ -1,4 +1,7 @@
-"""The engine assembled: `App` keeps the `Service` contract over one record, one data plane and one set of counters."""
+"""The engine assembled: `App` keeps the `Service` contract over one record, one data plane and one set of counters.
+
+Long because each command and each query of the contract is named here once; none does more than pass on.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
@@ -10,11 +13,14 @@ from typing import TypeVar
 
 import msgspec
 
-from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.contract import Contract
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
-from glideslope.domain.errors import GlideslopeError, TokenExpired, TokenUnknown
+from glideslope.domain.errors import GlideslopeError, NotFound, TokenExpired, TokenUnknown
+from glideslope.domain.flow import second_of_week
 from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
+from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId, SliceName, VersionName
@@ -22,6 +28,8 @@ from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
     MOST_REFUSALS,
     Briefing,
+    FeaturesTaken,
+    FeatureTotals,
     Outcomes,
     OutcomesTaken,
     ShadowAnswers,
@@ -35,28 +43,47 @@ from glideslope.domain.receipt import SCORE_LEVELS, ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
+from glideslope.engine.drifting import features_view
+from glideslope.engine.features import Features
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
 from glideslope.engine.outcomes import OutcomeDesk
 from glideslope.engine.pair_desk import PairDesk
-from glideslope.engine.ports import Checkpoints, Clock, Counters, Driver, Grants, Leases, Probe, Signer, Store
+from glideslope.engine.ports import (
+    Checkpoints,
+    Clock,
+    Counters,
+    Driver,
+    Grants,
+    Leases,
+    Probe,
+    Signer,
+    Store,
+    Summaries,
+)
 from glideslope.engine.queries import Queries
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
 from glideslope.engine.searching import Searching
+from glideslope.engine.signals import EVERY as LOOK_EVERY
+from glideslope.engine.signals import Signals
+from glideslope.engine.turns import by_turns
 from glideslope.engine.views import (
+    BasisView,
     BudgetForecast,
     CheckView,
     DecisionView,
     DisagreementView,
+    FeaturesView,
     FleetView,
     HappeningView,
     ModelView,
     PlanView,
     ReplayView,
     RolloutView,
+    SignalsView,
     SlicesView,
     StepForecast,
     Warning_,
@@ -70,6 +97,8 @@ FLUSH_EVERY = 1.0
 """Seconds of gateway observations that a kill -9 may lose; both arms alike."""
 
 SIGN_EVERY = 5.0
+SUMMARISE_EVERY = 15.0
+"""Seconds of what people alone look at that a kill -9 may lose until services send it again."""
 FOLLOW_EVERY = 0.25
 
 PORTION = 1_000
@@ -92,6 +121,8 @@ class World:
     probe: Probe
     clock: Clock
     identify: Callable[[str], Identity | None]
+    summaries: Summaries | None = None
+    """Where what people look at outlives a restart; without it that is kept in memory alone."""
     grants: Grants | None
     """What services that assign in process may obey; None with a data plane of its own."""
     vkey: str
@@ -116,6 +147,14 @@ class App:
             clock=world.clock,
             epoch=epoch,
             in_process=world.grants is not None,
+        )
+        self.features = Features(record=self.record, clock=world.clock, summaries=world.summaries)
+        self.signals = Signals(
+            record=self.record,
+            observer=self.observer,
+            features=self.features,
+            clock=world.clock,
+            summaries=world.summaries,
         )
         self._searching = Searching(record=self.record, observer=self.observer)
         self._desk = OutcomeDesk(
@@ -164,6 +203,8 @@ class App:
         """Read the record and the counters; once, before anything else."""
         await self.record.load()
         await self.observer.load()
+        await self.features.load()
+        await self.signals.load()
 
     async def flush(self) -> None:
         """Save what was counted. Raises StoreUnavailable."""
@@ -180,18 +221,34 @@ class App:
     async def register(self, command: Register, *, key: str) -> ModelView:
         return self._queries.model(await self._handlers.register(command, key=key))
 
+    async def agree(self, command: AgreeContract, *, key: str) -> Contract:
+        return await self.contract(await self._handlers.agree(command, key=key))
+
     async def plan(self, draft: Draft) -> PlanView:
         plan, baseline = self._handlers.resolve(draft)
         known = baseline.subjects_per_second > 0
+        foreseen = await by_turns(prospects(plan, baseline, starts=self._starts()))
         return PlanView(
             plan=plan,
             digest=plan_digest(plan),
             forecast=tuple(_shown(f) for f in forecast(plan, baseline)),
-            warnings=tuple(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
+            warnings=(
+                *(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
+                *(Warning_(code="not-foreseen", sentence=sentence) for sentence in impossible(plan, baseline)),
+            ),
             traffic_per_second=baseline.subjects_per_second if known else None,
             earliest_seconds=sum(s.minimum for s in plan.steps) / 1000,
+            prospects=foreseen,
+            lessons=baseline.experience.lessons,
             budgets=tuple(_outlook(o) for o in outlooks(plan)),
         )
+
+    async def basis(self, draft: Draft) -> BasisView:
+        plan, baseline = self._handlers.resolve(draft)
+        return BasisView(plan=plan, digest=plan_digest(plan), baseline=baseline, starts=self._starts())
+
+    def _starts(self) -> float:
+        return second_of_week(self.record.now())
 
     async def propose(self, command: Propose, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.propose(command, key=key))
@@ -210,6 +267,43 @@ class App:
 
     async def retry(self, command: Retry, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.retry(command, key=key))
+
+    async def contract(self, model: ModelName) -> Contract:
+        """Return the data contract in force. Raises NotFound."""
+        found = self.record.model(model).contract
+        if found is None:
+            raise NotFound(what="data contract of", name=model, next_command="glideslope contract infer")
+        return found
+
+    async def feature_counts(self, totals: FeatureTotals) -> FeaturesTaken:
+        return self.features.take(totals)
+
+    async def drift(self, model: ModelName) -> FeaturesView:
+        """Hold a model's live input against its data contract. Raises NotFound."""
+        contract = await self.contract(model)
+        open_ = self.record.open_rollout_of(model)
+        steps = (
+            []
+            if open_ is None
+            else [
+                (step, self.features.compared(open_.id, step.name, model, contract))
+                for step in open_.plan.steps
+                if step.has_coin
+            ]
+        )
+        days = self.features.days(model, contract)
+        # Some hundred features take tenths of a second, in which the loop must go on renewing leases.
+        return await asyncio.to_thread(features_view, contract, days, today=self.features.today, steps=steps)
+
+    async def flags(self, model: ModelName) -> SignalsView:
+        """Return what was flagged outside the criteria. Raises NotFound."""
+        return self.signals.view(model)
+
+    async def look(self) -> None:
+        """Look once at every series, if this server governs: two would flag everything twice. Raises StoreUnavailable."""
+        if self.governor.acting:
+            self.signals.look()
+            await self.signals.flush()
 
     async def fleet(self) -> FleetView:
         return self._queries.fleet()
@@ -346,6 +440,8 @@ class App:
             asyncio.create_task(self.governor.run()),
             asyncio.create_task(self._every(FLUSH_EVERY, "counters", self.observer.flush)),
             asyncio.create_task(self._every(SIGN_EVERY, "notary", self.notary.sign)),
+            asyncio.create_task(self._every(SUMMARISE_EVERY, "features", self.features.flush)),
+            asyncio.create_task(self._every(LOOK_EVERY, "signals", self.look)),
         ]
         try:
             yield self
@@ -353,7 +449,13 @@ class App:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for last in (self.observer.flush, self.notary.sign, self.governor.release):
+            for last in (
+                self.observer.flush,
+                self.features.flush,
+                self.signals.flush,
+                self.notary.sign,
+                self.governor.release,
+            ):
                 with suppress(GlideslopeError):
                     await last()
 
@@ -406,6 +508,7 @@ class App:
             tag="",
             incumbent=open_.plan.candidate if open_ and promoting else known.incumbent or VersionName(""),
             candidate=open_.plan.candidate if open_ and not promoting else VersionName(""),
+            contract=known.contract.short if known.contract else "",
             in_process=self._world.grants is not None,
             tolerances=open_.plan.tolerances if open_ else {},
             thresholds=(thresholds(open_.plan) or msgspec.UNSET) if open_ else msgspec.UNSET,

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
+import msgspec
+
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.evidence import FORMAT, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
 from glideslope.domain.freeze import Baseline
@@ -36,6 +38,7 @@ from glideslope.engine.ports import Clock, Counters, Served, Total
 from glideslope.engine.record import Record
 from glideslope.engine.scopes import GATEWAY, OUTCOMES, Own, Scope, Window
 from glideslope.engine.sources import NOBODY, parted
+from glideslope.engine.usage import Usage
 
 PAIR_PREFIX: Final = "pair."
 """A pair's cell names its metric with this before it, and the candidate as its arm."""
@@ -62,6 +65,7 @@ class Observer:
         self._door = Door(record, in_process=in_process)
         self._in_process = in_process
         self._doubts = Doubts(in_process=in_process)
+        self._usage = Usage()
         self._lost: dict[tuple[str, int], int] = {}
         """By source and epoch how much it says it could not count."""
         self._lost_of: dict[RolloutId, int] = {}
@@ -164,6 +168,8 @@ class Observer:
             aside = self.scope(rollout).is_aside(totals.source, epoch=totals.epoch)
             if not aside and totals.source in self._counting.get((rollout, origin), ()):
                 self._hear(rollout, origin, now)
+        if totals.usage is not msgspec.UNSET and totals.version in self._record.model(totals.model).versions:
+            self._usage.hear(totals.model, totals.version, totals.source, totals.usage, now=now)
         if totals.digest:
             said = self._serving.setdefault((totals.model, totals.version), {})
             said[totals.source] = (totals.digest, now)
@@ -281,6 +287,10 @@ class Observer:
         now = int(self._now()) if second is None else second
         return window.signals(now=now) if window else {"requests_per_second": 0.0}
 
+    def usage(self, model: ModelName, version: VersionName) -> dict[str, float]:
+        """Return what the servers of a version use, as they say."""
+        return self._usage.signals(model, version, now=self._now())
+
     def forget(self, rollout: RolloutId) -> None:
         """Drop the subjects of a rollout that has ended; its counts stay."""
         scope = self._scopes.get(rollout)
@@ -303,8 +313,8 @@ class Observer:
             return
         bad = _is_bad(request)
         if new:
-            self._doubts.served(rollout.id, step, request.arm, now=now)
-            self._count(scope, step, request.arm, EXPOSURE, 0)
+            if not scope.met(step, "exposed", subject or request.stream):
+                self._expose(scope, step, request.arm, now=now)
             for metric, _ in _latencies(rollout.plan):
                 if not scope.met(step, f"late {metric.name}", subject or request.stream):
                     self._count(scope, step, request.arm, metric.name, _latency_bin(rollout.plan, metric, request))
@@ -318,8 +328,15 @@ class Observer:
             self._count(scope, step, request.arm, RESCUED, 0)
         self._hear(rollout.id, Origin.GATEWAY, now)
 
+    def _expose(self, scope: Scope, step: StepName, arm: Arm, *, now: float) -> None:
+        self._doubts.served(scope.name, step, arm, now=now)
+        self._count(scope, step, arm, EXPOSURE, 0)
+
     def _count_late(self, request: Served, *, now: float) -> None:
-        """Count a request that has not ended by each latency that its age decides already; its end finds it counted."""
+        """Count a request that has not ended as exposed, and by each latency that its age decides; its end finds it counted.
+
+        Else a candidate that takes its time would look as if the coin sent it too few.
+        """
         who = request.subject or request.stream
         if not (request.rollout and who):
             return
@@ -330,12 +347,14 @@ class Observer:
         scope, step = self.scope(rollout.id), request.step
         if request.subject and scope.met(step, "request", request.subject):
             return
+        if scope.first(step, "exposed", who):
+            self._expose(scope, step, request.arm, now=now)
+            self._hear(rollout.id, Origin.GATEWAY, now)
         for metric, threshold in _latencies(rollout.plan):
             bin_ = _latency_bin(rollout.plan, metric, request)
             late = bin_ > metric.edges.index(threshold)
             if late and scope.first(step, f"late {metric.name}", who):
                 self._count(scope, step, request.arm, metric.name, bin_)
-                self._hear(rollout.id, Origin.GATEWAY, now)
 
     def _count_baseline(self, request: Served) -> None:
         scope = self.scope(baseline_scope(request.model))

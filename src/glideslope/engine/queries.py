@@ -77,8 +77,10 @@ class Queries:
         """Return a model. Raises NotFound."""
         model = self._record.model(name)
         open_ = self._record.open_rollout_of(name)
+        serving = {Arm.INCUMBENT: model.incumbent, Arm.CANDIDATE: open_.plan.candidate if open_ else None}
         signals: Mapping[str, Mapping[str, float]] = {
-            arm.value: self._observer.signals(name, arm) for arm in (Arm.INCUMBENT, Arm.CANDIDATE)
+            arm.value: self._observer.signals(name, arm) | (self._observer.usage(name, version) if version else {})
+            for arm, version in serving.items()
         }
         return ModelView(
             name=name,

@@ -10,6 +10,7 @@ from glideslope.domain.events import (
     Approved,
     Closed,
     Confirmed,
+    ContractAgreed,
     Decided,
     Event,
     Halted,
@@ -51,6 +52,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return f"{by} registers {version}."
         case Installed(version=version, by=by):
             return f"{by} installs {version} as the incumbent."
+        case ContractAgreed(contract=contract, by=by):
+            return f"{by} registers the data contract {contract.short} of {len(contract.features)} features."
         case _:
             assert_never(event)
 
@@ -120,7 +123,7 @@ def _set_aside(sources: tuple[Aside, ...]) -> str:
 def actor_of(event: Event) -> Actor:
     """Return who did it; glideslope itself where nobody else did."""
     match event:
-        case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed():
+        case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed() | ContractAgreed():
             return event.by
         case Lapsed() | Confirmed() | Closed():
             return MACHINE

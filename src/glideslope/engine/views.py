@@ -5,6 +5,9 @@ from collections.abc import Mapping
 import msgspec
 
 from glideslope.domain.decision import Finding
+from glideslope.domain.experience import Lesson
+from glideslope.domain.foresight import Prospect
+from glideslope.domain.freeze import Baseline
 from glideslope.domain.plan import Plan
 
 
@@ -300,6 +303,20 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     earliest_seconds: float
     """Sum of the steps' minimum times."""
     budgets: tuple["BudgetForecast", ...] = ()
+    prospects: tuple[Prospect, ...] = ()
+    """What to expect of a sound candidate, then of each harm; empty where no traffic is known."""
+    lessons: tuple[Lesson, ...] = ()
+    """From where what is expected was learned."""
+
+
+class BasisView(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a forecast of a plan rests on, for whoever computes it elsewhere."""
+
+    plan: Plan
+    digest: str
+    baseline: Baseline
+    starts: float
+    """Now, in seconds after Monday at midnight, UTC: when a rollout that began now would begin."""
 
 
 class BudgetForecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -339,3 +356,124 @@ class CheckView(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
     sentence: str
     next_command: str = ""
+
+
+class FeatureShift(msgspec.Struct, frozen=True, kw_only=True):
+    """A bin of a feature whose share of the rows changed, and the scores of the predictions that had it."""
+
+    values: str
+    """What falls into it; of a feature tagged personal or secret only the bin's number."""
+    reference: float
+    live: float
+    """Shares of the rows with a value."""
+    score_here: float | None
+    """Mean score of its rows; None where no scores are counted."""
+    score_elsewhere: float | None
+    """Mean score of all other rows. What differs here goes together with the feature; it need not be caused by it."""
+
+
+class FeatureView(msgspec.Struct, frozen=True, kw_only=True):
+    """One feature: how good its data is today (of yesterday, before the first row), and how far it drifted."""
+
+    name: str
+    type: str
+    tags: tuple[str, ...]
+    rows: int
+    missing: int
+    wrong_type: int
+    out_of_range: int
+    unseen: int
+    breaches: tuple[str, ...]
+    """How the data contract is broken, in sentences."""
+    psi: float | None
+    """Without what chance adds. None, as below, where the contract has no reference."""
+    jensen_shannon: float | None
+    wasserstein: float | None
+    """Of numbers: in parts of the range."""
+    p_value: float | None
+    """Of the last finished day, against the tolerated PSI; looked at once."""
+    adjusted_p_value: float | None
+    """The same for all features at once (Holm)."""
+    anytime_p_value: float | None
+    """Of today so far, against the tolerated bands; may be looked at as often as one likes."""
+    drifted: bool
+    said_by: str
+    """Which of the two says so."""
+    shifts: tuple[FeatureShift, ...]
+    """The three bins that changed most."""
+    influenced: float | None
+    """Share of the rows that lie in them beyond what the reference has there."""
+
+
+class ArmsFeature(msgspec.Struct, frozen=True, kw_only=True):
+    """One feature in both arms of the rollout in progress. Pairs are (candidate, incumbent)."""
+
+    name: str
+    candidate_rows: int
+    incumbent_rows: int
+    missing: tuple[int, int]
+    broken: tuple[int, int]
+    psi: float
+    anytime_p_value: float
+    differs: bool
+    """The arms are given different values: train/serve skew, or a broken split."""
+
+
+class FeaturesView(msgspec.Struct, frozen=True, kw_only=True):
+    """The live input of a model against its data contract. Advisory: no decision reads it."""
+
+    model: str
+    contract: str
+    advisory: bool
+    day: str
+    """The last finished UTC day with rows, as 2026-01-31; empty before there is one."""
+    rows: int
+    """Rows of that day."""
+    rows_today: int
+    broken_today: int
+    surplus_today: int
+    """Rows with a field that the contract does not know."""
+    alpha: float
+    """Chance that any feature is flagged without drift: of the finished day, and ever during today."""
+    tolerated_psi: float
+    features: tuple[FeatureView, ...]
+    arms: tuple[ArmsFeature, ...]
+    """Empty while no rollout compares the arms."""
+
+
+class SignalView(msgspec.Struct, frozen=True, kw_only=True):
+    """A flag: something outside the criteria was not as usual. Advisory: it moved no traffic and never will."""
+
+    id: str
+    model: str
+    series: str
+    arm: str
+    """`candidate`, `incumbent`, or `difference`."""
+    rollout: str
+    """The rollout in progress then; empty without one."""
+    first: str
+    last: str
+    """When it was first flagged and last still seen, RFC 3339."""
+    expected: float | None
+    seen: float | None
+    unit: str
+    baseline: str
+    """Against what: `hour of week`, `hour of day`, `the other arm`."""
+    evidence: float
+    """How much more likely a change than chance, as a factor: the detector's sum, of which `line` is flagged."""
+    line: float
+    sentence: str
+
+
+class SignalsView(msgspec.Struct, frozen=True, kw_only=True):
+    """All flags of a model, newest first, with the budget of false ones. Advisory."""
+
+    model: str
+    advisory: bool
+    budget_per_week: float
+    """How many false flags a week are accepted over all series together, on average."""
+    series: int
+    """How many are watched."""
+    learning: int
+    """How many of them have no history yet, and cannot be flagged."""
+    flags: tuple[SignalView, ...]

@@ -42,6 +42,8 @@ class Briefed:
     """Beyond this a value, so divided, is late, however late it becomes."""
     key: ReceiptKey | None = None
     tag: str = ""
+    contract: str = ""
+    """The data contract in force, by its `short`."""
     in_process: bool = False
     """Services assign, and so are the gateway."""
     slices: Mapping[str, Mapping[str, tuple[int, int, SliceName]]] = field(default_factory=dict)
@@ -114,6 +116,7 @@ def briefed(briefing: Briefing) -> Briefed:
         thresholds=dict(briefing.thresholds or {}),
         key=ReceiptKey(id=briefing.key_id, secret=briefing.key) if briefing.key else None,
         tag=briefing.tag,
+        contract=briefing.contract,
         in_process=briefing.in_process,
         crosses=tuple(cross for cross in briefing.crosses if set(cross) <= fields),
         numbered=briefing.numbered,

@@ -10,7 +10,6 @@ from time import perf_counter
 from typing import Any, Final
 
 from glideslope.sdk import stamps as stamping
-from glideslope.sdk.halves import Features
 from glideslope.sdk.service import Service
 from glideslope.sdk.stamps import NO_STAMPS, PREDICTION, Stamps
 
@@ -43,16 +42,16 @@ class Answering:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         answer: str = "",
-        features: Features | None = None,
         attributes: Mapping[str, float | bool | str] | None = None,
+        features: Mapping[str, Any] | None = None,
         **metrics: float,
     ) -> str | None:
         """Note what was answered, before the answer is sent; return the prediction's id, or None. Never raises.
 
         `score` is the probability given, `slices` the request's fields by name, `attributes` what the plan's expressions may ask for
-        besides, `metrics` values by the metric's name. For the comparison with the other arm's answer in the shadow stage: `answer`
-        is the class, `features` what the model read; attributes that the contract lets out are shown with the worst
-        disagreements, and the time until now is taken too.
+        besides, `features` the row that the model was given, to be checked against its data contract, `metrics` values by the
+        metric's name. For the comparison with the other arm's answer in the shadow stage `answer` is the class; the time until
+        now is taken too, and whether both arms were given the same features.
         """
         made = self._service.predicted(
             self.stamps,
@@ -60,9 +59,9 @@ class Answering:
             slices=slices,
             metrics=metrics,
             attributes=attributes,
+            features=features,
             answer=answer,
             seconds=perf_counter() - self._started,
-            features=features,
         )
         if made is not None:
             self.prediction = made
@@ -77,8 +76,8 @@ def record(
     score: float | None = None,
     slices: Mapping[str, str] | None = None,
     answer: str = "",
-    features: Features | None = None,
     attributes: Mapping[str, float | bool | str] | None = None,
+    features: Mapping[str, Any] | None = None,
     **metrics: float,
 ) -> str | None:
     """Do `Answering.record` for the request at hand; outside of one, nothing."""
@@ -107,7 +106,8 @@ class Glideslope:
         folder: str | os.PathLike[str] | None = None,
         source: str = "",
         ca: str = "",
-        contract: Mapping[str, str] | None = None,
+        price: float = 0.0,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         self._app = app
         self.service = Service(
@@ -118,7 +118,8 @@ class Glideslope:
             folder=folder,
             source=source,
             ca=ca,
-            contract=contract,
+            price=price,
+            tags=tags,
         )
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

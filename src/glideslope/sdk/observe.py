@@ -105,6 +105,8 @@ class Observer:
         self.epoch = epoch
         self.version = version
         self.digest = _NO_DIGEST
+        self.usage: Callable[[], Mapping[str, float]] | None = None
+        """What the process uses, to be sent along."""
         self._briefed = NOT_BRIEFED
         self._ordinary = (baseline_scope(model), NO_STEP)
         """Where the incumbent's ordinary traffic is counted."""
@@ -354,6 +356,7 @@ class Observer:
             digest=self.digest,
             sequence=sequence,
             unlisted=unlisted,
+            usage=msgspec.UNSET if self.usage is None else self.usage(),
         )
         return message, now
 

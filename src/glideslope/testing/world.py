@@ -152,6 +152,7 @@ class World:
             store=self.store,
             leases=self.store,
             counters=self.store,
+            summaries=self.store,
             checkpoints=self.store,
             signer=self.signer,
             driver=self.driver,

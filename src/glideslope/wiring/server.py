@@ -92,6 +92,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 store=store,
                 leases=store,
                 counters=store,
+                summaries=store,
                 checkpoints=store,
                 signer=signer,
                 driver=driver,

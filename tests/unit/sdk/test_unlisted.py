@@ -1,16 +1,17 @@
-"""Values that a plan does not list: numbered in receipts where the server knows numbers, named only where a contract says open."""
+"""Values that a plan does not list: numbered in receipts where the server knows numbers, named only where they are open."""
 
 from typing import Any
 
 import msgspec
 import pytest
 
+from glideslope.domain.contract import Contract, FeatureRule, FeatureType
 from glideslope.domain.ids import ModelName, RolloutId, SliceName
 from glideslope.domain.metric import Dimension
 from glideslope.domain.observation import Briefing, Totals
 from glideslope.domain.receipt import NO_SLICE, UNLISTED
 from glideslope.sdk.briefed import briefed
-from glideslope.sdk.contract import contract_of, let_out, open_only
+from glideslope.sdk.contract import Tag, let_out, open_only, tags_of, with_data_contract
 from glideslope.sdk.observe import Observer
 
 TWO = (Dimension("origin", ("EWR", "JFK")), Dimension("carrier", ("AA",)))
@@ -56,10 +57,10 @@ def test_crosses_are_counted_by_services_too() -> None:
 def test_names_are_told_of_open_fields_to_a_server_that_wants_them(numbered: bool, told: set[str]) -> None:
     sent: list[Totals] = []
     observer = Observer(ModelName("delays"), source="a", epoch=1, send=sent.append)  # type: ignore[arg-type,func-returns-value]  # no answer
-    contract = contract_of({"origin": "open", "carrier": "personal"})
+    tags = tags_of({"origin": "open", "carrier": "personal"})
     observer.follow(briefed(briefing(numbered=numbered)))
 
-    observer.name_unlisted(open_only({"origin": "BOS", "carrier": "ZZ"}, contract))
+    observer.name_unlisted(open_only({"origin": "BOS", "carrier": "ZZ"}, tags))
     observer.send_totals()
 
     assert set(sent[0].unlisted or ()) == told
@@ -67,10 +68,25 @@ def test_names_are_told_of_open_fields_to_a_server_that_wants_them(numbered: boo
 
 
 def test_what_leaves_is_short_printable_and_bounded() -> None:
-    contract = contract_of({f"f{k}": "open" for k in range(50)})
-    found = let_out({f"f{k}": "x\x1b[2J" + "y" * 500 for k in range(50)}, contract)
+    tags = tags_of({f"f{k}": "open" for k in range(50)})
+    found = let_out({f"f{k}": "x\x1b[2J" + "y" * 500 for k in range(50)}, tags)
 
     assert len(found) == 20
     assert all(len(value) == 100 and value.isprintable() for value in found.values())
-    assert let_out({"f1": None, "f2": object(), "f3": True, "f4": 2.5}, contract) == {"f3": "True", "f4": "2.5"}
-    assert let_out({"anything": 1}, contract_of(None)) == {}
+    assert let_out({"f1": None, "f2": object(), "f3": True, "f4": 2.5}, tags) == {"f3": "True", "f4": "2.5"}
+    assert let_out({"anything": 1}, tags_of(None)) == {}
+
+
+def test_a_data_contract_opens_what_it_does_not_tag_and_a_service_has_the_last_word() -> None:
+    rules = tuple(
+        FeatureRule(name=name, type=FeatureType.TEXT, tags=tags)
+        for name, tags in (
+            ("carrier", ()),
+            ("name", ("personal",)),
+            ("card", ("secret", "personal")),
+            ("note", ("checked",)),
+        )
+    )
+    tags = with_data_contract(tags_of({"note": "secret"}), Contract(model=ModelName("delays"), features=rules))
+
+    assert tags == {"carrier": Tag.OPEN, "name": Tag.PERSONAL, "card": Tag.SECRET, "note": Tag.SECRET}

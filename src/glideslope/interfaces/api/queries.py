@@ -5,20 +5,23 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
+from glideslope.domain.contract import Contract
 from glideslope.domain.ids import WHOLE, RolloutId, SliceName, model_name
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
     DisagreementView,
+    FeaturesView,
     FleetView,
     HappeningView,
     ModelView,
     ReplayView,
     RolloutView,
+    SignalsView,
     SlicesView,
 )
 from glideslope.interfaces.api.bodies import Health, LedgerKey
-from glideslope.interfaces.api.door import LOOKING, Door, answer
+from glideslope.interfaces.api.door import LOOKING, REPORTING, Door, answer
 from glideslope.interfaces.api.openapi import described
 
 
@@ -40,6 +43,29 @@ def fleet(door: Door) -> APIRouter:
     async def one_model(request: Request, model: str) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.model(model_name(model)))
+
+    @router.get("/v1/models/{model}/contract", summary="Show a model's data contract", **described(answer=Contract))
+    async def contract(request: Request, model: str) -> Response:
+        door.caller(request, LOOKING | REPORTING, act="look")
+        return answer(await service.contract(model_name(model)))
+
+    @router.get(
+        "/v1/models/{model}/features",
+        summary="Hold a model's live input against its data contract; advisory",
+        **described(answer=FeaturesView),
+    )
+    async def features(request: Request, model: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.drift(model_name(model)))
+
+    @router.get(
+        "/v1/models/{model}/signals",
+        summary="Show what was not as usual outside the criteria; advisory",
+        **described(answer=SignalsView),
+    )
+    async def signals(request: Request, model: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.flags(model_name(model)))
 
     @router.get("/v1/doctor", summary="Look for what is wrong", **described(answer=tuple[CheckView, ...]))
     async def doctor(request: Request) -> Response:

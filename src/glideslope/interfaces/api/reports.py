@@ -9,7 +9,16 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from glideslope.domain.ids import model_name
-from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
+from glideslope.domain.observation import (
+    Briefing,
+    FeaturesTaken,
+    FeatureTotals,
+    Outcomes,
+    OutcomesTaken,
+    ShadowAnswers,
+    Totals,
+    TotalsTaken,
+)
 from glideslope.domain.pairs import Halves
 from glideslope.engine.sources import bound
 from glideslope.interfaces.api.door import REPORTING, TELLING, Door, answer, body
@@ -59,6 +68,19 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
         totals = await body(request, Totals, limit=LARGEST_TOTALS)
         by.require(totals.model)
         return answer(await service.observe(msgspec.structs.replace(totals, source=bound(by.actor, totals.source))))
+
+    @router.post(
+        "/v1/features",
+        summary="Report a source's counts of feature values",
+        **described(body=FeatureTotals, answer=FeaturesTaken, refusals=(HTTPStatus.NOT_FOUND,)),
+    )
+    async def features(request: Request) -> Response:
+        by = door.caller(request, REPORTING, act="report features")
+        totals = await body(request, FeatureTotals, limit=LARGEST_TOTALS)
+        by.require(totals.model)
+        return answer(
+            await service.feature_counts(msgspec.structs.replace(totals, source=bound(by.actor, totals.source)))
+        )
 
     @router.post(
         "/v1/shadow",

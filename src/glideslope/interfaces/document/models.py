@@ -118,6 +118,21 @@ Tolerance = Annotated[
 ]
 
 
+HarmSize = Annotated[
+    Margin,
+    BeforeValidator(quantities.harm),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": quantities.TIMES},
+                {"type": "string", "pattern": quantities.MORE},
+            ]
+        }
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class One:
     """Lets a list of one be written as that one."""
@@ -377,6 +392,10 @@ class Document(Strict):
     )
     slices: dict[SlicePart, Annotated[tuple[SlicePart, ...], Field(min_length=1, strict=False)]] = Field(
         default={}, description="Fields of the data, each with the values that are looked at separately."
+    )
+    harms: dict[MetricWord, Annotated[tuple[HarmSize, ...], Field(min_length=1, strict=False), _ONE]] = Field(
+        default={},
+        description="Harms that the plan should catch, by metric: x2, +20%, +0.1 or +0.5pp. Forecasts are about them; no test is.",
     )
     attributes: dict[OwnName, Annotated[Attribute, _TYPE_SHORT]] = Field(
         default={},

@@ -22,7 +22,7 @@ from glideslope.domain.expression import ExpressionInvalid
 from glideslope.domain.ids import MetricName, ModelName, VersionName
 from glideslope.domain.metric import BUILT_IN, RANKED, Cross, Dimension, Kind
 from glideslope.domain.pairs import PairKind, PairLimit, PairRules
-from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, StageKind, wrong_margin
+from glideslope.domain.plan import AtMaximum, Criterion, DeclaredHarm, HarmNull, StageKind, wrong_margin
 from glideslope.domain.receipt import MAX_DIMENSIONS
 from glideslope.domain.value import VALUE, value_text
 from glideslope.interfaces.document import models, tree
@@ -56,6 +56,8 @@ class Document:
         if first == "guardrails" and rest:
             names = [guardrail.metric for guardrail in self.draft.guardrails]
             return ("guardrails", names.index(MetricName(rest)), "metric") if rest in names else ("guardrails",)
+        if first == "harms" and rest:
+            return ("harms", rest)
         if first in ("metrics", "value", "attributes") and rest:
             return (first, *rest.split("."))
         if first == "harm_budget" and rest:
@@ -255,6 +257,9 @@ def _draft(model: models.Document, found: Tree) -> Draft:
         outcomes_stale_after=model.outcomes_stale_after,
         maturity=model.maturity,
         lease=model.lease,
+        harms=tuple(
+            DeclaredHarm(metric=MetricName(name), size=size) for name, sizes in model.harms.items() for size in sizes
+        ),
     )
 
 

@@ -37,6 +37,7 @@ def show(draft: Draft) -> str:
         "slices": {dimension.field: list(dimension.values) for dimension in draft.slices},
         **({"cross": [" & ".join(cross) for cross in draft.cross]} if draft.cross else {}),
         **({"pairs": _pairs(draft.pairs)} if draft.pairs else {}),
+        "harms": _harms(draft),
         "attributes": {each.name: {"type": each.type.value, "with": each.comes.value} for each in draft.attributes},
         **({} if draft.value is None else {"value": _value(draft.value)}),
         **({"harm_budget": [_budget(each) for each in draft.harm_budget]} if draft.harm_budget else {}),
@@ -156,6 +157,13 @@ def _guardrail(draft: GuardrailDraft) -> dict[str, Any]:
         "quantile": None if draft.quantile is None else quantities.write_quantile(draft.quantile),
     }
     return {key: value for key, value in written.items() if value is not None}
+
+
+def _harms(draft: Draft) -> dict[str, Any]:
+    found: dict[str, list[Any]] = {}
+    for harm in draft.harms:
+        found.setdefault(harm.metric, []).append(quantities.write_harm(harm.size))
+    return {metric: each[0] if len(each) == 1 else each for metric, each in found.items()}
 
 
 def _pairs(rules: PairRules) -> dict[str, Any]:
