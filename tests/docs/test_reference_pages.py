@@ -9,7 +9,7 @@ import pytest
 
 from glideslope import sdk
 from glideslope.adapters.drivers.envoy.limits import Limits
-from glideslope.domain import budget, contract, decision, doubt, events, evidence, formula, metric, plan, value
+from glideslope.domain import budget, contract, decision, doubt, events, evidence, formula, metric, pairs, plan, value
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -49,6 +49,8 @@ EVENTS: Final = (
     value.Price,
     contract.Contract,
     contract.FeatureRule,
+    pairs.PairRules,
+    pairs.PairLimit,
 )
 EVIDENCE: Final = (
     evidence.Evidence,

@@ -7,7 +7,7 @@ from typing import Final
 
 from glideslope.domain.errors import GlideslopeError, Invalid
 from glideslope.domain.ids import WHOLE, MetricName, RolloutId, SliceName, StepName
-from glideslope.domain.metric import BASELINE, EXPOSURE, NO_STEP, Cell, Metric, Origin, baseline_scope, slice_names
+from glideslope.domain.metric import BASELINE, EXPOSURE, NO_STEP, Cell, Metric, Origin, baseline_scope
 from glideslope.domain.observation import MOST_REFUSALS, CellRefusal, Totals, TotalsTaken
 from glideslope.domain.plan import Plan
 from glideslope.domain.traffic import Arm
@@ -47,7 +47,7 @@ class _Known:
 def _known(plan: Plan) -> _Known:
     return _Known(
         steps=frozenset(s.name for s in plan.steps if s.candidate),
-        slices=frozenset((WHOLE, *slice_names(plan.dimensions))),
+        slices=frozenset((WHOLE, *plan.slices)),
         metrics={metric.name: metric for metric in plan.counted},
     )
 

@@ -22,7 +22,6 @@ from glideslope.domain.metric import (
     OUTCOME_SEEN,
     RANKED,
     Cell,
-    Dimension,
     Metric,
     Origin,
     baseline_scope,
@@ -30,6 +29,7 @@ from glideslope.domain.metric import (
     loss_of,
     outcome_bin,
     pair_bin,
+    slices_of,
 )
 from glideslope.domain.observation import (
     MOST_REFUSALS,
@@ -44,6 +44,7 @@ from glideslope.domain.plan import StageKind
 from glideslope.domain.plugin import Plugins
 from glideslope.domain.receipt import SCORE_LEVELS, Receipt, ReceiptKey, claimed_model, model_hash, read
 from glideslope.domain.rollout import Rollout
+from glideslope.domain.scan import Places
 from glideslope.domain.traffic import Arm
 from glideslope.engine.formulas import Worth, check_outcome, worth
 from glideslope.engine.observer import Observer, pair_metric
@@ -52,6 +53,7 @@ from glideslope.engine.ports import Counters, Total
 from glideslope.engine.ranking import Blocks, Scored, gaps, name_of
 from glideslope.engine.record import Model, Record, rollout_id
 from glideslope.engine.scopes import OUTCOMES
+from glideslope.engine.searching import Searching
 
 Claims = dict[str, Cell]
 Arrived = dict[str, tuple[Rollout, Receipt, bool]]
@@ -69,12 +71,14 @@ class OutcomeDesk:
         *,
         record: Record,
         observer: Observer,
+        searching: Searching,
         counters: Counters,
         keys: Mapping[int, ReceiptKey],
         plugins: Plugins,
     ) -> None:
         self._record = record
         self._observer = observer
+        self._searching = searching
         self._counters = counters
         self._keys = dict(keys)
         self._plugins = plugins
@@ -87,14 +91,16 @@ class OutcomeDesk:
         claims: Claims = {}
         markers: dict[str, bool] = {}
         arrived: Arrived = {}
+        places: dict[str, Places] = {}
         refused = []
         undefined: list[OutcomeUndefined] = []
         for outcome in outcomes.outcomes:
             try:
-                self._claim(outcome, claims, markers, arrived, undefined, by=by)
+                self._claim(outcome, claims, markers, arrived, undefined, places=places, by=by)
             except GlideslopeError as error:
                 refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
         new = await self._count(claims)
+        self._scan(claims, new, places)
         if filled := self._fill([arrival for marker, arrival in arrived.items() if marker in new]):
             await self._count(filled)
         measured = [key for key, is_measured in markers.items() if is_measured]
@@ -114,11 +120,14 @@ class OutcomeDesk:
         if rollout.plan.model != answers.model:
             raise Invalid(f"{rollout.id} is about {rollout.plan.model}, not {answers.model}.")
         claims: Claims = {}
+        places: dict[str, Places] = {}
         for request, score in answers.answers:
             pair = self._pairing.answer(rollout.id, request, max(0, min(SCORE_LEVELS, score)))
             if pair is not None:
-                claims |= _pair_claims(rollout, pair)
-        await self._count(claims)
+                made = _pair_claims(rollout, pair)
+                claims |= made
+                places.update(dict.fromkeys(made, pair.receipt.slices))
+        self._scan(claims, await self._count(claims), places)
 
     def forget(self, rollout: RolloutId) -> None:
         """Drop what waits for a rollout that has ended."""
@@ -132,7 +141,7 @@ class OutcomeDesk:
             step = StepName(f"s{receipt.step}")
             metrics = [g.metric for g in rollout.plan.guardrails if g.metric.kind in RANKED]
             scored = Scored(receipt.arm, receipt.probability, happened, _who(receipt))
-            for slice_ in _slices(rollout.plan.dimensions, receipt):
+            for slice_ in _slices(rollout, receipt):
                 block = self._blocks.add((rollout.id, step, slice_), scored)
                 if block is None:
                     continue
@@ -150,6 +159,7 @@ class OutcomeDesk:
         arrived: Arrived,
         undefined: list[OutcomeUndefined],
         *,
+        places: dict[str, Places],
         by: Identity | None,
     ) -> None:
         check_outcome(outcome)
@@ -174,12 +184,22 @@ class OutcomeDesk:
             undefined += worths.undefined
             markers[marker] = True
             claims |= made
+            places.update(dict.fromkeys(made, receipt.slices))
             if happened is not None and _is_ranked(rollout, receipt):
                 arrived.setdefault(marker, (rollout, receipt, happened))
         if rollout is not None and happened is not None and _in_shadow(rollout):
             pair = self._pairing.outcome(rollout.id, receipt, happened=happened)
             if pair is not None:
-                claims |= _pair_claims(rollout, pair)
+                made = _pair_claims(rollout, pair)
+                claims |= made
+                places.update(dict.fromkeys(made, pair.receipt.slices))
+
+    def _scan(self, claims: Claims, new: frozenset[str], places: Mapping[str, Places]) -> None:
+        """Count what is new by all of its fields at once. In memory, as the gateway's: no decision rests on it."""
+        for key in new & places.keys():
+            cell = claims[key]
+            if cell.slice == WHOLE and cell.metric != OUTCOME_SEEN:
+                self._searching.count(cell, places[key])
 
     def _read(self, prediction: str) -> tuple[Receipt, Model]:
         """Return a receipt with the model whose key signed it; two names may share 16 bits. Raises ReceiptInvalid, NotFound."""
@@ -257,7 +277,7 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, worths: Worth, *, happe
             if metric.origin is Origin.OUTCOME and metric.formula is UNSET:
                 bins[metric.name] = outcome_bin(metric, probability=receipt.probability, happened=happened)
     for name, bin_ in bins.items():
-        for slice_ in _slices(rollout.plan.dimensions, receipt):
+        for slice_ in _slices(rollout, receipt):
             cell = Cell(rollout.id, step, receipt.arm, MetricName(name), slice_, bin_)
             claims[f"{stem}/{name}/{slice_}"] = cell
     return next(iter(claims), stem), claims
@@ -270,7 +290,7 @@ def _pair_claims(rollout: Rollout, pair: Pair) -> Claims:
     for g in rollout.plan.guardrails:
         if is_paired(g.metric):
             bin_ = _pair_bin(g.metric, pair)
-            for slice_ in _slices(rollout.plan.dimensions, pair.receipt):
+            for slice_ in _slices(rollout, pair.receipt):
                 key = f"p/{rollout.id}/{_who(pair.receipt)}/{g.metric.name}/{slice_}"
                 claims[key] = Cell(
                     rollout.id, step, Arm.CANDIDATE, pair_metric(MetricName(g.metric.name)), slice_, bin_
@@ -293,10 +313,5 @@ def _pair_bin(metric: Metric, pair: Pair) -> int:
     )
 
 
-def _slices(dimensions: Sequence[Dimension], receipt: Receipt) -> Sequence[SliceName]:
-    named = [
-        SliceName(f"{dimension.field}={dimension.values[index]}")
-        for dimension, index in zip(dimensions, receipt.slices, strict=False)
-        if index < len(dimension.values)
-    ]
-    return (WHOLE, *named)
+def _slices(rollout: Rollout, receipt: Receipt) -> Sequence[SliceName]:
+    return (WHOLE, *slices_of(rollout.plan.dimensions, rollout.plan.crosses or (), receipt.slices))
