@@ -15,6 +15,7 @@ from glideslope.domain.gate import harm_findings, pair_proof_findings
 from glideslope.domain.ids import WHOLE, ModelName, RolloutId
 from glideslope.domain.metric import EXPOSURE, RESCUED
 from glideslope.domain.plan import StageKind, Step
+from glideslope.domain.recomputation import sentence as differing
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.scan import Searched
 from glideslope.domain.traffic import Arm
@@ -250,6 +251,7 @@ class Queries:
             sentences=(
                 *(r.sentence for r in event.decision.reasons),
                 *(doubted(f.doubt) for f in event.decision.findings if f.doubt),
+                *(differing(f.difference) for f in event.decision.findings if f.difference),
                 *(budget_words(f) for f in event.decision.findings if f.spending),
             ),
             findings=event.decision.findings,

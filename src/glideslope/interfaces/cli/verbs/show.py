@@ -104,7 +104,7 @@ def decision_lines(decisions: tuple[DecisionView, ...]) -> list[str]:
             f"      {f.question.value} {f.subject} {f.slice}: {f.verdict.value}, evidence {number(f.wealth)} of {number(f.line)}, "
             f"{f.candidate:,}/{f.incumbent:,} subjects"
             for f in each.findings
-            if not (f.doubt or f.spending)  # said in full above
+            if not (f.doubt or f.spending or f.difference)  # said in full above
         ]
     return lines
 
