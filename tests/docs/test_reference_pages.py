@@ -19,6 +19,7 @@ from glideslope.domain import (
     evidence,
     formula,
     metric,
+    pairs,
     plan,
     recomputation,
     value,
@@ -62,6 +63,8 @@ EVENTS: Final = (
     value.Price,
     contract.Contract,
     contract.FeatureRule,
+    pairs.PairRules,
+    pairs.PairLimit,
 )
 EVIDENCE: Final = (
     evidence.Evidence,

@@ -28,6 +28,7 @@ from glideslope.domain.gate import (
 )
 from glideslope.domain.ids import WHOLE, MetricName
 from glideslope.domain.metric import Metric, Origin
+from glideslope.domain.pairs import PAIRS
 from glideslope.domain.plan import AtMaximum, Plan, StageKind, Step
 from glideslope.domain.reasons import Reason
 from glideslope.domain.recomputation import FRESH, Recomputation
@@ -259,7 +260,7 @@ def _missing(plan: Plan, step: Step, evidence: Evidence) -> Reason | None:
         if max(ages) > (plan.outcomes_stale_after if origin is Origin.OUTCOME else plan.stale_after):
             return Reason.STALE
     if step.stage is StageKind.SHADOW:
-        return None
+        return _pairs_missing(plan, evidence)
     exposed = next((e for e in evidence.exposed if e.step == step.name), None)
     if exposed is None or exposed.candidate < 1 or (step.has_coin and exposed.incumbent < 1):
         return Reason.NO_EVIDENCE
@@ -267,6 +268,16 @@ def _missing(plan: Plan, step: Step, evidence: Evidence) -> Reason | None:
     if any(not _mature(plan, step, evidence, exposed, metric) for metric in late):
         return Reason.IMMATURE
     return None
+
+
+def _pairs_missing(plan: Plan, evidence: Evidence) -> Reason | None:
+    """Where pairs are limited, some must have been made lately."""
+    if not any(limit.required for limit in plan.rules.limits):
+        return None
+    ages = [f.age for f in evidence.freshness if f.origin == PAIRS]
+    if not ages or min(ages) < 0:
+        return Reason.NO_EVIDENCE
+    return Reason.STALE if max(ages) > plan.stale_after else None
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,8 @@ import msgspec
 from glideslope.domain.budget import Budget
 from glideslope.domain.formula import Attribute
 from glideslope.domain.ids import MetricName, ModelName, VersionName
-from glideslope.domain.metric import Better, Dimension, Kind
+from glideslope.domain.metric import Better, Cross, Dimension, Kind
+from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import (
     AtMaximum,
     Criterion,
@@ -95,6 +96,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     attributes: tuple[Attribute, ...] = ()
     value: ValueDraft | None = None
     harm_budget: tuple[Budget, ...] = ()
+    cross: tuple[Cross, ...] = ()
+    pairs: PairRules | None = None
     offline: tuple[Criterion, ...] = ()
     alpha: float = 0.01
     alpha_pass: float = 0.05

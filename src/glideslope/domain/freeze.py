@@ -104,6 +104,8 @@ def freeze(
         shown=_shown(draft, metrics),
         budgets=draft.harm_budget or msgspec.UNSET,
         value=msgspec.UNSET if draft.value is None else value_model(draft.value),
+        crosses=draft.cross or msgspec.UNSET,
+        pairs=draft.pairs or msgspec.UNSET,
     )
     check_plan(plan)
     _check_recompute(plan)

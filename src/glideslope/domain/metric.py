@@ -224,6 +224,7 @@ RESERVED: Final = frozenset(
         "score",
         "slices",
         "prediction",
+        "answer",
         "attributes",
         "features",
         "value",
@@ -335,9 +336,31 @@ class Dimension(msgspec.Struct, frozen=True, cache_hash=True, forbid_unknown_fie
         return tuple(SliceName(f"{self.field}={value}") for value in self.values)
 
 
-def slice_names(dimensions: Sequence[Dimension]) -> tuple[SliceName, ...]:
-    """Return every slice of every dimension, in their order."""
-    return tuple(name for dimension in dimensions for name in dimension.slices())
+Cross = tuple[str, str]
+"""Two fields whose values are also looked at together."""
+
+
+def slice_names(dimensions: Sequence[Dimension], crosses: Sequence[Cross] = ()) -> tuple[SliceName, ...]:
+    """Return every slice of every dimension, in their order, and then of every cross: `region=EU & tier=gold`."""
+    single = tuple(name for dimension in dimensions for name in dimension.slices())
+    parts = {dimension.field: dimension.slices() for dimension in dimensions}
+    return single + tuple(crossed(a, b) for first, second in crosses for a in parts[first] for b in parts[second])
+
+
+def crossed(first: SliceName, second: SliceName) -> SliceName:
+    """Return the name of what is in both slices. No value holds an equals sign, so it is no single slice's name."""
+    return SliceName(f"{first} & {second}")
+
+
+def slices_of(dimensions: Sequence[Dimension], crosses: Sequence[Cross], places: Sequence[int]) -> list[SliceName]:
+    """Return the slices of a request, given per dimension the index of its value; any other index is in none."""
+    named = {
+        dimension.field: SliceName(f"{dimension.field}={dimension.values[index]}")
+        for dimension, index in zip(dimensions, places, strict=False)
+        if index < len(dimension.values)
+    }
+    both = [crossed(named[a], named[b]) for a, b in crosses if a in named and b in named]
+    return [*named.values(), *both]
 
 
 NO_STEP: Final = StepName("-")

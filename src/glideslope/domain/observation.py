@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from glideslope.domain.ids import Digest, MetricName, ModelName, RolloutId, StepName, VersionName
-from glideslope.domain.metric import Dimension, Metric
+from glideslope.domain.metric import Cross, Dimension, Metric
 from glideslope.domain.traffic import Arm
 
 
@@ -31,6 +31,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
     usage: Mapping[str, float] | msgspec.UnsetType = msgspec.UNSET
     """What the process uses (`sdk.resources.Meter.read`): shown to people, read by no decision."""
+    unlisted: Mapping[str, Mapping[str, str]] | msgspec.UnsetType = msgspec.UNSET
+    """By field and number, a value that the plan does not list: to name what a search finds. Only fields whose contract is open."""
 
 
 class CellRefusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +203,13 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True):
     """The candidate's values are divided by 1 + this before they are binned, so that "worse" means beyond the margin."""
     thresholds: Mapping[MetricName, float] | msgspec.UnsetType = msgspec.UNSET
     """Beyond this a latency, so divided, is late, however late: what has not ended may be counted."""
+    crosses: tuple[Cross, ...] = ()
+    """Two dimensions each, whose values are also looked at together."""
+    numbered: bool = False
+    """Receipts may number the values that the plan does not list, and totals may name them."""
+    shadow: RolloutId = RolloutId("")
+    """The rollout in whose shadow stage requests are mirrored now: both arms send their halves of pairs. Empty outside one,
+    and from a server that knows none."""
 
     logged: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     """The attributes that may be logged, where the server keeps a prediction log; then predictions are to be sent to it."""

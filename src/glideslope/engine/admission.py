@@ -17,7 +17,6 @@ from glideslope.domain.metric import (
     Origin,
     baseline_scope,
     logged_cell,
-    slice_names,
 )
 from glideslope.domain.observation import MOST_REFUSALS, CellRefusal, Totals, TotalsTaken
 from glideslope.domain.plan import Plan
@@ -58,7 +57,7 @@ class _Known:
 def _known(plan: Plan) -> _Known:
     return _Known(
         steps=frozenset(s.name for s in plan.steps if s.candidate),
-        slices=frozenset((WHOLE, *slice_names(plan.dimensions))),
+        slices=frozenset((WHOLE, *plan.slices)),
         metrics={metric.name: metric for metric in plan.counted},
     )
 

@@ -24,7 +24,7 @@ from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, wa
 from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import ModelName, RolloutId, VersionName
+from glideslope.domain.ids import ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.logged import SETTLE, PredictionRefusal, Predictions, PredictionsTaken
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
@@ -38,11 +38,13 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.pairs import Half, Halves
 from glideslope.domain.plan import thresholds
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
-from glideslope.domain.receipt import ReceiptKey
+from glideslope.domain.receipt import SCORE_LEVELS, ReceiptKey
 from glideslope.domain.replay import replay_decision
-from glideslope.domain.rollout import ENDED, Phase
+from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
+from glideslope.domain.traffic import Arm
 from glideslope.engine.drifting import features_view
 from glideslope.engine.features import Features
 from glideslope.engine.governor import Governor
@@ -51,6 +53,7 @@ from glideslope.engine.log_desk import KEEP, LogDesk
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
 from glideslope.engine.outcomes import OutcomeDesk
+from glideslope.engine.pair_desk import PairDesk
 from glideslope.engine.ports import (
     Checkpoints,
     Clock,
@@ -69,6 +72,7 @@ from glideslope.engine.recomputing import recomputation_view
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
 from glideslope.engine.requests import Requests
+from glideslope.engine.searching import Searching
 from glideslope.engine.signals import EVERY as LOOK_EVERY
 from glideslope.engine.signals import Signals
 from glideslope.engine.turns import by_turns
@@ -77,6 +81,7 @@ from glideslope.engine.views import (
     BudgetForecast,
     CheckView,
     DecisionView,
+    DisagreementView,
     FeaturesView,
     FleetView,
     HappeningView,
@@ -86,6 +91,7 @@ from glideslope.engine.views import (
     ReplayView,
     RolloutView,
     SignalsView,
+    SlicesView,
     StepForecast,
     Warning_,
 )
@@ -179,14 +185,17 @@ class App:
             clock=world.clock,
             summaries=world.summaries,
         )
+        self._searching = Searching(record=self.record, observer=self.observer)
         self._desk = OutcomeDesk(
             record=self.record,
             observer=self.observer,
+            searching=self._searching,
             counters=world.counters,
             keys=world.keys,
             log=self.log,
             plugins=world.plugins,
         )
+        self._pairs = PairDesk(record=self.record, observer=self.observer)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
             record=self.record,
@@ -206,7 +215,11 @@ class App:
             wake=self.governor.wake,
         )
         self._queries = Queries(
-            record=self.record, observer=self.observer, reconciler=self.reconciler, clock=world.clock
+            record=self.record,
+            observer=self.observer,
+            searching=self._searching,
+            reconciler=self.reconciler,
+            clock=world.clock,
         )
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
         self._trouble: dict[str, str] = {}
@@ -397,6 +410,7 @@ class App:
 
     async def observe(self, totals: Totals) -> TotalsTaken:
         """Take a source's totals, portion by portion; each stands by itself, as does each cell."""
+        self._searching.learn(totals)
         taken = TotalsTaken(taken=0, refused=0)
         for portion in portions(totals.counts.items()) or [()]:
             found, kept = self.observer.totals(msgspec.structs.replace(totals, counts=dict(portion)))
@@ -434,7 +448,27 @@ class App:
         # Without an answer too: what it is about must be there.
         for portion in portions(answers.answers) or ((),):
             await self._desk.answers(msgspec.structs.replace(answers, answers=portion))
+            # From a service that knows no halves; the incumbent's may.
+            halves = tuple(Half(request, max(0, min(SCORE_LEVELS, score))) for request, score in portion)
+            self._pairs.take(
+                Halves(model=answers.model, rollout=answers.rollout, arm=Arm.CANDIDATE, halves=halves),
+            )
             await asyncio.sleep(0)
+
+    async def halves(self, halves: Halves) -> None:
+        """Take answers of one arm, to be compared with the other's; the candidate's wait for their outcomes too."""
+        for portion in portions(halves.halves) or ((),):
+            self._pairs.take(msgspec.structs.replace(halves, halves=portion))
+            if halves.arm is Arm.CANDIDATE:
+                scored = tuple((half.request, half.score) for half in portion if half.score >= 0)
+                await self._desk.answers(ShadowAnswers(model=halves.model, rollout=halves.rollout, answers=scored))
+            await asyncio.sleep(0)
+
+    async def slices(self, rollout: RolloutId) -> SlicesView:
+        return self._queries.slices(rollout)
+
+    async def disagreements(self, rollout: RolloutId, *, slice_: SliceName) -> Sequence[DisagreementView]:
+        return self._pairs.worst(rollout, slice_)
 
     async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         """Count a batch, portion by portion; one that cannot be counted is refused by itself."""
@@ -527,6 +561,9 @@ class App:
             },
             metrics=open_.plan.counted if open_ else tuple(BUILT_IN.values()),
             dimensions=open_.plan.dimensions if open_ else (),
+            crosses=(open_.plan.crosses or ()) if open_ else (),
+            numbered=True,
+            shadow=open_.id if open_ and _mirrors(open_) else RolloutId(""),
             key_id=key.id,
             key=key.secret,
             tag="",
@@ -546,6 +583,8 @@ class App:
     def _forget(self, rollout: RolloutId) -> None:
         self.observer.forget(rollout)
         self._desk.forget(rollout)
+        self._pairs.forget(rollout)
+        self._searching.forget(rollout)
         self.log.forget(rollout)
 
     def _require_log(self, draft: Draft) -> None:
@@ -564,6 +603,11 @@ def _tag(briefing: Briefing) -> str:
     """Hash the content; the grant is not in it, whose tag is the data plane's to make."""
     content = msgspec.json.encode(briefing, order="deterministic")
     return blake2b(content, digest_size=8).hexdigest()
+
+
+def _mirrors(rollout: Rollout) -> bool:
+    wanted = exposure(rollout)
+    return wanted is not None and wanted.mirror > 0
 
 
 def _canonical(decision: Decision) -> str:

@@ -14,7 +14,7 @@ from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.evidence import FORMAT, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.gate import is_paired
-from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, StepName, VersionName
+from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
 from glideslope.domain.metric import (
     BUILT_IN,
     ERRORS,
@@ -31,9 +31,9 @@ from glideslope.domain.metric import (
     baseline_scope,
     differences,
     logged_cell,
-    slice_names,
 )
 from glideslope.domain.observation import Totals, TotalsTaken
+from glideslope.domain.pairs import PAIRS, PairKind, pair_values
 from glideslope.domain.plan import Plan, StageKind, thresholds
 from glideslope.domain.recomputation import Recomputation
 from glideslope.domain.rollout import DECIDED, Rollout, exposure
@@ -49,6 +49,8 @@ from glideslope.engine.usage import Usage
 
 PAIR_PREFIX: Final = "pair."
 """A pair's cell names its metric with this before it, and the candidate as its arm."""
+ANSWERS_PREFIX: Final = "answers."
+"""The same for what two answers say about each other without an outcome."""
 
 
 class Observer:
@@ -76,6 +78,8 @@ class Observer:
         self._lost_of: dict[RolloutId, int] = {}
         self._counting: dict[tuple[RolloutId, Origin], set[str]] = {}
         """Services that count for a rollout: each message of theirs shows that they live, be it empty."""
+        self._paired: dict[RolloutId, float] = {}
+        """When a pair of answers was last made, in monotonic seconds."""
         self._doubtful = False
         self._flushing = asyncio.Lock()
         self.counting = asyncio.Lock()
@@ -232,6 +236,37 @@ class Observer:
             if arrived:
                 self._weigh(rollout, OUTCOMES, arrived, epoch=0)
 
+    def paired(
+        self,
+        rollout: RolloutId,
+        step: StepName,
+        slices: Sequence[SliceName],
+        bins: Mapping[PairKind, int],
+        *,
+        who: str,
+    ) -> None:
+        """Count what two answers to one request say about each other; of a subject the first pair in a step."""
+        scope = self.scope(rollout)
+        self._paired[rollout] = self._now()
+        self.changed.add(rollout)
+        if not scope.first(step, "pair", who):
+            return
+        for slice_ in slices:
+            for kind, bin_ in bins.items():
+                self._count(scope, step, Arm.CANDIDATE, answers_metric(kind), bin_, slice_=slice_)
+
+    def note(self, cell: Cell) -> None:
+        """Count something in memory, to be saved with what the gateway saw."""
+        self.scope(cell.rollout).add(cell, 1)
+        self._own.count(cell.key())
+
+    def answers(self, rollout: Rollout, kind: PairKind, slice_: SliceName) -> tuple[int, ...]:
+        """Return how the arms' answers compare, per bin, over all shadow steps."""
+        scope, size = self.scope(rollout.id), len(pair_values(kind))
+        shadows = (s.name for s in rollout.plan.steps if s.stage is StageKind.SHADOW)
+        rows = [scope.bins(s, answers_metric(kind), slice_, Arm.CANDIDATE, size=size) for s in shadows]
+        return tuple(map(sum, zip(*rows, strict=True))) or (0,) * size
+
     def evidence(self, rollout: Rollout, *, in_force: bool) -> Evidence:
         """Freeze what is known about a rollout, in a fixed order."""
         scope, plan = self.scope(rollout.id), rollout.plan
@@ -242,12 +277,17 @@ class Observer:
         return Evidence(
             format=FORMAT,
             counts=counts,
-            pairs=tuple(self._pairs(scope, plan)),
+            pairs=(*self._pairs(scope, plan), *self._limited(rollout)),
             exposed=exposed,
             maturity=tuple(Maturity(step=s, **_arms(scope, s, OUTCOME_SEEN)) for s in steps),
-            freshness=tuple(
-                Freshness(origin=origin.value, age=self._age(rollout.id, origin), dropped=self._dropped(scope, origin))
-                for origin in Origin
+            freshness=(
+                *(
+                    Freshness(
+                        origin=origin.value, age=self._age(rollout.id, origin), dropped=self._dropped(scope, origin)
+                    )
+                    for origin in Origin
+                ),
+                *((Freshness(origin=PAIRS, age=self._since(self._paired.get(rollout.id))),) if plan.pairs else ()),
             ),
             serving=tuple(
                 Serving(arm=arm, version=version, digest=digest)
@@ -380,10 +420,10 @@ class Observer:
         self._count(scope, NO_STEP, Arm.INCUMBENT, ERRORS.name, int(_is_bad(request)))
         self._count(scope, NO_STEP, Arm.INCUMBENT, LATENCY.name, LATENCY.bin(request.latency_us / 1000))
 
-    def _count(self, scope: Scope, step: StepName, arm: Arm, metric: MetricName, bin_: int) -> None:
-        cell = Cell(scope.name, step, arm, metric, WHOLE, bin_)
-        scope.add(cell, 1)
-        self._own.count(cell.key())
+    def _count(
+        self, scope: Scope, step: StepName, arm: Arm, metric: MetricName, bin_: int, *, slice_: SliceName = WHOLE
+    ) -> None:
+        self.note(Cell(scope.name, step, arm, metric, slice_, bin_))
 
     def _note(self, request: Served, *, now: float) -> None:
         window = self._windows.setdefault((request.model, request.arm), Window())
@@ -426,7 +466,7 @@ class Observer:
                 window.note_counts(at=int(now), requests=growth, bad=growth * cell.bin)
 
     def _counts(self, scope: Scope, plan: Plan, steps: Sequence[StepName]) -> Sequence[Counts]:
-        slices = (WHOLE, *slice_names(plan.dimensions))
+        slices = (WHOLE, *plan.slices)
         found = []
         for step in steps:
             for metric in plan.counted:
@@ -454,12 +494,20 @@ class Observer:
             # A ranking's blocks are compared within themselves, so those of all steps add up.
             steps = tossed if g.metric.kind in RANKED else shadows if is_paired(g.metric) else []
             size = len(differences(g.metric)) if steps else 0
-            for slice_ in (WHOLE, *slice_names(plan.dimensions)) if steps else ():
+            for slice_ in (WHOLE, *plan.slices) if steps else ():
                 rows = [scope.bins(s, pair_metric(g.metric.name), slice_, Arm.CANDIDATE, size=size) for s in steps]
                 total = tuple(map(sum, zip(*rows, strict=True)))
                 if any(total):
                     found.append(Pairs(metric=g.metric.name, slice=slice_, differences=total))
         return found
+
+    def _limited(self, rollout: Rollout) -> Sequence[Pairs]:
+        return [
+            Pairs(metric=MetricName(limit.kind.value), slice=slice_, differences=counts)
+            for limit in rollout.plan.rules.limits
+            for slice_ in (WHOLE, *rollout.plan.slices)
+            if any(counts := self.answers(rollout, limit.kind, slice_))
+        ]
 
     def _hear(self, rollout: RolloutId, origin: Origin, now: float) -> None:
         self._heard[(rollout, origin)] = now
@@ -471,7 +519,9 @@ class Observer:
             self.changed.add(rollout.id)
 
     def _age(self, rollout: RolloutId, origin: Origin) -> int:
-        heard = self._heard.get((rollout, origin))
+        return self._since(self._heard.get((rollout, origin)))
+
+    def _since(self, heard: float | None) -> int:
         return -1 if heard is None else round(1000 * (self._now() - heard))
 
     def _said(self, plan: Plan, version: VersionName) -> Sequence[Digest]:
@@ -487,6 +537,11 @@ class Observer:
 def pair_metric(metric: MetricName) -> MetricName:
     """Return the name under which a metric's pairs are counted."""
     return MetricName(f"{PAIR_PREFIX}{metric}")
+
+
+def answers_metric(kind: PairKind) -> MetricName:
+    """Return the name under which it is counted how answers compare."""
+    return MetricName(f"{ANSWERS_PREFIX}{kind.value}")
 
 
 def _is_bad(request: Served) -> bool:

@@ -23,7 +23,6 @@ from glideslope.domain.metric import (
     OUTCOME_SEEN,
     RANKED,
     Cell,
-    Dimension,
     Metric,
     Origin,
     baseline_scope,
@@ -31,6 +30,7 @@ from glideslope.domain.metric import (
     loss_of,
     outcome_bin,
     pair_bin,
+    slices_of,
 )
 from glideslope.domain.observation import (
     MOST_REFUSALS,
@@ -45,6 +45,7 @@ from glideslope.domain.plan import StageKind
 from glideslope.domain.plugin import Plugins
 from glideslope.domain.receipt import SCORE_LEVELS, Receipt, ReceiptKey, claimed_model, model_hash, read
 from glideslope.domain.rollout import Rollout
+from glideslope.domain.scan import Places
 from glideslope.domain.traffic import Arm
 from glideslope.engine.formulas import Worth, check_outcome, worth
 from glideslope.engine.log_desk import LogDesk, key_of, own_time
@@ -54,6 +55,7 @@ from glideslope.engine.ports import Counters, Total
 from glideslope.engine.ranking import Blocks, Scored, gaps, name_of
 from glideslope.engine.record import Model, Record, rollout_id
 from glideslope.engine.scopes import OUTCOMES
+from glideslope.engine.searching import Searching
 
 Claims = dict[str, Cell]
 Arrived = dict[str, tuple[Rollout, Receipt, bool]]
@@ -71,6 +73,7 @@ class OutcomeDesk:
         *,
         record: Record,
         observer: Observer,
+        searching: Searching,
         counters: Counters,
         keys: Mapping[int, ReceiptKey],
         log: LogDesk,
@@ -81,6 +84,7 @@ class OutcomeDesk:
         """What is in the prediction log and could not be counted yet: of a subject's outcomes the first logged must count."""
         self._record = record
         self._observer = observer
+        self._searching = searching
         self._counters = counters
         self._keys = dict(keys)
         self._plugins = plugins
@@ -94,14 +98,16 @@ class OutcomeDesk:
         markers: dict[str, bool] = {}
         rows: list[OutcomeRow] = []
         arrived: Arrived = {}
+        places: dict[str, Places] = {}
         refused = []
         undefined: list[OutcomeUndefined] = []
         for outcome in outcomes.outcomes:
             try:
-                rows += self._claim(outcome, claims, markers, arrived, undefined, by=by)
+                rows += self._claim(outcome, claims, markers, arrived, undefined, places=places, by=by)
             except GlideslopeError as error:
                 refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
         new = await self._count(claims, rows)
+        self._scan(claims, new, places)
         kept = sum(not row.counted for row in rows)
         if filled := self._fill([arrival for marker, arrival in arrived.items() if marker in new]):
             await self._count(filled)
@@ -123,11 +129,14 @@ class OutcomeDesk:
         if rollout.plan.model != answers.model:
             raise Invalid(f"{rollout.id} is about {rollout.plan.model}, not {answers.model}.")
         claims: Claims = {}
+        places: dict[str, Places] = {}
         for request, score in answers.answers:
             pair = self._pairing.answer(rollout.id, request, max(0, min(SCORE_LEVELS, score)))
             if pair is not None:
-                claims |= _pair_claims(rollout, pair)
-        await self._count(claims)
+                made = _pair_claims(rollout, pair)
+                claims |= made
+                places.update(dict.fromkeys(made, pair.receipt.slices))
+        self._scan(claims, await self._count(claims), places)
 
     def forget(self, rollout: RolloutId) -> None:
         """Drop what waits for a rollout that has ended."""
@@ -141,7 +150,7 @@ class OutcomeDesk:
             step = StepName(f"s{receipt.step}")
             metrics = [g.metric for g in rollout.plan.guardrails if g.metric.kind in RANKED]
             scored = Scored(receipt.arm, receipt.probability, happened, _who(receipt))
-            for slice_ in _slices(rollout.plan.dimensions, receipt):
+            for slice_ in _slices(rollout, receipt):
                 block = self._blocks.add((rollout.id, step, slice_), scored)
                 if block is None:
                     continue
@@ -159,6 +168,7 @@ class OutcomeDesk:
         arrived: Arrived,
         undefined: list[OutcomeUndefined],
         *,
+        places: dict[str, Places],
         by: Identity | None,
     ) -> Sequence[OutcomeRow]:
         """Say in which cells an outcome counts, and return what is to be logged of it."""
@@ -192,14 +202,25 @@ class OutcomeDesk:
                 rows = (_row(outcome, model.name, rollout, receipt, happened=happened, by=_actor(by)),)
             markers[marker] = True
             # Of a subject's outcomes in one batch the first counts, as it does of those in two.
-            claims |= {key: cell for key, cell in made.items() if key not in claims}
+            fresh = {key: cell for key, cell in made.items() if key not in claims}
+            claims |= fresh
+            places.update(dict.fromkeys(fresh, receipt.slices))
             if happened is not None and _is_ranked(rollout, receipt):
                 arrived.setdefault(marker, (rollout, receipt, happened))
         if rollout is not None and happened is not None and _in_shadow(rollout):
             pair = self._pairing.outcome(rollout.id, receipt, happened=happened)
             if pair is not None:
-                claims |= _pair_claims(rollout, pair)
+                made = _pair_claims(rollout, pair)
+                claims |= made
+                places.update(dict.fromkeys(made, pair.receipt.slices))
         return rows
+
+    def _scan(self, claims: Claims, new: frozenset[str], places: Mapping[str, Places]) -> None:
+        """Count what is new by all of its fields at once. In memory, as the gateway's: no decision rests on it."""
+        for key in new & places.keys():
+            cell = claims[key]
+            if cell.slice == WHOLE and cell.metric != OUTCOME_SEEN:
+                self._searching.count(cell, places[key])
 
     def _is_receipt(self, prediction: str) -> bool:
         try:
@@ -316,7 +337,7 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, worths: Worth, *, happe
             if metric.origin is Origin.OUTCOME and metric.formula is UNSET:
                 bins[metric.name] = outcome_bin(metric, probability=receipt.probability, happened=happened)
     for name, bin_ in bins.items():
-        for slice_ in _slices(rollout.plan.dimensions, receipt):
+        for slice_ in _slices(rollout, receipt):
             cell = Cell(rollout.id, step, receipt.arm, MetricName(name), slice_, bin_)
             claims[f"{stem}/{name}/{slice_}"] = cell
     return next(iter(claims), stem), claims
@@ -329,7 +350,7 @@ def _pair_claims(rollout: Rollout, pair: Pair) -> Claims:
     for g in rollout.plan.guardrails:
         if is_paired(g.metric):
             bin_ = _pair_bin(g.metric, pair)
-            for slice_ in _slices(rollout.plan.dimensions, pair.receipt):
+            for slice_ in _slices(rollout, pair.receipt):
                 key = f"p/{rollout.id}/{_who(pair.receipt)}/{g.metric.name}/{slice_}"
                 claims[key] = Cell(
                     rollout.id, step, Arm.CANDIDATE, pair_metric(MetricName(g.metric.name)), slice_, bin_
@@ -352,10 +373,5 @@ def _pair_bin(metric: Metric, pair: Pair) -> int:
     )
 
 
-def _slices(dimensions: Sequence[Dimension], receipt: Receipt) -> Sequence[SliceName]:
-    named = [
-        SliceName(f"{dimension.field}={dimension.values[index]}")
-        for dimension, index in zip(dimensions, receipt.slices, strict=False)
-        if index < len(dimension.values)
-    ]
-    return (WHOLE, *named)
+def _slices(rollout: Rollout, receipt: Receipt) -> Sequence[SliceName]:
+    return (WHOLE, *slices_of(rollout.plan.dimensions, rollout.plan.crosses or (), receipt.slices))

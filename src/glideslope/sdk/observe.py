@@ -274,6 +274,12 @@ class Observer:
         with self._lock:
             self.dropped += count
 
+    def name_unlisted(self, fields: Mapping[str, str]) -> None:
+        """Tell the server which values stand behind the numbers of unlisted ones, the first of each; all of it may be seen."""
+        with self._lock:
+            for field, number, value in self._briefed.unlisted(fields):
+                self._unlisted.setdefault(field, {}).setdefault(number, value)
+
     def send_totals(self) -> float:
         """Send what changed since it last arrived; return the seconds until the next time. Never raises."""
         message, sent = self._message()
@@ -301,6 +307,7 @@ class Observer:
         self._subjects = 0
         self._acknowledged: dict[Cell, int] = {}
         self._messages = self._sequence = self._anonymous = 0
+        self._unlisted: dict[str, dict[str, str]] = {}
         self._wanted = wanted
         self._asleep = wanted
         self.dropped = self.ignored = self.unsent = 0
@@ -329,6 +336,8 @@ class Observer:
             dropped = self.dropped
             self._sequence += 1
             sequence = self._sequence
+            named = {field: dict(values) for field, values in self._unlisted.items()}
+            unlisted = named if named and self._briefed.numbered else msgspec.UNSET
             for name, step in self._steps.items():
                 for arm, tallies in ((Arm.CANDIDATE, step.candidate), (Arm.INCUMBENT, step.incumbent)):
                     for tally in (one for counting in tallies.values() for one in counting):
@@ -354,6 +363,7 @@ class Observer:
             version=self.version,
             digest=self.digest,
             sequence=sequence,
+            unlisted=unlisted,
             usage=msgspec.UNSET if self.usage is None else self.usage(),
         )
         return message, now

@@ -20,6 +20,7 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.pairs import Halves
 
 T = TypeVar("T")
 
@@ -93,6 +94,11 @@ def contract(model: ModelName) -> Call[Contract]:
 def shadow_answers(message: ShadowAnswers) -> Call[None]:
     """Send what the shadowed candidate would have answered."""
     return _post("/v1/shadow", message, decode=_nothing)
+
+
+def halves(message: Halves) -> Call[None]:
+    """Send what one arm answered, to be compared with the other's answers to the same requests."""
+    return _post("/v1/pairs", message, decode=_nothing)
 
 
 def outcomes(message: Outcomes) -> Call[OutcomesTaken]:

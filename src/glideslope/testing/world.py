@@ -18,8 +18,9 @@ from glideslope.domain.commands import Propose, Register
 from glideslope.domain.draft import SECOND, Draft, GuardrailDraft, StageDraft
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import Actor, Digest, MetricName, ModelName, RolloutId, VersionName
-from glideslope.domain.metric import Dimension
+from glideslope.domain.metric import Cross, Dimension
 from glideslope.domain.observation import OutcomesTaken
+from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import Criterion, Evaluation, Margin, MarginKind, StageKind
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.engine.app import LOG_EVERY, App
@@ -66,6 +67,8 @@ def draft(
     slices: Sequence[Dimension] = ORIGIN,
     offline: Sequence[Criterion] = (),
     approvals: int = 0,
+    pairs: PairRules | None = None,
+    cross: Sequence[Cross] = (),
 ) -> Draft:
     """Return a change that a small world can prove or refute within a minute or two."""
     return Draft(
@@ -78,6 +81,8 @@ def draft(
         slices=tuple(slices),
         offline=tuple(offline),
         approvals=approvals,
+        pairs=pairs,
+        cross=tuple(cross),
         stale_after=3 * SECOND,
         outcomes_stale_after=20 * SECOND,
         lease=2 * SECOND,
@@ -302,6 +307,8 @@ class World:
             try:
                 for answers in moment.answers:
                     await self.app.shadow(answers)
+                for halves in moment.halves:
+                    await self.app.halves(halves)
                 if moment.outcomes.outcomes:
                     self.taken.append(await self.app.outcomes(moment.outcomes))
             except GlideslopeError:

@@ -20,6 +20,7 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.pairs import Halves
 from glideslope.engine.sources import bound
 from glideslope.interfaces.api.door import REPORTING, TELLING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
@@ -104,6 +105,18 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
         answers = await body(request, ShadowAnswers, limit=LARGEST_SHADOW)
         by.require(answers.model)
         await service.shadow(answers)
+        return Response(status_code=204)
+
+    @router.post(
+        "/v1/pairs",
+        summary="Report one arm's answers, to be compared with the other's",
+        **described(body=Halves, answer=None, status=204, refusals=(HTTPStatus.NOT_FOUND,)),
+    )
+    async def pairs(request: Request) -> Response:
+        by = door.caller(request, REPORTING, act="report answers")
+        halves = await body(request, Halves, limit=LARGEST_SHADOW)
+        by.require(halves.model)
+        await service.halves(halves)
         return Response(status_code=204)
 
     @router.post(

@@ -12,10 +12,12 @@ from glideslope.interfaces.cli.words import (
     headline,
     maturity_words,
     number,
+    pair_rows,
     percent,
     span,
     step_words,
     table,
+    worst_slice,
 )
 from glideslope.interfaces.cli.worth import with_prices, worth_lines
 
@@ -84,6 +86,10 @@ def rollout_lines(view: RolloutView) -> list[str]:
     lines += ["", *table(rows)]
     if view.guardrails:
         lines += ["", *table(with_prices(guardrail_rows(view.guardrails), view.guardrails))]
+        if worst := worst_slice(view.guardrails):
+            lines.append(f"  worst slice: {worst}")
+    if view.pairs:
+        lines += ["", *table(pair_rows(view.pairs))]
     return lines
 
 
