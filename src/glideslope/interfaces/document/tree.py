@@ -49,7 +49,9 @@ class Tree:
 def read(source: Source) -> Tree:
     """Read a document. Raises DocumentInvalid."""
     if len(source.text) > LARGEST:
-        raise source.refusal(f"a plan of {len(source.text):,} characters is longer than {LARGEST:,}", Span(1, 1))
+        raise source.refusal(
+            f"{_one(source)} of {len(source.text):,} characters is longer than {LARGEST:,}", Span(1, 1)
+        )
     for number, line in enumerate(source.lines, start=1):
         indentation = line[: len(line) - len(line.lstrip(" \t"))]
         if "\t" in indentation and line.strip():
@@ -85,9 +87,13 @@ class _Reader:
         self._next()  # the document's end
         after = self._next()
         if not isinstance(after, yaml.StreamEndEvent):
-            raise self._source.refusal("a second document begins here; a file holds one plan", _span(after))
+            raise self._source.refusal(
+                f"a second document begins here; a file holds one {self._source.what}", _span(after)
+            )
         if not isinstance(value, dict):
-            raise self._source.refusal("a plan is a list of keys and values, like `model: late-arrival`", _span(root))
+            raise self._source.refusal(
+                f"{_one(self._source)} is a list of keys and values, like `model: late-arrival`", _span(root)
+            )
         self._tree.value.update(value)
         return self._tree
 
@@ -153,6 +159,10 @@ class _Reader:
             self._tree.keys[here] = _span(event)
             found[key] = self._value(self._next(), here)
         return found
+
+
+def _one(source: Source) -> str:
+    return f"{'an' if source.what[0] in 'aeiou' else 'a'} {source.what}"
 
 
 def is_number(text: str) -> bool:
