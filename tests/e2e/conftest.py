@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from glideslope.adapters.drivers.envoy.bootstrap import Gateway
+from glideslope.adapters.drivers.envoy.door import Door
 from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
 from glideslope.adapters.drivers.envoy.layout import Folder
 from glideslope.adapters.drivers.envoy.limits import Limits
@@ -43,6 +44,7 @@ class EnvoyBench:
     stack: contextlib.AsyncExitStack
     served: list[Served] = field(default_factory=list)
     limits: Limits = LIMITS
+    door: Door | None = None
     port: int = 0
     _driver: EnvoyDriver | None = None
     _caller: Caller | None = None
@@ -76,7 +78,7 @@ class EnvoyBench:
 
     async def start_driver(self) -> None:
         self._driver = await self.stack.enter_async_context(
-            EnvoyDriver(self.folder, sink=self.served.extend, limits=self.limits)
+            EnvoyDriver(self.folder, sink=self.served.extend, limits=self.limits, door=self.door)
         )
 
     async def start_gateway(self, line: Line | None = None) -> None:

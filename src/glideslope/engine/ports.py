@@ -77,7 +77,8 @@ class Driver(Protocol):
         """Grant or renew an exposure for `ttl`; None withdraws it at once. Returning means asked, not obeyed.
 
         Raises TokenStale for a token below the highest seen for this model. An unrenewed lease ends by itself, in the
-        data plane, whatever happened to us.
+        data plane, whatever happened to us. What lapsed or was withdrawn comes back under a newer token only: a renewal may
+        arrive after the withdrawal that overtook it.
         """
         ...
 
