@@ -80,7 +80,7 @@ class Served(Strict):
         default=None, description="Its files; their digest is part of what was measured, beside this file."
     )
     ready: str = Field(default="/healthz", description="The path that answers 200 once the command's server is ready.")
-    patience: Duration = Field(default=60_000, description="How long the command's server may take to be ready.")
+    patience: Duration = Field(default=120_000, description="How long the command's server may take to be ready.")
 
 
 class Request(Strict):

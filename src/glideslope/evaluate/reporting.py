@@ -71,7 +71,9 @@ def digest_of(part: msgspec.Struct) -> Digest:
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a report."""
-    return {"$schema": DIALECT, **msgspec.json.schema(Report), "title": "report.json"}
+    # Through JSON, since defaults come as the tuples that they are in Python.
+    made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(Report)))
+    return {"$schema": DIALECT, **made, "title": "report.json"}
 
 
 def registered(report: Report) -> tuple[Registered, ...]:
