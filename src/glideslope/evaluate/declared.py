@@ -104,8 +104,8 @@ class Data(Strict):
     file: Words | None = Field(default=None, description="All rows; `split` says which of them are held out.")
     train: Words | None = Field(default=None, description="Instead: the rows that the candidate learned from.")
     test: Words | None = Field(default=None, description="Instead: the rows that were held out.")
-    label: Words = Field(description="The column with the truth.")
-    positive: Scalar = Field(default=1, description="The label's value that the probability is of.")
+    outcome: Words = Field(description="The column with the truth.")
+    positive: Scalar = Field(default=1, description="The outcome that the probability is of.")
     features: Annotated[tuple[Words, ...], Listed] | None = Field(
         default=None, description="Columns that are sent; without it, all that have no other use here."
     )
@@ -282,7 +282,7 @@ class Leakage(Strict):
     """What a holdout must be free of, else its figures flatter."""
 
     target: Fraction = Field(
-        default=0.99, description="AUC at which a single feature is taken to hold the label itself."
+        default=0.99, description="AUC at which a single feature is taken to hold the outcome itself."
     )
     overlap: Fraction = Field(default=0.0, description="Share of held-out rows that the training rows may hold too.")
     skip: dict[Literal["target", "overlap", "future", "groups", "order"], Words] = Field(

@@ -19,7 +19,7 @@ SHOWN: Final = 3
 """Examples of a leak."""
 BINS: Final = 20
 FEWEST: Final = 50
-"""Rows with which a feature's hold on the label can be told at all."""
+"""Rows with which a feature's hold on the outcome can be told at all."""
 
 
 def check_leaks(written: Evaluation, prepared: Prepared) -> tuple[Leak, ...]:
@@ -40,10 +40,10 @@ def check_leaks(written: Evaluation, prepared: Prepared) -> tuple[Leak, ...]:
 
 
 def _target(written: Evaluation, prepared: Prepared) -> Leak:
-    """Look for a feature that by itself nearly determines the label.
+    """Look for a feature that by itself nearly determines the outcome.
 
     Each feature is cut into categories (its values, or 20 bins of a number, missing being one), and scored on one half of the rows by
-    the other half's share of positives: so a feature with a value of its own for each row is not taken for the label.
+    the other half's share of positives: so a feature with a value of its own for each row is not taken for the outcome.
     """
     part = prepared.test
     if len(part) < FEWEST:
@@ -53,7 +53,7 @@ def _target(written: Evaluation, prepared: Prepared) -> Leak:
     leaking = [f"{each} alone has an AUC of {auc:.4f}" for auc, each in found if auc >= written.leakage.target]
     line = written.leakage.target
     if leaking:
-        sentence = f"{len(leaking)} of {len(found)} features nearly determine the label (AUC of {line:g} or more)."
+        sentence = f"{len(leaking)} of {len(found)} features nearly determine the outcome (AUC of {line:g} or more)."
         return _leak("target", sentence, leaking)
     return _clean(
         "target",
@@ -68,7 +68,7 @@ def single_feature_auc(part: Part, name: str) -> float:
     codes: npt.NDArray[np.int64]
     if numbers is not None:
         present = ~np.isnan(numbers)
-        auc = _auc(numbers[present], part.label[present])
+        auc = _auc(numbers[present], part.outcome[present])
         found.append(max(auc, 1.0 - auc))
         edges = np.unique(np.quantile(numbers[present], np.arange(1, BINS) / BINS))
         codes = np.where(present, np.searchsorted(edges, np.nan_to_num(numbers)) + 1, 0)
@@ -78,21 +78,21 @@ def single_feature_auc(part: Part, name: str) -> float:
     for half in (0, 1):
         learned, asked = np.arange(len(codes)) % 2 == half, np.arange(len(codes)) % 2 != half
         size = int(codes.max()) + 1
-        positives = np.bincount(codes[learned], part.label[learned], minlength=size)
+        positives = np.bincount(codes[learned], part.outcome[learned], minlength=size)
         counts = np.bincount(codes[learned], minlength=size)
         # Towards the mean by one row, so that what was not seen says nothing.
-        scores = (positives + part.label[learned].mean()) / (counts + 1)
-        found.append(_auc(scores[codes[asked]], part.label[asked]))
+        scores = (positives + part.outcome[learned].mean()) / (counts + 1)
+        found.append(_auc(scores[codes[asked]], part.outcome[asked]))
     return max(found)
 
 
-def _auc(scores: Floats, label: Bools) -> float:
-    positives, negatives = int(label.sum()), int((~label).sum())
+def _auc(scores: Floats, outcome: Bools) -> float:
+    positives, negatives = int(outcome.sum()), int((~outcome).sum())
     if not positives or not negatives:
         return 0.5
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    return float((ranks[label].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    return float((ranks[outcome].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def _overlap(written: Evaluation, prepared: Prepared) -> Leak:

@@ -110,7 +110,7 @@ class Run:
         quality = Quality(
             rows=len(test),
             groups=len(np.unique(test.group)),
-            positives=int(test.label.sum()),
+            positives=int(test.outcome.sum()),
             train_rows=None if train is None else len(train),
             test_digest=test.digest,
             train_digest=None if train is None else train.digest,
@@ -170,7 +170,7 @@ class Run:
         test, written = self.prepared.test, self.written
         scores = {arm: np.array([a.probability for a in answers[arm]]) for arm in ARMS}
         both = ~np.isnan(scores["candidate"]) & ~np.isnan(scores["incumbent"])
-        scored = scoring.Scored(test.label, scores["candidate"], scores["incumbent"], test.group)
+        scored = scoring.Scored(test.outcome, scores["candidate"], scores["incumbent"], test.group)
         declared = written.targets.declared()
         found: list[Comparison] = []
         for number, (name, rows) in enumerate(parts.items()):

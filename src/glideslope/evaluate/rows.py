@@ -40,21 +40,21 @@ class RowsInvalid(Invalid):
 class Part:
     """Some rows, in the file's order. Columns are lists of JSON scalars of one length; `None` is a missing value.
 
-    `label` tells the positive rows. `time` is in seconds since 1970, UTC. `group` numbers the groups from 0, each row being its own
+    `outcome` tells the positive rows. `time` is in seconds since 1970, UTC. `group` numbers the groups from 0, each row being its own
     where no group is declared; `keys` are their names, then empty.
     """
 
     columns: Mapping[str, Sequence[Value]]
     features: tuple[str, ...]
-    label: Bools
+    outcome: Bools
     time: Floats | None
     group: Ints
     keys: tuple[str, ...]
     identity: tuple[str, ...]
-    """The columns by which two rows are the same: features, label, and time and group where declared."""
+    """The columns by which two rows are the same: features, outcome, and time and group where declared."""
 
     def __len__(self) -> int:
-        return len(self.label)
+        return len(self.outcome)
 
     @cached_property
     def digests(self) -> tuple[bytes, ...]:
@@ -88,7 +88,7 @@ class Part:
         return Part(
             columns={name: [column[k] for k in rows] for name, column in self.columns.items()},
             features=self.features,
-            label=self.label[rows],
+            outcome=self.outcome[rows],
             time=None if self.time is None else self.time[rows],
             group=group.astype(np.int64),
             keys=tuple(self.keys[k] for k in kept) if self.keys else (),
@@ -123,13 +123,13 @@ def prepare(written: Evaluation, found: Tree, *, folder: Path) -> Prepared:
         held_out = part("test", data.test)
         learned = None if data.train is None else part("train", data.train)
         prepared = Prepared(test=held_out, train=learned, files=files)
-    positives = int(prepared.test.label.sum())
+    positives = int(prepared.test.outcome.sum())
     if not 0 < positives < len(prepared.test):
         raise refused(
             found,
             f"of {len(prepared.test):,} held-out rows {positives:,} are positive: there must be some of both kinds",
             "data",
-            "positive" if data.positive != 1 else "label",
+            "positive" if data.positive != 1 else "outcome",
             key=False,
         )
     return prepared
@@ -223,9 +223,9 @@ def _part(columns: Mapping[str, Sequence[Value]], written: Evaluation, found: Tr
             raise refused(found, f"{name} has no column `{wanted}`; there are {shown}", *path, key=False)
         return columns[wanted]
 
-    label = _labels(column(data.label, "data", "label"), written, found, name=name)
+    outcome = _outcomes(column(data.outcome, "data", "outcome"), written, found, name=name)
     time = None if data.time is None else _times(column(data.time, "data", "time"), name=name)
-    group, keys = np.arange(len(label)), ()
+    group, keys = np.arange(len(outcome)), ()
     if data.group is not None:
         names = [_text(v) for v in column(data.group, "data", "group")]
         distinct, inverse = np.unique(np.array(names, dtype=object), return_inverse=True)
@@ -237,28 +237,30 @@ def _part(columns: Mapping[str, Sequence[Value]], written: Evaluation, found: Tr
     for feature, known in data.known_at.items():
         column(feature, "data", "known_at", feature)
         column(known, "data", "known_at", feature)
-    other = {data.label, data.time, data.group, *data.known_at.values()}
+    other = {data.outcome, data.time, data.group, *data.known_at.values()}
     features = data.features or tuple(each for each in columns if each not in other)
     if not features:
         raise refused(found, f"no column of {name} is left to be a feature", "data", key)
-    identity = tuple(dict.fromkeys([*features, data.label, *(each for each in (data.time, data.group) if each)]))
-    return Part(columns=columns, features=features, label=label, time=time, group=group, keys=keys, identity=identity)
+    identity = tuple(dict.fromkeys([*features, data.outcome, *(each for each in (data.time, data.group) if each)]))
+    return Part(
+        columns=columns, features=features, outcome=outcome, time=time, group=group, keys=keys, identity=identity
+    )
 
 
-def _labels(column: Sequence[Value], written: Evaluation, found: Tree, *, name: str) -> Bools:
+def _outcomes(column: Sequence[Value], written: Evaluation, found: Tree, *, name: str) -> Bools:
     positive = written.data.positive
     missing = next((k for k, v in enumerate(column) if v is None), None)
     if missing is not None:
         raise RowsInvalid(
-            f"{name}: row {missing + 1} has no label in `{written.data.label}`; a row without truth measures nothing."
+            f"{name}: row {missing + 1} has no outcome in `{written.data.outcome}`; a row without truth measures nothing."
         )
     distinct = {v if isinstance(v, bool) else _text(v) for v in column}
     if len(distinct) > 2:
         raise refused(
             found,
-            f"`{written.data.label}` has {len(distinct)} values in {name}; a label is one of two",
+            f"`{written.data.outcome}` has {len(distinct)} values in {name}; an outcome is one of two",
             "data",
-            "label",
+            "outcome",
             key=False,
         )
     wanted = _text(positive)

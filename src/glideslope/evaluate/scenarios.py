@@ -20,7 +20,7 @@ from glideslope.evaluate.results import Behaviour, Broken, Scenario, figure, rou
 from glideslope.evaluate.rows import Part
 
 UNSEEN: Final = "glideslope-unseen"
-SAME: Final = 1e-6
+SAME: Final = 2e-6
 """How far an answer to the same question may differ: servers print few digits."""
 
 Judge = Callable[[Answer, Answer | None], tuple[str, float]]

@@ -61,7 +61,7 @@ holdout: days
 candidate: {version: v2, command: ["{python}", serve.py, "{port}", "1.0", good], patience: 10m}
 incumbent: {version: v1, command: ["{python}", serve.py, "{port}", "0.5", good], patience: 10m}
 request: {timeout: 60s}  # a busy machine is no fault of the server
-data: {file: rows.jsonl, label: happened, positive: true, time: at, group: day, features: [x, code], known_at: {x: known}}
+data: {file: rows.jsonl, outcome: happened, positive: true, time: at, group: day, features: [x, code], known_at: {x: known}}
 split: {after: 2026-02-15, gap: 1d}
 slices: {code: [a, b]}
 seasons: [weekday]

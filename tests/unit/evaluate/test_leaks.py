@@ -65,7 +65,7 @@ def test_training_rows_that_are_held_out_too_are_found(prepared: Make, rows: Mak
             **{
                 **vars_of(train),
                 "columns": {k: [*v, *test.columns[k][:3]] for k, v in train.columns.items()},
-                "label": [*train.label, *test.label[:3]],
+                "outcome": [*train.outcome, *test.outcome[:3]],
             }
         ),
     )

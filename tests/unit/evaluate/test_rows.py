@@ -55,14 +55,14 @@ def test_the_same_rows_have_the_same_digest_however_they_are_written(tmp_path: P
     for name in ("a.csv", "b.jsonl"):
         text = (
             "model: m\nholdout: h\ncandidate: {version: v2, url: 'http://x'}\nincumbent: {version: v1, url: 'http://x'}\n"
-            f"data: {{test: {name}, label: happened, features: [x, code]}}\ntargets: {{brier: {{limit: 1.0}}}}\n"
+            f"data: {{test: {name}, outcome: happened, features: [x, code]}}\ntargets: {{brier: {{limit: 1.0}}}}\n"
         )
         written, tree = read(text, file="e.yaml")
         parts.append(prepare(written, tree, folder=tmp_path).test)
 
     assert parts[0].digest == parts[1].digest
     assert parts[0].columns["code"] == ["a", None] * 10
-    assert np.array_equal(parts[0].label, parts[1].label)
+    assert np.array_equal(parts[0].outcome, parts[1].outcome)
 
 
 def test_the_side_that_is_written_for_a_trainer_reads_back_the_same(prepared: Make, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_rows_that_cannot_be_read_are_refused_with_their_place(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"happened": None}, "row 3 has no label"),
+        ({"happened": None}, "row 3 has no outcome"),
         ({"at": "yesterday"}, "row 3: 'yesterday' is no moment"),
     ],
 )
@@ -122,8 +122,8 @@ def test_a_row_without_truth_or_moment_is_refused(
 @pytest.mark.parametrize(
     ("old", "new", "words", "place"),
     [
-        ("label: happened", "label: hapened", "has no column `hapened`", "hapened"),
-        ("label: happened, positive: true", "label: x, positive: true", "a label is one of two", "x"),
+        ("outcome: happened", "outcome: hapened", "has no column `hapened`", "hapened"),
+        ("outcome: happened, positive: true", "outcome: x, positive: true", "an outcome is one of two", "x"),
         ("positive: true", "positive: 7", "0 are positive", "7"),
         ("features: [x, code]", "features: [x, colour]", "has no column `colour`", "colour"),
         ("slices: {code: [a, b]}", "slices: {cod: [a, b]}", "has no column `cod`", "["),
