@@ -9,7 +9,7 @@ import pytest
 
 from glideslope import sdk
 from glideslope.adapters.drivers.envoy.limits import Limits
-from glideslope.domain import decision, doubt, events, evidence, metric, plan
+from glideslope.domain import budget, contract, decision, doubt, events, evidence, formula, metric, pairs, plan, value
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -17,6 +17,7 @@ from glideslope.settings import API_PORT, GATEWAY_PORT
 EVENTS: Final = (
     events.Registered,
     events.Installed,
+    events.ContractAgreed,
     events.Proposed,
     events.Approved,
     events.Decided,
@@ -30,6 +31,7 @@ EVENTS: Final = (
     decision.RollBack,
     decision.Promote,
     decision.Finding,
+    decision.Spending,
     doubt.Aside,
     plan.Plan,
     plan.Guardrail,
@@ -39,6 +41,16 @@ EVENTS: Final = (
     plan.Evaluation,
     metric.Metric,
     metric.Dimension,
+    formula.Expression,
+    formula.Plugin,
+    formula.Attribute,
+    budget.Budget,
+    value.ValueModel,
+    value.Price,
+    contract.Contract,
+    contract.FeatureRule,
+    pairs.PairRules,
+    pairs.PairLimit,
 )
 EVIDENCE: Final = (
     evidence.Evidence,
@@ -101,7 +113,9 @@ def test_each_built_in_metric_stands_on_the_page_with_its_bins_and_loss(root: Pa
     lines = page(root, "metrics.md").splitlines()
 
     assert [row for row in rows if row not in lines] == []
-    assert {kind.value for kind in Kind} <= set(re.findall(r"^\*\*(\w+)\*\*:", page(root, "metrics.md"), re.MULTILINE))
+    assert {kind.value for kind in Kind} <= set(
+        re.findall(r"^\*\*([\w-]+)\*\*:", page(root, "metrics.md"), re.MULTILINE)
+    )
 
 
 def test_the_page_on_deciding_knows_every_reason_and_no_other(root: Path) -> None:

@@ -2,9 +2,22 @@
 
 import msgspec
 
+from glideslope.domain.budget import Budget
+from glideslope.domain.formula import Attribute
 from glideslope.domain.ids import MetricName, ModelName, VersionName
-from glideslope.domain.metric import Dimension, Kind
-from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, Milliseconds, StageKind
+from glideslope.domain.metric import Better, Cross, Dimension, Kind
+from glideslope.domain.pairs import PairRules
+from glideslope.domain.plan import (
+    AtMaximum,
+    Criterion,
+    DeclaredHarm,
+    HarmNull,
+    Margin,
+    MarginKind,
+    Milliseconds,
+    StageKind,
+)
+from glideslope.domain.value import ValueDraft
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -24,12 +37,21 @@ class StageDraft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MetricDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """A metric of the plan's own, counted by services. A score has a cap, for bins of equal width, or the bins' upper edges."""
+    """A metric of the plan's own, counted by services. A score has a cap, for bins of equal width, or the bins' upper edges.
+
+    A mean has a cap and a floor, or the points of its grid as `edges`; an unbounded one the smallest `unit` that matters.
+    With an `expression` or a `plugin` its values come from there and not from what a service says.
+    """
 
     name: MetricName
     kind: Kind
     cap: float | None = None
     edges: tuple[float, ...] = ()
+    floor: float = 0.0
+    unit: float | None = None
+    better: Better = Better.LOWER
+    expression: str = ""
+    plugin: str = ""
 
 
 class GuardrailDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +64,8 @@ class GuardrailDraft(msgspec.Struct, frozen=True, kw_only=True):
     limit: float | None = None
     weight: int = 1
     required: bool = True
+    quantile: float | None = None
+    """Of a latency: that the guardrail is about this quantile (0.99) and not about the whole."""
 
 
 DEFAULT_STAGES = (
@@ -68,6 +92,11 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     guardrails: tuple[GuardrailDraft, ...] = DEFAULT_GUARDRAILS
     metrics: tuple[MetricDraft, ...] = ()
     slices: tuple[Dimension, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
+    value: ValueDraft | None = None
+    harm_budget: tuple[Budget, ...] = ()
+    cross: tuple[Cross, ...] = ()
+    pairs: PairRules | None = None
     offline: tuple[Criterion, ...] = ()
     alpha: float = 0.01
     alpha_pass: float = 0.05
@@ -76,3 +105,5 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     outcomes_stale_after: Milliseconds = 6 * HOUR
     maturity: float = 0.5
     lease: Milliseconds = 2 * SECOND
+    harms: tuple[DeclaredHarm, ...] = ()
+    """What the plan should catch; for want of any, one harm per guardrail of twice its margin."""

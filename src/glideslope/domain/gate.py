@@ -1,4 +1,7 @@
-"""Evidence in, findings out: which tests a guardrail is put to, and what each answers. Malformed evidence is INVALID."""
+"""Evidence in, findings out: which tests a guardrail is put to, and what each answers. Malformed evidence is INVALID.
+
+It is long because all kinds of metrics have their tests here, so that they can be compared.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,16 +17,22 @@ from glideslope.domain.decision import Finding, Question, Verdict
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.evidence import Counts, Evidence, Pairs
 from glideslope.domain.ids import WHOLE, MetricName, SliceName, StepName
-from glideslope.domain.metric import Kind, Metric, Origin, differences, slice_names
+from glideslope.domain.metric import RANKED, Kind, Metric, Origin, differences
+from glideslope.domain.pair_tests import harm_tests, proof_tests
+from glideslope.domain.pairs import PairLimit, pair_values
 from glideslope.domain.plan import Criterion, Evaluation, Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
 from glideslope.domain.traffic import Weights
 from glideslope.ledger.canonical import LARGEST_INTEGER
 from glideslope.stats import family
+from glideslope.stats.calibration import CalibrationGuard
+from glideslope.stats.counted import CountHarm
 from glideslope.stats.counts import Table, Tally
 from glideslope.stats.guard import RateGuard
 from glideslope.stats.label import BinsHarm, EventHarm, EventHarmBeyond, RatioPass
 from glideslope.stats.paired import PairedHarm, PairedPass, PairedScoreHarm, PairedScorePass
-from glideslope.stats.reals import ln
+from glideslope.stats.quantile import QuantileHarm, QuantilePass
+from glideslope.stats.reals import ln, written
+from glideslope.stats.scaled import ScaledHarm, ScaledPass
 from glideslope.stats.score import DifferenceHarm, DifferencePass, ScoreHarm, ScorePass
 from glideslope.stats.split import ALPHA as SPLIT_ALPHA
 from glideslope.stats.split import SplitTest
@@ -88,7 +97,33 @@ def _line(alpha: float) -> float:
 
 def harm_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
     """Ask of every guardrail, on the whole and on each slice: is the candidate worse? FAIL is yes, for good."""
-    return tuple(asked.finding() for asked in _harm(plan, evidence, sorted_tables(plan, evidence)))
+    return tuple(asked.finding() for asked in _harm(plan, evidence, answered(plan, sorted_tables(plan, evidence))))
+
+
+def answered(plan: Plan, tables: Tables) -> Tables:
+    """Return the tables to ask of harm: an answer of the candidate's that is still to come, by the coin, counts as a good one.
+
+    A request is counted when it ends. Those of a slower candidate end later, and until then the incumbent's good answers alone
+    would speak against it, although nothing failed. A good answer of the candidate's can only speak for it, so what is added
+    never makes an alarm of harm; a candidate that answers nobody fails at its time-out, and is counted as that.
+    """
+    filled = {
+        (g.metric.name, slice_): tuple(map(_answered, rows))
+        for g in plan.guardrails
+        if g.metric.origin is Origin.GATEWAY and g.metric.kind is Kind.EVENT
+        for slice_ in _slices(plan, g)
+        if (rows := tables[g.metric.name, slice_]) is not None
+    }
+    return {**tables, **filled}
+
+
+def _answered(table: Table) -> Table:
+    expected = -(-sum(table.incumbent) * table.candidate_weight // table.control_weight)
+    missing = expected - sum(table.candidate)
+    if missing <= 0:
+        return table
+    good, *bad = table.candidate
+    return Table(table.candidate_weight, table.control_weight, (good + missing, *bad), table.incumbent)
 
 
 def harm_found(plan: Plan, evidence: Evidence, tables: Tables | None = None) -> tuple[Finding, ...]:
@@ -103,6 +138,11 @@ def proof_findings(plan: Plan, evidence: Evidence, step: Step, tables: Tables | 
     """Ask of every required guardrail: is the candidate proven to be within the margin? Only PASS is yes."""
     asked = _proofs(plan, evidence, step, sorted_tables(plan, evidence) if tables is None else tables)
     return tuple(one.finding() for one in asked)
+
+
+def pair_proof_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
+    """Ask of every required limit on pairs: is it proven to be kept? Both sides of a shift must be."""
+    return tuple(one.finding() for one in _pair_proofs(plan, evidence))
 
 
 def split_found(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
@@ -131,6 +171,11 @@ def is_lopsided(plan: Plan, tables: Tables) -> bool:
     """Tell whether the outcomes behind a required proof are lopsided."""
     found = lopsided(plan, tables)
     return any(g.required and g.metric.name in found for g in plan.guardrails)
+
+
+def limit_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
+    """Ask the same, and return every answer."""
+    return tuple(asked.finding() for asked in _limits(plan, evidence))
 
 
 def limit_found(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
@@ -189,6 +234,18 @@ def _turned(end: float | UnsetType | None) -> float | UnsetType | None:
     return -end if isinstance(end, float) else end
 
 
+def needs_outcomes(g: Guardrail) -> bool:
+    """Tell whether a guardrail waits for the truth about predictions."""
+    return g.metric.origin is Origin.OUTCOME
+
+
+def alpha_of(plan: Plan, g: Guardrail) -> float:
+    """Return what one test of harm on the whole of the data may spend."""
+    alpha = next(alpha for slice_, alpha in _alphas(plan, g) if slice_ == WHOLE)
+    shadowed = any(s.stage is StageKind.SHADOW for s in plan.steps)
+    return alpha / 2 if shadowed and is_paired(g.metric) else alpha
+
+
 def is_paired(metric: Metric) -> bool:
     """Tell whether the shadow's answers can be judged by this metric: it needs an outcome of the same request."""
     return metric.origin is Origin.OUTCOME and metric.loss is not None
@@ -199,13 +256,24 @@ def check_tests(plan: Plan) -> None:
     for g in plan.guardrails:
         for step in plan.steps:
             try:
-                harm_test(g)
-                proof_test(g, step.loosen)
-                if is_paired(g.metric):
+                if g.metric.kind is Kind.CALIBRATION:
+                    calibration_test(g)
+                if not g.spends_alpha:
+                    continue
+                if g.metric.kind not in RANKED:
+                    harm_test(g)
+                    proof_test(g, step.loosen)
+                if is_paired(g.metric) or g.metric.kind in RANKED:
                     paired_harm(g)
                     paired_proof(g, step.loosen)
             except ValueError as error:
                 raise PlanInvalid(f"{g.metric.name} in {step.name}: {error}.", where="guardrails") from error
+    for limit in plan.rules.limits:
+        try:
+            harm_tests(limit)
+            proof_tests(limit)
+        except ValueError as error:
+            raise PlanInvalid(f"{limit.kind.value}: {error}.", where="pairs") from error
 
 
 @lru_cache(maxsize=4096)
@@ -221,9 +289,19 @@ def harm_test(g: Guardrail) -> Test:
             return DifferenceHarm(margin=g.margin.size, base_rate=g.base_rate)
         case Kind.SCORE:
             return ScoreHarm(values=g.metric.values, centre=g.base_rate, margin=g.margin.size if beyond else 0.0)
+        case Kind.COUNT if not beyond:
+            return CountHarm(reference=_reference(g), values=g.metric.values)
+        case Kind.MEAN | Kind.COUNT if beyond and g.margin.kind is MarginKind.RELATIVE:
+            return ScaledHarm(values=g.metric.values, centre=_centre(g), factor=_factor(g, 1.0))
+        case Kind.MEAN | Kind.COUNT:
+            return ScoreHarm(values=g.metric.values, centre=_centre(g), margin=g.margin.size if beyond else 0.0)
+        case Kind.LATENCY if g.quantile is not msgspec.UNSET:
+            return QuantileHarm(level=g.quantile, cut=_cut(g), size=g.metric.bins)
         case Kind.LATENCY:
             # The candidate's latencies were divided by 1 + margin when they were binned, so harm is beyond the margin.
             return BinsHarm(reference=_reference(g), edges=g.metric.edges)
+        case Kind.UNBOUNDED | Kind.CALIBRATION | Kind.AUC | Kind.AVERAGE_PRECISION:
+            raise ValueError(f"a {g.metric.kind.value} is not judged by comparing outcomes under a coin")
         case _:
             assert_never(g.metric.kind)
 
@@ -238,11 +316,66 @@ def proof_test(g: Guardrail, loosen: float) -> Test:
             return DifferencePass(margin=g.margin.size * loosen, base_rate=g.base_rate)
         case Kind.SCORE:
             return ScorePass(values=g.metric.values, centre=g.base_rate, margin=g.margin.size * loosen)
+        case Kind.MEAN | Kind.COUNT if g.margin.kind is MarginKind.RELATIVE:
+            return ScaledPass(
+                values=g.metric.values, centre=_centre(g), factor=_factor(g, loosen), reference=g.reference
+            )
+        case Kind.MEAN | Kind.COUNT:
+            margin = g.margin.size * loosen
+            return ScorePass(values=g.metric.values, centre=_centre(g), margin=margin, reference=g.reference)
+        case Kind.LATENCY if g.quantile is not msgspec.UNSET:
+            # With the arms swapped, as below.
+            return QuantilePass(level=g.quantile, tolerated=tolerated(g), cut=_cut(g), size=g.metric.bins)
         case Kind.LATENCY:
             # With the arms swapped: is the incumbent slower than the candidate's latency divided by its tolerance?
             return BinsHarm(reference=_reference(g), edges=g.metric.edges)
+        case Kind.UNBOUNDED | Kind.CALIBRATION | Kind.AUC | Kind.AVERAGE_PRECISION:
+            raise ValueError(f"a {g.metric.kind.value} is not proven by comparing outcomes under a coin")
         case _:
             assert_never(g.metric.kind)
+
+
+def _centre(g: Guardrail) -> float:
+    return g.metric.sign * g.base_rate
+
+
+def _factor(g: Guardrail, loosen: float) -> float:
+    """Return how many times the incumbent's mean loss is tolerable; of what should be high, how much of it must be left."""
+    return float(1 + g.metric.sign * written(loosened(g, loosen)))
+
+
+def loosened(g: Guardrail, loosen: float) -> float:
+    """Return the size of a margin in a step that loosens it. Raises ValueError for one that tolerates everything.
+
+    Of what should be high no more can be lost than there is: it goes at most half of the way to nothing.
+    """
+    size = g.margin.size
+    if g.metric.sign > 0 or g.margin.kind is not MarginKind.RELATIVE:
+        return size * loosen
+    if size >= 1:
+        raise ValueError(f"a loss of {size:.0%} lets every candidate pass")
+    return min(size * loosen, (1 + size) / 2)
+
+
+def _cut(g: Guardrail) -> int:
+    """Return the first bin beyond the threshold."""
+    return g.metric.edges.index(g.threshold) + 1  # type: ignore[arg-type,unused-ignore]  # set with the quantile
+
+
+def tolerated(g: Guardrail) -> float:
+    """Return how often an equal candidate exceeds the threshold once it is divided by its tolerance."""
+    beyond = g.threshold * (1 + g.margin.size)  # type: ignore[operator]  # as above
+    total, slow, low = sum(g.reference), 0.0, 0.0
+    if not total:
+        return g.base_rate / 2
+    for count, high in zip(g.reference, (*g.metric.edges, math.inf), strict=True):
+        if low >= beyond:
+            slow += count
+        elif high > beyond:
+            slow += count * (high - beyond) / (high - low) if high < math.inf else count
+        low = high
+    # Rounded, and kept below what is not tolerated: it chooses bets and proves nothing.
+    return round(min(slow / total, g.base_rate), 6)
 
 
 @lru_cache(maxsize=4096)
@@ -265,6 +398,12 @@ def paired_proof(g: Guardrail, loosen: float) -> TallyTest:
 
 
 @lru_cache(maxsize=1024)
+def calibration_test(g: Guardrail) -> TallyTest:
+    """Return the test of what one arm says happens against what does."""
+    return CalibrationGuard(edges=g.metric.edges, tolerance=g.margin.size)
+
+
+@lru_cache(maxsize=1024)
 def limit_test(limit: float) -> TallyTest:
     """Return the test of an absolute limit on a rate."""
     return RateGuard(limit)
@@ -280,15 +419,20 @@ def sorted_tables(plan: Plan, evidence: Evidence) -> Tables:
     return {
         (g.metric.name, slice_): _tables(rows.get((g.metric.name, slice_), ()), coins=coins, bins=g.metric.bins)
         for g in plan.guardrails
-        for slice_, _ in _alphas(plan, g)
+        for slice_ in _slices(plan, g)
     }
 
 
 def tables_of(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName) -> tuple[Table, ...] | None:
     """Return a guardrail's outcomes, one table per step with a coin; None when the evidence is malformed."""
+    return metric_tables(plan, evidence, g.metric, slice_)
+
+
+def metric_tables(plan: Plan, evidence: Evidence, metric: Metric, slice_: SliceName) -> tuple[Table, ...] | None:
+    """Return the same of any metric that is counted."""
     coins = _coins(plan)
-    rows = [c for c in evidence.counts if c.step in coins and c.metric == g.metric.name and c.slice == slice_]
-    return _tables(rows, coins=coins, bins=g.metric.bins)
+    rows = [c for c in evidence.counts if c.step in coins and c.metric == metric.name and c.slice == slice_]
+    return _tables(rows, coins=coins, bins=metric.bins)
 
 
 def _tables(rows: Sequence[Counts], *, coins: Mapping[StepName, Weights], bins: int) -> tuple[Table, ...] | None:
@@ -306,6 +450,15 @@ def tally_of(evidence: Evidence, g: Guardrail, slice_: SliceName) -> Tally | Non
     return _tally([p for p in evidence.pairs if p.metric == g.metric.name and p.slice == slice_], metric=g.metric)
 
 
+def limited_tally(evidence: Evidence, limit: PairLimit, slice_: SliceName) -> Tally | None:
+    """Return what was compared of pairs under a limit; None when the evidence is malformed."""
+    return _limited([p for p in evidence.pairs if (p.metric, p.slice) == (limit.kind.value, slice_)], limit)
+
+
+def _limited(found: Sequence[Pairs], limit: PairLimit) -> Tally | None:
+    return _added([p.differences for p in found], bins=len(pair_values(limit.kind))) if len(found) <= 1 else None
+
+
 def _tally(found: Sequence[Pairs], *, metric: Metric) -> Tally | None:
     return _added([p.differences for p in found], bins=_pair_bins(metric)) if len(found) <= 1 else None
 
@@ -315,19 +468,35 @@ def _pair_bins(metric: Metric) -> int:
     return len(differences(metric))
 
 
+def _slices(plan: Plan, g: Guardrail) -> tuple[SliceName, ...]:
+    """Return what a guardrail is looked at by: the whole, then its slices."""
+    return (WHOLE, *plan.slices) if g.metric.origin is not Origin.GATEWAY else (WHOLE,)
+
+
 @lru_cache(maxsize=1024)
 def _alphas(plan: Plan, g: Guardrail) -> tuple[tuple[SliceName, float], ...]:
-    slices = slice_names(plan.dimensions) if g.metric.origin is not Origin.GATEWAY else ()
-    total = sum(other.weight for other in plan.guardrails)
+    _, *slices = _slices(plan, g)
+    return _allotted(plan, g.metric.name, slices)
+
+
+@lru_cache(maxsize=1024)
+def pair_alphas(plan: Plan, limit: PairLimit) -> tuple[tuple[SliceName, float], ...]:
+    """Return what a limit on pairs may spend of alpha, on the whole and on each slice."""
+    return _allotted(plan, limit.kind.value, plan.slices)
+
+
+def _allotted(plan: Plan, name: str, slices: Sequence[SliceName]) -> tuple[tuple[SliceName, float], ...]:
+    shares = {other.metric.name: other.weight for other in plan.guardrails if other.spends_alpha}
+    shares |= {MetricName(limit.kind.value): limit.weight for limit in plan.rules.limits}
     allotted = family.allot(
         plan.alpha,
-        weights={other.metric.name: Fraction(other.weight, total) for other in plan.guardrails},
-        slices={g.metric.name: slices} if slices else None,
+        weights={other: Fraction(share, sum(shares.values())) for other, share in shares.items()},
+        slices={name: slices} if slices else None,
     )
     return tuple(
         (WHOLE if part.slice is None else SliceName(part.slice), part.alpha)
         for part in allotted
-        if part.guardrail == g.metric.name
+        if part.guardrail == name
     )
 
 
@@ -341,8 +510,22 @@ def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
     for p in evidence.pairs:
         pairs.setdefault((p.metric, p.slice), []).append(p)
     for g in plan.guardrails:
+        if not g.spends_alpha:
+            continue
+        ranked = g.metric.kind in RANKED
         paired = shadowed and is_paired(g.metric)
         for slice_, alpha in _alphas(plan, g):
+            if ranked:
+                yield _Asked(
+                    question=Question.HARM,
+                    crossing=Verdict.FAIL,
+                    subject=g.metric.name,
+                    slice=slice_,
+                    test=paired_harm(g),
+                    alpha=alpha,
+                    over=_tally(pairs.get((g.metric.name, slice_), []), metric=g.metric),
+                )
+                continue
             # Two chances to be wrong about one guardrail share its alpha.
             share = alpha / 2 if paired else alpha
             yield _Asked(
@@ -364,6 +547,19 @@ def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
                     alpha=share,
                     over=_tally(pairs.get((g.metric.name, slice_), []), metric=g.metric),
                 )
+    for limit in plan.rules.limits:
+        for slice_, alpha in pair_alphas(plan, limit):
+            tests = harm_tests(limit)
+            for test in tests:
+                yield _Asked(
+                    question=Question.HARM,
+                    crossing=Verdict.FAIL,
+                    subject=limit.kind.value,
+                    slice=slice_,
+                    test=test,
+                    alpha=alpha / len(tests),
+                    over=_limited(pairs.get((MetricName(limit.kind.value), slice_), []), limit),
+                )
 
 
 def _proofs(plan: Plan, evidence: Evidence, step: Step, tables: Tables) -> Iterable[_Asked]:
@@ -371,15 +567,32 @@ def _proofs(plan: Plan, evidence: Evidence, step: Step, tables: Tables) -> Itera
     for g in plan.guardrails:
         if not g.required or (shadow and not is_paired(g.metric)):
             continue
+        over_pairs = shadow or g.metric.kind in RANKED
         yield _Asked(
             question=Question.PROOF,
             crossing=Verdict.PASS,
             subject=g.metric.name,
             slice=WHOLE,
-            test=paired_proof(g, step.loosen) if shadow else proof_test(g, step.loosen),
+            test=paired_proof(g, step.loosen) if over_pairs else proof_test(g, step.loosen),
             alpha=plan.alpha_pass,
-            over=tally_of(evidence, g, WHOLE) if shadow else _for_proof(g, tables[g.metric.name, WHOLE]),
+            over=tally_of(evidence, g, WHOLE) if over_pairs else _for_proof(g, tables[g.metric.name, WHOLE]),
         )
+    if shadow:
+        yield from _pair_proofs(plan, evidence)
+
+
+def _pair_proofs(plan: Plan, evidence: Evidence) -> Iterable[_Asked]:
+    for limit in plan.rules.limits:
+        for test in proof_tests(limit) if limit.required else ():
+            yield _Asked(
+                question=Question.PROOF,
+                crossing=Verdict.PASS,
+                subject=limit.kind.value,
+                slice=WHOLE,
+                test=test,
+                alpha=plan.alpha_pass,
+                over=limited_tally(evidence, limit, WHOLE),
+            )
 
 
 def _for_proof(g: Guardrail, tables: tuple[Table, ...] | None) -> tuple[Table, ...] | None:
@@ -417,6 +630,17 @@ def _splits(plan: Plan, evidence: Evidence) -> Iterable[_Asked]:
 
 def _limits(plan: Plan, evidence: Evidence) -> Iterable[_Asked]:
     for g in plan.guardrails:
+        if g.metric.kind is Kind.CALIBRATION:
+            mine = [c.candidate for c in evidence.counts if (c.metric, c.slice) == (g.metric.name, WHOLE)]
+            yield _Asked(
+                question=Question.LIMIT,
+                crossing=Verdict.FAIL,
+                subject=g.metric.name,
+                slice=WHOLE,
+                test=calibration_test(g),
+                alpha=LIMIT_ALPHA,
+                over=_added(mine, bins=g.metric.bins),
+            )
         if g.limit is None:
             continue
         arms = [

@@ -52,6 +52,10 @@ class Served:
     latency_us: int
     rescued: bool
     """The assigned arm failed and the incumbent answered: a failure of the assigned arm."""
+    in_flight: bool = False
+    """It has not ended: `latency_us` is its age, and it will be told of again."""
+    stream: str = ""
+    """Tells a request from any other of the data plane; empty when that has no name for it."""
 
 
 ServedSink = Callable[[Sequence[Served]], None]
@@ -210,6 +214,18 @@ class Counters(Protocol):
         `totals[i]` belongs to `keys[i]`; its count is an increment. This is how an outcome counts exactly once. Raises Invalid,
         noting no key, as `save` does and when a sum would leave that range.
         """
+        ...
+
+
+class Summaries(Protocol):
+    """What people look at and no decision rests on, made small: bytes by name, of which the last written stay."""
+
+    async def summarise(self, summaries: Mapping[str, bytes], *, drop: Sequence[str] = ()) -> None:
+        """Keep each under its name in place of what was there, and drop names; all or nothing."""
+        ...
+
+    async def summaries(self, prefix: str) -> Mapping[str, bytes]:
+        """Return all whose name starts with `prefix`, taken literally, in the order of their names."""
         ...
 
 
