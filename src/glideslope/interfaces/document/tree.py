@@ -76,10 +76,10 @@ class Tree:
         return self.values[()]
 
 
-def read(source: Source) -> Tree:
-    """Read a document. Raises DocumentInvalid."""
-    if len(source.text) > LARGEST:
-        raise source.refusal(f"a plan of {len(source.text):,} characters is longer than {LARGEST:,}", Span(1, 1))
+def read(source: Source, *, largest: int = LARGEST, what: str = "a plan") -> Tree:
+    """Read a document of at most so many characters. Raises DocumentInvalid."""
+    if len(source.text) > largest:
+        raise source.refusal(f"{what} of {len(source.text):,} characters is longer than {largest:,}", Span(1, 1))
     for number, line in enumerate(source.lines, start=1):
         indentation = line[: len(line) - len(line.lstrip(" \t"))]
         if "\t" in indentation and line.strip():
