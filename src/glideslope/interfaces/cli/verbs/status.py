@@ -56,11 +56,11 @@ def command(ctx: click.Context, session: Session, *, rollout: str | None, wait: 
             say(f"  {sentence}")
         for line in worth_lines(view):
             say(line)
+        if worst := worst_slice(view.guardrails):
+            say(f"  Worst slice: {worst}")
         for step in view.steps:
             if step.state == "now" and (words := maturity_words(step)):
                 say(f"  {words[0].upper()}{words[1:]}.")
-        if worst := worst_slice(view.guardrails):
-            say(f"  Worst slice: {worst}")
         if not view.ended:
             say(f"  Next: {view.next}")
     if timed_out:
