@@ -174,6 +174,7 @@ async def test_only_what_the_plan_calls_loggable_is_kept(log: ParquetLog) -> Non
     assert await found == [({"region": "eu"},)]
 
 
+@pytest.mark.slow
 async def test_scores_foresee_the_losses_of_a_calibrated_service(log: ParquetLog) -> None:
     """Here each probability is what it says, so what is foreseen and what turns out differ by chance alone."""
     world, services, rollout = await started(log)
