@@ -4,11 +4,11 @@ The first is a signal for people: processes are not assigned by the coin, so no 
 second is a value per request like any other, and may be a guardrail's metric.
 """
 
-import contextlib
 import os
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -70,10 +70,9 @@ class Meter:
             "cpu_seconds": time.process_time(),
             "predictions": float(self._predictions),
         }
-        # Without /proc memory is not known.
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            pages = self._proc.joinpath("statm").read_text(encoding="ascii").split()[1]
-            told["memory_bytes"] = float(pages) * self._page
+        with suppress(OSError, ValueError, IndexError):  # no /proc here: memory is not known
+            pages = float(self._proc.joinpath("statm").read_text(encoding="ascii").split()[1])
+            told["memory_bytes"] = pages * self._page
         if self._gpu:
             told["gpu_memory_bytes"] = self._gpu
         if self._price > 0:

@@ -84,6 +84,6 @@ def _forecast(each: StepForecast) -> list[str]:
         each.guardrail,
         number(each.detects) if each.detects else "-",
         span(each.seconds_to_proof),
-        f"{each.subjects_to_proof:,}",
+        f"{each.subjects_to_proof:,}" if each.subjects_to_proof else "-",
         "unknown" if each.subjects_at_risk is None else f"{each.subjects_at_risk:,}",
     ]
