@@ -30,7 +30,7 @@ from glideslope.domain.logged import (
     canonical_slices,
     read_slices,
 )
-from glideslope.domain.metric import OUTCOME_SEEN, Cell, Dimension, Metric, Origin, outcome_bin
+from glideslope.domain.metric import OUTCOME_SEEN, Cell, Cross, Dimension, Metric, Origin, outcome_bin
 from glideslope.domain.observation import MOST_REFUSALS, Outcome
 from glideslope.domain.plan import Plan, thresholds
 from glideslope.domain.receipt import SCORE_LEVELS
@@ -160,7 +160,7 @@ class LogDesk:
                 until=until,
                 settle=self._settle,
                 bins=bins_of(_told_by_outcomes(plan)),
-                members=partial(slices_of, plan.dimensions),
+                members=partial(slices_of, plan.dimensions, plan.crosses or ()),
             )
         )
         counts: dict[str, int] = {}
@@ -201,7 +201,7 @@ class LogDesk:
                 until=until,
                 settle=self._settle,
                 metrics=covered,
-                members=partial(slices_of, plan.dimensions),
+                members=partial(slices_of, plan.dimensions, plan.crosses or ()),
                 tolerances=plan.tolerances,
                 thresholds=thresholds(plan),
             )
@@ -342,9 +342,8 @@ def _cells(rollout: RolloutId, group: Group) -> Iterable[Cell]:
 
 
 @lru_cache(maxsize=4096)
-def slices_of(dimensions: tuple[Dimension, ...], text: str) -> tuple[SliceName, ...]:
+def slices_of(dimensions: tuple[Dimension, ...], crosses: tuple[Cross, ...], text: str) -> tuple[SliceName, ...]:
     fields = read_slices(text)
-    return (
-        WHOLE,
-        *(SliceName(f"{d.field}={fields[d.field]}") for d in dimensions if fields.get(d.field) in d.values),
-    )
+    named = {d.field: f"{d.field}={fields[d.field]}" for d in dimensions if fields.get(d.field) in d.values}
+    both = (f"{named[a]} & {named[b]}" for a, b in crosses if a in named and b in named)
+    return (WHOLE, *map(SliceName, (*named.values(), *both)))
