@@ -1,4 +1,7 @@
-"""What people and programs are shown: read models, plain values that become JSON as they are."""
+"""What people and programs are shown: read models, plain values that become JSON as they are.
+
+It is long because every door shows from this one list.
+"""
 
 from collections.abc import Mapping
 

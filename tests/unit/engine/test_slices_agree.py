@@ -20,4 +20,4 @@ def test_both_ways_give_the_same_slices(crosses: tuple[tuple[str, str], ...]) ->
         places = [d.values.index(said[d.field]) if said.get(d.field) in d.values else NO_SLICE for d in TWO]
         text = "{" + ",".join(f'"{name}":"{value}"' for name, value in said.items()) + "}"
 
-        assert log_desk.slices_of(TWO, crosses, text) == (WHOLE, *metric.slices_of(TWO, crosses, places))
+        assert log_desk.members_of(TWO, crosses, text) == (WHOLE, *metric.slices_of(TWO, crosses, places))
