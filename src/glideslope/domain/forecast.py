@@ -232,7 +232,8 @@ def _candidates_in_a_block(step: Step, *, pi: float) -> float:
 
 
 def _alpha(plan: Plan, g: Guardrail) -> float:
-    total = sum(other.weight for other in plan.guardrails if other.spends_alpha)
+    judged = [other for other in plan.guardrails if other.spends_alpha]
+    total = sum(other.weight for other in judged) + sum(limit.weight for limit in plan.rules.limits)
     sliced = bool(plan.dimensions) and g.metric.origin is not Origin.GATEWAY
     return plan.alpha * g.weight / total * (0.5 if sliced else 1.0)
 
