@@ -8,6 +8,7 @@ from typing import Final, assert_never
 import msgspec
 
 from glideslope.domain.budget import Budget, Measure, check_budget
+from glideslope.domain.decision import Verdict
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.ids import Digest, MetricName, ModelName, SliceName, StepName, VersionName
 from glideslope.domain.metric import SPENDS_NO_ALPHA, Cross, Dimension, Kind, Metric, Origin, slice_names
@@ -131,7 +132,11 @@ class Criterion(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forb
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
-    """A measured offline comparison on the same rows."""
+    """A measured offline comparison on the same rows.
+
+    One with an interval is judged by all of it: `low` and `high` are the ends of candidate minus incumbent, None where that side is
+    open. `verdict` is what the evaluation itself found of its own targets.
+    """
 
     metric: str
     holdout: str
@@ -139,6 +144,11 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, for
     candidate: float
     count: int
     lower_is_better: bool = True
+    low: float | msgspec.UnsetType | None = msgspec.UNSET
+    high: float | msgspec.UnsetType | None = msgspec.UNSET
+    verdict: Verdict | msgspec.UnsetType = msgspec.UNSET
+    report: Digest | msgspec.UnsetType = msgspec.UNSET
+    """The report that this was taken from, by its digest."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
@@ -275,6 +285,8 @@ def _check_offline(plan: Plan) -> None:
     for e in plan.evaluations:
         if not (math.isfinite(e.incumbent) and math.isfinite(e.candidate)):
             raise PlanInvalid(f"The evaluation of {e.metric} on {e.holdout} is not a finite number.", where="offline")
+        if any(isinstance(end, float) and not math.isfinite(end) for end in (e.low, e.high)):
+            raise PlanInvalid(f"The interval of {e.metric} on {e.holdout} has no finite ends.", where="offline")
 
 
 def _check_dimensions(plan: Plan) -> None:

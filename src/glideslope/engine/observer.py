@@ -1,4 +1,7 @@
-"""Observations into counters, counters into evidence. It judges nothing and forgets nothing that it acknowledged."""
+"""Observations into counters, counters into evidence. It judges nothing and forgets nothing that it acknowledged.
+
+Long because every kind of observation is counted here, under one lock and in one order.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -26,6 +26,9 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     """`done`, `now`, `ahead`, or `left` for the step from which a rollout was rolled back."""
     candidate_subjects: int = 0
     incumbent_subjects: int = 0
+    candidate_outcomes: int = 0
+    """Of those subjects so many have their outcome."""
+    incumbent_outcomes: int = 0
 
 
 class GuardrailView(msgspec.Struct, frozen=True, kw_only=True):
