@@ -26,6 +26,7 @@ from glideslope.domain.metric import (
     Metric,
     Origin,
     baseline_scope,
+    block_size,
     loss_bin,
     loss_of,
     outcome_bin,
@@ -149,9 +150,11 @@ class OutcomeDesk:
         for rollout, receipt, happened in arrivals:
             step = StepName(f"s{receipt.step}")
             metrics = [g.metric for g in rollout.plan.guardrails if g.metric.kind in RANKED]
+            weights = rollout.plan.steps[receipt.step - 1].split.weights()
+            size = block_size(candidate=weights.candidate, control=weights.control)
             scored = Scored(receipt.arm, receipt.probability, happened, _who(receipt))
             for slice_ in _slices(rollout, receipt):
-                block = self._blocks.add((rollout.id, step, slice_), scored)
+                block = self._blocks.add((rollout.id, step, slice_), scored, size=size)
                 if block is None:
                     continue
                 stem = f"b/{rollout.id}/{step}/{slice_}/{name_of(block)}"
