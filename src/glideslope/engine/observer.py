@@ -1,12 +1,14 @@
 """Observations into counters, counters into evidence. It judges nothing and forgets nothing that it acknowledged."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.evidence import FORMAT, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
+from glideslope.domain.experience import DELAY, TRAFFIC, WATCHED, delay_bin, hour_of_week
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, StepName, VersionName
@@ -28,6 +30,7 @@ from glideslope.domain.metric import (
 )
 from glideslope.domain.observation import Totals, TotalsTaken
 from glideslope.domain.plan import Plan, StageKind, thresholds
+from glideslope.domain.receipt import Receipt
 from glideslope.domain.rollout import DECIDED, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.admission import Door
@@ -36,6 +39,9 @@ from glideslope.engine.ports import Clock, Counters, Served, Total
 from glideslope.engine.record import Record
 from glideslope.engine.scopes import GATEWAY, OUTCOMES, Own, Scope, Window
 from glideslope.engine.sources import NOBODY, parted
+
+MOST_IDLE: Final = 60 * 24 * 7
+"""Minutes without any traffic that still count as watched."""
 
 PAIR_PREFIX: Final = "pair."
 """A pair's cell names its metric with this before it, and the candidate as its arm."""
@@ -65,6 +71,8 @@ class Observer:
         self._lost_of: dict[RolloutId, int] = {}
         self._counting: dict[tuple[RolloutId, Origin], set[str]] = {}
         """Services that count for a rollout: each message of theirs shows that they live, be it empty."""
+        self._minutes: dict[ModelName, int] = {}
+        """The last minute in which a model's traffic was watched, since the epoch."""
         self._doubtful = False
         self._flushing = asyncio.Lock()
         self.counting = asyncio.Lock()
@@ -131,6 +139,7 @@ class Observer:
                 self._count_measured(request, now=now)
             if request.arm is Arm.INCUMBENT:
                 self._count_baseline(request)
+        self._note_traffic(Counter(request.model for request in batch))
         for model in {request.model for request in batch}:
             rollout = self._record.open_rollout_of(model)
             wanted = exposure(rollout) if rollout is not None else None
@@ -235,6 +244,13 @@ class Observer:
             seconds=float(Window.SECONDS),
         )
 
+    def delayed(self, outcomes: Iterable[tuple[RolloutId, Receipt]]) -> None:
+        """Count how late outcomes came that were counted just now: no decision rests on it, but the next forecast does."""
+        now = self._record.now() / 1000
+        for rollout, receipt in outcomes:
+            bin_ = delay_bin(now - receipt.at)
+            self._count(self.scope(rollout), StepName(f"s{receipt.step}"), receipt.arm, DELAY, bin_)
+
     def signals(self, model: ModelName, arm: Arm, *, second: int | None = None) -> dict[str, float]:
         """Return the last minute of one arm's traffic."""
         window = self._windows.get((model, arm))
@@ -297,15 +313,27 @@ class Observer:
                 self._count(scope, step, request.arm, metric.name, bin_)
                 self._hear(rollout.id, Origin.GATEWAY, now)
 
+    def _note_traffic(self, requests: Mapping[ModelName, int]) -> None:
+        """Count traffic by the hour of the week, and the minutes in which it was watched, idle ones too."""
+        now = self._record.now()
+        minute = now // 60_000
+        for model, growth in requests.items():
+            scope = self.scope(baseline_scope(model))
+            self._count(scope, NO_STEP, Arm.INCUMBENT, TRAFFIC, hour_of_week(now), growth=growth)
+            before = self._minutes.get(model, minute - 1)
+            for each in range(max(before + 1, minute - MOST_IDLE), minute + 1):
+                self._count(scope, NO_STEP, Arm.INCUMBENT, WATCHED, hour_of_week(60_000 * each))
+            self._minutes[model] = max(before, minute)
+
     def _count_baseline(self, request: Served) -> None:
         scope = self.scope(baseline_scope(request.model))
         self._count(scope, NO_STEP, Arm.INCUMBENT, ERRORS.name, int(_is_bad(request)))
         self._count(scope, NO_STEP, Arm.INCUMBENT, LATENCY.name, LATENCY.bin(request.latency_us / 1000))
 
-    def _count(self, scope: Scope, step: StepName, arm: Arm, metric: MetricName, bin_: int) -> None:
+    def _count(self, scope: Scope, step: StepName, arm: Arm, metric: MetricName, bin_: int, *, growth: int = 1) -> None:
         cell = Cell(scope.name, step, arm, metric, WHOLE, bin_)
-        scope.add(cell, 1)
-        self._own.count(cell.key())
+        scope.add(cell, growth)
+        self._own.count(cell.key(), growth=growth)
 
     def _note(self, request: Served, *, now: float) -> None:
         window = self._windows.setdefault((request.model, request.arm), Window())
@@ -342,6 +370,8 @@ class Observer:
 
     def _note_grown(self, model: ModelName, grown: Mapping[Cell, int], *, now: float) -> None:
         """Show people what services count where there is no gateway to see it."""
+        if requests := sum(n for cell, n in grown.items() if cell.metric == ERRORS.name and cell.slice == WHOLE):
+            self._note_traffic({model: requests})
         for cell, growth in grown.items():
             if cell.metric == ERRORS.name and cell.slice == WHOLE:
                 window = self._windows.setdefault((model, cell.arm), Window())

@@ -87,16 +87,18 @@ class OutcomeDesk:
         claims: Claims = {}
         markers: dict[str, bool] = {}
         arrived: Arrived = {}
+        late: dict[str, tuple[RolloutId, Receipt]] = {}
         refused = []
         undefined: list[OutcomeUndefined] = []
         for outcome in outcomes.outcomes:
             try:
-                self._claim(outcome, claims, markers, arrived, undefined, by=by)
+                self._claim(outcome, claims, markers, arrived, undefined, late=late, by=by)
             except GlideslopeError as error:
                 refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
         new = await self._count(claims)
         if filled := self._fill([arrival for marker, arrival in arrived.items() if marker in new]):
             await self._count(filled)
+        self._observer.delayed([told for marker, told in late.items() if marker in new])
         measured = [key for key, is_measured in markers.items() if is_measured]
         counted = sum(key in new for key in measured)
         baseline = sum(key in new for key, is_measured in markers.items() if not is_measured)
@@ -150,6 +152,7 @@ class OutcomeDesk:
         arrived: Arrived,
         undefined: list[OutcomeUndefined],
         *,
+        late: dict[str, tuple[RolloutId, Receipt]],
         by: Identity | None,
     ) -> None:
         check_outcome(outcome)
@@ -174,6 +177,7 @@ class OutcomeDesk:
             undefined += worths.undefined
             markers[marker] = True
             claims |= made
+            late[marker] = (rollout.id, receipt)
             if happened is not None and _is_ranked(rollout, receipt):
                 arrived.setdefault(marker, (rollout, receipt, happened))
         if rollout is not None and happened is not None and _in_shadow(rollout):
