@@ -169,14 +169,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """Least share of a step's predictions whose outcomes must have arrived before a proof on them counts."""
     lease: Milliseconds
     """How long an exposure outlives its last renewal."""
-    harms: tuple[DeclaredHarm, ...] | msgspec.UnsetType = msgspec.UNSET
-    """Harms that its authors declared; absent when they declared none."""
     shown: tuple[Metric, ...] | msgspec.UnsetType = msgspec.UNSET
     """Metrics that are counted although no guardrail judges them: for a budget, or for people."""
     budgets: tuple[Budget, ...] | msgspec.UnsetType = msgspec.UNSET
     """How much harm the rollout may cost before it ends."""
     value: ValueModel | msgspec.UnsetType = msgspec.UNSET
     """In what the metric `value` is counted, and what technical metrics are worth."""
+    harms: tuple[DeclaredHarm, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Harms that its authors declared; absent when they declared none."""
 
     @property
     def counted(self) -> tuple[Metric, ...]:

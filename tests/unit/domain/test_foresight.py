@@ -20,7 +20,7 @@ from glideslope.domain.simulation import Course, End
 from glideslope.domain.supposed import harms_of, scaled, suppose, tilted
 from glideslope.domain.trials import share, summed
 
-RUNS = 60
+RUNS = 80
 LOSSES = tuple(round(2_000 * math.exp(-k / 5)) for k in range(32))
 TIMES = tuple(round(1_000 * math.exp(-(((k - 20) / 3) ** 2))) for k in range(len(LATENCY_EDGES) + 1))
 BASELINE = Baseline(
@@ -61,7 +61,9 @@ def frozen(what: Draft, baseline: Baseline = BASELINE) -> Plan:
     return freeze(what, incumbent=registered("v1", "1"), candidate=registered("v2", "2"), baseline=baseline)
 
 
-@pytest.mark.parametrize("metric", MARGINS)
+@pytest.mark.parametrize(
+    "metric", [ERRORS.name, *(pytest.param(name, marks=pytest.mark.slow) for name in (LATENCY.name, LOG_LOSS.name))]
+)
 def test_a_proof_and_a_catch_take_as_long_as_foreseen(metric: MetricName) -> None:
     """Within 15 % of the mean of simulated rollouts, and their Monte Carlo error: goal G10."""
     plan = frozen(draft(metric, shares=(2_500,)))
@@ -69,7 +71,7 @@ def test_a_proof_and_a_catch_take_as_long_as_foreseen(metric: MetricName) -> Non
     for harm in (None, *harms_of(plan)):
         supposed = suppose(plan, BASELINE, harm)
         course = Course.of(plan, supposed, flow)
-        fates = [course.run(Random(f"{metric} {k}")) for k in range(2 * RUNS)]
+        fates = [course.run(Random(f"{metric} {k}")) for k in range(RUNS)]
         found = summed(supposed.name, fates)
         foreseen = prospect(plan, supposed, flow)
         if harm is None:
@@ -84,6 +86,7 @@ def test_a_proof_and_a_catch_take_as_long_as_foreseen(metric: MetricName) -> Non
             assert abs(foreseen.caught - found.caught.share) < 0.1
 
 
+@pytest.mark.slow
 def test_each_step_catches_what_the_simulation_catches_there() -> None:
     """Over two steps, three guardrails and late outcomes, within one in six of the rollouts."""
     delays = tuple(100 if k == 6 else 0 for k in range(len(DELAY_EDGES) + 1))
@@ -111,9 +114,9 @@ def test_a_sound_candidate_is_promoted_and_a_step_without_time_is_inconclusive()
     short = frozen(draft(ERRORS.name, shares=(1_000,), most=MINUTE))
     for plan, end in ((frozen(draft()), End.PROMOTED), (short, End.INCONCLUSIVE)):
         course = Course.of(plan, suppose(plan, BASELINE, None), flow_of(BASELINE, starts=0.0))
-        fates = [course.run(Random(k)) for k in range(10)]
+        fates = [course.run(Random(k)) for k in range(4)]
 
-        assert sum(fate.end is end for fate in fates) >= 9, [fate.end for fate in fates]
+        assert sum(fate.end is end for fate in fates) >= 3, [fate.end for fate in fates]
 
 
 def test_outcomes_that_come_late_make_a_step_wait_for_them() -> None:
@@ -128,17 +131,18 @@ def test_outcomes_that_come_late_make_a_step_wait_for_them() -> None:
 
 def test_a_plan_that_cannot_tell_is_found_with_the_smallest_changes_that_do() -> None:
     """Each change does by itself, and the next smaller one of its kind does not."""
-    what = draft(ERRORS.name, shares=(1_000,), most=2 * MINUTE)
+    what = draft(ERRORS.name, shares=(1_000,), most=8 * MINUTE)
     spot = blind(frozen(what), BASELINE, starts=0.0)
 
     assert spot is not None
-    assert (spot.step, spot.guardrail, spot.gets) == ("s1", "errors", 240)
-    assert spot.needs > 3 * spot.gets
+    assert (spot.step, spot.guardrail, spot.gets) == ("s1", "errors", 960)
+    assert spot.needs > 2 * spot.gets
     changes = advised(what)
     assert [change.split(":")[0] for change in changes] == ["at_most", "share", "margin"]
-    assert blind(frozen(msgspec.structs.replace(what, stages=(longer(what, 10 * MINUTE),))), BASELINE, starts=0.0)
-    assert changes[0].startswith("at_most: 15m instead of 2m"), changes
-    assert not blind(frozen(msgspec.structs.replace(what, stages=(longer(what, 15 * MINUTE),))), BASELINE, starts=0.0)
+    assert changes[0].startswith("at_most: 20m instead of 8m"), changes
+    for most, does in ((15, False), (20, True)):
+        again = frozen(msgspec.structs.replace(what, stages=(longer(what, most * MINUTE),)))
+        assert (blind(again, BASELINE, starts=0.0) is None) is does, most
 
 
 def longer(what: Draft, most: int) -> StageDraft:

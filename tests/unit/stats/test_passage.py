@@ -31,12 +31,12 @@ def test_a_pace_is_the_mean_growth_of_each_alternative() -> None:
 
 
 def test_the_time_to_a_verdict_is_what_walks_take() -> None:
-    """Of 300 walked walks, as many have spoken at the forecast's quartiles as it says, within 9 of 100."""
+    """Of 150 walked walks, as many have spoken at the forecast's quartiles as it says, within 12 of 100."""
     chance = Random(7)
     pace = Pace.of(held(TEST, **COIN), cells=CELLS)
     weights = held(TEST, **COIN).weights
     taken = []
-    for _ in range(300):
+    for _ in range(150):
         logs, n = list(pace.priors), 0
         while Walk(tuple(logs), (0.0,) * len(logs), pace.priors, pace.overshoots).whole < LINE:
             cell = chance.choices(range(4), CELLS)[0]
@@ -48,7 +48,7 @@ def test_the_time_to_a_verdict_is_what_walks_take() -> None:
         n = 1
         while Walk.start(pace).after(pace, n).reached(LINE) < q:
             n += 1
-        assert abs(sum(t <= n for t in taken) / len(taken) - q) < 0.09, q
+        assert abs(sum(t <= n for t in taken) / len(taken) - q) < 0.12, q
 
 
 def test_room_shrinks_with_bad_news() -> None:
