@@ -78,6 +78,14 @@ async def test_another_plan_is_held_against_the_record_and_what_it_cannot_know_i
     assert any(m.recorded == "advance to s2" and m.decided == "hold" and m.differs for m in strict.moments)
     assert any("after the recorded end" in sentence for sentence in strict.unknown)
 
+    # The second recorded step is this plan's first: the same split under another name.
+    late = (msgspec.structs.replace(STAGES[0], shares=(5_000,)), *STAGES[1:])
+    joined = backtest(frozen_for(draft("delays", "v2", slices=(), stages=late), recorded), rollout, events)
+    assert joined.would_end == "promoted"
+    assert [m.decided for m in joined.moments if m.recorded_step == "s1"][-1] == "unknown"
+    assert {m.step for m in joined.moments if m.recorded_step == "s2"} == {"s1"}
+    assert "advance to s2" in {m.decided for m in joined.moments if m.recorded_step == "s2"}
+
     stages = (msgspec.structs.replace(STAGES[0], shares=(1_000, 2_000)), *STAGES[1:])
     rails = (*GUARDRAILS, msgspec.structs.replace(GUARDRAILS[0], metric=MetricName("wrong")))
     other = frozen_for(draft("delays", "v2", slices=(), stages=stages, guardrails=rails), recorded)
