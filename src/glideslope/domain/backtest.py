@@ -114,6 +114,10 @@ def _comparable(plan: Plan, recorded: Plan, unknown: list[str]) -> Plan | None:
     if not any(g.required for g in rails):
         unknown.append("No required guardrail can be judged, so no step can be.")
         return None
+    if plan.recompute and not recorded.recompute:
+        unknown.append("Nothing was recomputed from a prediction log then; it is taken to have agreed.")
+    if plan.pairs and plan.pairs != recorded.pairs:
+        unknown.append("The plan's limits on how answers may differ were not the recorded ones; they are left out.")
     # Others keep their share of alpha, as if those that cannot be judged had been silent.
     spent = sum(g.weight for g in plan.guardrails if g.spends_alpha)
     part = sum(g.weight for g in rails if g.spends_alpha) / spent if spent else 1.0
@@ -124,6 +128,8 @@ def _comparable(plan: Plan, recorded: Plan, unknown: list[str]) -> Plan | None:
         incumbent_digest=recorded.incumbent_digest,
         candidate_digest=recorded.candidate_digest,
         evaluations=recorded.evaluations,
+        recompute=recorded.recompute,
+        pairs=recorded.pairs,
     )
 
 

@@ -77,6 +77,36 @@ class PlanInvalid(Invalid):
         self.suggestion = suggestion
 
 
+class ContractInvalid(PlanInvalid):
+    """A data contract that cannot be read or cannot be counted by, with its place in the file when there is one."""
+
+    code = "contract-invalid"
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        where: str = "",
+        line: int = 0,
+        column: int = 0,
+        width: int = 1,
+        source: str = "",
+        suggestion: str = "",
+        next_command: str = "glideslope contract schema",
+    ) -> None:
+        super().__init__(
+            sentence,
+            where=where,
+            line=line,
+            column=column,
+            width=width,
+            source=source,
+            suggestion=suggestion,
+            next_command=next_command,
+        )
+        self.traffic = "Nothing was registered; traffic is unchanged."
+
+
 class PlanCannotDetect(Invalid):
     code = "plan-cannot-detect"
 
@@ -367,6 +397,31 @@ class StoreCorrupt(Unavailable):
             f"The state in {path} is damaged: {why}. Nothing was written to it.",
             traffic="The gateway keeps serving the incumbent.",
             next_command="glideslope doctor",
+        )
+
+
+class LogUnavailable(Unavailable):
+    """The prediction log cannot be read or written now."""
+
+    code = "prediction-log-unavailable"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The prediction log could not be read or written: {why}. What was acknowledged before is kept.",
+            traffic="Traffic is unchanged; a plan that asks for the recomputation advances only when it agrees.",
+            next_command="glideslope doctor",
+        )
+
+
+class LogAbsent(Refused):
+    """What was asked for needs a prediction log, and this server keeps none."""
+
+    code = "prediction-log-absent"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This server keeps no prediction log, so there is nothing to recompute from and no outcome can be joined.",
+            next_command="glideslope up --prediction-log",
         )
 
 

@@ -5,7 +5,8 @@ from typing import TypeVar
 
 import msgspec
 
-from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.contract import check_contract
 from glideslope.domain.decision import DECIDER, RollBack, Verdict
 from glideslope.domain.doubt import Aside, is_settled
 from glideslope.domain.draft import Draft
@@ -26,7 +27,18 @@ from glideslope.domain.errors import (
     SelfApproval,
     VersionConflict,
 )
-from glideslope.domain.events import Approved, Decided, Event, Halted, Installed, Proposed, Registered, Resumed, kind_of
+from glideslope.domain.events import (
+    Approved,
+    ContractAgreed,
+    Decided,
+    Event,
+    Halted,
+    Installed,
+    Proposed,
+    Registered,
+    Resumed,
+    kind_of,
+)
 from glideslope.domain.flow import second_of_week
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.ids import Digest, ModelName, RolloutId
@@ -117,6 +129,27 @@ class Handlers:
         if command.incumbent and (model is None or model.incumbent is None):
             events.append(_installed(command))
         return events
+
+    async def agree(self, command: AgreeContract, *, key: str) -> ModelName:
+        """Record a data contract. The same that is in force already is recorded once. Raises NotFound, KeyReused, ContractInvalid."""
+        check_contract(command.contract)
+        name = command.contract.model
+        key = f"contract/{name}/{key}"
+        event = ContractAgreed(contract=command.contract, by=command.by, why=_reason(command.why))
+
+        def same(done: Recorded) -> ModelName:
+            _require_same(done.event, event)
+            return name
+
+        async def once() -> ModelName:
+            if self._record.model(name).contract != command.contract:
+                stream = model_stream(name)
+                expected = self._record.version(stream)
+                appends = (Append(stream=stream, expected=expected, events=(event,), key=key),)
+                _require_same((await self._record.append(appends))[0].event, event)
+            return name
+
+        return await self._carry_out(key, same=same, act=lambda: self._persist(once))
 
     def resolve(self, draft: Draft, *, seen: Digest | None = None) -> tuple[Plan, Baseline]:
         """Freeze a draft against what is registered and recent, or against the traffic on which the plan `seen` rested.

@@ -10,6 +10,7 @@ from glideslope.domain.events import (
     Approved,
     Closed,
     Confirmed,
+    ContractAgreed,
     Decided,
     Event,
     Halted,
@@ -21,6 +22,7 @@ from glideslope.domain.events import (
 )
 from glideslope.domain.ids import MACHINE, WHOLE, Actor
 from glideslope.domain.plan import Plan
+from glideslope.domain.recomputation import sentence as differing
 
 
 def sentence(event: Event, *, plan: Plan) -> str:
@@ -51,6 +53,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return f"{by} registers {version}."
         case Installed(version=version, by=by):
             return f"{by} installs {version} as the incumbent."
+        case ContractAgreed(contract=contract, by=by):
+            return f"{by} registers the data contract {contract.short} of {len(contract.features)} features."
         case _:
             assert_never(event)
 
@@ -109,7 +113,8 @@ def budget_words(found: Finding) -> str:
 
 def _lie(decision: Decision) -> str:
     """Return the first thing that a source said and that cannot be true."""
-    return next((f" {doubted(f.doubt)}" for f in decision.findings if f.doubt), "")
+    told = (doubted(f.doubt) if f.doubt else differing(f.difference) if f.difference else "" for f in decision.findings)
+    return next((f" {words}" for words in told if words), "")
 
 
 def _set_aside(sources: tuple[Aside, ...]) -> str:
@@ -120,7 +125,7 @@ def _set_aside(sources: tuple[Aside, ...]) -> str:
 def actor_of(event: Event) -> Actor:
     """Return who did it; glideslope itself where nobody else did."""
     match event:
-        case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed():
+        case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed() | ContractAgreed():
             return event.by
         case Lapsed() | Confirmed() | Closed():
             return MACHINE

@@ -22,6 +22,12 @@ def forecast_lines(view: PlanView) -> list[str]:
     if plan.dimensions:
         slices = (f"{d.field}: {', '.join(d.values)}" for d in plan.dimensions)
         lines.append(f"  slices      {'; '.join(slices)}")
+    if plan.crosses:
+        together = ", ".join(" & ".join(cross) for cross in plan.crosses)
+        lines.append(f"  crosses     {together}: {len(plan.slices):,} slices in all")
+    if plan.rules.limits:
+        limits = (f"{limit.kind.value} at most {limit.limit:.4g}" for limit in plan.rules.limits)
+        lines.append(f"  pairs       {', '.join(limits)}")
     lines += formula_lines(plan)
     if plan.evaluations:
         lines += [
@@ -78,6 +84,6 @@ def _forecast(each: StepForecast) -> list[str]:
         each.guardrail,
         number(each.detects) if each.detects else "-",
         span(each.seconds_to_proof),
-        f"{each.subjects_to_proof:,}",
+        f"{each.subjects_to_proof:,}" if each.subjects_to_proof else "-",
         "unknown" if each.subjects_at_risk is None else f"{each.subjects_at_risk:,}",
     ]

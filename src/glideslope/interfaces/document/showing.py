@@ -10,6 +10,7 @@ from glideslope.domain.budget import Budget, Measure
 from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft
 from glideslope.domain.errors import Invalid
 from glideslope.domain.metric import Better
+from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import Criterion, StageKind
 from glideslope.domain.value import ValueDraft
 from glideslope.interfaces.document import models, quantities, tree
@@ -34,6 +35,8 @@ def show(draft: Draft) -> str:
         "guardrails": [_guardrail(guardrail) for guardrail in draft.guardrails],
         "metrics": {own.name: _metric(own) for own in draft.metrics},
         "slices": {dimension.field: list(dimension.values) for dimension in draft.slices},
+        **({"cross": [" & ".join(cross) for cross in draft.cross]} if draft.cross else {}),
+        **({"pairs": _pairs(draft.pairs)} if draft.pairs else {}),
         "harms": _harms(draft),
         "attributes": {each.name: {"type": each.type.value, "with": each.comes.value} for each in draft.attributes},
         **({} if draft.value is None else {"value": _value(draft.value)}),
@@ -46,13 +49,18 @@ def show(draft: Draft) -> str:
         "outcomes_stale_after": quantities.write_duration(draft.outcomes_stale_after),
         "maturity": draft.maturity,
     }
+    if draft.recompute is not None:
+        written["recompute"] = draft.recompute.value
+    if draft.logged:
+        # On one line: a list with an entry on each is for stages and guardrails.
+        written["logged"] = tuple(draft.logged)
     head = f"# yaml-language-server: $schema=./{SCHEMA_FILE}\n"
     return head + "".join(_pair(key, value) for key, value in written.items())
 
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of `glideslope.yaml`, for editors."""
-    found: dict[str, Any] = _without_null(models.Document.model_json_schema(by_alias=True))
+    found: dict[str, Any] = without_null(models.Document.model_json_schema(by_alias=True))
     return {"$schema": DIALECT, **found, "title": "glideslope.yaml"}
 
 
@@ -163,16 +171,24 @@ def _harms(draft: Draft) -> dict[str, Any]:
     return {metric: each[0] if len(each) == 1 else each for metric, each in found.items()}
 
 
-def _without_null(node: Any) -> Any:  # noqa: ANN401 - JSON
+def _pairs(rules: PairRules) -> dict[str, Any]:
+    limits = {
+        limit.kind.value: {"limit": limit.limit, "weight": limit.weight, "required": limit.required}
+        for limit in rules.limits
+    }
+    return {"threshold": rules.threshold, **limits}
+
+
+def without_null(node: Any) -> Any:  # noqa: ANN401 - JSON
     """Leave out `null`: what is not wanted is not written, it has no empty value."""
     match node:
         case {"anyOf": [*options], **rest} if {"type": "null"} in options:
             kept = [each for each in options if each != {"type": "null"}]
             rest.pop("default", None)
-            return _without_null({**rest, **kept[0]} if len(kept) == 1 else {**rest, "anyOf": kept})
+            return without_null({**rest, **kept[0]} if len(kept) == 1 else {**rest, "anyOf": kept})
         case dict():
-            return {key: _without_null(each) for key, each in node.items()}
+            return {key: without_null(each) for key, each in node.items()}
         case list():
-            return [_without_null(each) for each in node]
+            return [without_null(each) for each in node]
         case _:
             return node
