@@ -1,4 +1,7 @@
-"""What people and programs are shown: read models, plain values that become JSON as they are."""
+"""What people and programs are shown: read models, plain values that become JSON as they are.
+
+Long because everything that is ever shown is described here, and nowhere else.
+"""
 
 from collections.abc import Mapping
 

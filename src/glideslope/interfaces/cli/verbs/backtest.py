@@ -16,6 +16,7 @@ from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, talks
 from glideslope.interfaces.cli.verbs.files import PLAN, plan_text
 from glideslope.interfaces.cli.words import table
+from glideslope.interfaces.document import reading
 from glideslope.ledger import bundle, entry
 from glideslope.ledger.errors import LedgerError
 
@@ -33,9 +34,6 @@ def command(session: Session, *, file: Path, rollouts: tuple[str, ...], saved: P
     The evidence is the ledger's own. What was never counted, other splits and all after the recorded end are not known, and
     it says so.
     """
-    # Reads plans, which the core cannot.
-    from glideslope.interfaces.document import reading
-
     written = plan_text(file)
     document = reading.read(written["text"], file=written["file"])
     with ExitStack() as stack:
