@@ -51,6 +51,7 @@ EVENTS: Final = (
     plan.Guardrail,
     plan.Margin,
     plan.Step,
+    plan.DeclaredHarm,
     plan.Criterion,
     plan.Evaluation,
     metric.Metric,

@@ -193,7 +193,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """How much harm the rollout may cost before it ends."""
     value: ValueModel | msgspec.UnsetType = msgspec.UNSET
     """In what the metric `value` is counted, and what technical metrics are worth."""
-
     crosses: tuple[Cross, ...] | msgspec.UnsetType = msgspec.UNSET
     """Pairs of fields whose values are also looked at together."""
     pairs: PairRules | msgspec.UnsetType = msgspec.UNSET

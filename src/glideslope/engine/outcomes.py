@@ -99,12 +99,13 @@ class OutcomeDesk:
         markers: dict[str, bool] = {}
         rows: list[OutcomeRow] = []
         arrived: Arrived = {}
+        late: dict[str, tuple[RolloutId, Receipt]] = {}
         places: dict[str, Places] = {}
         refused = []
         undefined: list[OutcomeUndefined] = []
         for outcome in outcomes.outcomes:
             try:
-                rows += self._claim(outcome, claims, markers, arrived, undefined, places=places, by=by)
+                rows += self._claim(outcome, claims, markers, arrived, undefined, late=late, places=places, by=by)
             except GlideslopeError as error:
                 refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
         new = await self._count(claims, rows)
@@ -112,6 +113,7 @@ class OutcomeDesk:
         kept = sum(not row.counted for row in rows)
         if filled := self._fill([arrival for marker, arrival in arrived.items() if marker in new]):
             await self._count(filled)
+        self._observer.delayed([told for marker, told in late.items() if marker in new])
         measured = [key for key, is_measured in markers.items() if is_measured]
         counted = sum(key in new for key in measured)
         baseline = sum(key in new for key, is_measured in markers.items() if not is_measured)
@@ -171,6 +173,7 @@ class OutcomeDesk:
         arrived: Arrived,
         undefined: list[OutcomeUndefined],
         *,
+        late: dict[str, tuple[RolloutId, Receipt]],
         places: dict[str, Places],
         by: Identity | None,
     ) -> Sequence[OutcomeRow]:
@@ -204,6 +207,7 @@ class OutcomeDesk:
             if happened is not None and self._log.has_log:
                 rows = (_row(outcome, model.name, rollout, receipt, happened=happened, by=_actor(by)),)
             markers[marker] = True
+            late[marker] = (rollout.id, receipt)
             # Of a subject's outcomes in one batch the first counts, as it does of those in two.
             fresh = {key: cell for key, cell in made.items() if key not in claims}
             claims |= fresh
