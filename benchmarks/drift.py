@@ -23,8 +23,6 @@ Verdict = Callable[[np.ndarray, np.ndarray], bool]
 SIZES = (50, 100, 200, 1_000, 100_000)
 SHIFTS = (0.05, 0.1, 0.25, 0.5)
 REFERENCE = 10_000
-LONGEST = 5.0
-"""CPU seconds after which a cell is left with the runs that it has."""
 
 
 def here(name: str) -> bool:
@@ -113,7 +111,7 @@ def contestants(*, peers_only: bool) -> dict[str, Verdict]:
     return found
 
 
-def flagged(verdict: Verdict, *, rows: int, shift: float, runs: int, seed: int) -> tuple[float, int]:
+def flagged(verdict: Verdict, *, rows: int, shift: float, runs: int, seed: int, longest: float) -> tuple[float, int]:
     """Return the share of windows that are flagged; fewer runs where they would take minutes."""
     rng = np.random.default_rng([seed, rows, int(shift * 1000)])
     flags = done = 0
@@ -122,7 +120,7 @@ def flagged(verdict: Verdict, *, rows: int, shift: float, runs: int, seed: int) 
         reference = rng.normal(0, 1, REFERENCE)
         flags += bool(verdict(reference, rng.normal(shift, 1, rows)))
         done += 1
-        if time.process_time() - began > LONGEST:
+        if time.process_time() - began > longest:
             break
     return flags / done, done
 
@@ -168,10 +166,12 @@ def figures(args: argparse.Namespace) -> dict[str, object]:
         row: dict[str, object] = {"name": name}
         try:
             for rows in SIZES:
-                share, done = flagged(verdict, rows=rows, shift=0.0, runs=runs, seed=1)
+                share, done = flagged(verdict, rows=rows, shift=0.0, runs=runs, seed=1, longest=args.longest)
                 row[f"level {rows}"] = [round(share, 4), done]
             for shift in SHIFTS:
-                share, done = flagged(verdict, rows=2_000, shift=shift, runs=max(20, runs // 4), seed=2)
+                share, done = flagged(
+                    verdict, rows=2_000, shift=shift, runs=max(20, runs // 4), seed=2, longest=args.longest
+                )
                 row[f"power {shift}"] = [round(share, 3), done]
         except Exception as error:  # noqa: BLE001 - a peer that fails is reported, and the run goes on
             row["failed"] = f"{type(error).__name__}: {error}"[:200]
@@ -185,6 +185,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument(
+        "--longest", type=float, default=10.0, help="CPU seconds after which a cell is left with its runs"
+    )
     parser.add_argument("--peers-only", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--with", dest="others", action="append", default=[], metavar="PYTHON")
     args = parser.parse_args()

@@ -9,7 +9,21 @@ import pytest
 
 from glideslope import sdk
 from glideslope.adapters.drivers.envoy.limits import Limits
-from glideslope.domain import contract, decision, doubt, events, evidence, metric, plan
+from glideslope.adapters.logs.parquet import sql
+from glideslope.domain import (
+    budget,
+    contract,
+    decision,
+    doubt,
+    events,
+    evidence,
+    formula,
+    metric,
+    pairs,
+    plan,
+    recomputation,
+    value,
+)
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -31,6 +45,7 @@ EVENTS: Final = (
     decision.RollBack,
     decision.Promote,
     decision.Finding,
+    decision.Spending,
     doubt.Aside,
     plan.Plan,
     plan.Guardrail,
@@ -40,8 +55,16 @@ EVENTS: Final = (
     plan.Evaluation,
     metric.Metric,
     metric.Dimension,
+    formula.Expression,
+    formula.Plugin,
+    formula.Attribute,
+    budget.Budget,
+    value.ValueModel,
+    value.Price,
     contract.Contract,
     contract.FeatureRule,
+    pairs.PairRules,
+    pairs.PairLimit,
 )
 EVIDENCE: Final = (
     evidence.Evidence,
@@ -52,7 +75,17 @@ EVIDENCE: Final = (
     evidence.Freshness,
     evidence.Serving,
     doubt.Doubt,
+    recomputation.Recomputation,
+    recomputation.Difference,
 )
+
+
+def test_the_prediction_logs_columns_are_those_of_its_files(root: Path) -> None:
+    text = page(root, "prediction-log.md")
+    for name, columns in sql.COLUMNS.items():
+        (body,) = re.findall(rf"^## {name}\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+        rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", body, flags=re.MULTILINE)
+        assert rows == list(columns.items())
 
 
 def page(root: Path, name: str) -> str:

@@ -30,7 +30,7 @@ from glideslope.domain.errors import (
 from glideslope.domain.events import Registered
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.identity import Identity, Role
-from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
+from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
     Briefing,
@@ -43,13 +43,18 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.pairs import Halves
 from glideslope.domain.plan import Plan
+from glideslope.domain.scan import Searched, Tier
 from glideslope.domain.traffic import Arm
 from glideslope.engine.drifting import features_view
 from glideslope.engine.features import Held
+from glideslope.engine.slices_display import slices_view
 from glideslope.engine.views import (
+    BasisView,
     CheckView,
     DecisionView,
+    DisagreementView,
     FeaturesView,
     FleetView,
     GuardrailView,
@@ -60,6 +65,7 @@ from glideslope.engine.views import (
     RolloutView,
     SignalsView,
     SignalView,
+    SlicesView,
     StepForecast,
     StepView,
     VersionView,
@@ -98,6 +104,33 @@ def guardrail(metric: str = "errors", *, word: str = "watching") -> GuardrailVie
         candidate_count=1204,
         incumbent_count=1199,
     )
+
+
+DISAGREEMENT = DisagreementView(
+    request="0c1d",
+    at="2026-11-25T19:00:00.000Z",
+    difference=0.42,
+    disagree=True,
+    candidate="0.8100",
+    incumbent="0.3900",
+    candidate_ms=4.2,
+    incumbent_ms=3.1,
+    other_features=True,
+    slices=("origin=LGA",),
+    attributes={"carrier": "UA", "passenger": "[personal]"},
+)
+
+
+SEARCHED = Searched(
+    metric=MetricName("log_loss"),
+    slice=SliceName("origin=BOS|PHL"),
+    tier=Tier.UNLISTED,
+    paired=False,
+    wealth=12.5,
+    p=0.003,
+    candidate=120,
+    incumbent=480,
+)
 
 
 class FakeService:
@@ -174,6 +207,12 @@ class FakeService:
             traffic_per_second=12.5,
             earliest_seconds=3600.0,
         )
+
+    async def basis(self, draft: Draft) -> BasisView:
+        self._begin()
+        plan = self._freeze(draft)
+        baseline = Baseline(subjects_per_second=20.0, outcomes_per_second=20.0)
+        return BasisView(plan=plan, digest=plan_digest(plan), baseline=baseline, starts=0.0)
 
     def _freeze(self, draft: Draft) -> Plan:
         versions = self.models.get(draft.model)
@@ -478,6 +517,20 @@ class FakeService:
     async def shadow(self, answers: ShadowAnswers) -> None:
         self._begin()
         self.reported.append(answers)
+
+    async def halves(self, halves: Halves) -> None:
+        self._begin()
+        self.reported.append(halves)
+
+    async def slices(self, rollout: RolloutId) -> SlicesView:
+        view = await self.rollout(rollout)
+        plan = self.plans[view.id]
+        return slices_view(plan, view.guardrails, view.pairs, searched=(SEARCHED,), left_out=2)
+
+    async def disagreements(self, rollout: RolloutId, *, slice_: SliceName) -> Sequence[DisagreementView]:
+        self._begin()
+        await self.rollout(rollout)
+        return [DISAGREEMENT] if slice_ == WHOLE else []
 
     async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         self._begin()

@@ -39,6 +39,8 @@ ROUTES = [
     ("POST", "/v1/rollouts/late-arrival-1/retry"),
     ("GET", "/v1/rollouts/late-arrival-1/decisions"),
     ("GET", "/v1/rollouts/late-arrival-1/decisions/2/replay"),
+    ("GET", "/v1/rollouts/late-arrival-1/slices"),
+    ("GET", "/v1/rollouts/late-arrival-1/disagreements"),
     ("GET", "/v1/rollouts/late-arrival-1/story"),
     ("GET", "/v1/rollouts/late-arrival-1/events"),
     ("GET", "/v1/fleet"),
@@ -54,6 +56,7 @@ ROUTES = [
     ("GET", "/v1/models/late-arrival/briefing"),
     ("POST", "/v1/observations"),
     ("POST", "/v1/shadow"),
+    ("POST", "/v1/pairs"),
     ("POST", "/v1/outcomes"),
 ]
 
@@ -254,7 +257,7 @@ READS = {path for method, path in ROUTES if method == "GET" and "briefing" not i
     "/v1/plan/defaults",
 }
 CONTRACT_PATH = "/v1/models/late-arrival/contract"
-REPORTS = {"/v1/observations", "/v1/features", "/v1/shadow", "/v1/models/late-arrival/briefing"}
+REPORTS = {"/v1/observations", "/v1/features", "/v1/shadow", "/v1/pairs", "/v1/models/late-arrival/briefing"}
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -370,14 +373,15 @@ def test_a_source_is_heard_about_the_models_of_its_token_only(http: Any, service
             http.get(f"/v1/models/{model}/briefing"),
             http.post("/v1/observations", json={**totals, "model": model}),
             http.post("/v1/shadow", json={**shadow, "model": model}),
+            http.post("/v1/pairs", json={"rollout": "r-0001", "arm": "candidate", "halves": [], "model": model}),
         ]
         for model in ("fraud", "late-arrival")
     }
     truth = http.post("/v1/outcomes", json={"outcomes": []})
 
-    assert [each.status_code for each in about["fraud"]] == [200, 200, 204]
+    assert [each.status_code for each in about["fraud"]] == [200, 200, 204, 204]
     assert {(each.status_code, each.json()["code"]) for each in about["late-arrival"]} == {(401, "model-not-allowed")}
-    assert [found.model for found in service.reported if hasattr(found, "model")] == ["fraud", "fraud"]
+    assert [found.model for found in service.reported if hasattr(found, "model")] == ["fraud", "fraud", "fraud"]
     assert (truth.status_code, [by.actor for by in service.told_by]) == (200, ["fraud-svc"])
 
 

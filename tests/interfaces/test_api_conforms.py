@@ -57,7 +57,7 @@ def may(role: str, method: str, path: str) -> bool:
     """Tell whether a role may call an operation at all: the table of the reference, written down a second time."""
     if path == "/v1/healthz":
         return True
-    if path in {"/v1/observations", "/v1/features", "/v1/shadow", "/v1/models/{model}/briefing"}:
+    if path in {"/v1/observations", "/v1/features", "/v1/shadow", "/v1/pairs", "/v1/models/{model}/briefing"}:
         return role in {"source", "admin"}
     if path.endswith("/contract") and method == "GET":
         return role in {"reader", "source", "member", "admin"}

@@ -15,6 +15,7 @@ from glideslope.domain.doubt import Doubt, is_settled, stands
 from glideslope.domain.evidence import Evidence, Exposed
 from glideslope.domain.gate import (
     Tables,
+    answered,
     harm_found,
     is_lopsided,
     limit_found,
@@ -27,8 +28,10 @@ from glideslope.domain.gate import (
 )
 from glideslope.domain.ids import WHOLE, MetricName
 from glideslope.domain.metric import Metric, Origin
+from glideslope.domain.pairs import PAIRS
 from glideslope.domain.plan import AtMaximum, Plan, StageKind, Step
 from glideslope.domain.reasons import Reason
+from glideslope.domain.recomputation import FRESH, Recomputation
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
 from glideslope.domain.traffic import Arm
 
@@ -38,12 +41,26 @@ EXTENSIONS = 3
 
 def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     """Judge a rollout. Total over every state, evidence and time; `now` in milliseconds since the epoch, UTC."""
+    return _decide(rollout, evidence, now=now, waiting=True)
+
+
+def decide_2(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
+    """Judge by the rules of version 2, which took an answer that was still to come for none."""
+    return _decide(rollout, evidence, now=now, waiting=False)
+
+
+def decide_1(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
+    """Judge by the rules of version 1, which believed every source."""
+    return decide_2(rollout, msgspec.structs.replace(evidence, doubts=msgspec.UNSET), now=now)
+
+
+def _decide(rollout: Rollout, evidence: Evidence, *, now: int, waiting: bool) -> Decision:
     if rollout.phase in DECIDED:
         return Hold(exposed=rollout.phase is Phase.PROMOTING, reasons=(Reason.ENDED,))
     if rollout.phase is Phase.PROPOSED or rollout.position < 0:
         return _start(rollout, evidence)
     tables = sorted_tables(rollout.plan, evidence)
-    harm = harm_found(rollout.plan, evidence, tables)
+    harm = harm_found(rollout.plan, evidence, answered(rollout.plan, tables) if waiting else tables)
     doubted = _doubted(rollout.plan, evidence)
     if broken := tuple(f for f in harm if f.verdict is Verdict.FAIL):
         doubt = _doubt(rollout.plan, evidence, tables, broken, doubted)
@@ -62,11 +79,6 @@ def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     if step is None or now < rollout.entered_at:
         return Hold(exposed=True, reasons=(Reason.CLOCK_BACK,))
     return _progress(rollout, step, evidence, tables, doubted, elapsed=now - rollout.entered_at)
-
-
-def decide_1(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
-    """Judge by the rules of version 1, which believed every source."""
-    return decide(rollout, msgspec.structs.replace(evidence, doubts=msgspec.UNSET), now=now)
 
 
 def _start(rollout: Rollout, evidence: Evidence) -> Decision:
@@ -173,6 +185,9 @@ def _progress(
     findings, reason = _judge(rollout.plan, step, evidence, tables)
     if doubted and reason in (Reason.PASSED, Reason.BAKED):
         findings, reason = (*doubted, *findings), Reason.COUNTS_AHEAD
+    if reason in (Reason.PASSED, Reason.BAKED) and (unconfirmed := _unconfirmed(rollout.plan, evidence)):
+        told, reason = unconfirmed
+        findings = (*told, *findings)
     if elapsed < step.minimum:
         return Hold(exposed=True, reasons=(Reason.MINIMUM_TIME,), findings=findings)
     if reason in (Reason.PASSED, Reason.BAKED, Reason.OFFLINE_PASSED):
@@ -208,6 +223,32 @@ def _judge(plan: Plan, step: Step, evidence: Evidence, tables: Tables) -> tuple[
             assert_never(step.stage)
 
 
+def _unconfirmed(plan: Plan, evidence: Evidence) -> tuple[tuple[Finding, ...], Reason] | None:
+    """Return why the second opinion that the plan asks for does not confirm the counters; None when it does, or is not asked for."""
+    if plan.recompute is msgspec.UNSET:
+        return None
+    found = evidence.recomputation
+    if isinstance(found, Recomputation) and found.differing:
+        told = tuple(
+            Finding(
+                question=Question.RECOMPUTATION,
+                verdict=Verdict.INVALID,
+                subject=difference.metric,
+                slice=difference.slice,
+                wealth=0.0,
+                line=0.0,
+                candidate=0,
+                incumbent=0,
+                difference=difference,
+            )
+            for difference in found.differences
+        )
+        return told, Reason.RECOMPUTATION_DIFFERS
+    if not isinstance(found, Recomputation) or not found.agrees or not 0 <= found.age <= FRESH:
+        return (), Reason.RECOMPUTATION_MISSING
+    return None
+
+
 def _missing(plan: Plan, step: Step, evidence: Evidence) -> Reason | None:
     """Return why the evidence may not be believed yet; None when nothing is missing."""
     if not evidence.in_force:
@@ -219,7 +260,7 @@ def _missing(plan: Plan, step: Step, evidence: Evidence) -> Reason | None:
         if max(ages) > (plan.outcomes_stale_after if origin is Origin.OUTCOME else plan.stale_after):
             return Reason.STALE
     if step.stage is StageKind.SHADOW:
-        return None
+        return _pairs_missing(plan, evidence)
     exposed = next((e for e in evidence.exposed if e.step == step.name), None)
     if exposed is None or exposed.candidate < 1 or (step.has_coin and exposed.incumbent < 1):
         return Reason.NO_EVIDENCE
@@ -227,6 +268,16 @@ def _missing(plan: Plan, step: Step, evidence: Evidence) -> Reason | None:
     if any(not _mature(plan, step, evidence, exposed, metric) for metric in late):
         return Reason.IMMATURE
     return None
+
+
+def _pairs_missing(plan: Plan, evidence: Evidence) -> Reason | None:
+    """Where pairs are limited, some must have been made lately."""
+    if not any(limit.required for limit in plan.rules.limits):
+        return None
+    ages = [f.age for f in evidence.freshness if f.origin == PAIRS]
+    if not ages or min(ages) < 0:
+        return Reason.NO_EVIDENCE
+    return Reason.STALE if max(ages) > plan.stale_after else None
 
 
 @lru_cache(maxsize=4096)

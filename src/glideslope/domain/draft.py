@@ -5,8 +5,19 @@ import msgspec
 from glideslope.domain.budget import Budget
 from glideslope.domain.formula import Attribute
 from glideslope.domain.ids import MetricName, ModelName, VersionName
-from glideslope.domain.metric import Better, Dimension, Kind
-from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, Milliseconds, StageKind
+from glideslope.domain.metric import Better, Cross, Dimension, Kind
+from glideslope.domain.pairs import PairRules
+from glideslope.domain.plan import (
+    AtMaximum,
+    Criterion,
+    DeclaredHarm,
+    HarmNull,
+    Margin,
+    MarginKind,
+    Milliseconds,
+    StageKind,
+)
+from glideslope.domain.recomputation import Recompute
 from glideslope.domain.value import ValueDraft
 
 SECOND = 1_000
@@ -85,6 +96,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     attributes: tuple[Attribute, ...] = ()
     value: ValueDraft | None = None
     harm_budget: tuple[Budget, ...] = ()
+    cross: tuple[Cross, ...] = ()
+    pairs: PairRules | None = None
     offline: tuple[Criterion, ...] = ()
     alpha: float = 0.01
     alpha_pass: float = 0.05
@@ -93,3 +106,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     outcomes_stale_after: Milliseconds = 6 * HOUR
     maturity: float = 0.5
     lease: Milliseconds = 2 * SECOND
+    recompute: Recompute | None = None
+    logged: tuple[str, ...] = ()
+    harms: tuple[DeclaredHarm, ...] = ()
+    """What the plan should catch; for want of any, one harm per guardrail of twice its margin."""

@@ -12,7 +12,7 @@ Each class has a stable code: its HTTP problem type, its line in the terminal, i
 Code reads fields, people read the sentence.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 
@@ -110,13 +110,21 @@ class ContractInvalid(PlanInvalid):
 class PlanCannotDetect(Invalid):
     code = "plan-cannot-detect"
 
-    def __init__(self, *, step: str, guardrail: str, needs: int, gets: int) -> None:
+    def __init__(self, *, step: str, guardrail: str, needs: float, gets: int, changes: Sequence[str] = ()) -> None:
+        enough = (
+            f"it needs about {needs:,.0f} candidate subjects" if needs < 1e15 else "no number of subjects is enough"
+        )
+        do = (
+            f"Any one of these would do: {'; '.join(changes)}."
+            if changes
+            else "Give it more time, a larger share or a wider margin."
+        )
         super().__init__(
-            f"Step {step} cannot tell whether {guardrail} is within its margin: it needs about {needs:,} candidate "
-            f"subjects and recent traffic brings {gets:,} before its maximum time. Give it more time, a larger share "
-            "or a wider margin.",
+            f"Step {step} cannot tell whether {guardrail} is within its margin: {enough} "
+            f"and the traffic to expect brings {gets:,} before its maximum time. {do}",
             next_command="glideslope plan",
         )
+        self.changes = tuple(changes)
 
 
 class ReceiptInvalid(Invalid):
@@ -389,6 +397,31 @@ class StoreCorrupt(Unavailable):
             f"The state in {path} is damaged: {why}. Nothing was written to it.",
             traffic="The gateway keeps serving the incumbent.",
             next_command="glideslope doctor",
+        )
+
+
+class LogUnavailable(Unavailable):
+    """The prediction log cannot be read or written now."""
+
+    code = "prediction-log-unavailable"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The prediction log could not be read or written: {why}. What was acknowledged before is kept.",
+            traffic="Traffic is unchanged; a plan that asks for the recomputation advances only when it agrees.",
+            next_command="glideslope doctor",
+        )
+
+
+class LogAbsent(Refused):
+    """What was asked for needs a prediction log, and this server keeps none."""
+
+    code = "prediction-log-absent"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This server keeps no prediction log, so there is nothing to recompute from and no outcome can be joined.",
+            next_command="glideslope up --prediction-log",
         )
 
 

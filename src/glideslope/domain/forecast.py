@@ -12,7 +12,7 @@ from glideslope.domain.gate import tolerated
 from glideslope.domain.metric import BLOCK, Kind, Origin
 from glideslope.domain.plan import AtMaximum, Evaluation, Guardrail, HarmNull, MarginKind, Plan, Step
 from glideslope.domain.traffic import FULL
-from glideslope.stats import counted, planning
+from glideslope.stats import planning
 from glideslope.stats.counted import CountHarm
 
 WORSE: Final = 2.0
@@ -33,8 +33,6 @@ nats on top of ln(1/alpha). Fitted to simulated proofs over spreads of 0.3 to 1,
 
 TYPICAL_HAPPENING: Final = 0.2
 """Part of the outcomes that are the rarer of the two, for a ranking."""
-
-_TWICE: Final = counted.ODDS.index(WORSE)
 
 
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,7 +168,7 @@ def _to_harm(plan: Plan, g: Guardrail, baseline: Baseline, *, pi: float) -> int:
             ratio = min(WORSE, 0.999 / _base(g))
             return planning.subjects_to_harm(_base(g), ratio=ratio, pi=pi, alpha=alpha)
         case Kind.COUNT if g.harm is HarmNull.WORSE:
-            usual, worse = _counts(g)
+            usual, worse = CountHarm(g.reference, g.metric.values).more(odds=WORSE)
             return planning.subjects_to_harm_bins(usual, candidate=worse, pi=pi, alpha=alpha)
         case Kind.SCORE | Kind.MEAN | Kind.COUNT:
             size = _absolute(g)
@@ -215,14 +213,6 @@ def _absolute(g: Guardrail) -> float:
     return g.margin.size * (abs(g.base_rate) if g.margin.kind is MarginKind.RELATIVE else 1.0)
 
 
-def _counts(g: Guardrail) -> tuple[Sequence[float], Sequence[float]]:
-    """Return the chances per bin as they are usually, and with twice the odds of more."""
-    total = sum(g.reference)
-    usual = [count / total for count in g.reference]
-    worse = [float(r) * p for r, p in zip(CountHarm(g.reference).likelihoods()[_TWICE], usual, strict=True)]
-    return usual, [p / sum(worse) for p in worse]
-
-
 def _to_tell_order(margin: float, *, pi: float, alpha: float) -> int:
     blocks = planning.pairs_to_pass_score(planning.order_deviation(BLOCK, pi=pi), margin=margin, alpha=alpha)
     return math.ceil(blocks * _candidates_in_a_block(pi))
@@ -233,7 +223,8 @@ def _candidates_in_a_block(pi: float) -> float:
 
 
 def _alpha(plan: Plan, g: Guardrail) -> float:
-    total = sum(other.weight for other in plan.guardrails if other.spends_alpha)
+    judged = [other for other in plan.guardrails if other.spends_alpha]
+    total = sum(other.weight for other in judged) + sum(limit.weight for limit in plan.rules.limits)
     sliced = bool(plan.dimensions) and g.metric.origin is not Origin.GATEWAY
     return plan.alpha * g.weight / total * (0.5 if sliced else 1.0)
 

@@ -14,6 +14,7 @@ from glideslope.domain.defining import defined
 from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
+from glideslope.domain.experience import Experience
 from glideslope.domain.gate import check_tests
 from glideslope.domain.ids import Digest, MetricName, StepName
 from glideslope.domain.metric import (
@@ -32,6 +33,7 @@ from glideslope.domain.metric import (
 )
 from glideslope.domain.plan import Guardrail, HarmNull, Plan, StageKind, Step, check_plan
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
+from glideslope.domain.recomputation import is_covered
 from glideslope.domain.traffic import FULL
 from glideslope.domain.value import VALUE, value_model
 from glideslope.ledger import canonical
@@ -60,6 +62,8 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     subjects_per_second: float = 0.0
     outcomes_per_second: float = 0.0
     seconds: float = 0.0
+    experience: Experience = Experience()
+    """What earlier traffic and rollouts taught."""
 
 
 def freeze(
@@ -94,13 +98,30 @@ def freeze(
         outcomes_stale_after=draft.outcomes_stale_after,
         maturity=draft.maturity,
         lease=draft.lease,
+        recompute=draft.recompute or msgspec.UNSET,
+        logged=draft.logged or msgspec.UNSET,
+        harms=draft.harms or msgspec.UNSET,
         shown=_shown(draft, metrics),
         budgets=draft.harm_budget or msgspec.UNSET,
         value=msgspec.UNSET if draft.value is None else value_model(draft.value),
+        crosses=draft.cross or msgspec.UNSET,
+        pairs=draft.pairs or msgspec.UNSET,
     )
     check_plan(plan)
+    _check_recompute(plan)
     check_tests(plan)
     return plan
+
+
+def _check_recompute(plan: Plan) -> None:
+    """Refuse a plan that could never advance: one that asks to recompute what cannot be. Raises PlanInvalid."""
+    if plan.recompute is not msgspec.UNSET:
+        for metric in plan.counted:
+            if not is_covered(metric):
+                raise PlanInvalid(
+                    f"{metric.name} cannot be recomputed from the prediction log, so nothing would ever advance.",
+                    where="recompute",
+                )
 
 
 def plan_digest(plan: Plan) -> Digest:

@@ -11,7 +11,7 @@ import msgspec
 
 from glideslope.domain.errors import Invalid
 from glideslope.domain.formula import Formula
-from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName, StepName
+from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, SliceName, StepName
 from glideslope.domain.traffic import Arm
 
 
@@ -210,10 +210,25 @@ OUTCOME_SEEN: Final = MetricName("outcome")
 """Counted beside the losses: subjects of a step whose outcome has arrived."""
 RESCUED: Final = MetricName("rescued")
 """Requests that the assigned candidate failed and the incumbent answered."""
+LOGGED: Final = MetricName("logged")
+"""Counted by a source beside everything else: rows that it wrote for the prediction log, so that no more are recounted."""
 
 
 RESERVED: Final = frozenset(
-    {*BUILT_IN, EXPOSURE, OUTCOME_SEEN, RESCUED, "score", "slices", "attributes", "features", "value"}
+    {
+        *BUILT_IN,
+        EXPOSURE,
+        OUTCOME_SEEN,
+        RESCUED,
+        LOGGED,
+        "score",
+        "slices",
+        "prediction",
+        "answer",
+        "attributes",
+        "features",
+        "value",
+    }
 )
 """Names that a plan cannot give to a metric of its own: we count under them, or `record()` takes something else by them."""
 
@@ -321,9 +336,31 @@ class Dimension(msgspec.Struct, frozen=True, cache_hash=True, forbid_unknown_fie
         return tuple(SliceName(f"{self.field}={value}") for value in self.values)
 
 
-def slice_names(dimensions: Sequence[Dimension]) -> tuple[SliceName, ...]:
-    """Return every slice of every dimension, in their order."""
-    return tuple(name for dimension in dimensions for name in dimension.slices())
+Cross = tuple[str, str]
+"""Two fields whose values are also looked at together."""
+
+
+def slice_names(dimensions: Sequence[Dimension], crosses: Sequence[Cross] = ()) -> tuple[SliceName, ...]:
+    """Return every slice of every dimension, in their order, and then of every cross: `region=EU & tier=gold`."""
+    single = tuple(name for dimension in dimensions for name in dimension.slices())
+    parts = {dimension.field: dimension.slices() for dimension in dimensions}
+    return single + tuple(crossed(a, b) for first, second in crosses for a in parts[first] for b in parts[second])
+
+
+def crossed(first: SliceName, second: SliceName) -> SliceName:
+    """Return the name of what is in both slices. No value holds an equals sign, so it is no single slice's name."""
+    return SliceName(f"{first} & {second}")
+
+
+def slices_of(dimensions: Sequence[Dimension], crosses: Sequence[Cross], places: Sequence[int]) -> list[SliceName]:
+    """Return the slices of a request, given per dimension the index of its value; any other index is in none."""
+    named = {
+        dimension.field: SliceName(f"{dimension.field}={dimension.values[index]}")
+        for dimension, index in zip(dimensions, places, strict=False)
+        if index < len(dimension.values)
+    }
+    both = [crossed(named[a], named[b]) for a, b in crosses if a in named and b in named]
+    return [*named.values(), *both]
 
 
 NO_STEP: Final = StepName("-")
@@ -368,3 +405,8 @@ class Cell(NamedTuple):
             # One cell, one key: 01 and 1 would be counted side by side.
             raise Invalid(f"{key!r} names no cell: {bin_} is not a bin.")
         return cell
+
+
+def logged_cell(rollout: RolloutId) -> Cell:
+    """Return where a source counts the rows that it wrote about a rollout for the prediction log."""
+    return Cell(rollout, NO_STEP, Arm.INCUMBENT, LOGGED, WHOLE, 0)

@@ -9,9 +9,11 @@ import msgspec
 
 from glideslope.domain.budget import Budget, Measure, check_budget
 from glideslope.domain.errors import PlanInvalid
-from glideslope.domain.ids import Digest, MetricName, ModelName, StepName, VersionName
-from glideslope.domain.metric import SPENDS_NO_ALPHA, Dimension, Kind, Metric, Origin, slice_names
+from glideslope.domain.ids import Digest, MetricName, ModelName, SliceName, StepName, VersionName
+from glideslope.domain.metric import SPENDS_NO_ALPHA, Cross, Dimension, Kind, Metric, Origin, slice_names
+from glideslope.domain.pairs import NO_RULES, PairRules, check_rules
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
+from glideslope.domain.recomputation import Recompute
 from glideslope.domain.traffic import FULL, Split
 from glideslope.domain.value import ValueModel
 
@@ -112,6 +114,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
         return self.candidate > 0 and self.control > 0
 
 
+class DeclaredHarm(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
+    """A harm that the plan should catch: what forecasts are about. Relative 1.0 is twice as much; no test depends on it."""
+
+    metric: MetricName
+    size: Margin
+
+
 class Criterion(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
     """An offline condition: the candidate's value may be worse than the incumbent's by at most `margin`."""
 
@@ -162,12 +171,33 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """Least share of a step's predictions whose outcomes must have arrived before a proof on them counts."""
     lease: Milliseconds
     """How long an exposure outlives its last renewal."""
+    recompute: Recompute | msgspec.UnsetType = msgspec.UNSET
+    """Whether the counters must agree with a recomputation from the prediction log before anything advances."""
+    logged: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Attributes of predictions that may be written into the prediction log; no other ever leaves its service."""
+    harms: tuple[DeclaredHarm, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Harms that its authors declared; absent when they declared none."""
     shown: tuple[Metric, ...] | msgspec.UnsetType = msgspec.UNSET
     """Metrics that are counted although no guardrail judges them: for a budget, or for people."""
     budgets: tuple[Budget, ...] | msgspec.UnsetType = msgspec.UNSET
     """How much harm the rollout may cost before it ends."""
     value: ValueModel | msgspec.UnsetType = msgspec.UNSET
     """In what the metric `value` is counted, and what technical metrics are worth."""
+
+    crosses: tuple[Cross, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Pairs of fields whose values are also looked at together."""
+    pairs: PairRules | msgspec.UnsetType = msgspec.UNSET
+    """How differently the arms may answer the same request."""
+
+    @property
+    def slices(self) -> tuple[SliceName, ...]:
+        """Return every slice that is looked at, crosses last."""
+        return slice_names(self.dimensions, self.crosses or ())
+
+    @property
+    def rules(self) -> PairRules:
+        """Return how pairs are compared; where the plan is silent, for people only."""
+        return self.pairs or NO_RULES
 
     @property
     def counted(self) -> tuple[Metric, ...]:
@@ -211,6 +241,9 @@ def check_plan(plan: Plan) -> None:
     _check_dimensions(plan)
     _check_budgets(plan)
     _check_prices(plan)
+    if plan.pairs:
+        names = tuple(g.metric.name for g in plan.guardrails)
+        check_rules(plan.pairs, guardrails=names, shadowed=any(s.stage is StageKind.SHADOW for s in plan.steps))
 
 
 def _check_budgets(plan: Plan) -> None:
@@ -247,6 +280,7 @@ def _check_offline(plan: Plan) -> None:
 def _check_dimensions(plan: Plan) -> None:
     """A prediction's receipt has room for three dimensions of 255 values, and a slice's name stands between slashes."""
     names = slice_names(plan.dimensions)
+    _check_crosses(plan)
     if len(plan.dimensions) > MAX_DIMENSIONS or any(len(d.values) > NO_SLICE for d in plan.dimensions):
         raise PlanInvalid(
             f"At most {MAX_DIMENSIONS} fields of {NO_SLICE} values each can be looked at separately.", where="slices"
@@ -254,6 +288,26 @@ def _check_dimensions(plan: Plan) -> None:
     for name in names:
         if "/" in name or names.count(name) > 1:
             raise PlanInvalid(f"The slice {name} is named twice or holds a slash.", where="slices")
+
+
+MOST_SLICES: Final = 1_000
+"""Of a plan with crosses, whose number is a product; each slice takes its part of alpha, and a row of the evidence."""
+
+
+def _check_crosses(plan: Plan) -> None:
+    fields = [d.field for d in plan.dimensions]
+    crosses: tuple[Cross, ...] = plan.crosses or ()
+    for first, second in crosses:
+        if first == second or {first, second} - set(fields):
+            raise PlanInvalid(f"{first} & {second}: a cross is of two different fields of `slices`.", where="cross")
+    if len({frozenset(cross) for cross in crosses}) < len(crosses):
+        raise PlanInvalid("The same two fields are crossed twice.", where="cross")
+    if crosses and len(plan.slices) > MOST_SLICES:
+        raise PlanInvalid(
+            f"With their crosses there are {len(plan.slices):,} slices; at most {MOST_SLICES:,} can be looked at. "
+            "List fewer values, or cross fewer fields.",
+            where="cross",
+        )
 
 
 def _check_numbers(plan: Plan) -> None:
@@ -295,10 +349,21 @@ def _check_guardrails(plan: Plan) -> None:
             raise PlanInvalid(f"{g.metric.name}: its quantile lies on none of its edges.", where="guardrails")
         if g.required and not g.spends_alpha:
             raise PlanInvalid(f"{g.metric.name}: a {g.metric.kind.value} proves nothing.", where="guardrails")
+    for harm in plan.harms or ():
+        _check_harm(harm, plan)
     if not any(g.required for g in plan.guardrails):
         raise PlanInvalid(
             "At least one guardrail's proof must be required, else nothing need be proven.", where="guardrails"
         )
+
+
+def _check_harm(harm: DeclaredHarm, plan: Plan) -> None:
+    if not any(harm.metric in (g.metric.name, g.metric.measured) for g in plan.guardrails):
+        raise PlanInvalid(
+            f"No guardrail watches {harm.metric}, so nothing would catch it.", where=f"harms.{harm.metric}"
+        )
+    if not (math.isfinite(harm.size.size) and harm.size.size > 0):
+        raise PlanInvalid(f"{harm.metric}: a harm is above zero.", where=f"harms.{harm.metric}")
 
 
 def _check_ladder(plan: Plan) -> None:
@@ -316,7 +381,8 @@ def _check_ladder(plan: Plan) -> None:
         _check_traffic(s)
         if s.stage is StageKind.SHADOW and not _pairable(plan):
             raise PlanInvalid(
-                f"{s.name}: a shadow needs a required guardrail on outcomes, else it proves nothing.", where="stages"
+                f"{s.name}: a shadow needs a required guardrail on outcomes or a limit in `pairs`, else it proves nothing.",
+                where="stages",
             )
         if not 0 <= s.minimum <= s.maximum:
             raise PlanInvalid(f"{s.name}: the minimum time must not exceed the maximum.", where="stages")
@@ -346,4 +412,7 @@ def _check_traffic(s: Step) -> None:
 
 
 def _pairable(plan: Plan) -> bool:
-    return any(g.required and g.metric.origin is Origin.OUTCOME and g.metric.loss is not None for g in plan.guardrails)
+    on_outcomes = (
+        g.required and g.metric.origin is Origin.OUTCOME and g.metric.loss is not None for g in plan.guardrails
+    )
+    return any(on_outcomes) or any(limit.required for limit in plan.rules.limits)

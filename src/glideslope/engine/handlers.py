@@ -39,18 +39,20 @@ from glideslope.domain.events import (
     Resumed,
     kind_of,
 )
-from glideslope.domain.forecast import blind_spots, forecast
+from glideslope.domain.flow import second_of_week
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.ids import Digest, ModelName, RolloutId
 from glideslope.domain.plan import Evaluation, Plan, StageKind
 from glideslope.domain.plugin import Plugins
 from glideslope.domain.reasons import Reason
+from glideslope.domain.remedy import blind, remedies
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
 from glideslope.engine.addresses import host_and_port
 from glideslope.engine.doubts import aside
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Driver, Feature, Probe
 from glideslope.engine.record import Append, Model, Record, Recorded, model_stream, proposal
+from glideslope.engine.turns import by_turns
 from glideslope.ledger.canonical import LARGEST_INTEGER
 
 RETRIES = 5
@@ -197,8 +199,7 @@ class Handlers:
         model = self._record.model(plan.model)
         self._check_free(plan)
         self._check_features(plan)
-        for guardrail, step, needs, gets in blind_spots(forecast(plan, baseline), baseline):
-            raise PlanCannotDetect(step=step, guardrail=guardrail, needs=needs, gets=gets)
+        await self._check_sight(command.draft, plan, baseline)
         await self._check_reachable(model, plan)
         learned = self._learned(command.attempt_of, why=command.why)
         event = Proposed(
@@ -218,6 +219,23 @@ class Handlers:
             return RolloutId(recorded.stream)
 
         return await self._persist(once)
+
+    async def _check_sight(self, draft: Draft, plan: Plan, baseline: Baseline) -> None:
+        """Refuse a plan that cannot detect its own margin, and say what would do. Raises PlanCannotDetect."""
+        starts = second_of_week(self._record.now())
+        spot = blind(plan, baseline, starts=starts)
+        if spot is None:
+            return
+        model = self._record.model(plan.model)
+        incumbent, candidate = model.version(plan.incumbent), model.version(plan.candidate)
+
+        def again(changed: Draft) -> Plan:
+            return freeze(changed, incumbent=incumbent, candidate=candidate, baseline=baseline, plugins=self._plugins)
+
+        changes = await by_turns(remedies(draft, spot, again, baseline, starts=starts))
+        raise PlanCannotDetect(
+            step=spot.step, guardrail=spot.guardrail, needs=spot.needs, gets=spot.gets, changes=changes
+        )
 
     async def approve(self, command: Approve, *, key: str) -> RolloutId:
         """Record a yes or no. Raises SelfApproval, DigestChanged, NotInPhase, NotFound."""

@@ -1,20 +1,23 @@
 """Observations into counters, counters into evidence. It judges nothing and forgets nothing that it acknowledged."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.evidence import FORMAT, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.gate import is_paired
-from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, StepName, VersionName
+from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
 from glideslope.domain.metric import (
     BUILT_IN,
     ERRORS,
     EXPOSURE,
     LATENCY,
+    LOGGED,
     NO_STEP,
     OUTCOME_SEEN,
     RANKED,
@@ -24,21 +27,27 @@ from glideslope.domain.metric import (
     Origin,
     baseline_scope,
     differences,
-    slice_names,
+    logged_cell,
 )
 from glideslope.domain.observation import Totals, TotalsTaken
+from glideslope.domain.pairs import PAIRS, PairKind, pair_values
 from glideslope.domain.plan import Plan, StageKind, thresholds
+from glideslope.domain.recomputation import Recomputation
 from glideslope.domain.rollout import DECIDED, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.admission import Door
 from glideslope.engine.doubts import Doubts
 from glideslope.engine.ports import Clock, Counters, Served, Total
 from glideslope.engine.record import Record
-from glideslope.engine.scopes import GATEWAY, OUTCOMES, Own, Scope, Window
+from glideslope.engine.requests import Requests
+from glideslope.engine.scopes import GATEWAY, JOINED, OUTCOMES, Own, Scope, Window
 from glideslope.engine.sources import NOBODY, parted
+from glideslope.engine.usage import Usage
 
 PAIR_PREFIX: Final = "pair."
 """A pair's cell names its metric with this before it, and the candidate as its arm."""
+ANSWERS_PREFIX: Final = "answers."
+"""The same for what two answers say about each other without an outcome."""
 
 
 class Observer:
@@ -60,15 +69,21 @@ class Observer:
         self._door = Door(record, in_process=in_process)
         self._in_process = in_process
         self._doubts = Doubts(in_process=in_process)
+        self._usage = Usage()
         self._lost: dict[tuple[str, int], int] = {}
         """By source and epoch how much it says it could not count."""
         self._lost_of: dict[RolloutId, int] = {}
         self._counting: dict[tuple[RolloutId, Origin], set[str]] = {}
         """Services that count for a rollout: each message of theirs shows that they live, be it empty."""
+        self._paired: dict[RolloutId, float] = {}
+        """When a pair of answers was last made, in monotonic seconds."""
         self._doubtful = False
         self._flushing = asyncio.Lock()
         self.counting = asyncio.Lock()
         """Held from making outcomes durable until they are counted, so that `load` sees both or neither."""
+        self.requests: Requests | None = None
+        """Where measured requests are noted for the prediction log, if there is one."""
+        self.recomputed: Callable[[Rollout], Recomputation | msgspec.UnsetType] = lambda _: msgspec.UNSET
         self.changed: set[RolloutId] = set()
         """Rollouts whose evidence grew since somebody last cleared this."""
 
@@ -98,15 +113,49 @@ class Observer:
             if self._doubtful:
                 await self.load()
                 self._doubtful = False
-            totals = self._own.take()
+            # Taken together: a count of rows must not be durable before its rows.
+            rows, totals = () if self.requests is None else self.requests.take(), self._own.take()
             if not totals:
                 return
             try:
+                if self.requests is not None:
+                    await self.requests.write(rows)
                 await self._counters.save(totals)
             except BaseException:
                 # Cancelled too, as at an orderly stop: what may have been saved is saved again, which changes nothing.
                 self._own.give_back(totals)
                 raise
+
+    def joined(self, rollout: Rollout, counts: Mapping[str, int]) -> None:
+        """Take the totals of outcomes that were joined to their predictions, which were made durable."""
+        grown = self.scope(rollout.id).absorb(JOINED, epoch=0, totals=counts)
+        if grown:
+            self._hear(rollout.id, Origin.OUTCOME, self._now())
+            self._weigh(rollout, JOINED, grown, epoch=0)
+
+    def cells(self, rollout: Rollout, metrics: Sequence[Metric]) -> dict[Cell, int]:
+        """Return what is counted now of some metrics, and of exposures and outcomes, in all steps that expose somebody."""
+        scope, found = self.scope(rollout.id), {}
+        sizes = {EXPOSURE: 1, OUTCOME_SEEN: 1, **{m.name: m.bins for m in metrics}}
+        steps = {s.name for s in rollout.plan.steps if s.candidate}
+        for step, metric, slice_, arm in scope.keys():  # noqa: SIM118 - a scope is no mapping
+            if step in steps and metric in sizes:
+                for bin_, count in enumerate(scope.bins(step, metric, slice_, arm, size=sizes[metric])):
+                    if count:
+                        found[Cell(scope.name, step, arm, metric, slice_, bin_)] = count
+        return found
+
+    def logged(self, rollout: Rollout) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
+        """Return by source and epoch how many rows services wrote about a rollout, and how many servers did of its requests."""
+        scope, key = self.scope(rollout.id), logged_cell(rollout.id).key()
+        told = {
+            (source, epoch): scope.said(source, epoch=epoch).get(key, 0)
+            for source, epoch in scope.sources()
+            if not scope.is_aside(source, epoch=epoch)
+        }
+        told[self._own.source, self._own.epoch] = self._own.totals.get(key, 0)
+        services = {whose: count for whose, count in told.items() if count and whose[0] != GATEWAY}
+        return services, {whose: count for whose, count in told.items() if count and whose[0] == GATEWAY}
 
     def doubt(self) -> None:
         """Note that outcomes may be durable that nobody counted, for want of an acknowledgement; the next flush reads back."""
@@ -160,6 +209,8 @@ class Observer:
             aside = self.scope(rollout).is_aside(totals.source, epoch=totals.epoch)
             if not aside and totals.source in self._counting.get((rollout, origin), ()):
                 self._hear(rollout, origin, now)
+        if totals.usage is not msgspec.UNSET and totals.version in self._record.model(totals.model).versions:
+            self._usage.hear(totals.model, totals.version, totals.source, totals.usage, now=now)
         if totals.digest:
             said = self._serving.setdefault((totals.model, totals.version), {})
             said[totals.source] = (totals.digest, now)
@@ -182,6 +233,37 @@ class Observer:
             if arrived:
                 self._weigh(rollout, OUTCOMES, arrived, epoch=0)
 
+    def paired(
+        self,
+        rollout: RolloutId,
+        step: StepName,
+        slices: Sequence[SliceName],
+        bins: Mapping[PairKind, int],
+        *,
+        who: str,
+    ) -> None:
+        """Count what two answers to one request say about each other; of a subject the first pair in a step."""
+        scope = self.scope(rollout)
+        self._paired[rollout] = self._now()
+        self.changed.add(rollout)
+        if not scope.first(step, "pair", who):
+            return
+        for slice_ in slices:
+            for kind, bin_ in bins.items():
+                self._count(scope, step, Arm.CANDIDATE, answers_metric(kind), bin_, slice_=slice_)
+
+    def note(self, cell: Cell) -> None:
+        """Count something in memory, to be saved with what the gateway saw."""
+        self.scope(cell.rollout).add(cell, 1)
+        self._own.count(cell.key())
+
+    def answers(self, rollout: Rollout, kind: PairKind, slice_: SliceName) -> tuple[int, ...]:
+        """Return how the arms' answers compare, per bin, over all shadow steps."""
+        scope, size = self.scope(rollout.id), len(pair_values(kind))
+        shadows = (s.name for s in rollout.plan.steps if s.stage is StageKind.SHADOW)
+        rows = [scope.bins(s, answers_metric(kind), slice_, Arm.CANDIDATE, size=size) for s in shadows]
+        return tuple(map(sum, zip(*rows, strict=True))) or (0,) * size
+
     def evidence(self, rollout: Rollout, *, in_force: bool) -> Evidence:
         """Freeze what is known about a rollout, in a fixed order."""
         scope, plan = self.scope(rollout.id), rollout.plan
@@ -192,12 +274,17 @@ class Observer:
         return Evidence(
             format=FORMAT,
             counts=counts,
-            pairs=tuple(self._pairs(scope, plan)),
+            pairs=(*self._pairs(scope, plan), *self._limited(rollout)),
             exposed=exposed,
             maturity=tuple(Maturity(step=s, **_arms(scope, s, OUTCOME_SEEN)) for s in steps),
-            freshness=tuple(
-                Freshness(origin=origin.value, age=self._age(rollout.id, origin), dropped=self._dropped(scope, origin))
-                for origin in Origin
+            freshness=(
+                *(
+                    Freshness(
+                        origin=origin.value, age=self._age(rollout.id, origin), dropped=self._dropped(scope, origin)
+                    )
+                    for origin in Origin
+                ),
+                *((Freshness(origin=PAIRS, age=self._since(self._paired.get(rollout.id))),) if plan.pairs else ()),
             ),
             serving=tuple(
                 Serving(arm=arm, version=version, digest=digest)
@@ -206,6 +293,7 @@ class Observer:
             ),
             in_force=in_force,
             doubts=self._doubts.of(rollout, scope, now=self._now()),
+            recomputation=self.recomputed(rollout),
         )
 
     def counts(self, rollout: Rollout) -> tuple[tuple[Counts, ...], tuple[Exposed, ...]]:
@@ -241,6 +329,10 @@ class Observer:
         now = int(self._now()) if second is None else second
         return window.signals(now=now) if window else {"requests_per_second": 0.0}
 
+    def usage(self, model: ModelName, version: VersionName) -> dict[str, float]:
+        """Return what the servers of a version use, as they say."""
+        return self._usage.signals(model, version, now=self._now())
+
     def forget(self, rollout: RolloutId) -> None:
         """Drop the subjects of a rollout that has ended; its counts stay."""
         scope = self._scopes.get(rollout)
@@ -261,10 +353,11 @@ class Observer:
         new = scope.first(step, "request", subject) if subject else True
         if new is None:
             return
+        self._log(scope, request)
         bad = _is_bad(request)
         if new:
-            self._doubts.served(rollout.id, step, request.arm, now=now)
-            self._count(scope, step, request.arm, EXPOSURE, 0)
+            if not scope.met(step, "exposed", subject or request.stream):
+                self._expose(scope, step, request.arm, now=now)
             for metric, _ in _latencies(rollout.plan):
                 if not scope.met(step, f"late {metric.name}", subject or request.stream):
                     self._count(scope, step, request.arm, metric.name, _latency_bin(rollout.plan, metric, request))
@@ -278,8 +371,15 @@ class Observer:
             self._count(scope, step, request.arm, RESCUED, 0)
         self._hear(rollout.id, Origin.GATEWAY, now)
 
+    def _expose(self, scope: Scope, step: StepName, arm: Arm, *, now: float) -> None:
+        self._doubts.served(scope.name, step, arm, now=now)
+        self._count(scope, step, arm, EXPOSURE, 0)
+
     def _count_late(self, request: Served, *, now: float) -> None:
-        """Count a request that has not ended by each latency that its age decides already; its end finds it counted."""
+        """Count a request that has not ended as exposed, and by each latency that its age decides; its end finds it counted.
+
+        Else a candidate that takes its time would look as if the coin sent it too few.
+        """
         who = request.subject or request.stream
         if not (request.rollout and who):
             return
@@ -290,22 +390,37 @@ class Observer:
         scope, step = self.scope(rollout.id), request.step
         if request.subject and scope.met(step, "request", request.subject):
             return
+        noted = False
+        if scope.first(step, "exposed", who):
+            self._expose(scope, step, request.arm, now=now)
+            self._hear(rollout.id, Origin.GATEWAY, now)
+            noted = True
         for metric, threshold in _latencies(rollout.plan):
             bin_ = _latency_bin(rollout.plan, metric, request)
             late = bin_ > metric.edges.index(threshold)
             if late and scope.first(step, f"late {metric.name}", who):
                 self._count(scope, step, request.arm, metric.name, bin_)
                 self._hear(rollout.id, Origin.GATEWAY, now)
+                noted = True
+        if noted:
+            self._log(scope, request)
+
+    def _log(self, scope: Scope, request: Served) -> None:
+        """Note for the prediction log what is counted now, if there is one."""
+        if self.requests is not None:
+            self._count(scope, NO_STEP, Arm.INCUMBENT, LOGGED, 0)
+            number = self._own.totals[logged_cell(scope.name).key()]
+            self.requests.note(request, source=self._own.source, epoch=self._own.epoch, number=number)
 
     def _count_baseline(self, request: Served) -> None:
         scope = self.scope(baseline_scope(request.model))
         self._count(scope, NO_STEP, Arm.INCUMBENT, ERRORS.name, int(_is_bad(request)))
         self._count(scope, NO_STEP, Arm.INCUMBENT, LATENCY.name, LATENCY.bin(request.latency_us / 1000))
 
-    def _count(self, scope: Scope, step: StepName, arm: Arm, metric: MetricName, bin_: int) -> None:
-        cell = Cell(scope.name, step, arm, metric, WHOLE, bin_)
-        scope.add(cell, 1)
-        self._own.count(cell.key())
+    def _count(
+        self, scope: Scope, step: StepName, arm: Arm, metric: MetricName, bin_: int, *, slice_: SliceName = WHOLE
+    ) -> None:
+        self.note(Cell(scope.name, step, arm, metric, slice_, bin_))
 
     def _note(self, request: Served, *, now: float) -> None:
         window = self._windows.setdefault((request.model, request.arm), Window())
@@ -348,7 +463,7 @@ class Observer:
                 window.note_counts(at=int(now), requests=growth, bad=growth * cell.bin)
 
     def _counts(self, scope: Scope, plan: Plan, steps: Sequence[StepName]) -> Sequence[Counts]:
-        slices = (WHOLE, *slice_names(plan.dimensions))
+        slices = (WHOLE, *plan.slices)
         found = []
         for step in steps:
             for metric in plan.counted:
@@ -376,12 +491,20 @@ class Observer:
             # A ranking's blocks are compared within themselves, so those of all steps add up.
             steps = tossed if g.metric.kind in RANKED else shadows if is_paired(g.metric) else []
             size = len(differences(g.metric)) if steps else 0
-            for slice_ in (WHOLE, *slice_names(plan.dimensions)) if steps else ():
+            for slice_ in (WHOLE, *plan.slices) if steps else ():
                 rows = [scope.bins(s, pair_metric(g.metric.name), slice_, Arm.CANDIDATE, size=size) for s in steps]
                 total = tuple(map(sum, zip(*rows, strict=True)))
                 if any(total):
                     found.append(Pairs(metric=g.metric.name, slice=slice_, differences=total))
         return found
+
+    def _limited(self, rollout: Rollout) -> Sequence[Pairs]:
+        return [
+            Pairs(metric=MetricName(limit.kind.value), slice=slice_, differences=counts)
+            for limit in rollout.plan.rules.limits
+            for slice_ in (WHOLE, *rollout.plan.slices)
+            if any(counts := self.answers(rollout, limit.kind, slice_))
+        ]
 
     def _hear(self, rollout: RolloutId, origin: Origin, now: float) -> None:
         self._heard[(rollout, origin)] = now
@@ -393,7 +516,9 @@ class Observer:
             self.changed.add(rollout.id)
 
     def _age(self, rollout: RolloutId, origin: Origin) -> int:
-        heard = self._heard.get((rollout, origin))
+        return self._since(self._heard.get((rollout, origin)))
+
+    def _since(self, heard: float | None) -> int:
         return -1 if heard is None else round(1000 * (self._now() - heard))
 
     def _said(self, plan: Plan, version: VersionName) -> Sequence[Digest]:
@@ -409,6 +534,11 @@ class Observer:
 def pair_metric(metric: MetricName) -> MetricName:
     """Return the name under which a metric's pairs are counted."""
     return MetricName(f"{PAIR_PREFIX}{metric}")
+
+
+def answers_metric(kind: PairKind) -> MetricName:
+    """Return the name under which it is counted how answers compare."""
+    return MetricName(f"{ANSWERS_PREFIX}{kind.value}")
 
 
 def _is_bad(request: Served) -> bool:

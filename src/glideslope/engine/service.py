@@ -7,7 +7,8 @@ from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollba
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import ModelName, RolloutId
+from glideslope.domain.ids import ModelName, RolloutId, SliceName
+from glideslope.domain.logged import Predictions, PredictionsTaken
 from glideslope.domain.observation import (
     Briefing,
     FeaturesTaken,
@@ -18,17 +19,22 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.pairs import Halves
 from glideslope.engine.views import (
+    BasisView,
     CheckView,
     DecisionView,
+    DisagreementView,
     FeaturesView,
     FleetView,
     HappeningView,
     ModelView,
     PlanView,
+    RecomputationView,
     ReplayView,
     RolloutView,
     SignalsView,
+    SlicesView,
 )
 
 
@@ -42,6 +48,7 @@ class Service(Protocol):
     async def register(self, command: Register, *, key: str) -> ModelView: ...
     async def agree(self, command: AgreeContract, *, key: str) -> Contract: ...
     async def plan(self, draft: Draft) -> PlanView: ...
+    async def basis(self, draft: Draft) -> BasisView: ...
     async def propose(self, command: Propose, *, key: str) -> RolloutView: ...
     async def approve(self, command: Approve, *, key: str) -> RolloutView: ...
     async def halt(self, command: Halt, *, key: str) -> RolloutView: ...
@@ -86,8 +93,25 @@ class Service(Protocol):
         ...
 
     async def observe(self, totals: Totals) -> TotalsTaken: ...
+    async def predictions(self, predictions: Predictions) -> PredictionsTaken:
+        """Keep predictions in the log. Raises LogAbsent."""
+        ...
+
+    async def recomputation(self, rollout: RolloutId) -> RecomputationView:
+        """Recompute a rollout's counts from the prediction log, now. Raises LogAbsent."""
+        ...
+
     async def feature_counts(self, totals: FeatureTotals) -> FeaturesTaken: ...
     async def shadow(self, answers: ShadowAnswers) -> None: ...
+    async def halves(self, halves: Halves) -> None: ...
+    async def slices(self, rollout: RolloutId) -> SlicesView:
+        """Return the parts of the data, those with the most evidence of harm first, and what a search of others found."""
+        ...
+
+    async def disagreements(self, rollout: RolloutId, *, slice_: SliceName) -> Sequence[DisagreementView]:
+        """Return the pairs of answers that differ most in a slice, the worst first."""
+        ...
+
     async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         """Count a batch; each outcome about a model that `by` does not speak for is refused by itself."""
         ...

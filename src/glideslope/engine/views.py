@@ -5,7 +5,11 @@ from collections.abc import Mapping
 import msgspec
 
 from glideslope.domain.decision import Finding
+from glideslope.domain.experience import Lesson
+from glideslope.domain.foresight import Prospect
+from glideslope.domain.freeze import Baseline
 from glideslope.domain.plan import Plan
+from glideslope.domain.recomputation import Difference
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +84,87 @@ class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
     """Subjects who met the candidate and whose outcome has not come: by their harm the budget may yet be exceeded."""
 
 
+class PairView(msgspec.Struct, frozen=True, kw_only=True):
+    """How both arms' answers to the same requests compare, on one slice, before any outcome is known."""
+
+    kind: str
+    """`disagreement`, `shift`, `slower` or `skew`."""
+    slice: str
+    count: int
+    """Pairs, of a subject the first."""
+    low: float | None
+    estimate: float | None
+    """Of disagreement and skew the share of requests, of slower the share on which the candidate took longer (than its
+    limit allows), of shift the mean difference of scores, candidate's minus incumbent's."""
+    high: float | None
+    times: float | None = None
+    """Of slower: the median of the candidate's time over the incumbent's."""
+    limit: float | None = None
+    """What the plan allows, in the estimate's unit; None where it asks nothing, and pairs are compared for people."""
+    harm_wealth: float = 0.0
+    harm_line: float = 0.0
+    word: str = "shown"
+    """`proven`, `harm`, `watching`; `shown` where the plan asks nothing."""
+
+
+class SearchedView(msgspec.Struct, frozen=True, kw_only=True):
+    """A slice that nobody declared, as a search found it. Advisory: it moves no traffic."""
+
+    metric: str
+    slice: str
+    """`field=?3` stands for one or several values that the plan does not list."""
+    paired: bool
+    """From pairs in the shadow stage, else from the arms of the canary."""
+    wealth: float
+    p: float
+    """Anytime p-value, corrected for everything that the search could look at."""
+    found: bool
+    candidate_count: int
+    incumbent_count: int
+
+
+class SlicesView(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of a rollout's data, worst first."""
+
+    declared: tuple[GuardrailView, ...]
+    """Each guardrail on each declared slice that has outcomes, those nearest to their line of harm first."""
+    pairs: tuple[PairView, ...]
+    """The same for comparisons of answers."""
+    tests: int
+    """Over how many tests of harm alpha is shared, slices and wholes together."""
+    alpha: float
+    """Chance that any of them ever shows harm where there is none. Intervals hold with 95 % each, not all at once."""
+    searched: tuple[SearchedView, ...]
+    """What the search looked at, the likeliest harm first, at most MOST_SHOWN. Advisory: it moves no traffic."""
+    search_alpha: float
+    """Chance that the search ever shows harm where there is none."""
+    search_size: int
+    """Tests that the search could come to, for all of which it is corrected."""
+    left_out: int
+    """Outcomes that the search left out for want of room."""
+
+
+class DisagreementView(msgspec.Struct, frozen=True, kw_only=True):
+    """One request that the arms answered differently, for people to look at. It stands in no ledger."""
+
+    request: str
+    at: str
+    difference: float
+    """Size of the difference of scores; 1 for two classes without scores."""
+    disagree: bool
+    """They decided differently, too."""
+    candidate: str
+    incumbent: str
+    """Class or score."""
+    candidate_ms: float | None
+    incumbent_ms: float | None
+    other_features: bool | None
+    """Whether they answered from different features; None where that is not known."""
+    slices: tuple[str, ...]
+    attributes: Mapping[str, str]
+    """What the service's contract lets out of the request."""
+
+
 class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
     """One recorded decision. `at` is RFC 3339; `entry` its position in the ledger, `version` its number in the stream."""
 
@@ -149,6 +234,8 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     budgets: tuple[BudgetView, ...] = ()
     values: tuple[ValueView, ...] = ()
     """What outcomes are worth, on the whole and by slice; empty without a value model."""
+    pairs: tuple[PairView, ...] = ()
+    """How the arms' answers compare, from the shadow stage."""
 
 
 class VersionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,7 +286,7 @@ class StepForecast(msgspec.Struct, frozen=True, kw_only=True):
     detects: float
     """The smallest harm (ratio for an event, difference for a score) that the step's maximum time likely catches."""
     subjects_to_proof: int
-    """Candidate subjects until an equal candidate is proven, on average."""
+    """Candidate subjects until an equal candidate is proven, on average; 0 where no number is known, or nothing is proven."""
     seconds_to_proof: float | None
     """At recent traffic; None without recent traffic."""
     subjects_at_risk: int | None
@@ -217,6 +304,20 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     earliest_seconds: float
     """Sum of the steps' minimum times."""
     budgets: tuple["BudgetForecast", ...] = ()
+    prospects: tuple[Prospect, ...] = ()
+    """What to expect of a sound candidate, then of each harm; empty where no traffic is known."""
+    lessons: tuple[Lesson, ...] = ()
+    """From where what is expected was learned."""
+
+
+class BasisView(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a forecast of a plan rests on, for whoever computes it elsewhere."""
+
+    plan: Plan
+    digest: str
+    baseline: Baseline
+    starts: float
+    """Now, in seconds after Monday at midnight, UTC: when a rollout that began now would begin."""
 
 
 class BudgetForecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,6 +337,73 @@ class Warning_(msgspec.Struct, frozen=True, kw_only=True):  # noqa: N801 - Warni
 
     code: str
     sentence: str
+
+
+class MaturityView(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the subjects that an arm first answered within one hour have their outcome."""
+
+    step: str
+    arm: str
+    hour: str
+    """When it began (RFC 3339, UTC)."""
+    subjects: int
+    labelled: int
+
+
+class ForeseenView(msgspec.Struct, frozen=True, kw_only=True):
+    """ADVISORY, never evidence: what an arm's scores alone let expect, beside the truth as far as it is known.
+
+    Sound only if each probability is what it says, for the subjects at hand; see docs/explanation/late-outcomes.md.
+    """
+
+    advisory: bool = True
+    metric: str
+    step: str
+    arm: str
+    foreseen: float
+    """The mean loss to be expected over all subjects of the step."""
+    scored: int
+    truth: float | None
+    """The mean over those whose outcome is known; None while there is none."""
+    labelled: int
+
+
+class ContradictionView(msgspec.Struct, frozen=True, kw_only=True):
+    """An id of a caller's own of which different things were said; `counted` is what counts."""
+
+    prediction: str
+    statements: int
+    counted: bool
+    late: bool
+    """A later word differs, and came after what counts had been counted."""
+
+
+class RecomputationView(msgspec.Struct, frozen=True, kw_only=True):
+    """A rollout counted again from its rows in the prediction log, and what else the log knows of it."""
+
+    rollout: str
+    agrees: bool
+    """All that was compared is the same, and all was compared."""
+    asked_for: bool
+    """The plan lets nothing advance without it."""
+    cells: int
+    differing: int
+    differences: tuple[Difference, ...]
+    sentences: tuple[str, ...]
+    missing: int
+    """Rows that services or the gateway counted and the log does not hold."""
+    unmatched: int
+    """Outcomes that came with a receipt whose prediction the log does not hold."""
+    uncovered: tuple[str, ...]
+    """Guardrails that cannot be recomputed from the log."""
+    waiting: int
+    """Outcomes for ids of callers' own whose prediction is not known."""
+    contradicted: int
+    late: int
+    """Ids whose last word came too late to count."""
+    contradictions: tuple[ContradictionView, ...]
+    maturity: tuple[MaturityView, ...]
+    foreseen: tuple[ForeseenView, ...]
 
 
 class ReplayView(msgspec.Struct, frozen=True, kw_only=True):

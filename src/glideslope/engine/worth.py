@@ -9,7 +9,7 @@ from glideslope.domain.decision import Verdict
 from glideslope.domain.evidence import Evidence, Exposed
 from glideslope.domain.gate import metric_tables
 from glideslope.domain.ids import WHOLE, MetricName, SliceName
-from glideslope.domain.metric import Metric, Origin, slice_names
+from glideslope.domain.metric import Metric, Origin
 from glideslope.domain.plan import Plan
 from glideslope.domain.value import VALUE
 from glideslope.engine.views import BudgetView, GuardrailView, ValueView
@@ -42,7 +42,7 @@ def value_views(plan: Plan, evidence: Evidence) -> tuple[ValueView, ...]:
     metric = next((m for m in plan.counted if m.name == VALUE), None)
     if metric is None or not plan.value:
         return ()
-    views = (_value(plan, evidence, metric, slice_) for slice_ in (WHOLE, *slice_names(plan.dimensions)))
+    views = (_value(plan, evidence, metric, slice_) for slice_ in (WHOLE, *plan.slices))
     return tuple(view for view in views if view is not None)
 
 

@@ -4,18 +4,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import xxhash
 
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
-from glideslope.domain.metric import BASELINE, NO_STEP, Cell, Kind, Metric, baseline_scope
+from glideslope.domain.metric import BASELINE, NO_STEP, Cell, Kind, Metric, baseline_scope, logged_cell
 from glideslope.domain.observation import CellRefusal, Totals, TotalsTaken
 from glideslope.domain.traffic import Arm
 from glideslope.sdk.background import Background, after_fork
 from glideslope.sdk.briefed import NOT_BRIEFED, Briefed
+from glideslope.sdk.notes import PredictionNotes
 from glideslope.sdk.stamps import Stamps, step_number
 
 MOST_SUBJECTS: Final = 200_000
@@ -104,9 +107,13 @@ class Observer:
         self.epoch = epoch
         self.version = version
         self.digest = _NO_DIGEST
+        self.usage: Callable[[], Mapping[str, float]] | None = None
+        """What the process uses, to be sent along."""
         self._briefed = NOT_BRIEFED
         self._ordinary = (baseline_scope(model), NO_STEP)
         """Where the incumbent's ordinary traffic is counted."""
+        self.notes: PredictionNotes | None = None
+        """What was noted for the prediction log beside these counts, if anything is."""
         self._background = Background(self.send_totals, name=f"glideslope-observe-{model}")
         self._forget()
         after_fork(self)
@@ -267,6 +274,12 @@ class Observer:
         with self._lock:
             self.dropped += count
 
+    def name_unlisted(self, fields: Mapping[str, str]) -> None:
+        """Tell the server which values stand behind the numbers of unlisted ones, the first of each; all of it may be seen."""
+        with self._lock:
+            for field, number, value in self._briefed.unlisted(fields):
+                self._unlisted.setdefault(field, {}).setdefault(number, value)
+
     def send_totals(self) -> float:
         """Send what changed since it last arrived; return the seconds until the next time. Never raises."""
         message, sent = self._message()
@@ -294,6 +307,7 @@ class Observer:
         self._subjects = 0
         self._acknowledged: dict[Cell, int] = {}
         self._messages = self._sequence = self._anonymous = 0
+        self._unlisted: dict[str, dict[str, str]] = {}
         self._wanted = wanted
         self._asleep = wanted
         self.dropped = self.ignored = self.unsent = 0
@@ -315,10 +329,15 @@ class Observer:
     def _message(self) -> tuple[Totals, dict[Cell, int]]:
         """Return a message of what changed, and all totals. Its number is taken with the counts: what comes later is no less."""
         copies: list[tuple[tuple[str, str], Arm, MetricName, SliceName, list[int]]] = []
-        with self._lock:
+        noted: dict[RolloutId, int] = {}
+        with nullcontext() if self.notes is None else self.notes.lock, self._lock:
+            if self.notes is not None:
+                noted = {rollout: number for rollout, number in self.notes.numbers.items() if rollout}
             dropped = self.dropped
             self._sequence += 1
             sequence = self._sequence
+            named = {field: dict(values) for field, values in self._unlisted.items()}
+            unlisted = named if named and self._briefed.numbered else msgspec.UNSET
             for name, step in self._steps.items():
                 for arm, tallies in ((Arm.CANDIDATE, step.candidate), (Arm.INCUMBENT, step.incumbent)):
                     for tally in (one for counting in tallies.values() for one in counting):
@@ -332,6 +351,7 @@ class Observer:
             for bin_, count in enumerate(counts)
             if count
         }
+        now |= {logged_cell(rollout): number for rollout, number in noted.items()}
         known = self._acknowledged = {cell: n for cell, n in self._acknowledged.items() if cell in now}
         everything = self._messages % WHOLE_EVERY == 0
         message = Totals(
@@ -343,6 +363,8 @@ class Observer:
             version=self.version,
             digest=self.digest,
             sequence=sequence,
+            unlisted=unlisted,
+            usage=msgspec.UNSET if self.usage is None else self.usage(),
         )
         return message, now
 

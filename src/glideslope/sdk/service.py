@@ -17,35 +17,47 @@ from typing import Any, Final
 from glideslope.domain.contract import Contract
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import RolloutId, VersionName, model_name, version_name
+from glideslope.domain.logged import Predictions
 from glideslope.domain.metric import CONTRACT
 from glideslope.domain.observation import FeaturesTaken, FeatureTotals, ShadowAnswers, Totals, TotalsTaken
+from glideslope.domain.pairs import Half, Halves
 from glideslope.domain.receipt import request_hash
+from glideslope.domain.traffic import Arm
 from glideslope.sdk import requests
 from glideslope.sdk.assign import CLOCK, Assigned, Assigner
 from glideslope.sdk.background import Background, after_fork
 from glideslope.sdk.batches import Batches
 from glideslope.sdk.briefed import NOT_BRIEFED, Briefed, Polling
 from glideslope.sdk.client import Client
+from glideslope.sdk.contract import open_only, tags_of, with_data_contract
 from glideslope.sdk.digest import folder_digest
 from glideslope.sdk.errors import ServerRefused
 from glideslope.sdk.features import FeatureCounter
 from glideslope.sdk.flights import Flight, Flights
 from glideslope.sdk.formulas import values_of
+from glideslope.sdk.halves import Answer, half_of
+from glideslope.sdk.notes import PredictionNotes
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
+from glideslope.sdk.resources import Meter
 from glideslope.sdk.stamps import Stamps, of
 
 SHADOW_EVERY: Final = 0.25
 MOST_SHADOWED: Final = 20_000
+LARGEST_HALVES: Final = 200
+"""In one message: each may bring all that a contract lets out, and a server takes 4 MB."""
 IDLE: Final = 60.0
 
 _Answer = tuple[RolloutId, int, int]
+_Half = tuple[RolloutId, Arm, Half]
 
 
 class Service:
     """One model in one process. Nothing that a request calls blocks or raises; without a server the incumbent serves.
 
     Raises Invalid for names, an address or a token that cannot be. `folder` is what is served: its digest is reported.
+    `price` is what an hour of this process costs, in any currency, for the cost of predictions that people are shown. `tags` tags
+    fields as open, personal or secret, before and beside the data contract: of a request only what is open ever leaves.
     """
 
     def __init__(
@@ -58,6 +70,8 @@ class Service:
         folder: str | os.PathLike[str] | None = None,
         source: str = "",
         ca: str = "",
+        price: float = 0.0,
+        tags: Mapping[str, str] | None = None,
         clock: Callable[[], float] = CLOCK,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -66,6 +80,8 @@ class Service:
         self.assigner = Assigner(clock=clock)
         self.briefed: Briefed = NOT_BRIEFED
         self._wall = wall
+        self._tags = tags_of(tags)
+        self._contract = self._tags
         self._folder = None if folder is None else Path(folder)
         self._client = None if server is None else Client(server, token, ca=ca)
         # A client of its own for polls: they are held for long, and totals must not queue behind them.
@@ -75,10 +91,17 @@ class Service:
             self.model, source=source, epoch=int(wall() * 1000), send=self._send_totals, version=self.version
         )
         self.flights = Flights(self.observer)
+        self.notes = PredictionNotes(
+            self.model, send=self._send_predictions, whose=lambda: (self.observer.source, self.observer.epoch)
+        )
+        self.observer.notes = self.notes
+        self.meter = Meter(price=price)
+        self.observer.usage = self.meter.read
         self.features = FeatureCounter(
             self.model, source=source, epoch=self.observer.epoch, send=self._send_features, wall=wall
         )
         self.shadow: Batches[_Answer] = Batches(self._send_shadow, most=MOST_SHADOWED)
+        self.halves: Batches[_Half] = Batches(self._send_halves, largest=LARGEST_HALVES, most=MOST_SHADOWED)
         self._polling = None if self._poller is None else self._listen(self._poller, clock=clock)
         self._polls = Background(self._poll, name=f"glideslope-brief-{model}")
         self._aside = Background(self._act_aside, name=f"glideslope-aside-{model}", pause=SHADOW_EVERY)
@@ -143,6 +166,7 @@ class Service:
         attributes: Mapping[str, float | bool | str] | None = None,
         features: Mapping[str, Any] | None = None,
         request: str = "",
+        prediction: str = "",
     ) -> str | None:
         """Take note of an answer whose version was assigned here, as a gateway would, and return as `predicted` does.
 
@@ -158,7 +182,13 @@ class Service:
             self.observer.drop()
             return None
         return self.predicted(
-            stamps, score=score, slices=slices, metrics=seen, attributes=attributes, features=features
+            stamps,
+            score=score,
+            slices=slices,
+            metrics=seen,
+            prediction=prediction,
+            attributes=attributes,
+            features=features,
         )
 
     def predicted(
@@ -168,14 +198,19 @@ class Service:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        prediction: str = "",
         attributes: Mapping[str, float | bool | str] | None = None,
         features: Mapping[str, Any] | None = None,
+        answer: str = "",
+        seconds: float | None = None,
     ) -> str | None:
         """Take note of an answer: count its metrics and return its prediction id, or None. Never raises.
 
         `score` is the probability that the model gave. `attributes` are what the plan's expressions may ask for besides, `features`
         is the row that the model was given, by the names in its data contract. A mirrored copy is noted for its pair and has no
-        id.
+        id. For pairs alone are `answer` (the class) and `seconds` (how long it took); fields that are tagged as open are shown to
+        people. `prediction` is an id of your own, instead of a receipt, where the server keeps a prediction log; there the
+        attributes go that the plan calls loggable.
         """
         try:
             if not self._started:
@@ -184,16 +219,30 @@ class Service:
                 valued, lost = values_of(self.briefed, score=score, slices=slices, attributes=attributes)
                 self.observer.drop(lost)
                 metrics = {**(metrics or {}), **valued}
+            self.meter.predicted()
             if features is not None:
                 broken = self.features.check(features, stamps, score=score)
                 if broken is not None and CONTRACT.name in self.briefed.metrics:
                     metrics = {**(metrics or {}), CONTRACT.name: float(broken)}
+            if self._client is not None:
+                what = Answer(score=score, name=answer, seconds=seconds, features=features, attributes=attributes)
+                self._compare(stamps, what, slices=slices)
+                if self.briefed.logged is not None and not stamps.shadow:
+                    return self._log(
+                        stamps,
+                        score=score,
+                        slices=slices,
+                        metrics=metrics,
+                        prediction=prediction,
+                        attributes=attributes,
+                    )
+            if prediction:
+                # Without a log nobody could ever tell whose it was.
+                self.observer.drop()
+                return None
             if metrics:
                 self.observer.observe(stamps, slices, **metrics)
-            if score is None or self._client is None:
-                return None
-            if stamps.shadow:
-                self._mirror(stamps, score=score)
+            if score is None or stamps.shadow or self._client is None:
                 return None
             return self._mint(stamps, score=score, slices=slices)
         except Exception:  # noqa: BLE001 - the boundary to the host: what went wrong here is ours to count, not its to see
@@ -204,10 +253,38 @@ class Service:
         """Let the child listen and send for itself, from its next request on."""
         self._started = False
         self._starting = threading.Lock()
+        self.notes.forked()
         self.flights.forked()
         for client in (self._client, self._poller):
             if client is not None:
                 client.forked()
+
+    def _log(
+        self,
+        stamps: Stamps,
+        *,
+        score: float | None,
+        slices: Mapping[str, str] | None,
+        metrics: Mapping[str, float] | None,
+        prediction: str,
+        attributes: Mapping[str, float | bool | str] | None,
+    ) -> str | None:
+        """Count and note in one, so that the counts and the log can be held against each other to the last one."""
+        made = prediction or (None if score is None else self._mint(stamps, score=score, slices=slices))
+        with self.notes.lock:
+            if metrics:
+                self.observer.observe(stamps, slices, **metrics)
+            self.notes.note(
+                stamps,
+                prediction=made or f"{self.observer.source}-{sum(self.notes.numbers.values())}",
+                at=int(self._wall() * 1000),
+                briefed=self.briefed,
+                score=score,
+                slices=slices,
+                metrics=metrics,
+                attributes=attributes,
+            )
+        return made
 
     def _mint(self, stamps: Stamps, *, score: float, slices: Mapping[str, str] | None) -> str | None:
         at = int(self._wall())
@@ -216,9 +293,28 @@ class Service:
             self.observer.drop()
         return prediction
 
+    def _compare(self, stamps: Stamps, answer: Answer, *, slices: Mapping[str, str] | None) -> None:
+        """Note what is compared beyond the plan's metrics: values that no slice lists, and answers to the same request."""
+        if slices and self._contract and self.briefed.numbered:
+            self.observer.name_unlisted(open_only(slices, self._contract))
+        if self.briefed.shadow and (stamps.shadow or not stamps.measured):
+            self._pair(stamps, answer, slices=slices)
+        elif stamps.shadow and answer.score is not None:
+            self._mirror(stamps, score=answer.score)
+
     def _mirror(self, stamps: Stamps, *, score: float) -> None:
         answer = (stamps.rollout, request_hash(stamps.request), level(score)) if 0.0 <= score <= 1.0 else None
         if answer is None or not stamps.request or not self.shadow.put(answer):
+            self.observer.drop()
+
+    def _pair(self, stamps: Stamps, answer: Answer, *, slices: Mapping[str, str] | None) -> None:
+        """Put a half on its way. What cannot be compared must not cost the answer its prediction id."""
+        rollout = stamps.rollout if stamps.shadow else self.briefed.shadow
+        try:
+            half = half_of(stamps, answer, briefed=self.briefed, slices=slices, tags=self._contract)
+        except Exception:  # noqa: BLE001 - the boundary to the host, as in `predicted`: features may be anything
+            half = None
+        if half is None or not self.halves.put((rollout, stamps.arm, half)):
             self.observer.drop()
 
     def _listen(self, poller: Client, *, clock: Callable[[], float]) -> Polling:
@@ -236,6 +332,7 @@ class Service:
         self.observer.follow(briefed)
         if not briefed.contract:
             self.features.follow(None)
+            self._contract = self._tags
 
     def _fetch_contract(self) -> None:
         """Ask for the contract that the briefing names, if it is not the one at hand; asked again the next time where that fails."""
@@ -244,11 +341,18 @@ class Service:
         with suppress(GlideslopeError):
             contract: Contract = self._client.send(requests.contract(self.model))
             self.features.follow(contract)
+            self._contract = with_data_contract(self._tags, contract)
 
     def _poll(self) -> float:
         return IDLE if self._polling is None else self._polling.poll()
 
+    def _send_predictions(self, message: Predictions) -> None:
+        if self._client is not None:
+            self._client.send(requests.predictions(message))
+
     def _send_totals(self, message: Totals) -> TotalsTaken | None:
+        # What was noted goes first: the message says how much that was.
+        self.notes.send_waiting()
         return None if self._client is None else self._client.send(requests.totals(message))
 
     def _send_features(self, message: FeatureTotals) -> FeaturesTaken | None:
@@ -264,7 +368,21 @@ class Service:
         self._fetch_contract()
         self.shadow.send_waiting()
         self.flights.count_late()
+        self.meter.look_at_gpu(now=time.monotonic())
+        self.halves.send_waiting()
         return SHADOW_EVERY
+
+    def _send_halves(self, batch: Sequence[_Half]) -> None:
+        if self._client is None:
+            return
+        for rollout, arm in sorted({(rollout, arm) for rollout, arm, _ in batch}):
+            halves = tuple(half for of, by, half in batch if (of, by) == (rollout, arm))
+            message = Halves(model=self.model, rollout=rollout, arm=arm, halves=halves)
+            try:
+                self._client.send(requests.halves(message))
+            except ServerRefused as refusal:
+                if refusal.status not in {404, 409}:  # as below
+                    raise
 
     def _send_shadow(self, batch: Sequence[_Answer]) -> None:
         if self._client is None:

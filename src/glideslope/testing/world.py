@@ -18,12 +18,14 @@ from glideslope.domain.commands import Propose, Register
 from glideslope.domain.draft import SECOND, Draft, GuardrailDraft, StageDraft
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import Actor, Digest, MetricName, ModelName, RolloutId, VersionName
-from glideslope.domain.metric import Dimension
+from glideslope.domain.metric import Cross, Dimension
 from glideslope.domain.observation import OutcomesTaken
+from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import Criterion, Evaluation, Margin, MarginKind, StageKind
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
-from glideslope.engine.app import App
+from glideslope.engine.app import LOG_EVERY, App
 from glideslope.engine.app import World as Outside
+from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.views import CheckView, RolloutView
 from glideslope.testing.clock import ManualClock
 from glideslope.testing.drivers import MemoryDriver
@@ -65,6 +67,8 @@ def draft(
     slices: Sequence[Dimension] = ORIGIN,
     offline: Sequence[Criterion] = (),
     approvals: int = 0,
+    pairs: PairRules | None = None,
+    cross: Sequence[Cross] = (),
 ) -> Draft:
     """Return a change that a small world can prove or refute within a minute or two."""
     return Draft(
@@ -77,6 +81,8 @@ def draft(
         slices=tuple(slices),
         offline=tuple(offline),
         approvals=approvals,
+        pairs=pairs,
+        cross=tuple(cross),
         stale_after=3 * SECOND,
         outcomes_stale_after=20 * SECOND,
         lease=2 * SECOND,
@@ -110,8 +116,10 @@ class World:
         *,
         seed: int = 1,
         driver: Callable[[ManualClock], MemoryDriver] = MemoryDriver,
+        log: PredictionLog | None = None,
         plugins: Plugins = NO_PLUGINS,
     ) -> None:
+        self.log = log
         self.clock = ManualClock()
         self.store = MemoryStore()
         self.signer = MemorySigner()
@@ -134,6 +142,7 @@ class World:
         self._keys = itertools.count(1)
         self._alive = 0.0
         self._next_flush = 1.0
+        self._next_log = LOG_EVERY
 
     @property
     def app(self) -> App:
@@ -159,6 +168,7 @@ class World:
             keys=KEYS,
             holder=f"app-{number}",
             checks=_nothing_to_check,
+            log=self.log,
             plugins=self.plugins,
         )
         app = App(outside, epoch=number)
@@ -272,6 +282,11 @@ class World:
             for app in self.apps:
                 with suppress(GlideslopeError):  # what could not be saved is kept for the next time
                     await app.flush()
+        if now >= self._next_log:
+            self._next_log = now + LOG_EVERY
+            for app in self.apps:
+                with suppress(GlideslopeError):
+                    await app.work_on_log()
         self.promises.read(await self.store.entries(self.promises.size), now=now)
         for name in self.traffic:
             silent = now - self._alive
@@ -292,6 +307,8 @@ class World:
             try:
                 for answers in moment.answers:
                     await self.app.shadow(answers)
+                for halves in moment.halves:
+                    await self.app.halves(halves)
                 if moment.outcomes.outcomes:
                     self.taken.append(await self.app.outcomes(moment.outcomes))
             except GlideslopeError:

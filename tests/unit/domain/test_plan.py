@@ -26,6 +26,7 @@ from glideslope.domain.metric import (
     Metric,
     Origin,
 )
+from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import (
     Criterion,
     Guardrail,
@@ -247,11 +248,14 @@ def test_a_plans_digest_covers_every_field() -> None:
         "shown": (BRIER,),
         "budgets": (Budget(metric=MetricName("errors"), measure=Measure.COUNT, size=10.0),),
         "value": ValueModel(currency="EUR"),
+        "crosses": (("origin", "carrier"),),
+        "pairs": PairRules(),
     }
     changes: dict[str, Any] = {
         name: unset[name] if value is msgspec.UNSET else value + 1 if isinstance(value, int | float) else value[:-1]
         for name, value in msgspec.structs.asdict(PLAN).items()
     }
+    assert set(changes) == set(Plan.__struct_fields__)
 
     digests = {plan_digest(with_(**{name: value})) for name, value in changes.items()}
 

@@ -12,7 +12,7 @@ from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollba
 from glideslope.domain.contract import Contract
 from glideslope.domain.errors import Invalid, PlanInvalid
 from glideslope.domain.ids import RolloutId, digest, model_name, version_name
-from glideslope.engine.views import ModelView, PlanView, RolloutView
+from glideslope.engine.views import BasisView, ModelView, PlanView, RolloutView
 from glideslope.interfaces.api.bodies import (
     ApprovalBody,
     ContractBody,
@@ -47,6 +47,17 @@ def planning(door: Door) -> APIRouter:
         document = await _read(await body(request, DocumentBody))
         with _located(document):
             return answer(await service.plan(document.draft))
+
+    @router.post(
+        "/v1/plan/basis",
+        summary="Tell all that a forecast of a plan rests on; changes nothing",
+        **described(body=DocumentBody, answer=BasisView, refusals=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)),
+    )
+    async def basis(request: Request) -> Response:
+        door.caller(request, LOOKING, act="plan")
+        document = await _read(await body(request, DocumentBody))
+        with _located(document):
+            return answer(await service.basis(document.draft))
 
     @router.post(
         "/v1/plan/defaults", summary="Write a plan out with every default", **described(body=DocumentBody, answer=YAML)

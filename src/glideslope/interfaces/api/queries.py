@@ -6,17 +6,20 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from glideslope.domain.contract import Contract
-from glideslope.domain.ids import RolloutId, model_name
+from glideslope.domain.ids import WHOLE, RolloutId, SliceName, model_name
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
+    DisagreementView,
     FeaturesView,
     FleetView,
     HappeningView,
     ModelView,
+    RecomputationView,
     ReplayView,
     RolloutView,
     SignalsView,
+    SlicesView,
 )
 from glideslope.interfaces.api.bodies import Health, LedgerKey
 from glideslope.interfaces.api.door import LOOKING, REPORTING, Door, answer
@@ -108,6 +111,35 @@ def rollouts(door: Door) -> APIRouter:
     async def story(request: Request, rollout: str, after: Annotated[int, Query(ge=0, le=2**53)] = 0) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.story(RolloutId(rollout), after=after))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/slices",
+        summary="Show the parts of its data, worst first, and what a search of others found",
+        **described(answer=SlicesView),
+    )
+    async def slices(request: Request, rollout: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.slices(RolloutId(rollout)))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/disagreements",
+        summary="Show the requests that the arms answered most differently in the shadow",
+        **described(answer=tuple[DisagreementView, ...]),
+    )
+    async def disagreements(
+        request: Request, rollout: str, slice_: Annotated[str, Query(alias="slice", max_length=300)] = WHOLE
+    ) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.disagreements(RolloutId(rollout), slice_=SliceName(slice_)))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/recomputation",
+        summary="Count it again from the prediction log",
+        **described(answer=RecomputationView),
+    )
+    async def recomputation(request: Request, rollout: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.recomputation(RolloutId(rollout)))
 
     @router.get(
         "/v1/rollouts/{rollout}/decisions/{version}/replay",

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from glideslope.domain.ids import model_name
+from glideslope.domain.logged import Predictions, PredictionsTaken
 from glideslope.domain.observation import (
     Briefing,
     FeaturesTaken,
@@ -19,6 +20,7 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.pairs import Halves
 from glideslope.engine.sources import bound
 from glideslope.interfaces.api.door import REPORTING, TELLING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
@@ -26,6 +28,7 @@ from glideslope.interfaces.api.openapi import described
 LARGEST_TOTALS: Final = 8 << 20
 LARGEST_SHADOW: Final = 4 << 20
 LARGEST_OUTCOMES: Final = 16 << 20
+LARGEST_PREDICTIONS: Final = 16 << 20
 LONGEST_WAIT: Final = 60.0
 """Seconds for which a briefing is held back at most."""
 
@@ -69,6 +72,17 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
         return answer(await service.observe(msgspec.structs.replace(totals, source=bound(by.actor, totals.source))))
 
     @router.post(
+        "/v1/predictions",
+        summary="Log what a service answered, for late outcomes and recomputation",
+        **described(body=Predictions, answer=PredictionsTaken, refusals=(HTTPStatus.NOT_FOUND,)),
+    )
+    async def predictions(request: Request) -> Response:
+        by = door.caller(request, REPORTING, act="log predictions")
+        found = await body(request, Predictions, limit=LARGEST_PREDICTIONS)
+        by.require(found.model)
+        return answer(await service.predictions(msgspec.structs.replace(found, source=bound(by.actor, found.source))))
+
+    @router.post(
         "/v1/features",
         summary="Report a source's counts of feature values",
         **described(body=FeatureTotals, answer=FeaturesTaken, refusals=(HTTPStatus.NOT_FOUND,)),
@@ -91,6 +105,18 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
         answers = await body(request, ShadowAnswers, limit=LARGEST_SHADOW)
         by.require(answers.model)
         await service.shadow(answers)
+        return Response(status_code=204)
+
+    @router.post(
+        "/v1/pairs",
+        summary="Report one arm's answers, to be compared with the other's",
+        **described(body=Halves, answer=None, status=204, refusals=(HTTPStatus.NOT_FOUND,)),
+    )
+    async def pairs(request: Request) -> Response:
+        by = door.caller(request, REPORTING, act="report answers")
+        halves = await body(request, Halves, limit=LARGEST_SHADOW)
+        by.require(halves.model)
+        await service.halves(halves)
         return Response(status_code=204)
 
     @router.post(

@@ -118,6 +118,21 @@ Tolerance = Annotated[
 ]
 
 
+HarmSize = Annotated[
+    Margin,
+    BeforeValidator(quantities.harm),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": quantities.TIMES},
+                {"type": "string", "pattern": quantities.MORE},
+            ]
+        }
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class One:
     """Lets a list of one be written as that one."""
@@ -323,6 +338,35 @@ class HarmBudget(Strict):
     )
 
 
+class PairLimit(Strict):
+    """How differently the arms may answer the same request."""
+
+    limit: Fraction = Field(description="How much is tolerable, as a share or a number between 0 and 1.")
+    weight: int = Field(default=1, ge=1, le=1000, description="Share of alpha, as of a guardrail.")
+    required: bool = Field(default=True, description="False: only watched; no proof needed to leave the shadow.")
+
+
+_LIMIT_SHORT: Final = Short("limit", _FRACTION)
+
+
+class Pairs(Strict):
+    """What is asked of both arms' answers to the same request, in the shadow stage, before any outcome is known."""
+
+    threshold: Fraction = Field(default=0.5, description="A score at or above this is a yes.")
+    disagreement: Annotated[PairLimit, _LIMIT_SHORT] | None = Field(
+        default=None, description="Share of the requests that the arms may decide differently."
+    )
+    shift: Annotated[PairLimit, _LIMIT_SHORT] | None = Field(
+        default=None, description="How far the mean score may move, up or down."
+    )
+    slower: Annotated[PairLimit, _LIMIT_SHORT] | None = Field(
+        default=None, description="How much longer the candidate may take on half of the requests: 25%."
+    )
+    skew: Annotated[PairLimit, _LIMIT_SHORT] | None = Field(
+        default=None, description="Share of the requests that the arms may answer from different features."
+    )
+
+
 _D: Final = Draft(model=ModelName("m"), candidate=VersionName("v"), owner="o", why="w")
 
 
@@ -349,6 +393,10 @@ class Document(Strict):
     slices: dict[SlicePart, Annotated[tuple[SlicePart, ...], Field(min_length=1, strict=False)]] = Field(
         default={}, description="Fields of the data, each with the values that are looked at separately."
     )
+    harms: dict[MetricWord, Annotated[tuple[HarmSize, ...], Field(min_length=1, strict=False), _ONE]] = Field(
+        default={},
+        description="Harms that the plan should catch, by metric: x2, +20%, +0.1 or +0.5pp. Forecasts are about them; no test is.",
+    )
     attributes: dict[OwnName, Annotated[Attribute, _TYPE_SHORT]] = Field(
         default={},
         description="Facts that expressions may ask for; `amount: number` is short for `{type: number, with: outcome}`.",
@@ -357,6 +405,10 @@ class Document(Strict):
     harm_budget: Annotated[tuple[HarmBudget, ...], Field(min_length=1, strict=False), _ONE] | None = Field(
         default=None, description="How much harm ends the rollout, proof or not."
     )
+    cross: Annotated[tuple[Words, ...], Field(strict=False)] = Field(
+        default=(), description="Two fields of `slices` to look at together: [region & tier]."
+    )
+    pairs: Pairs | None = Field(default=None, description="How differently the arms may answer the same request.")
     alpha: Fraction = Field(default=_D.alpha, description="Chance of ever rolling back a candidate that is not worse.")
     alpha_pass: Fraction = Field(
         default=_D.alpha_pass, description="Chance of a proof for one that is beyond a margin."
@@ -370,3 +422,10 @@ class Document(Strict):
     )
     outcomes_stale_after: Duration = Field(default=_D.outcomes_stale_after, description="The same for outcomes.")
     maturity: Fraction = Field(default=_D.maturity, description="Least share of outcomes that a proof needs.")
+    recompute: Literal["required"] | None = Field(
+        default=None,
+        description="required: nothing advances unless a recount from the prediction log agrees with the counters.",
+    )
+    logged: Annotated[tuple[SlicePart, ...], Field(strict=False)] = Field(
+        default=(), description="Attributes of predictions that may be written into the prediction log."
+    )

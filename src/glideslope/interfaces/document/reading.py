@@ -20,9 +20,11 @@ from glideslope.domain.draft import (
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.expression import ExpressionInvalid
 from glideslope.domain.ids import MetricName, ModelName, VersionName
-from glideslope.domain.metric import BUILT_IN, RANKED, Dimension, Kind
-from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, StageKind, wrong_margin
+from glideslope.domain.metric import BUILT_IN, RANKED, Cross, Dimension, Kind
+from glideslope.domain.pairs import PairKind, PairLimit, PairRules
+from glideslope.domain.plan import AtMaximum, Criterion, DeclaredHarm, HarmNull, StageKind, wrong_margin
 from glideslope.domain.receipt import MAX_DIMENSIONS
+from glideslope.domain.recomputation import Recompute
 from glideslope.domain.value import VALUE, value_text
 from glideslope.interfaces.document import models, tree
 from glideslope.interfaces.document.formulas import Formulas, at_expression, budgets, unknown_metric
@@ -55,6 +57,8 @@ class Document:
         if first == "guardrails" and rest:
             names = [guardrail.metric for guardrail in self.draft.guardrails]
             return ("guardrails", names.index(MetricName(rest)), "metric") if rest in names else ("guardrails",)
+        if first == "harms" and rest:
+            return ("harms", rest)
         if first in ("metrics", "value", "attributes") and rest:
             return (first, *rest.split("."))
         if first == "harm_budget" and rest:
@@ -241,6 +245,8 @@ def _draft(model: models.Document, found: Tree) -> Draft:
         guardrails=DEFAULT_GUARDRAILS if model.guardrails is None else tuple(_guardrail(g) for g in model.guardrails),
         metrics=metrics,
         slices=slices,
+        cross=tuple(_crosses(model, found)),
+        pairs=None if model.pairs is None else _pairs(model.pairs, found),
         attributes=formulas.attributes,
         value=formulas.value,
         harm_budget=tuple(budgets(model, kinds, found)),
@@ -252,6 +258,11 @@ def _draft(model: models.Document, found: Tree) -> Draft:
         outcomes_stale_after=model.outcomes_stale_after,
         maturity=model.maturity,
         lease=model.lease,
+        recompute=None if model.recompute is None else Recompute(model.recompute),
+        logged=model.logged,
+        harms=tuple(
+            DeclaredHarm(metric=MetricName(name), size=size) for name, sizes in model.harms.items() for size in sizes
+        ),
     )
 
 
@@ -327,6 +338,53 @@ def _guardrail(written: models.Guardrail) -> GuardrailDraft:
         required=written.required,
         quantile=written.quantile,
     )
+
+
+def _pairs(written: models.Pairs, found: Tree) -> PairRules:
+    given = [(kind, getattr(written, kind.value)) for kind in PairKind]
+    for kind, limit in given:
+        if limit is not None and not 0.0 < limit.limit < 1.0:
+            path = ("pairs", kind.value)
+            raise found.source.refusal(
+                f"`{kind.value}` must be more than 0 and less than 100%, since nothing less can be proven",
+                found.span(path),
+                where=dotted(path),
+            )
+    if not 0.0 < written.threshold < 1.0:
+        raise found.source.refusal(
+            "`threshold` must be between 0 and 1, else every answer is the same",
+            found.span(("pairs", "threshold")),
+            where="pairs.threshold",
+        )
+    return PairRules(
+        threshold=written.threshold,
+        limits=tuple(
+            PairLimit(kind=kind, limit=limit.limit, weight=limit.weight, required=limit.required)
+            for kind, limit in given
+            if limit is not None
+        ),
+    )
+
+
+def _crosses(model: models.Document, found: Tree) -> Iterator[Cross]:
+    """Read `region & tier`, and say at its own place what `check_plan` could only say of all."""
+    seen: list[frozenset[str]] = []
+    for number, words in enumerate(model.cross):
+        path = ("cross", number)
+        parts = [part.strip() for part in words.split(" & ")]
+        unknown = next((part for part in parts if part not in model.slices), None)
+        sentence, suggestion = "", ""
+        if len(parts) != 2 or parts[0] == parts[-1]:
+            sentence = f"`{words}` is no cross: write two different fields of `slices`, like `region & tier`"
+        elif unknown is not None:
+            close = get_close_matches(unknown, list(model.slices), n=1, cutoff=0.5)
+            sentence, suggestion = f"`{unknown}` is not among `slices`", f"`{close[0]}`" if close else ""
+        elif frozenset(parts) in seen:
+            sentence = f"`{words}` is crossed twice"
+        if sentence:
+            raise found.source.refusal(sentence, found.span(path), where=dotted(path), suggestion=suggestion)
+        seen.append(frozenset(parts))
+        yield (parts[0], parts[1])
 
 
 def _check_guardrails(model: models.Document, kinds: Mapping[str, Kind], found: Tree) -> None:

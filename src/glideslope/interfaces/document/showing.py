@@ -10,6 +10,7 @@ from glideslope.domain.budget import Budget, Measure
 from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft
 from glideslope.domain.errors import Invalid
 from glideslope.domain.metric import Better
+from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import Criterion, StageKind
 from glideslope.domain.value import ValueDraft
 from glideslope.interfaces.document import models, quantities, tree
@@ -34,6 +35,9 @@ def show(draft: Draft) -> str:
         "guardrails": [_guardrail(guardrail) for guardrail in draft.guardrails],
         "metrics": {own.name: _metric(own) for own in draft.metrics},
         "slices": {dimension.field: list(dimension.values) for dimension in draft.slices},
+        **({"cross": [" & ".join(cross) for cross in draft.cross]} if draft.cross else {}),
+        **({"pairs": _pairs(draft.pairs)} if draft.pairs else {}),
+        "harms": _harms(draft),
         "attributes": {each.name: {"type": each.type.value, "with": each.comes.value} for each in draft.attributes},
         **({} if draft.value is None else {"value": _value(draft.value)}),
         **({"harm_budget": [_budget(each) for each in draft.harm_budget]} if draft.harm_budget else {}),
@@ -45,6 +49,11 @@ def show(draft: Draft) -> str:
         "outcomes_stale_after": quantities.write_duration(draft.outcomes_stale_after),
         "maturity": draft.maturity,
     }
+    if draft.recompute is not None:
+        written["recompute"] = draft.recompute.value
+    if draft.logged:
+        # On one line: a list with an entry on each is for stages and guardrails.
+        written["logged"] = tuple(draft.logged)
     head = f"# yaml-language-server: $schema=./{SCHEMA_FILE}\n"
     return head + "".join(_pair(key, value) for key, value in written.items())
 
@@ -153,6 +162,21 @@ def _guardrail(draft: GuardrailDraft) -> dict[str, Any]:
         "quantile": None if draft.quantile is None else quantities.write_quantile(draft.quantile),
     }
     return {key: value for key, value in written.items() if value is not None}
+
+
+def _harms(draft: Draft) -> dict[str, Any]:
+    found: dict[str, list[Any]] = {}
+    for harm in draft.harms:
+        found.setdefault(harm.metric, []).append(quantities.write_harm(harm.size))
+    return {metric: each[0] if len(each) == 1 else each for metric, each in found.items()}
+
+
+def _pairs(rules: PairRules) -> dict[str, Any]:
+    limits = {
+        limit.kind.value: {"limit": limit.limit, "weight": limit.weight, "required": limit.required}
+        for limit in rules.limits
+    }
+    return {"threshold": rules.threshold, **limits}
 
 
 def _without_null(node: Any) -> Any:  # noqa: ANN401 - JSON

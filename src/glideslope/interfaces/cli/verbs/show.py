@@ -7,7 +7,17 @@ from glideslope.engine.views import DecisionView, HappeningView, ModelView, Roll
 from glideslope.interfaces.cli.exits import ApiRefused
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, say_bytes, talks
-from glideslope.interfaces.cli.words import guardrail_rows, headline, number, percent, span, step_words, table
+from glideslope.interfaces.cli.words import (
+    guardrail_rows,
+    headline,
+    number,
+    pair_rows,
+    percent,
+    span,
+    step_words,
+    table,
+    worst_slice,
+)
 from glideslope.interfaces.cli.worth import with_prices, worth_lines
 
 
@@ -74,6 +84,10 @@ def rollout_lines(view: RolloutView) -> list[str]:
     lines += ["", *table(rows)]
     if view.guardrails:
         lines += ["", *table(with_prices(guardrail_rows(view.guardrails), view.guardrails))]
+        if worst := worst_slice(view.guardrails):
+            lines.append(f"  worst slice: {worst}")
+    if view.pairs:
+        lines += ["", *table(pair_rows(view.pairs))]
     return lines
 
 
@@ -90,7 +104,7 @@ def decision_lines(decisions: tuple[DecisionView, ...]) -> list[str]:
             f"      {f.question.value} {f.subject} {f.slice}: {f.verdict.value}, evidence {number(f.wealth)} of {number(f.line)}, "
             f"{f.candidate:,}/{f.incumbent:,} subjects"
             for f in each.findings
-            if not (f.doubt or f.spending)  # said in full above
+            if not (f.doubt or f.spending or f.difference)  # said in full above
         ]
     return lines
 
