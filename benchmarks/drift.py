@@ -177,7 +177,7 @@ def figures(args: argparse.Namespace) -> dict[str, object]:
             row["failed"] = f"{type(error).__name__}: {error}"[:200]
         table.append(row)
         print(f"... {name}", file=sys.stderr, flush=True)
-    return {"table": table, "seconds": ({} if args.peers_only else speed(args.rows, 100)) | peer_speed(args.rows, 100)}
+    return {"table": table, "seconds": ({} if args.peers_only else speed(args.rows, args.columns)) | peer_speed(args.rows, args.columns)}
 
 
 def main() -> None:
@@ -188,6 +188,7 @@ def main() -> None:
     parser.add_argument(
         "--longest", type=float, default=10.0, help="CPU seconds after which a cell is left with its runs"
     )
+    parser.add_argument("--columns", type=int, default=100)
     parser.add_argument("--peers-only", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--with", dest="others", action="append", default=[], metavar="PYTHON")
     args = parser.parse_args()
@@ -199,6 +200,11 @@ def main() -> None:
             other,
             str(Path(__file__).resolve()),
             "--json",
+            "--peers-only",
+            "--columns",
+            str(args.columns),
+            "--longest",
+            str(args.longest),
             "--rows",
             str(args.rows),
             *(["--quick"] if args.quick else []),
@@ -219,7 +225,7 @@ def main() -> None:
         for key, value in row.items():
             if key != "name":
                 print(f"    {key:14} {value}")
-    print(f"CPU seconds on {args.rows:,} rows x 100 columns: {found['seconds']}")
+    print(f"CPU seconds on {args.rows:,} rows x {args.columns} columns: {found['seconds']}")
 
 
 if __name__ == "__main__":
