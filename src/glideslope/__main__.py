@@ -77,12 +77,21 @@ def _start() -> Start:
             gateway_port: int,
             gateway: bool,
             gateway_listen: Place | None,
+            keep_log: float | None,
             doors: Doors,
         ) -> int:
             from glideslope.wiring import start
 
             return start.up(
-                Settings(state, port, gateway_port, with_gateway=gateway, gateway_listen=gateway_listen, doors=doors)
+                Settings(
+                    state,
+                    port,
+                    gateway_port,
+                    with_gateway=gateway,
+                    gateway_listen=gateway_listen,
+                    keep_log=keep_log,
+                    doors=doors,
+                )
             )
 
         def serve(
@@ -93,12 +102,21 @@ def _start() -> Start:
             gateway_port: int,
             gateway: bool,
             gateway_listen: Place | None,
+            keep_log: float | None,
             doors: Doors,
         ) -> int:
             from glideslope.wiring import server
 
             server.run(
-                Settings(state, port, gateway_port, with_gateway=gateway, gateway_listen=gateway_listen, doors=doors)
+                Settings(
+                    state,
+                    port,
+                    gateway_port,
+                    with_gateway=gateway,
+                    gateway_listen=gateway_listen,
+                    keep_log=keep_log,
+                    doors=doors,
+                )
             )
             return 0
 

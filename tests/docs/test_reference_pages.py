@@ -9,7 +9,21 @@ import pytest
 
 from glideslope import sdk
 from glideslope.adapters.drivers.envoy.limits import Limits
-from glideslope.domain import budget, contract, decision, doubt, events, evidence, formula, metric, pairs, plan, value
+from glideslope.adapters.logs.parquet import sql
+from glideslope.domain import (
+    budget,
+    contract,
+    decision,
+    doubt,
+    events,
+    evidence,
+    formula,
+    metric,
+    pairs,
+    plan,
+    recomputation,
+    value,
+)
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -61,7 +75,17 @@ EVIDENCE: Final = (
     evidence.Freshness,
     evidence.Serving,
     doubt.Doubt,
+    recomputation.Recomputation,
+    recomputation.Difference,
 )
+
+
+def test_the_prediction_logs_columns_are_those_of_its_files(root: Path) -> None:
+    text = page(root, "prediction-log.md")
+    for name, columns in sql.COLUMNS.items():
+        (body,) = re.findall(rf"^## {name}\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+        rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", body, flags=re.MULTILINE)
+        assert rows == list(columns.items())
 
 
 def page(root: Path, name: str) -> str:

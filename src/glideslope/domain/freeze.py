@@ -33,6 +33,7 @@ from glideslope.domain.metric import (
 )
 from glideslope.domain.plan import Guardrail, HarmNull, Plan, StageKind, Step, check_plan
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
+from glideslope.domain.recomputation import is_covered
 from glideslope.domain.traffic import FULL
 from glideslope.domain.value import VALUE, value_model
 from glideslope.ledger import canonical
@@ -97,6 +98,8 @@ def freeze(
         outcomes_stale_after=draft.outcomes_stale_after,
         maturity=draft.maturity,
         lease=draft.lease,
+        recompute=draft.recompute or msgspec.UNSET,
+        logged=draft.logged or msgspec.UNSET,
         harms=draft.harms or msgspec.UNSET,
         shown=_shown(draft, metrics),
         budgets=draft.harm_budget or msgspec.UNSET,
@@ -105,8 +108,20 @@ def freeze(
         pairs=draft.pairs or msgspec.UNSET,
     )
     check_plan(plan)
+    _check_recompute(plan)
     check_tests(plan)
     return plan
+
+
+def _check_recompute(plan: Plan) -> None:
+    """Refuse a plan that could never advance: one that asks to recompute what cannot be. Raises PlanInvalid."""
+    if plan.recompute is not msgspec.UNSET:
+        for metric in plan.counted:
+            if not is_covered(metric):
+                raise PlanInvalid(
+                    f"{metric.name} cannot be recomputed from the prediction log, so nothing would ever advance.",
+                    where="recompute",
+                )
 
 
 def plan_digest(plan: Plan) -> Digest:

@@ -14,6 +14,7 @@ from glideslope.domain.ids import Digest, MetricName, ModelName, SliceName, Step
 from glideslope.domain.metric import SPENDS_NO_ALPHA, Cross, Dimension, Kind, Metric, Origin, slice_names
 from glideslope.domain.pairs import NO_RULES, PairRules, check_rules
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
+from glideslope.domain.recomputation import Recompute
 from glideslope.domain.traffic import FULL, Split
 from glideslope.domain.value import ValueModel
 
@@ -180,6 +181,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """Least share of a step's predictions whose outcomes must have arrived before a proof on them counts."""
     lease: Milliseconds
     """How long an exposure outlives its last renewal."""
+    recompute: Recompute | msgspec.UnsetType = msgspec.UNSET
+    """Whether the counters must agree with a recomputation from the prediction log before anything advances."""
+    logged: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Attributes of predictions that may be written into the prediction log; no other ever leaves its service."""
     harms: tuple[DeclaredHarm, ...] | msgspec.UnsetType = msgspec.UNSET
     """Harms that its authors declared; absent when they declared none."""
     shown: tuple[Metric, ...] | msgspec.UnsetType = msgspec.UNSET

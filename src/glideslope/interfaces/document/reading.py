@@ -24,6 +24,7 @@ from glideslope.domain.metric import BUILT_IN, RANKED, Cross, Dimension, Kind
 from glideslope.domain.pairs import PairKind, PairLimit, PairRules
 from glideslope.domain.plan import AtMaximum, Criterion, DeclaredHarm, HarmNull, StageKind, wrong_margin
 from glideslope.domain.receipt import MAX_DIMENSIONS
+from glideslope.domain.recomputation import Recompute
 from glideslope.domain.value import VALUE, value_text
 from glideslope.interfaces.document import models, tree
 from glideslope.interfaces.document.formulas import Formulas, at_expression, budgets, unknown_metric
@@ -260,6 +261,8 @@ def _draft(model: models.Document, found: Tree) -> Draft:
         outcomes_stale_after=model.outcomes_stale_after,
         maturity=model.maturity,
         lease=model.lease,
+        recompute=None if model.recompute is None else Recompute(model.recompute),
+        logged=model.logged,
         harms=tuple(
             DeclaredHarm(metric=MetricName(name), size=size) for name, sizes in model.harms.items() for size in sizes
         ),

@@ -49,6 +49,11 @@ def show(draft: Draft) -> str:
         "outcomes_stale_after": quantities.write_duration(draft.outcomes_stale_after),
         "maturity": draft.maturity,
     }
+    if draft.recompute is not None:
+        written["recompute"] = draft.recompute.value
+    if draft.logged:
+        # On one line: a list with an entry on each is for stages and guardrails.
+        written["logged"] = tuple(draft.logged)
     head = f"# yaml-language-server: $schema=./{SCHEMA_FILE}\n"
     return head + "".join(_pair(key, value) for key, value in written.items())
 
