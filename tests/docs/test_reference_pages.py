@@ -9,7 +9,7 @@ import pytest
 
 from glideslope import sdk
 from glideslope.adapters.drivers.envoy.limits import Limits
-from glideslope.domain import decision, doubt, events, evidence, metric, plan
+from glideslope.domain import decision, doubt, events, evidence, metric, plan, stakes
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -33,6 +33,9 @@ EVENTS: Final = (
     doubt.Aside,
     plan.Plan,
     plan.Guardrail,
+    stakes.Stakes,
+    stakes.Credit,
+    stakes.Strata,
     plan.Margin,
     plan.Step,
     plan.Criterion,

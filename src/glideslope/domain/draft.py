@@ -32,6 +32,13 @@ class MetricDraft(msgspec.Struct, frozen=True, kw_only=True):
     edges: tuple[float, ...] = ()
 
 
+class StrataDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """Strata as written: a field under `slices`, and the incumbent's usual rate or mean for each of its values."""
+
+    by: str
+    usual: tuple[tuple[str, float], ...]
+
+
 class GuardrailDraft(msgspec.Struct, frozen=True, kw_only=True):
     """A guardrail as written; what is None comes from the metric's default and from recent traffic."""
 
@@ -42,6 +49,7 @@ class GuardrailDraft(msgspec.Struct, frozen=True, kw_only=True):
     limit: float | None = None
     weight: int = 1
     required: bool = True
+    strata: StrataDraft | None = None
 
 
 DEFAULT_STAGES = (

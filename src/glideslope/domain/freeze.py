@@ -2,20 +2,21 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
 from typing import Final, assert_never
 
 import msgspec
 
-from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft
+from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft, StrataDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
-from glideslope.domain.gate import check_tests
+from glideslope.domain.gate import check_tests, harm_alphas
 from glideslope.domain.ids import Digest, MetricName, StepName
-from glideslope.domain.metric import BUILT_IN, RESERVED, Kind, Metric, Origin, equal_edges
+from glideslope.domain.metric import BUILT_IN, RESERVED, Dimension, Kind, Metric, Origin, equal_edges
 from glideslope.domain.plan import Guardrail, HarmNull, Plan, StageKind, Step, check_plan
+from glideslope.domain.stakes import Strata, stakes_of
 from glideslope.domain.traffic import FULL
 from glideslope.ledger import canonical
 
@@ -56,7 +57,7 @@ def freeze(draft: Draft, *, incumbent: Registered, candidate: Registered, baseli
         why=draft.why,
         alpha=draft.alpha,
         alpha_pass=draft.alpha_pass,
-        guardrails=tuple(_guardrail(g, metrics, baseline) for g in draft.guardrails),
+        guardrails=tuple(_guardrail(g, metrics, baseline, draft.slices) for g in draft.guardrails),
         dimensions=draft.slices,
         steps=steps,
         criteria=draft.offline if any(s.stage is StageKind.OFFLINE for s in steps) else (),
@@ -68,8 +69,31 @@ def freeze(draft: Draft, *, incumbent: Registered, candidate: Registered, baseli
         lease=draft.lease,
     )
     check_plan(plan)
+    plan = _staked(plan)
     check_tests(plan)
     return plan
+
+
+def _staked(plan: Plan) -> Plan:
+    """Choose what is bet on each event's harm; it takes the whole plan to know the first coin and the alphas."""
+    coin = next((s.split.weights() for s in plan.steps if s.has_coin), None)
+    return msgspec.structs.replace(
+        plan,
+        guardrails=tuple(
+            msgspec.structs.replace(
+                g,
+                stakes=stakes_of(
+                    g.base_rate,
+                    coin=coin,
+                    alphas=harm_alphas(plan, g),
+                    stratified=g.strata is not msgspec.UNSET,
+                ),
+            )
+            if g.metric.kind is Kind.EVENT and g.harm is HarmNull.WORSE
+            else g
+            for g in plan.guardrails
+        ),
+    )
 
 
 def plan_digest(plan: Plan) -> Digest:
@@ -128,7 +152,9 @@ def _check_own(draft: Draft) -> None:
             )
 
 
-def _guardrail(draft: GuardrailDraft, metrics: Mapping[MetricName, Metric], baseline: Baseline) -> Guardrail:
+def _guardrail(
+    draft: GuardrailDraft, metrics: Mapping[MetricName, Metric], baseline: Baseline, dimensions: Sequence[Dimension]
+) -> Guardrail:
     metric = metrics.get(draft.metric)
     if metric is None:
         known = ", ".join(sorted(metrics))
@@ -145,7 +171,21 @@ def _guardrail(draft: GuardrailDraft, metrics: Mapping[MetricName, Metric], base
         reference=histogram if metric.kind is Kind.LATENCY else (),
         limit=draft.limit,
         required=draft.required,
+        strata=msgspec.UNSET if draft.strata is None else _strata(draft.strata, metric, dimensions),
     )
+
+
+def _strata(draft: StrataDraft, metric: Metric, dimensions: Sequence[Dimension]) -> Strata:
+    """Put the usual rates in the order of the dimension's values. Raises PlanInvalid."""
+    values = next((d.values for d in dimensions if d.field == draft.by), ())
+    usual = dict(draft.usual)
+    if not values or set(usual) != set(values):
+        wanted = f"its values are {', '.join(values)}" if values else "no such field is under slices"
+        raise PlanInvalid(
+            f"{metric.name}: strata by {draft.by} need a usual rate for each of its values; {wanted}.",
+            where=f"guardrails.{metric.name}",
+        )
+    return Strata(draft.by, tuple(usual[value] for value in values))
 
 
 def _base_rate(metric: Metric, histogram: tuple[int, ...]) -> float:

@@ -11,6 +11,7 @@ from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.ids import Digest, MetricName, ModelName, StepName, VersionName
 from glideslope.domain.metric import Dimension, Kind, Metric, Origin, slice_names
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
+from glideslope.domain.stakes import Stakes, Strata
 from glideslope.domain.traffic import FULL, Split
 
 Milliseconds = int
@@ -74,6 +75,10 @@ class Guardrail(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forb
     """Absolute limit on the rate of an event, whoever serves."""
     required: bool = True
     """False while the metric is only watched for harm and its proof is not needed to advance."""
+    stakes: Stakes | msgspec.UnsetType = msgspec.UNSET
+    """What is bet on the harm of an event; without it, as in plans of older releases, what those bet."""
+    strata: Strata | msgspec.UnsetType = msgspec.UNSET
+    """Groups that are known before the coin is tossed, by which the whole is judged; None of them where unset."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
@@ -187,6 +192,20 @@ def _check_dimensions(plan: Plan) -> None:
         raise PlanInvalid(
             f"At most {MAX_DIMENSIONS} fields of {NO_SLICE} values each can be looked at separately.", where="slices"
         )
+    by_field = {d.field: d for d in plan.dimensions}
+    for g in plan.guardrails:
+        if g.strata is msgspec.UNSET:
+            continue
+        if g.metric.origin is not Origin.OUTCOME:
+            raise PlanInvalid(
+                f"{g.metric.name}: only what is counted when outcomes arrive can be judged by strata.",
+                where="guardrails",
+            )
+        if (d := by_field.get(g.strata.field)) is None or len(d.values) != len(g.strata.usual):
+            raise PlanInvalid(
+                f"{g.metric.name}: its strata need a usual rate for each value of {g.strata.field} under slices.",
+                where="guardrails",
+            )
     for name in names:
         if "/" in name or names.count(name) > 1:
             raise PlanInvalid(f"The slice {name} is named twice or holds a slash.", where="slices")

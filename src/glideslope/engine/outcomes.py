@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import UNSET
+
 from glideslope.domain.errors import GlideslopeError, Invalid, NotFound, ReceiptInvalid, StoreUnavailable
 from glideslope.domain.gate import is_paired
 from glideslope.domain.identity import Identity
@@ -169,9 +171,18 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, *, happened: bool) -> t
     for g in rollout.plan.guardrails:
         if is_paired(g.metric):
             bin_ = loss_bin(g.metric, probability=receipt.probability, happened=happened)
-            for slice_ in _slices(rollout.plan.dimensions, receipt):
+            strata = "" if g.strata is UNSET else g.strata.field
+            named = _slices(rollout.plan.dimensions, receipt)
+            for slice_ in named:
                 cell = Cell(rollout.id, step, receipt.arm, g.metric.name, slice_, bin_)
-                claims[f"{stem}/{g.metric.name}/{slice_}"] = cell
+                if not strata or not slice_.startswith(f"{strata}="):
+                    claims[f"{stem}/{g.metric.name}/{slice_}"] = cell
+            if strata:
+                # A subject is in one stratum, that of its first outcome, as it counts once in the whole; or in none, and that
+                # is counted too, so that it cannot come into one later.
+                mine = next((s for s in named if s.startswith(f"{strata}=")), SliceName(f"{strata}="))
+                cell = Cell(rollout.id, step, receipt.arm, g.metric.name, mine, bin_)
+                claims[f"{stem}/{g.metric.name}/{strata}"] = cell
     return marker, claims
 
 

@@ -17,6 +17,7 @@ from glideslope.domain.draft import (
     GuardrailDraft,
     MetricDraft,
     StageDraft,
+    StrataDraft,
 )
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.ids import MetricName, ModelName, VersionName
@@ -307,6 +308,9 @@ def _guardrail(written: models.Guardrail) -> GuardrailDraft:
         limit=written.limit,
         weight=written.weight,
         required=written.required,
+        strata=None
+        if written.strata is None
+        else StrataDraft(by=written.strata.by, usual=tuple(written.strata.usual.items())),
     )
 
 
@@ -334,9 +338,23 @@ def _check_guardrails(model: models.Document, found: Tree) -> None:
             sentence = f"`{guardrail.metric}` is not a rate, so its margin cannot be in percentage points"
         elif kind is not Kind.EVENT and guardrail.limit is not None:
             sentence, at = f"`{guardrail.metric}` is not a rate, so it has no limit", (*path, "limit")
+        elif (strata := guardrail.strata) is not None:
+            sentence = _wrong_strata(strata, model)
+            at = (*path, "strata")
         if sentence:
             raise found.source.refusal(sentence, found.span(at), where=dotted(at))
         seen[guardrail.metric] = number
+
+
+def _wrong_strata(strata: models.Strata, model: models.Document) -> str:
+    values = model.slices.get(strata.by)
+    if values is None:
+        return f"strata are by a field under `slices`, and `{strata.by}` is none"
+    if missing := [value for value in values if value not in strata.usual]:
+        return f"strata by `{strata.by}` need the usual rate of `{missing[0]}` too"
+    if stray := [value for value in strata.usual if value not in values]:
+        return f"`{stray[0]}` is no value of `{strata.by}` under `slices`"
+    return ""
 
 
 def _unknown_metric(given: str, known: Sequence[str], found: Tree, path: Path) -> DocumentInvalid:

@@ -125,6 +125,7 @@ def _guardrail(draft: GuardrailDraft) -> dict[str, Any]:
         "weight": draft.weight,
         "required": draft.required,
         "base_rate": draft.base_rate,
+        "strata": None if draft.strata is None else {"by": draft.strata.by, "usual": dict(draft.strata.usual)},
     }
     return {key: value for key, value in written.items() if value is not None}
 
