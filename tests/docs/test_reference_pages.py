@@ -104,7 +104,9 @@ def test_each_built_in_metric_stands_on_the_page_with_its_bins_and_loss(root: Pa
     lines = page(root, "metrics.md").splitlines()
 
     assert [row for row in rows if row not in lines] == []
-    assert {kind.value for kind in Kind} <= set(re.findall(r"^\*\*(\w+)\*\*:", page(root, "metrics.md"), re.MULTILINE))
+    assert {kind.value for kind in Kind} <= set(
+        re.findall(r"^\*\*([\w-]+)\*\*:", page(root, "metrics.md"), re.MULTILINE)
+    )
 
 
 def test_the_page_on_deciding_knows_every_reason_and_no_other(root: Path) -> None:

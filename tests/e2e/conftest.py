@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from glideslope.adapters.drivers.envoy.bootstrap import Gateway
+from glideslope.adapters.drivers.envoy.door import Door
 from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
 from glideslope.adapters.drivers.envoy.layout import Folder
 from glideslope.adapters.drivers.envoy.limits import Limits
@@ -42,7 +43,10 @@ class EnvoyBench:
     servers: dict[str, ModelServer]
     stack: contextlib.AsyncExitStack
     served: list[Served] = field(default_factory=list)
+    flying: list[Served] = field(default_factory=list)
+    """Reports of requests that had not ended."""
     limits: Limits = LIMITS
+    door: Door | None = None
     port: int = 0
     _driver: EnvoyDriver | None = None
     _caller: Caller | None = None
@@ -76,8 +80,12 @@ class EnvoyBench:
 
     async def start_driver(self) -> None:
         self._driver = await self.stack.enter_async_context(
-            EnvoyDriver(self.folder, sink=self.served.extend, limits=self.limits)
+            EnvoyDriver(self.folder, sink=self._take, limits=self.limits, door=self.door)
         )
+
+    def _take(self, batch: Sequence[Served]) -> None:
+        for one in batch:
+            (self.flying if one.in_flight else self.served).append(one)
 
     async def start_gateway(self, line: Line | None = None) -> None:
         self.port = await self.stack.enter_async_context(gateway(self.folder, line=line))

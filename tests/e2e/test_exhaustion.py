@@ -97,6 +97,12 @@ class Canary:
         checked = await self.running.cli("verify", "--json")
         assert checked.status == 0, checked.out + checked.err
 
+    async def decided_since_the_lapse(self) -> bool:
+        """Tell whether the record holds a decision after the last lapse."""
+        story = (await self.running.call("GET", f"/v1/rollouts/{self.rollout}/story"))[1]
+        kinds = [each["kind"] for each in story]
+        return "decided" in kinds[len(kinds) - kinds[::-1].index("lease-lapsed") :]
+
     async def _answers(self, version: str) -> bool:
         answers = [await self.running.ask("fraud", f"u{n}") for n in range(20)]
         assert {a.status for a in answers} == {200}, "whoever asks is served"
@@ -195,7 +201,9 @@ async def test_a_server_that_dies_on_a_full_disk_is_back_when_space_is(small_dis
         os.kill(live.server, signal.SIGKILL)
         deadline = time.monotonic() + 8
         while time.monotonic() < deadline:
-            assert not await live._answers("v2")
+            if await live._answers("v2"):
+                # Opening the store folds its log into the file, which may free a page: then a decision was written first.
+                assert await live.decided_since_the_lapse()
             await asyncio.sleep(0.1)
         assert "Traceback" not in live.running.said
 

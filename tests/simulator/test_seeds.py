@@ -48,7 +48,9 @@ def test_every_promise_holds_in_seeds_that_nobody_has_tried(part: int) -> None:
 def test_what_failed_once_holds(kept: dict[str, object]) -> None:
     only = kept.get("only")
     strikes = None if only is None else frozenset(str(only).split(","))
-    require_kept(simulate(scenario(int(str(kept["seed"]))), only=strikes))
+    trouble = kept.get("trouble")
+    seconds = None if trouble is None else float(str(trouble))
+    require_kept(simulate(scenario(int(str(kept["seed"])), trouble=seconds), only=strikes))
 
 
 def test_a_seed_decides_everything() -> None:

@@ -16,9 +16,9 @@ from glideslope.domain.gate import (
     Tables,
     harm_found,
     is_lopsided,
-    is_paired,
     limit_found,
     lopsided,
+    needs_outcomes,
     offline_findings,
     proof_findings,
     sorted_tables,
@@ -202,7 +202,7 @@ def _missing(plan: Plan, step: Step, evidence: Evidence) -> Reason | None:
     exposed = next((e for e in evidence.exposed if e.step == step.name), None)
     if exposed is None or exposed.candidate < 1 or (step.has_coin and exposed.incumbent < 1):
         return Reason.NO_EVIDENCE
-    if step.has_coin and any(is_paired(g.metric) for g in plan.guardrails if g.required):
+    if step.has_coin and any(needs_outcomes(g) for g in plan.guardrails if g.required):
         return None if _mature(plan, step, evidence, exposed) else Reason.IMMATURE
     return None
 

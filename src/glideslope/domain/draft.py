@@ -3,7 +3,7 @@
 import msgspec
 
 from glideslope.domain.ids import MetricName, ModelName, VersionName
-from glideslope.domain.metric import Dimension, Kind
+from glideslope.domain.metric import Better, Dimension, Kind
 from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, Milliseconds, StageKind
 
 SECOND = 1_000
@@ -24,12 +24,18 @@ class StageDraft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MetricDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """A metric of the plan's own, counted by services. A score has a cap, for bins of equal width, or the bins' upper edges."""
+    """A metric of the plan's own, counted by services. A score has a cap, for bins of equal width, or the bins' upper edges.
+
+    A mean has a cap and a floor, or the points of its grid as `edges`; an unbounded one the smallest `unit` that matters.
+    """
 
     name: MetricName
     kind: Kind
     cap: float | None = None
     edges: tuple[float, ...] = ()
+    floor: float = 0.0
+    unit: float | None = None
+    better: Better = Better.LOWER
 
 
 class StrataDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +55,8 @@ class GuardrailDraft(msgspec.Struct, frozen=True, kw_only=True):
     limit: float | None = None
     weight: int = 1
     required: bool = True
+    quantile: float | None = None
+    """Of a latency: that the guardrail is about this quantile (0.99) and not about the whole."""
     strata: StrataDraft | None = None
 
 

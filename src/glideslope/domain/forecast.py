@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 
 from glideslope.domain.freeze import Baseline
-from glideslope.domain.metric import Kind, Origin
-from glideslope.domain.plan import AtMaximum, Evaluation, Guardrail, MarginKind, Plan, Step
+from glideslope.domain.gate import tolerated
+from glideslope.domain.metric import BLOCK, Kind, Origin
+from glideslope.domain.plan import AtMaximum, Evaluation, Guardrail, HarmNull, MarginKind, Plan, Step
 from glideslope.domain.traffic import FULL
-from glideslope.stats import planning
+from glideslope.stats import counted, planning
+from glideslope.stats.counted import CountHarm
 
 WORSE: Final = 2.0
 """The bad candidate that a forecast imagines: twice the rate of an event, or a loss two margins higher."""
@@ -26,6 +28,12 @@ LATENCY_OVERHEAD: Final = 4.3
 """What bets on ordered bins cost beside a test of normal means: this much added to the variance of the logarithm, and these
 nats on top of ln(1/alpha). Fitted to simulated proofs over spreads of 0.3 to 1, margins of 5 % to 25 % and two coins: within a third.
 """
+
+
+TYPICAL_HAPPENING: Final = 0.2
+"""Part of the outcomes that are the rarer of the two, for a ranking."""
+
+_TWICE: Final = counted.ODDS.index(WORSE)
 
 
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,15 +141,25 @@ def _forecast(plan: Plan, step: Step, g: Guardrail, baseline: Baseline) -> Forec
 
 def _to_proof(plan: Plan, step: Step, g: Guardrail, baseline: Baseline, *, pi: float) -> int:
     margin = g.margin.size * step.loosen
+    alpha = plan.alpha_pass
     match g.metric.kind:
         case Kind.EVENT if g.margin.kind is MarginKind.RELATIVE:
-            return planning.subjects_to_pass_ratio(_base(g), margin=margin, pi=pi, alpha=plan.alpha_pass)
+            return planning.subjects_to_pass_ratio(_base(g), margin=margin, pi=pi, alpha=alpha)
         case Kind.EVENT:
-            return planning.subjects_to_pass_difference(_base(g), margin=margin, pi=pi, alpha=plan.alpha_pass)
-        case Kind.SCORE:
-            return planning.subjects_to_pass_score(_deviation(g, baseline), margin=margin, pi=pi, alpha=plan.alpha_pass)
+            return planning.subjects_to_pass_difference(_base(g), margin=margin, pi=pi, alpha=alpha)
+        case Kind.SCORE | Kind.MEAN | Kind.COUNT:
+            size = _absolute(g) * step.loosen
+            return planning.subjects_to_pass_score(_deviation(g, baseline), margin=size, pi=pi, alpha=alpha)
+        case Kind.LATENCY if g.quantile is not msgspec.UNSET:
+            return planning.subjects_to_pass_quantile(g.quantile, tolerated=tolerated(g), pi=pi, alpha=alpha)
         case Kind.LATENCY:
-            return _to_tell_latency(g, baseline, pi=pi, alpha=plan.alpha_pass)
+            return _to_tell_latency(g, baseline, pi=pi, alpha=alpha)
+        case Kind.AUC | Kind.AVERAGE_PRECISION:
+            return _to_tell_order(margin, pi=pi, alpha=alpha)
+        case Kind.UNBOUNDED | Kind.CALIBRATION:
+            raise ValueError(f"a {g.metric.kind.value} proves nothing")
+        case _:
+            assert_never(g.metric.kind)
 
 
 def _to_harm(plan: Plan, g: Guardrail, baseline: Baseline, *, pi: float) -> int:
@@ -150,32 +168,71 @@ def _to_harm(plan: Plan, g: Guardrail, baseline: Baseline, *, pi: float) -> int:
         case Kind.EVENT:
             ratio = min(WORSE, 0.999 / _base(g))
             return planning.subjects_to_harm(_base(g), ratio=ratio, pi=pi, alpha=alpha)
-        case Kind.SCORE:
-            size = g.margin.size
+        case Kind.COUNT if g.harm is HarmNull.WORSE:
+            usual, worse = _counts(g)
+            return planning.subjects_to_harm_bins(usual, candidate=worse, pi=pi, alpha=alpha)
+        case Kind.SCORE | Kind.MEAN | Kind.COUNT:
+            size = _absolute(g)
             return planning.subjects_to_harm_score(
                 _deviation(g, baseline), difference=WORSE * size, margin=size, pi=pi, alpha=alpha
             )
+        case Kind.LATENCY if g.quantile is not msgspec.UNSET:
+            return planning.subjects_to_harm(_base(g), ratio=min(WORSE, 0.999 / _base(g)), pi=pi, alpha=alpha)
         case Kind.LATENCY:
             return _to_tell_latency(g, baseline, pi=pi, alpha=alpha)
+        case Kind.AUC | Kind.AVERAGE_PRECISION:
+            return _to_tell_order(g.margin.size, pi=pi, alpha=alpha)
+        case Kind.UNBOUNDED | Kind.CALIBRATION:
+            raise ValueError(f"a {g.metric.kind.value} blames nobody")
+        case _:
+            assert_never(g.metric.kind)
 
 
 def _detects(plan: Plan, step: Step, g: Guardrail, baseline: Baseline, *, pi: float) -> float | None:
     gets = int(_candidates(step, baseline))
-    if gets < 1:
+    if gets < 1 or not g.spends_alpha:
         return None
     alpha = _alpha(plan, g)
     match g.metric.kind:
         case Kind.EVENT:
             return planning.smallest_ratio(_base(g), subjects=gets, pi=pi, alpha=alpha)
-        case Kind.SCORE | Kind.LATENCY:
+        case Kind.LATENCY if g.quantile is not msgspec.UNSET:
+            return planning.smallest_ratio(_base(g), subjects=gets, pi=pi, alpha=alpha)
+        case Kind.AUC | Kind.AVERAGE_PRECISION:
+            blocks = gets / _candidates_in_a_block(pi)
+            deviation = planning.order_deviation(BLOCK, pi=pi)
+            return deviation * math.sqrt(2 * math.log(1 / alpha) / blocks)
+        case _:
             latency = g.metric.kind is Kind.LATENCY
             deviation = math.sqrt(_spread(g, baseline)) if latency else _deviation(g, baseline)
             # score_information inverted: gap = deviation * sqrt(2 ln(1/alpha) / (n (1 - pi)))
             return deviation * math.sqrt(2 * math.log(1 / alpha) / (gets * (1 - pi)))
 
 
+def _absolute(g: Guardrail) -> float:
+    """Return the margin in the metric's own unit."""
+    return g.margin.size * (abs(g.base_rate) if g.margin.kind is MarginKind.RELATIVE else 1.0)
+
+
+def _counts(g: Guardrail) -> tuple[Sequence[float], Sequence[float]]:
+    """Return the chances per bin as they are usually, and with twice the odds of more."""
+    total = sum(g.reference)
+    usual = [count / total for count in g.reference]
+    worse = [float(r) * p for r, p in zip(CountHarm(g.reference).likelihoods()[_TWICE], usual, strict=True)]
+    return usual, [p / sum(worse) for p in worse]
+
+
+def _to_tell_order(margin: float, *, pi: float, alpha: float) -> int:
+    blocks = planning.pairs_to_pass_score(planning.order_deviation(BLOCK, pi=pi), margin=margin, alpha=alpha)
+    return math.ceil(blocks * _candidates_in_a_block(pi))
+
+
+def _candidates_in_a_block(pi: float) -> float:
+    return BLOCK / TYPICAL_HAPPENING * pi
+
+
 def _alpha(plan: Plan, g: Guardrail) -> float:
-    total = sum(other.weight for other in plan.guardrails)
+    total = sum(other.weight for other in plan.guardrails if other.spends_alpha)
     sliced = bool(plan.dimensions) and g.metric.origin is not Origin.GATEWAY
     return plan.alpha * g.weight / total * (0.5 if sliced else 1.0)
 
@@ -211,8 +268,8 @@ def _spread(g: Guardrail, baseline: Baseline) -> float:
 
 def _deviation(g: Guardrail, baseline: Baseline) -> float:
     # What a plan counts by itself may have any unit: a quarter of its range, as for a log loss.
-    usual = TYPICAL_DEVIATION if g.metric.loss is not None else g.metric.edges[-1] / 4
-    histogram = baseline.histograms.get(g.metric.name, ())
+    usual = TYPICAL_DEVIATION if g.metric.loss is not None else (max(g.metric.values) - min(0, *g.metric.values)) / 4
+    histogram = baseline.histograms.get(g.metric.name, g.reference)
     count = sum(histogram)
     if count < 2:
         return usual

@@ -2,10 +2,11 @@
 
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
-from typing import Final, assert_never
+from typing import Final
 
 import msgspec
 
@@ -14,14 +15,32 @@ from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
 from glideslope.domain.gate import check_tests, harm_alphas
 from glideslope.domain.ids import Digest, MetricName, StepName
-from glideslope.domain.metric import BUILT_IN, RESERVED, Dimension, Kind, Metric, Origin, equal_edges
+from glideslope.domain.metric import (
+    BUILT_IN,
+    COUNT_EDGES,
+    LATENCY_EDGES,
+    RESERVED,
+    SPENDS_NO_ALPHA,
+    Better,
+    Dimension,
+    Kind,
+    Metric,
+    Origin,
+    equal_edges,
+    equal_points,
+    growing_points,
+)
 from glideslope.domain.plan import Guardrail, HarmNull, Plan, StageKind, Step, check_plan
 from glideslope.domain.stakes import Strata, stakes_of
 from glideslope.domain.traffic import FULL
 from glideslope.ledger import canonical
+from glideslope.stats.counted import usual_counts
 
 UNKNOWN_RATE: Final = 0.05
 """Taken for a rate that nobody measured yet: a wrong base rate costs power, never validity."""
+
+UNKNOWN_COUNT: Final = 0.1
+"""The same for a mean count."""
 
 MOST_BINS: Final = 128
 """Of a metric of the plan's own; what is judged costs time in proportion."""
@@ -111,30 +130,82 @@ def _own(draft: MetricDraft) -> Metric:
             f"{draft.name!r} cannot be the name of a metric: a letter, then up to 63 of a to z, 0 to 9 and underscore.",
             where=where,
         )
-    match draft.kind:
-        case Kind.EVENT:
-            if draft.cap is not None or draft.edges:
-                raise PlanInvalid(f"{draft.name}: an event is good or bad; it has neither cap nor edges.", where=where)
-            return Metric(name=draft.name, kind=Kind.EVENT, origin=Origin.SERVICE)
-        case Kind.SCORE:
-            return Metric(name=draft.name, kind=Kind.SCORE, origin=Origin.SERVICE, edges=_edges(draft, where=where))
-        case Kind.LATENCY:
-            raise PlanInvalid(f"{draft.name}: a plan's own metric is an event or a score.", where=where)
-        case _:
-            assert_never(draft.kind)
+    _check_keys(draft, where=where)
+    edges = _edges(draft, where=where)
+    better = Better.HIGHER if draft.better is Better.HIGHER else msgspec.UNSET
+    return Metric(name=draft.name, kind=draft.kind, origin=Origin.SERVICE, edges=edges, better=better)
+
+
+_OWN_KEYS: Final[Mapping[Kind, frozenset[str]]] = {
+    Kind.EVENT: frozenset(),
+    Kind.SCORE: frozenset({"cap", "edges"}),
+    Kind.COUNT: frozenset({"edges"}),
+    Kind.MEAN: frozenset({"cap", "floor", "edges", "better"}),
+    Kind.UNBOUNDED: frozenset({"unit", "better"}),
+    Kind.LATENCY: frozenset({"edges"}),
+}
+"""What each kind of a plan's own metric may say of itself."""
+
+
+def _check_keys(draft: MetricDraft, *, where: str) -> None:
+    allowed = _OWN_KEYS.get(draft.kind)
+    if allowed is None:
+        kinds = ", ".join(kind.value for kind in _OWN_KEYS)
+        raise PlanInvalid(f"{draft.name}: a plan's own metric is one of {kinds}.", where=where)
+    plain = MetricDraft(name=draft.name, kind=draft.kind)
+    said = {key for key in ("cap", "edges", "floor", "unit", "better") if getattr(draft, key) != getattr(plain, key)}
+    if stray := sorted(said - allowed):
+        has = f"only {', '.join(sorted(allowed))}" if allowed else "none of these"
+        raise PlanInvalid(f"{draft.name}: the kind {draft.kind.value} has no {stray[0]}; it has {has}.", where=where)
 
 
 def _edges(draft: MetricDraft, *, where: str) -> tuple[float, ...]:
-    if (draft.cap is None) == (not draft.edges):
+    match draft.kind:
+        case Kind.EVENT:
+            return ()
+        case Kind.COUNT:
+            return _ascending(draft.edges or COUNT_EDGES, draft, where=where, least=0.0, whole=True)
+        case Kind.LATENCY:
+            return _ascending(draft.edges or LATENCY_EDGES, draft, where=where)
+        case Kind.UNBOUNDED:
+            if draft.unit is None or not (math.isfinite(draft.unit) and 1e-9 <= draft.unit <= 1e9):
+                raise PlanInvalid(
+                    f"{draft.name}: an unbounded mean says the smallest unit that matters, like unit: 0.01.",
+                    where=where,
+                )
+            return growing_points(draft.unit)
+        case _:
+            return _closed(draft, where=where)
+
+
+def _closed(draft: MetricDraft, *, where: str) -> tuple[float, ...]:
+    """Return the edges of a score, or the points of a mean."""
+    kind = "mean" if draft.kind is Kind.MEAN else "score"
+    if (draft.cap is None) == (not draft.edges) or (draft.edges and draft.floor):
         raise PlanInvalid(
-            f"{draft.name}: a score has either a cap, up to which its bins are equal, or the edges of its bins.",
+            f"{draft.name}: a {kind} has either a cap, up to which its bins are equal, or the edges of its bins.",
             where=where,
         )
-    edges = draft.edges or equal_edges(draft.cap or 0.0)
-    ascending = all(low < high for low, high in pairwise((0.0, *edges)))
-    if not (ascending and math.isfinite(edges[-1]) and 2 <= len(edges) <= MOST_BINS):
+    if kind == "score":
+        return _ascending(draft.edges or equal_edges(draft.cap or 0.0), draft, where=where)
+    if draft.cap is not None and not draft.floor < draft.cap:
+        raise PlanInvalid(f"{draft.name}: the floor {draft.floor:g} is not below the cap {draft.cap:g}.", where=where)
+    points = draft.edges or equal_points(draft.floor, draft.cap or 0.0)
+    return _ascending(points, draft, where=where, least=-math.inf)
+
+
+def _ascending(
+    edges: tuple[float, ...], draft: MetricDraft, *, where: str, least: float | None = None, whole: bool = False
+) -> tuple[float, ...]:
+    """Return edges that can be: above 0, or from `least` up."""
+    low = edges[0] > 0 if least is None else edges[0] >= least
+    ascending = low and all(a < b for a, b in pairwise(edges))
+    finite = all(map(math.isfinite, edges)) and 2 <= len(edges) <= MOST_BINS
+    if not (ascending and finite and (not whole or all(edge == int(edge) for edge in edges))):
+        what = "whole numbers from 0 up" if whole else "numbers" if least == -math.inf else "numbers above 0"
         raise PlanInvalid(
-            f"{draft.name}: the edges of a score's bins are 2 to {MOST_BINS} numbers above 0, ascending.", where=where
+            f"{draft.name}: the edges of a {draft.kind.value}'s bins are 2 to {MOST_BINS} {what}, ascending.",
+            where=where,
         )
     return edges
 
@@ -162,17 +233,92 @@ def _guardrail(
             f"There is no metric {draft.metric!r}; there are {known}.", where=f"guardrails.{draft.metric}"
         )
     histogram = baseline.histograms.get(metric.name, ())
+    if draft.quantile is not None:
+        return _quantile(draft, metric, histogram)
+    base_rate = draft.base_rate if draft.base_rate is not None else _base_rate(metric, histogram)
     return Guardrail(
         metric=metric,
         margin=draft.margin,
-        harm=draft.harm or (HarmNull.WORSE if metric.kind is Kind.EVENT else HarmNull.BEYOND_MARGIN),
+        harm=draft.harm or _usual_harm(metric),
         weight=draft.weight,
-        base_rate=draft.base_rate if draft.base_rate is not None else _base_rate(metric, histogram),
-        reference=histogram if metric.kind is Kind.LATENCY else (),
+        base_rate=base_rate,
+        reference=_reference(metric, histogram, base_rate=base_rate),
         limit=draft.limit,
-        required=draft.required,
+        # What spends no alpha proves nothing either.
+        required=draft.required and metric.kind not in SPENDS_NO_ALPHA,
         strata=msgspec.UNSET if draft.strata is None else _strata(draft.strata, metric, dimensions),
     )
+
+
+def _usual_harm(metric: Metric) -> HarmNull:
+    return HarmNull.WORSE if metric.kind in (Kind.EVENT, Kind.COUNT) else HarmNull.BEYOND_MARGIN
+
+
+def _reference(metric: Metric, histogram: tuple[int, ...], *, base_rate: float) -> tuple[int, ...]:
+    match metric.kind:
+        case Kind.LATENCY:
+            return histogram
+        case Kind.COUNT if base_rate > 0:
+            return usual_counts(base_rate, edges=metric.edges)
+        case _:
+            return ()
+
+
+def _quantile(draft: GuardrailDraft, metric: Metric, histogram: tuple[int, ...]) -> Guardrail:
+    """Resolve a guardrail on one quantile: a metric of its own, whose bins have an edge where the incumbent's quantile is."""
+    where = f"guardrails.{draft.metric}"
+    level = draft.quantile or 0.0
+    if metric.kind is not Kind.LATENCY:
+        raise PlanInvalid(f"{metric.name} is not a latency, so it has no quantile.", where=where)
+    word = f"p{level * 100:.6g}"
+    found = draft.base_rate if draft.base_rate is not None else _quantile_of(metric, histogram, level=level)
+    if found is None or not (math.isfinite(found) and found > 0):
+        raise PlanInvalid(
+            f"Nobody has seen the incumbent's {word} of {metric.name} yet: let traffic run, or say it as base_rate.",
+            where=where,
+        )
+    threshold = float(f"{found:.6g}")
+    edges = tuple(sorted({*metric.edges, threshold}))
+    return Guardrail(
+        metric=Metric(
+            name=MetricName(f"{metric.name}_{word.replace('.', '_')}"),
+            kind=Kind.LATENCY,
+            origin=metric.origin,
+            edges=edges,
+            of=metric.name,
+        ),
+        margin=draft.margin,
+        harm=draft.harm or HarmNull.BEYOND_MARGIN,
+        weight=draft.weight,
+        base_rate=round(1 - level, 6),
+        reference=_divided(histogram, metric.edges, threshold=threshold)
+        if len(edges) > len(metric.edges)
+        else histogram,
+        limit=draft.limit,
+        required=draft.required,
+        quantile=level,
+        threshold=threshold,
+    )
+
+
+def _quantile_of(metric: Metric, histogram: tuple[int, ...], *, level: float) -> float | None:
+    """Return the value that this part of a histogram lies below, straight within its bin; None beyond the last edge."""
+    left = level * sum(histogram)
+    for count, (low, high) in zip(histogram, pairwise((0.0, *metric.edges)), strict=False):
+        if count and left <= count:
+            return low + (high - low) * left / count
+        left -= count
+    return None
+
+
+def _divided(histogram: tuple[int, ...], edges: tuple[float, ...], *, threshold: float) -> tuple[int, ...]:
+    """Return a histogram with one more edge, its bin divided in proportion."""
+    at = bisect_left(edges, threshold)
+    if not histogram:
+        return ()
+    low = edges[at - 1] if at else 0.0
+    below = round(histogram[at] * (threshold - low) / (edges[at] - low)) if at < len(edges) else 0
+    return (*histogram[:at], below, histogram[at] - below, *histogram[at + 1 :])
 
 
 def _strata(draft: StrataDraft, metric: Metric, dimensions: Sequence[Dimension]) -> Strata:
@@ -192,14 +338,18 @@ def _base_rate(metric: Metric, histogram: tuple[int, ...]) -> float:
     """Return the incumbent's mean; with half an event added, since none seen is not none possible."""
     count = sum(histogram)
     match metric.kind:
-        case Kind.LATENCY:
-            return 0.0
         case Kind.EVENT:
             return round((histogram[1] + 0.5) / (count + 1), 6) if count else UNKNOWN_RATE
         case Kind.SCORE:
             if not count:
                 return metric.values[len(metric.values) // 4]
             return round(math.fsum(v * n for v, n in zip(metric.values, histogram, strict=True)) / count, 6)
+        case Kind.COUNT:
+            return UNKNOWN_COUNT
+        case Kind.MEAN:
+            return metric.edges[len(metric.edges) // 4]
+        case Kind.LATENCY | Kind.UNBOUNDED | Kind.CALIBRATION | Kind.AUC | Kind.AVERAGE_PRECISION:
+            return 0.0
 
 
 def _steps(draft: Draft) -> tuple[Step, ...]:

@@ -1,6 +1,6 @@
 """Evidence in, findings out: which tests a guardrail is put to, and what each answers. Malformed evidence is INVALID.
 
-Long because what is asked and over what it is asked are read together.
+It is long because all kinds of metrics have their tests here, so that they can be compared.
 """
 
 import math
@@ -16,17 +16,21 @@ from glideslope.domain.decision import Finding, Question, Verdict
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.evidence import Counts, Evidence, Pairs
 from glideslope.domain.ids import WHOLE, MetricName, SliceName, StepName
-from glideslope.domain.metric import Kind, Metric, Origin, differences, slice_names
+from glideslope.domain.metric import RANKED, Kind, Metric, Origin, differences, slice_names
 from glideslope.domain.plan import Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
 from glideslope.domain.stakes import by_strata, staked_harm
 from glideslope.domain.traffic import Weights
 from glideslope.ledger.canonical import LARGEST_INTEGER
 from glideslope.stats import family
+from glideslope.stats.calibration import CalibrationGuard
+from glideslope.stats.counted import CountHarm
 from glideslope.stats.counts import Table, Tally
 from glideslope.stats.guard import RateGuard
 from glideslope.stats.label import BinsHarm, EventHarm, EventHarmBeyond, RatioPass
 from glideslope.stats.paired import PairedHarm, PairedPass, PairedScoreHarm, PairedScorePass
-from glideslope.stats.reals import ln
+from glideslope.stats.quantile import QuantileHarm, QuantilePass
+from glideslope.stats.reals import ln, written
+from glideslope.stats.scaled import ScaledHarm, ScaledPass
 from glideslope.stats.score import DifferenceHarm, DifferencePass, ScoreHarm, ScorePass
 from glideslope.stats.split import ALPHA as SPLIT_ALPHA
 from glideslope.stats.split import SplitTest
@@ -137,6 +141,11 @@ def is_lopsided(plan: Plan, tables: Tables) -> bool:
     return any(g.required and g.metric.name in found for g in plan.guardrails)
 
 
+def limit_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
+    """Ask the same, and return every answer."""
+    return tuple(asked.finding() for asked in _limits(plan, evidence))
+
+
 def limit_found(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
     """Ask of every guardrail with an absolute limit, on both arms together: is it broken? Return FAIL, and INVALID."""
     return _told(_limits(plan, evidence))
@@ -175,6 +184,11 @@ def offline_findings(plan: Plan) -> tuple[Finding, ...]:
     return tuple(found)
 
 
+def needs_outcomes(g: Guardrail) -> bool:
+    """Tell whether a guardrail waits for the truth about predictions."""
+    return g.metric.origin is Origin.OUTCOME
+
+
 def is_paired(metric: Metric) -> bool:
     """Tell whether the shadow's answers can be judged by this metric: it needs an outcome of the same request."""
     return metric.origin is Origin.OUTCOME and metric.loss is not None
@@ -185,12 +199,17 @@ def check_tests(plan: Plan) -> None:
     for g in plan.guardrails:
         for step in plan.steps:
             try:
-                harm_test(g)
-                proof_test(g, step.loosen)
-                for alpha in harm_alphas(plan, g):
-                    harm_asked(g, WHOLE, alpha=alpha, over=())
-                proof_asked(g, step.loosen)
-                if is_paired(g.metric):
+                if g.metric.kind is Kind.CALIBRATION:
+                    calibration_test(g)
+                if not g.spends_alpha:
+                    continue
+                if g.metric.kind not in RANKED:
+                    harm_test(g)
+                    proof_test(g, step.loosen)
+                    for alpha in harm_alphas(plan, g):
+                        harm_asked(g, WHOLE, alpha=alpha, over=())
+                    proof_asked(g, step.loosen)
+                if is_paired(g.metric) or g.metric.kind in RANKED:
                     paired_harm(g)
                     paired_proof(g, step.loosen)
             except ValueError as error:
@@ -245,9 +264,19 @@ def harm_test(g: Guardrail) -> Test:
             return DifferenceHarm(margin=g.margin.size, base_rate=g.base_rate)
         case Kind.SCORE:
             return ScoreHarm(values=g.metric.values, centre=g.base_rate, margin=g.margin.size if beyond else 0.0)
+        case Kind.COUNT if not beyond:
+            return CountHarm(reference=_reference(g))
+        case Kind.MEAN | Kind.COUNT if beyond and g.margin.kind is MarginKind.RELATIVE:
+            return ScaledHarm(values=g.metric.values, centre=_centre(g), factor=_factor(g, 1.0))
+        case Kind.MEAN | Kind.COUNT:
+            return ScoreHarm(values=g.metric.values, centre=_centre(g), margin=g.margin.size if beyond else 0.0)
+        case Kind.LATENCY if g.quantile is not msgspec.UNSET:
+            return QuantileHarm(level=g.quantile, cut=_cut(g), size=g.metric.bins)
         case Kind.LATENCY:
             # The candidate's latencies were divided by 1 + margin when they were binned, so harm is beyond the margin.
             return BinsHarm(reference=_reference(g), edges=g.metric.edges)
+        case Kind.UNBOUNDED | Kind.CALIBRATION | Kind.AUC | Kind.AVERAGE_PRECISION:
+            raise ValueError(f"a {g.metric.kind.value} is not judged by comparing outcomes under a coin")
         case _:
             assert_never(g.metric.kind)
 
@@ -262,11 +291,66 @@ def proof_test(g: Guardrail, loosen: float) -> Test:
             return DifferencePass(margin=g.margin.size * loosen, base_rate=g.base_rate)
         case Kind.SCORE:
             return ScorePass(values=g.metric.values, centre=g.base_rate, margin=g.margin.size * loosen)
+        case Kind.MEAN | Kind.COUNT if g.margin.kind is MarginKind.RELATIVE:
+            return ScaledPass(
+                values=g.metric.values, centre=_centre(g), factor=_factor(g, loosen), reference=g.reference
+            )
+        case Kind.MEAN | Kind.COUNT:
+            margin = g.margin.size * loosen
+            return ScorePass(values=g.metric.values, centre=_centre(g), margin=margin, reference=g.reference)
+        case Kind.LATENCY if g.quantile is not msgspec.UNSET:
+            # With the arms swapped, as below.
+            return QuantilePass(level=g.quantile, tolerated=tolerated(g), cut=_cut(g), size=g.metric.bins)
         case Kind.LATENCY:
             # With the arms swapped: is the incumbent slower than the candidate's latency divided by its tolerance?
             return BinsHarm(reference=_reference(g), edges=g.metric.edges)
+        case Kind.UNBOUNDED | Kind.CALIBRATION | Kind.AUC | Kind.AVERAGE_PRECISION:
+            raise ValueError(f"a {g.metric.kind.value} is not proven by comparing outcomes under a coin")
         case _:
             assert_never(g.metric.kind)
+
+
+def _centre(g: Guardrail) -> float:
+    return g.metric.sign * g.base_rate
+
+
+def _factor(g: Guardrail, loosen: float) -> float:
+    """Return how many times the incumbent's mean loss is tolerable; of what should be high, how much of it must be left."""
+    return float(1 + g.metric.sign * written(loosened(g, loosen)))
+
+
+def loosened(g: Guardrail, loosen: float) -> float:
+    """Return the size of a margin in a step that loosens it. Raises ValueError for one that tolerates everything.
+
+    Of what should be high no more can be lost than there is: it goes at most half of the way to nothing.
+    """
+    size = g.margin.size
+    if g.metric.sign > 0 or g.margin.kind is not MarginKind.RELATIVE:
+        return size * loosen
+    if size >= 1:
+        raise ValueError(f"a loss of {size:.0%} lets every candidate pass")
+    return min(size * loosen, (1 + size) / 2)
+
+
+def _cut(g: Guardrail) -> int:
+    """Return the first bin beyond the threshold."""
+    return g.metric.edges.index(g.threshold) + 1  # type: ignore[arg-type,unused-ignore]  # set with the quantile
+
+
+def tolerated(g: Guardrail) -> float:
+    """Return how often an equal candidate exceeds the threshold once it is divided by its tolerance."""
+    beyond = g.threshold * (1 + g.margin.size)  # type: ignore[operator]  # as above
+    total, slow, low = sum(g.reference), 0.0, 0.0
+    if not total:
+        return g.base_rate / 2
+    for count, high in zip(g.reference, (*g.metric.edges, math.inf), strict=True):
+        if low >= beyond:
+            slow += count
+        elif high > beyond:
+            slow += count * (high - beyond) / (high - low) if high < math.inf else count
+        low = high
+    # Rounded, and kept below what is not tolerated: it chooses bets and proves nothing.
+    return round(min(slow / total, g.base_rate), 6)
 
 
 @lru_cache(maxsize=4096)
@@ -289,6 +373,12 @@ def paired_proof(g: Guardrail, loosen: float) -> TallyTest:
 
 
 @lru_cache(maxsize=1024)
+def calibration_test(g: Guardrail) -> TallyTest:
+    """Return the test of what one arm says happens against what does."""
+    return CalibrationGuard(edges=g.metric.edges, tolerance=g.margin.size)
+
+
+@lru_cache(maxsize=1024)
 def limit_test(limit: float) -> TallyTest:
     """Return the test of an absolute limit on a rate."""
     return RateGuard(limit)
@@ -304,7 +394,7 @@ def sorted_tables(plan: Plan, evidence: Evidence) -> Tables:
     found = {
         (g.metric.name, slice_): _tables(rows.get((g.metric.name, slice_), ()), coins=coins, bins=g.metric.bins)
         for g in plan.guardrails
-        for slice_, _ in _alphas(plan, g)
+        for slice_ in _slices(plan, g)
     }
     for g in plan.guardrails:
         if g.strata is not msgspec.UNSET:
@@ -347,13 +437,19 @@ def _pair_bins(metric: Metric) -> int:
     return len(differences(metric))
 
 
+def _slices(plan: Plan, g: Guardrail) -> tuple[SliceName, ...]:
+    """Return what a guardrail is looked at by: the whole, then its slices."""
+    return (WHOLE, *slice_names(plan.dimensions)) if g.metric.origin is not Origin.GATEWAY else (WHOLE,)
+
+
 @lru_cache(maxsize=1024)
 def _alphas(plan: Plan, g: Guardrail) -> tuple[tuple[SliceName, float], ...]:
-    slices = slice_names(plan.dimensions) if g.metric.origin is not Origin.GATEWAY else ()
-    total = sum(other.weight for other in plan.guardrails)
+    _, *slices = _slices(plan, g)
+    judged = [other for other in plan.guardrails if other.spends_alpha]
+    total = sum(other.weight for other in judged)
     allotted = family.allot(
         plan.alpha,
-        weights={other.metric.name: Fraction(other.weight, total) for other in plan.guardrails},
+        weights={other.metric.name: Fraction(other.weight, total) for other in judged},
         slices={g.metric.name: slices} if slices else None,
     )
     return tuple(
@@ -383,8 +479,22 @@ def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
     for p in evidence.pairs:
         pairs.setdefault((p.metric, p.slice), []).append(p)
     for g in plan.guardrails:
+        if not g.spends_alpha:
+            continue
+        ranked = g.metric.kind in RANKED
         paired = _is_shadowed(plan, g)
-        for (slice_, _), share in zip(_alphas(plan, g), harm_alphas(plan, g), strict=True):
+        for (slice_, alpha), share in zip(_alphas(plan, g), harm_alphas(plan, g), strict=True):
+            if ranked:
+                yield _Asked(
+                    question=Question.HARM,
+                    crossing=Verdict.FAIL,
+                    subject=g.metric.name,
+                    slice=slice_,
+                    test=paired_harm(g),
+                    alpha=alpha,
+                    over=_tally(pairs.get((g.metric.name, slice_), []), metric=g.metric),
+                )
+                continue
             yield _Asked(
                 question=Question.HARM,
                 crossing=Verdict.FAIL,
@@ -411,14 +521,15 @@ def _proofs(plan: Plan, evidence: Evidence, step: Step, tables: Tables) -> Itera
     for g in plan.guardrails:
         if not g.required or (shadow and not is_paired(g.metric)):
             continue
+        over_pairs = shadow or g.metric.kind in RANKED
         yield _Asked(
             question=Question.PROOF,
             crossing=Verdict.PASS,
             subject=g.metric.name,
             slice=WHOLE,
-            test=paired_proof(g, step.loosen) if shadow else proof_asked(g, step.loosen),
+            test=paired_proof(g, step.loosen) if over_pairs else proof_asked(g, step.loosen),
             alpha=plan.alpha_pass,
-            over=tally_of(evidence, g, WHOLE) if shadow else _for_proof(g, tables[g.metric.name, WHOLE]),
+            over=tally_of(evidence, g, WHOLE) if over_pairs else _for_proof(g, tables[g.metric.name, WHOLE]),
         )
 
 
@@ -457,6 +568,17 @@ def _splits(plan: Plan, evidence: Evidence) -> Iterable[_Asked]:
 
 def _limits(plan: Plan, evidence: Evidence) -> Iterable[_Asked]:
     for g in plan.guardrails:
+        if g.metric.kind is Kind.CALIBRATION:
+            mine = [c.candidate for c in evidence.counts if (c.metric, c.slice) == (g.metric.name, WHOLE)]
+            yield _Asked(
+                question=Question.LIMIT,
+                crossing=Verdict.FAIL,
+                subject=g.metric.name,
+                slice=WHOLE,
+                test=calibration_test(g),
+                alpha=LIMIT_ALPHA,
+                over=_added(mine, bins=g.metric.bins),
+            )
         if g.limit is None:
             continue
         arms = [

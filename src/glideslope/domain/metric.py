@@ -1,7 +1,7 @@
 """What is measured: metrics as definitions with frozen bins, and the cells in which their outcomes are counted."""
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from enum import StrEnum
 from itertools import pairwise
@@ -20,6 +20,31 @@ class Kind(StrEnum):
     EVENT = "event"  # good (bin 0) or bad (bin 1)
     SCORE = "score"  # a bounded loss, in bins of equal width
     LATENCY = "latency"  # ordered bins of milliseconds; the candidate's are divided by its tolerance first
+    COUNT = "count"  # how many times something happened, in ordered bins
+    MEAN = "mean"  # a value between two bounds, on a grid that keeps its mean
+    UNBOUNDED = (
+        "unbounded-mean"  # a value without bounds, on a grid that grows; its interval is asymptotic, so it only advises
+    )
+    CALIBRATION = "calibration"  # the probability given and what happened, against each other
+    AUC = "auc"  # how well scores tell what happens from what does not: the area under the ROC curve
+    AVERAGE_PRECISION = "average-precision"  # the same, with the weight on the highest scores
+
+
+RANKED: Final = frozenset({Kind.AUC, Kind.AVERAGE_PRECISION})
+"""Judged by blocks of outcomes, in each of which both arms' orders are compared."""
+_JOINT: Final = RANKED | {Kind.CALIBRATION}
+"""Counted by the score's bin and what happened."""
+_POINTS: Final = frozenset({Kind.MEAN, Kind.UNBOUNDED})
+"""Counted on the points of a grid."""
+SPENDS_NO_ALPHA: Final = frozenset({Kind.UNBOUNDED, Kind.CALIBRATION})
+"""Never a reason to roll back or to advance: an unbounded mean advises, a calibration pauses."""
+
+
+class Better(StrEnum):
+    """In which direction a value improves."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
 
 
 class Origin(StrEnum):
@@ -41,6 +66,7 @@ class Loss(StrEnum):
 class Metric(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
     """A quantity's definition. `edges` are upper bin edges, ascending; the last bin is open unless `cap` closes it.
 
+    Of a mean they are the points of its grid, and of what is counted jointly with the outcome the score's upper bin edges.
     Units: seconds never, milliseconds for latency, the loss's own unit for scores.
     """
 
@@ -49,26 +75,79 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_
     origin: Origin
     edges: tuple[float, ...] = ()
     loss: Loss | None = None
+    better: Better | msgspec.UnsetType = msgspec.UNSET
+    """Of a mean, when more of it is better."""
+    of: MetricName | msgspec.UnsetType = msgspec.UNSET
+    """Whose values it counts, when they are not its own: `latency_p99` counts what is measured as `latency`."""
 
     @property
     def bins(self) -> int:
         """Return how many bins an outcome may fall into."""
-        return 2 if self.kind is Kind.EVENT else len(self.edges) + (self.kind is Kind.LATENCY)
+        if self.kind is Kind.EVENT:
+            return 2
+        if self.kind in _JOINT:
+            return 2 * len(self.edges)
+        return len(self.edges) + (self.kind is Kind.LATENCY or self.kind is Kind.COUNT)
 
     @property
     def values(self) -> tuple[float, ...]:
-        """Return each bin's value: the middle of a score's bin, 0 and 1 for an event."""
-        if self.kind is Kind.EVENT:
-            return (0.0, 1.0)
-        return tuple((low + high) / 2 for low, high in pairwise((0.0, *self.edges)))
+        """Return what each bin costs: the middle of a score's bin, 0 and 1 for an event, a mean's points (negated if more is better).
 
-    def bin(self, value: float) -> int:
-        """Return the bin of a value; beyond the last edge is the last bin. Raises Invalid for NaN or infinity."""
+        A bin of counts stands for the middle of its whole numbers, the last one for the least of them.
+        """
+        match self.kind:
+            case Kind.EVENT:
+                return (0.0, 1.0)
+            case Kind.MEAN | Kind.UNBOUNDED:
+                return tuple(self.sign * point for point in self.edges)
+            case Kind.COUNT:
+                lows = (0.0, *(edge + 1 for edge in self.edges))
+                return tuple((low + high) / 2 for low, high in zip(lows, (*self.edges, lows[-1]), strict=True))
+            case _:
+                return tuple((low + high) / 2 for low, high in pairwise((0.0, *self.edges)))
+
+    @property
+    def sign(self) -> int:
+        """Return -1 where more is better, else 1: what turns a value into a loss, and a loss back into a value."""
+        return -1 if self.better is Better.HIGHER else 1
+
+    @property
+    def measured(self) -> MetricName:
+        """Return the name under which its values are recorded."""
+        return self.name if self.of is msgspec.UNSET else self.of
+
+    @property
+    def is_dithered(self) -> bool:
+        """Tell whether a value falls on one of two points by chance, so that the mean stays what it is."""
+        return self.kind in _POINTS
+
+    def bin(self, value: float, *, chance: float = 0.5) -> int:
+        """Return the bin of a value; beyond the last edge is the last bin. Raises Invalid for NaN or infinity.
+
+        A mean's value lies between two points of its grid. It counts at the upper one where `chance`, from 0 up to 1, is
+        below its distance from the lower one: if chance is uniform, the mean of what is counted is the value's own.
+        """
         if not math.isfinite(value):
             raise Invalid(f"{self.name}: {value} is not a number that can be counted.")
         if self.kind is Kind.EVENT:
             return 1 if value > 0 else 0
+        if self.kind in _POINTS:
+            return self._point(value, chance=chance)
         return min(bisect_left(self.edges, value), self.bins - 1)
+
+    def _point(self, value: float, *, chance: float) -> int:
+        last = len(self.edges) - 1
+        below = bisect_right(self.edges, value) - 1
+        if below < 0 or below >= last:
+            return max(0, min(below, last))
+        low, high = self.edges[below], self.edges[below + 1]
+        return below + (chance < (value - low) / (high - low))
+
+    def joint_bin(self, *, probability: float, happened: bool) -> int:
+        """Return the bin of a score and what happened: two to each bin of the score. Raises Invalid for no probability."""
+        if not 0.0 <= probability <= 1.0:
+            raise Invalid(f"{probability} is not a probability.")
+        return 2 * min(bisect_left(self.edges, probability), len(self.edges) - 1) + happened
 
 
 SCORE_BINS: Final = 32
@@ -99,8 +178,22 @@ BRIER: Final = Metric(
     loss=Loss.BRIER,
 )
 WRONG: Final = Metric(name=MetricName("wrong"), kind=Kind.EVENT, origin=Origin.OUTCOME, loss=Loss.WRONG)
+PROBABILITY_EDGES: Final = tuple(k / 40 for k in range(1, 41))
+"""Bins of a score that are narrow enough to see a miscalibration of some hundredths."""
+CALIBRATION: Final = Metric(
+    name=MetricName("calibration"), kind=Kind.CALIBRATION, origin=Origin.OUTCOME, edges=PROBABILITY_EDGES
+)
+AUC: Final = Metric(name=MetricName("auc"), kind=Kind.AUC, origin=Origin.OUTCOME, edges=PROBABILITY_EDGES)
+AVERAGE_PRECISION: Final = Metric(
+    name=MetricName("average_precision"),
+    kind=Kind.AVERAGE_PRECISION,
+    origin=Origin.OUTCOME,
+    edges=PROBABILITY_EDGES,
+)
+COUNT_EDGES: Final = (0.0, 1.0, 2.0, 4.0, 8.0)
+"""0, 1, 2, 3 to 4, 5 to 8, 9 and more."""
 
-BUILT_IN: Final = {m.name: m for m in (ERRORS, LATENCY, LOG_LOSS, BRIER, WRONG)}
+BUILT_IN: Final = {m.name: m for m in (ERRORS, LATENCY, LOG_LOSS, BRIER, WRONG, CALIBRATION, AUC, AVERAGE_PRECISION)}
 BASELINE: Final = {m.name: m for m in (ERRORS, LATENCY)}
 """What the gateway counts of the incumbent's ordinary traffic."""
 EXPOSURE: Final = MetricName("exposure")
@@ -113,6 +206,32 @@ RESCUED: Final = MetricName("rescued")
 
 RESERVED: Final = frozenset({*BUILT_IN, EXPOSURE, OUTCOME_SEEN, RESCUED, "score", "slices"})
 """Names that a plan cannot give to a metric of its own: we count under them, or `record()` takes something else by them."""
+
+
+POINTS: Final = 33
+"""Of a mean's grid, unless the plan says which."""
+_GROWTH: Final = 1.25
+_REACH: Final = 1e8
+
+
+def equal_points(floor: float, cap: float) -> tuple[float, ...]:
+    """Return POINTS points at equal distances from a floor to a cap."""
+    last = POINTS - 1
+    return tuple((floor * (last - k) + cap * k) / last for k in range(POINTS))
+
+
+def growing_points(unit: float) -> tuple[float, ...]:
+    """Return 0, and in both directions points that grow by a quarter from a unit to a hundred million of it."""
+    count = math.ceil(math.log(_REACH) / math.log(_GROWTH))
+    up = tuple(unit * _GROWTH**k for k in range(count + 1))
+    return (*(-point for point in reversed(up)), 0.0, *up)
+
+
+def outcome_bin(metric: Metric, *, probability: float, happened: bool) -> int:
+    """Return the bin in which a metric counts a prediction and its outcome. Raises Invalid for one that judges none."""
+    if metric.kind in _JOINT:
+        return metric.joint_bin(probability=probability, happened=happened)
+    return loss_bin(metric, probability=probability, happened=happened)
 
 
 def loss_of(loss: Loss, *, probability: float, happened: bool) -> float:
@@ -139,6 +258,9 @@ def loss_bin(metric: Metric, *, probability: float, happened: bool) -> int:
     return metric.bin(min(loss_of(metric.loss, probability=probability, happened=happened), 1e9))
 
 
+BLOCK: Final = 32
+"""Outcomes of each kind, happened and not, that a block of a ranking has at least."""
+
 DIFFERENCE_BINS: Final = 41
 """Odd, so that no difference has a bin of its own."""
 
@@ -146,7 +268,8 @@ DIFFERENCE_BINS: Final = 41
 def differences(metric: Metric) -> tuple[float, ...]:
     """Return the candidate's loss minus the incumbent's for each bin of a pair.
 
-    For an event the bins are: both good, candidate alone bad, incumbent alone bad, both bad.
+    For an event the bins are: both good, candidate alone bad, incumbent alone bad, both bad. Of a ranking it is by how much
+    the candidate's order of a block is worse.
     """
     if metric.kind is Kind.EVENT:
         return (0.0, 1.0, -1.0, 0.0)
@@ -167,6 +290,14 @@ def pair_bin(metric: Metric, *, candidate: float, incumbent: float) -> int:
     steps = round(abs(difference) / cap * middle)
     # Rounded by size, so that exchanging the arms mirrors the bin: a tie may favour neither.
     return middle + steps if difference > 0 else middle - steps
+
+
+def gap_bin(gap: float, *, chance: float) -> int:
+    """Return the bin of a block's difference of orders, from -1 to 1. Its mean is kept if `chance` is uniform from 0 to 1."""
+    middle = DIFFERENCE_BINS // 2
+    at = (gap + 1.0) * middle
+    below = min(max(math.floor(at), 0), 2 * middle)
+    return min(below + (chance < at - below), 2 * middle)
 
 
 class Dimension(msgspec.Struct, frozen=True, cache_hash=True, forbid_unknown_fields=True):

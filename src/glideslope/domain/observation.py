@@ -130,6 +130,8 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True):
     """Services assign: then they are the gateway, and count its metrics and the exposure as well."""
     tolerances: Mapping[MetricName, float] = {}
     """The candidate's values are divided by 1 + this before they are binned, so that "worse" means beyond the margin."""
+    thresholds: Mapping[MetricName, float] | msgspec.UnsetType = msgspec.UNSET
+    """Beyond this a latency, so divided, is late, however late: what has not ended may be counted."""
 
     def __repr__(self) -> str:
         """Hide the key: what is held in a service ends up in its logs."""

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.ids import Digest, MetricName, ModelName, StepName, VersionName
-from glideslope.domain.metric import Dimension, Kind, Metric, Origin, slice_names
+from glideslope.domain.metric import SPENDS_NO_ALPHA, Dimension, Kind, Metric, Origin, slice_names
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
 from glideslope.domain.stakes import Stakes, Strata
 from glideslope.domain.traffic import FULL, Split
@@ -75,10 +75,19 @@ class Guardrail(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forb
     """Absolute limit on the rate of an event, whoever serves."""
     required: bool = True
     """False while the metric is only watched for harm and its proof is not needed to advance."""
+    quantile: float | msgspec.UnsetType = msgspec.UNSET
+    """Of a latency: the quantile that the guardrail is about."""
+    threshold: float | msgspec.UnsetType = msgspec.UNSET
+    """The incumbent's quantile when the plan was made, one of the metric's edges: what lies beyond is slow."""
     stakes: Stakes | msgspec.UnsetType = msgspec.UNSET
     """What is bet on the harm of an event; without it, as in plans of older releases, what those bet."""
     strata: Strata | msgspec.UnsetType = msgspec.UNSET
     """Groups that are known before the coin is tossed, by which the whole is judged; None of them where unset."""
+
+    @property
+    def spends_alpha(self) -> bool:
+        """Tell whether its harm rolls back, so that it has a share of alpha."""
+        return self.metric.kind not in SPENDS_NO_ALPHA
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
@@ -163,6 +172,26 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
         return {g.metric.name: g.margin.size for g in self.guardrails if g.metric.kind is Kind.LATENCY}
 
 
+def thresholds(plan: Plan) -> Mapping[MetricName, float]:
+    """Return beyond what a latency is late, of the guardrails on quantiles."""
+    return {g.metric.name: g.threshold for g in plan.guardrails if g.threshold is not msgspec.UNSET}
+
+
+def wrong_margin(kind: Kind, margin: MarginKind) -> str:
+    """Return why a kind of metric cannot have such a margin; empty when it can."""
+    match kind:
+        case Kind.EVENT | Kind.COUNT | Kind.MEAN:
+            return ""
+        case Kind.LATENCY:
+            return "" if margin is MarginKind.RELATIVE else "a latency's margin is relative, like 25%"
+        case Kind.SCORE:
+            return "" if margin is MarginKind.ABSOLUTE else "a score's margin is absolute, like 0.02"
+        case Kind.UNBOUNDED | Kind.CALIBRATION | Kind.AUC | Kind.AVERAGE_PRECISION:
+            return "" if margin is MarginKind.ABSOLUTE else "its margin is absolute, like 0.02"
+        case _:
+            assert_never(kind)
+
+
 def check_plan(plan: Plan) -> None:
     """Refuse what cannot be run or would void a promise. Raises PlanInvalid, SplitInvalid."""
     _check_numbers(plan)
@@ -196,9 +225,9 @@ def _check_dimensions(plan: Plan) -> None:
     for g in plan.guardrails:
         if g.strata is msgspec.UNSET:
             continue
-        if g.metric.origin is not Origin.OUTCOME:
+        if g.metric.origin is not Origin.OUTCOME or g.metric.loss is None:
             raise PlanInvalid(
-                f"{g.metric.name}: only what is counted when outcomes arrive can be judged by strata.",
+                f"{g.metric.name}: only a loss that is counted when outcomes arrive can be judged by strata.",
                 where="guardrails",
             )
         if (d := by_field.get(g.strata.field)) is None or len(d.values) != len(g.strata.usual):
@@ -240,12 +269,16 @@ def _check_guardrails(plan: Plan) -> None:
             raise PlanInvalid(f"{g.metric.name}: margin and weight must be above zero.", where="guardrails")
         if g.limit is not None and (g.metric.kind is not Kind.EVENT or not 0 < g.limit < 1):
             raise PlanInvalid(f"{g.metric.name}: a limit is a rate between 0 and 1 of an event.", where="guardrails")
-        if g.metric.kind is Kind.LATENCY and g.margin.kind is not MarginKind.RELATIVE:
-            raise PlanInvalid(f"{g.metric.name}: a latency's margin is relative, like 25%.", where="guardrails")
-        if g.metric.kind is Kind.SCORE and g.margin.kind is not MarginKind.ABSOLUTE:
-            raise PlanInvalid(f"{g.metric.name}: a score's margin is absolute, like 0.02.", where="guardrails")
-        if g.metric.kind is Kind.SCORE and g.metric.origin is not Origin.OUTCOME and not g.metric.edges:
-            raise PlanInvalid(f"{g.metric.name}: a score needs bins.", where="guardrails")
+        if wrong := wrong_margin(g.metric.kind, g.margin.kind):
+            raise PlanInvalid(f"{g.metric.name}: {wrong}.", where="guardrails")
+        if not math.isfinite(g.base_rate):
+            raise PlanInvalid(f"{g.metric.name}: a base rate is a finite number.", where="guardrails")
+        if g.metric.kind is not Kind.EVENT and g.metric.origin is not Origin.OUTCOME and not g.metric.edges:
+            raise PlanInvalid(f"{g.metric.name}: a {g.metric.kind.value} needs bins.", where="guardrails")
+        if g.threshold is not msgspec.UNSET and g.threshold not in g.metric.edges[:-1]:
+            raise PlanInvalid(f"{g.metric.name}: its quantile lies on none of its edges.", where="guardrails")
+        if g.required and not g.spends_alpha:
+            raise PlanInvalid(f"{g.metric.name}: a {g.metric.kind.value} proves nothing.", where="guardrails")
     if not any(g.required for g in plan.guardrails):
         raise PlanInvalid(
             "At least one guardrail's proof must be required, else nothing need be proven.", where="guardrails"

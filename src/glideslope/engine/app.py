@@ -28,6 +28,7 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.plan import thresholds
 from glideslope.domain.receipt import ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase
@@ -357,6 +358,7 @@ class App:
             candidate=open_.plan.candidate if open_ and not promoting else VersionName(""),
             in_process=self._world.grants is not None,
             tolerances=open_.plan.tolerances if open_ else {},
+            thresholds=(thresholds(open_.plan) or msgspec.UNSET) if open_ else msgspec.UNSET,
         )
         tag = _tag(briefing)
         if self._world.grants is not None:

@@ -1,24 +1,51 @@
 """What each guardrail shows: both arms' values, the interval of their difference, how much evidence there is. Pure."""
 
+import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import assert_never
+
+import msgspec
 
 from glideslope.domain.decision import Finding, Question, Verdict
 from glideslope.domain.evidence import Evidence
-from glideslope.domain.gate import harm_findings, is_paired, proof_findings, tables_of, tally_of
+from glideslope.domain.gate import (
+    harm_findings,
+    is_paired,
+    limit_findings,
+    loosened,
+    proof_findings,
+    tables_of,
+    tally_of,
+)
 from glideslope.domain.ids import WHOLE, SliceName
-from glideslope.domain.metric import Kind, Metric, Origin, differences, slice_names
+from glideslope.domain.metric import RANKED, Kind, Origin, differences, slice_names
 from glideslope.domain.plan import Guardrail, MarginKind, Plan, StageKind, Step
 from glideslope.engine.views import GuardrailView
-from glideslope.stats.counts import Table
-from glideslope.stats.interval import Interval, difference_interval, paired_interval, ratio_interval
+from glideslope.stats.asymptotic import asymptotic_interval
+from glideslope.stats.calibration import squared_error
+from glideslope.stats.counts import Table, Tally
+from glideslope.stats.interval import (
+    Interval,
+    difference_interval,
+    mean_ratio_interval,
+    paired_interval,
+    quantile_interval,
+    ratio_interval,
+)
+from glideslope.stats.ranking import auc_of_counts, average_precision_of_counts
 
 DISPLAY_ALPHA = 0.05
 """Intervals that people see hold with 95 %, at all times at once."""
 
 
+ADVISORY = "asymptotic, advisory"
+"""The word for what holds in the limit only: it is shown, and moves no traffic."""
+
+
 def guardrail_views(plan: Plan, evidence: Evidence, step: Step) -> tuple[GuardrailView, ...]:
     """Return every guardrail, on the whole and on each slice that has outcomes."""
-    harm = harm_findings(plan, evidence)
+    harm = (*harm_findings(plan, evidence), *limit_findings(plan, evidence))
     proof = proof_findings(plan, evidence, step)
     shadow = step.stage is StageKind.SHADOW
     found = []
@@ -28,7 +55,7 @@ def guardrail_views(plan: Plan, evidence: Evidence, step: Step) -> tuple[Guardra
             view = _paired(plan, evidence, g, slice_, step) if shadow else _compared(plan, evidence, g, slice_, step)
             if view is None:
                 continue
-            found.append(_with_findings(view, harm, proof))
+            found.append(view if view.word == ADVISORY else _with_findings(view, harm, proof, kind=g.metric.kind))
     return tuple(found)
 
 
@@ -36,16 +63,22 @@ def _compared(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName, s
     tables = tables_of(plan, evidence, g, slice_) or ()
     if not tables and slice_ != WHOLE:
         return None
-    relative = g.margin.kind is MarginKind.RELATIVE
+    arms = [t.incumbent for t in tables], [t.candidate for t in tables]
     return _view(
         g,
         slice_,
-        kind="ratio" if relative else "difference",
-        incumbent=_mean(g.metric, [t.incumbent for t in tables], tolerance=0.0),
-        candidate=_mean(g.metric, [t.candidate for t in tables], tolerance=g.margin.size),
-        interval=_interval(g, tables),
-        margin=1 + g.margin.size * step.loosen if relative else g.margin.size * step.loosen,
+        kind="ratio" if g.margin.kind is MarginKind.RELATIVE else "difference",
+        incumbent=_value(g, arms[0], tolerance=0.0),
+        candidate=_value(g, arms[1], tolerance=g.margin.size),
+        interval=_interval(g, tables, tally=tally_of(evidence, g, slice_) if g.metric.kind in RANKED else None),
+        margin=_margin(g, step),
     )
+
+
+def _margin(g: Guardrail, step: Step) -> float:
+    """Return the ratio or difference beyond which it is worse; below it where more is better."""
+    size = loosened(g, step.loosen) * (-1 if g.metric.kind in RANKED else g.metric.sign)
+    return 1 + size if g.margin.kind is MarginKind.RELATIVE else size
 
 
 def _paired(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName, step: Step) -> GuardrailView | None:
@@ -67,16 +100,54 @@ def _paired(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName, ste
     )
 
 
-def _interval(g: Guardrail, tables: Sequence[Table]) -> Interval | None:
+def _interval(g: Guardrail, tables: Sequence[Table], *, tally: Tally | None) -> Interval | None:
     if not tables:
         return None
+    relative = g.margin.kind is MarginKind.RELATIVE
+    values, centre = g.metric.values, g.metric.sign * g.base_rate
     match g.metric.kind:
-        case Kind.EVENT if g.margin.kind is MarginKind.RELATIVE:
+        case Kind.EVENT if relative:
             return ratio_interval(tables, alpha=DISPLAY_ALPHA)
-        case Kind.EVENT | Kind.SCORE:
-            return difference_interval(tables, values=g.metric.values, centre=g.base_rate, alpha=DISPLAY_ALPHA)
-        case Kind.LATENCY:
+        case Kind.MEAN | Kind.COUNT if relative:
+            return mean_ratio_interval(tables, values=values, centre=centre, alpha=DISPLAY_ALPHA)
+        case Kind.EVENT | Kind.SCORE | Kind.MEAN | Kind.COUNT:
+            found = difference_interval(tables, values=values, centre=centre, alpha=DISPLAY_ALPHA)
+            return _mirrored(found) if g.metric.sign < 0 else found
+        case Kind.UNBOUNDED:
+            return asymptotic_interval(tables, values=g.metric.edges, alpha=DISPLAY_ALPHA)
+        case Kind.AUC | Kind.AVERAGE_PRECISION:
+            if tally is None or not sum(tally.counts):
+                return None
+            # By how much the candidate's order is worse, so its mirror image is by how much the value is higher.
+            return _mirrored(paired_interval(tally, values=differences(g.metric), alpha=DISPLAY_ALPHA))
+        case Kind.LATENCY if g.quantile is not msgspec.UNSET:
+            return _quantiles(g, tables, level=g.quantile)
+        case Kind.LATENCY | Kind.CALIBRATION:
             return None
+        case _:
+            assert_never(g.metric.kind)
+
+
+def _quantiles(g: Guardrail, tables: Sequence[Table], *, level: float) -> Interval:
+    """Return the ratio of the arms' quantiles: what their own intervals, each with half of alpha, leave open."""
+    candidate, incumbent = (
+        quantile_interval(tally.counts, edges=g.metric.edges, level=level, alpha=DISPLAY_ALPHA / 2)
+        for tally in (Tally.of_candidate(tables), Tally.of_incumbent(tables))
+    )
+    scale = 1 + g.margin.size  # undoes the tolerance by which the candidate's were divided
+    return Interval(
+        low=scale * candidate.low / incumbent.high if candidate.low and incumbent.high else None,
+        high=scale * candidate.high / incumbent.low if candidate.high and incumbent.low else None,
+        estimate=scale * candidate.estimate / incumbent.estimate if candidate.estimate and incumbent.estimate else None,
+        candidate_count=candidate.candidate_count,
+        incumbent_count=incumbent.incumbent_count,
+    )
+
+
+def _mirrored(found: Interval) -> Interval:
+    """Return the interval of the value, whose loss is its negative."""
+    low, high, estimate = (None if end is None else -end for end in (found.high, found.low, found.estimate))
+    return replace(found, low=low, high=high, estimate=estimate)
 
 
 def _view(
@@ -90,7 +161,7 @@ def _view(
     margin: float,
 ) -> GuardrailView:
     estimate = interval.estimate if interval else None
-    if g.metric.kind is Kind.LATENCY and incumbent and candidate is not None:
+    if g.metric.kind is Kind.LATENCY and interval is None and incumbent and candidate is not None:
         estimate = candidate / incumbent
     return GuardrailView(
         metric=g.metric.name,
@@ -106,20 +177,24 @@ def _view(
         harm_line=0.0,
         proof_wealth=0.0,
         proof_line=0.0,
-        word="no evidence",
+        word=ADVISORY if g.metric.kind is Kind.UNBOUNDED else "no evidence",
         candidate_count=interval.candidate_count if interval else 0,
         incumbent_count=interval.incumbent_count if interval else 0,
     )
 
 
-def _with_findings(view: GuardrailView, harm: Iterable[Finding], proof: Iterable[Finding]) -> GuardrailView:
+def _with_findings(
+    view: GuardrailView, harm: Iterable[Finding], proof: Iterable[Finding], *, kind: Kind
+) -> GuardrailView:
     mine = [f for f in (*harm, *proof) if f.subject == view.metric and f.slice == view.slice]
-    worst = max((f for f in mine if f.question is Question.HARM), key=lambda f: f.wealth - f.line, default=None)
+    # A calibration blames nobody: what it asks is whether its limit is broken.
+    asked = Question.LIMIT if kind is Kind.CALIBRATION else Question.HARM
+    worst = max((f for f in mine if f.question is asked), key=lambda f: f.wealth - f.line, default=None)
     proven = next((f for f in mine if f.question is Question.PROOF), None)
     counts = [f for f in (worst, proven) if f is not None]
     word = "no evidence"
     if worst is not None and worst.verdict is Verdict.FAIL:
-        word = "harm"
+        word = "harm" if asked is Question.HARM else "beyond its limit"
     elif proven is not None and proven.verdict is Verdict.PASS:
         word = "proven"
     elif any(f.candidate for f in counts):
@@ -144,17 +219,32 @@ def _with_findings(view: GuardrailView, harm: Iterable[Finding], proof: Iterable
     )
 
 
-def _mean(metric: Metric, rows: Sequence[Sequence[int]], *, tolerance: float) -> float | None:
-    """Return the mean of events and scores; for latency the median in milliseconds, the candidate's tolerance undone."""
+def _value(g: Guardrail, rows: Sequence[Sequence[int]], *, tolerance: float) -> float | None:
+    """Return what people read of one arm; of a latency, with the candidate's tolerance undone.
+
+    The mean of events, scores, counts and means; the median or the guardrail's quantile in milliseconds; the area under the
+    curve or the average precision; of a calibration the root of its squared error without bias, 0 where that is below 0.
+    """
     counts: list[int] = [sum(column) for column in zip(*rows, strict=True)] if rows else []
-    total = sum(counts)
+    total, metric = sum(counts), g.metric
     if not total:
         return None
-    if metric.kind is not Kind.LATENCY:
-        return float(sum(v * n for v, n in zip(metric.values, counts, strict=True))) / total
-    left = total / 2
-    for edge, count in zip((*metric.edges, metric.edges[-1]), counts, strict=True):
-        left -= count
-        if left <= 0:
-            return edge * (1 + tolerance)
-    return metric.edges[-1] * (1 + tolerance)
+    match metric.kind:
+        case Kind.EVENT | Kind.SCORE | Kind.COUNT | Kind.MEAN | Kind.UNBOUNDED:
+            return metric.sign * float(sum(v * n for v, n in zip(metric.values, counts, strict=True))) / total
+        case Kind.AUC:
+            return auc_of_counts(counts)
+        case Kind.AVERAGE_PRECISION:
+            return average_precision_of_counts(counts)
+        case Kind.CALIBRATION:
+            squared = squared_error(counts, edges=metric.edges)
+            return None if squared is None else math.sqrt(max(0.0, squared))
+        case Kind.LATENCY:
+            left = total * (0.5 if g.quantile is msgspec.UNSET else g.quantile)
+            for edge, count in zip((*metric.edges, metric.edges[-1]), counts, strict=True):
+                left -= count
+                if left <= 0:
+                    return edge * (1 + tolerance)
+            return metric.edges[-1] * (1 + tolerance)
+        case _:
+            assert_never(metric.kind)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from glideslope.domain.errors import GlideslopeError
@@ -16,15 +17,17 @@ from glideslope.domain.metric import (
     LATENCY,
     NO_STEP,
     OUTCOME_SEEN,
+    RANKED,
     RESCUED,
     Cell,
+    Metric,
     Origin,
     baseline_scope,
     differences,
     slice_names,
 )
 from glideslope.domain.observation import Totals, TotalsTaken
-from glideslope.domain.plan import Plan, StageKind
+from glideslope.domain.plan import Plan, StageKind, thresholds
 from glideslope.domain.rollout import DECIDED, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.admission import Door
@@ -120,6 +123,9 @@ class Observer:
         """Take what the data plane saw (a `ServedSink`)."""
         now = self._now()
         for request in batch:
+            if request.in_flight:
+                self._count_late(request, now=now)
+                continue
             self._note(request, now=now)
             if request.rollout:
                 self._count_measured(request, now=now)
@@ -250,7 +256,9 @@ class Observer:
         if new:
             self._doubts.served(rollout.id, step, request.arm, now=now)
             self._count(scope, step, request.arm, EXPOSURE, 0)
-            self._count(scope, step, request.arm, LATENCY.name, _latency_bin(rollout.plan, request))
+            for metric, _ in _latencies(rollout.plan):
+                if not scope.met(step, f"late {metric.name}", subject or request.stream):
+                    self._count(scope, step, request.arm, metric.name, _latency_bin(rollout.plan, metric, request))
             self._count(scope, step, request.arm, ERRORS.name, int(bad))
         if bad and subject:
             # A subject's first bad event counts, not each: one client retrying in a loop must not fail the candidate alone.
@@ -260,6 +268,25 @@ class Observer:
         if request.rescued:
             self._count(scope, step, request.arm, RESCUED, 0)
         self._hear(rollout.id, Origin.GATEWAY, now)
+
+    def _count_late(self, request: Served, *, now: float) -> None:
+        """Count a request that has not ended by each latency that its age decides already; its end finds it counted."""
+        who = request.subject or request.stream
+        if not (request.rollout and who):
+            return
+        try:
+            rollout = self._record.rollout(request.rollout)
+        except GlideslopeError:
+            return
+        scope, step = self.scope(rollout.id), request.step
+        if request.subject and scope.met(step, "request", request.subject):
+            return
+        for metric, threshold in _latencies(rollout.plan):
+            bin_ = _latency_bin(rollout.plan, metric, request)
+            late = bin_ > metric.edges.index(threshold)
+            if late and scope.first(step, f"late {metric.name}", who):
+                self._count(scope, step, request.arm, metric.name, bin_)
+                self._hear(rollout.id, Origin.GATEWAY, now)
 
     def _count_baseline(self, request: Served) -> None:
         scope = self.scope(baseline_scope(request.model))
@@ -334,15 +361,14 @@ class Observer:
 
     def _pairs(self, scope: Scope, plan: Plan) -> Sequence[Pairs]:
         shadows = [s.name for s in plan.steps if s.stage is StageKind.SHADOW]
-        if not shadows:
-            return []
+        tossed = [s.name for s in plan.steps if s.has_coin]
         found = []
         for g in plan.guardrails:
-            if not is_paired(g.metric):
-                continue
-            size = len(differences(g.metric))
-            for slice_ in (WHOLE, *slice_names(plan.dimensions)):
-                rows = [scope.bins(s, pair_metric(g.metric.name), slice_, Arm.CANDIDATE, size=size) for s in shadows]
+            # A ranking's blocks are compared within themselves, so those of all steps add up.
+            steps = tossed if g.metric.kind in RANKED else shadows if is_paired(g.metric) else []
+            size = len(differences(g.metric)) if steps else 0
+            for slice_ in (WHOLE, *slice_names(plan.dimensions)) if steps else ():
+                rows = [scope.bins(s, pair_metric(g.metric.name), slice_, Arm.CANDIDATE, size=size) for s in steps]
                 total = tuple(map(sum, zip(*rows, strict=True)))
                 if any(total):
                     found.append(Pairs(metric=g.metric.name, slice=slice_, differences=total))
@@ -380,12 +406,23 @@ def _is_bad(request: Served) -> bool:
     return request.rescued or request.status == 0 or request.status >= 500
 
 
-def _latency_bin(plan: Plan, request: Served) -> int:
+@lru_cache(maxsize=256)
+def _latencies(plan: Plan) -> tuple[tuple[Metric, float], ...]:
+    """Return the latency of the whole, and those of the plan's guardrails on quantiles, which have other bins.
+
+    With each the edge beyond which it is late, however late it becomes.
+    """
+    known = thresholds(plan)
+    quantiles = [g.metric for g in plan.guardrails if g.metric.of == LATENCY.name and g.metric.origin is Origin.GATEWAY]
+    return ((LATENCY, LATENCY.edges[-1]), *((metric, known.get(metric.name, metric.edges[-1])) for metric in quantiles))
+
+
+def _latency_bin(plan: Plan, metric: Metric, request: Served) -> int:
     """Return the bin; the candidate's time is divided by its tolerance first, so that "worse" means beyond the margin."""
     milliseconds = request.latency_us / 1000
     if request.arm is Arm.CANDIDATE:
-        milliseconds /= 1 + plan.tolerances.get(LATENCY.name, 0.0)
-    return LATENCY.bin(milliseconds)
+        milliseconds /= 1 + plan.tolerances.get(metric.name, 0.0)
+    return metric.bin(milliseconds)
 
 
 def _arms(scope: Scope, step: StepName, metric: MetricName) -> dict[str, int]:

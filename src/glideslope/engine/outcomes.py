@@ -5,19 +5,21 @@ from collections.abc import Mapping, Sequence
 from msgspec import UNSET
 
 from glideslope.domain.errors import GlideslopeError, Invalid, NotFound, ReceiptInvalid, StoreUnavailable
-from glideslope.domain.gate import is_paired
+from glideslope.domain.gate import is_paired, needs_outcomes
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, SliceName, StepName
 from glideslope.domain.metric import (
     BUILT_IN,
     NO_STEP,
     OUTCOME_SEEN,
+    RANKED,
     Cell,
     Dimension,
     Metric,
     baseline_scope,
     loss_bin,
     loss_of,
+    outcome_bin,
     pair_bin,
 )
 from glideslope.domain.observation import Outcome, OutcomeRefusal, Outcomes, OutcomesTaken, ShadowAnswers
@@ -28,10 +30,13 @@ from glideslope.domain.traffic import Arm
 from glideslope.engine.observer import Observer, pair_metric
 from glideslope.engine.pairing import Pair, Pairing
 from glideslope.engine.ports import Counters, Total
+from glideslope.engine.ranking import Blocks, Scored, gaps, name_of
 from glideslope.engine.record import Model, Record, rollout_id
 from glideslope.engine.scopes import OUTCOMES
 
 Claims = dict[str, Cell]
+Arrived = dict[str, tuple[Rollout, Receipt, bool]]
+"""By its marker an outcome that a ranking asks about."""
 
 
 class OutcomeDesk:
@@ -51,18 +56,22 @@ class OutcomeDesk:
         self._keys = dict(keys)
         self._derived: dict[ModelName, Mapping[int, ReceiptKey]] = {}
         self._pairing = Pairing()
+        self._blocks = Blocks()
 
     async def take(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         """Count a batch. One that cannot be counted, or is not `by`'s to tell, is refused by itself; the others do not suffer."""
         claims: Claims = {}
         markers: dict[str, bool] = {}
+        arrived: Arrived = {}
         refused = []
         for outcome in outcomes.outcomes:
             try:
-                self._claim(outcome, claims, markers, by=by)
+                self._claim(outcome, claims, markers, arrived, by=by)
             except GlideslopeError as error:
                 refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
         new = await self._count(claims)
+        if filled := self._fill([arrival for marker, arrival in arrived.items() if marker in new]):
+            await self._count(filled)
         measured = [key for key, is_measured in markers.items() if is_measured]
         counted = sum(key in new for key in measured)
         baseline = sum(key in new for key, is_measured in markers.items() if not is_measured)
@@ -88,8 +97,34 @@ class OutcomeDesk:
     def forget(self, rollout: RolloutId) -> None:
         """Drop what waits for a rollout that has ended."""
         self._pairing.forget(rollout)
+        self._blocks.forget(rollout)
 
-    def _claim(self, outcome: Outcome, claims: Claims, markers: dict[str, bool], *, by: Identity | None) -> None:
+    def _fill(self, arrivals: Sequence[tuple[Rollout, Receipt, bool]]) -> Claims:
+        """Put outcomes that were counted just now into blocks, and return what the full ones show."""
+        claims: Claims = {}
+        for rollout, receipt, happened in arrivals:
+            step = StepName(f"s{receipt.step}")
+            metrics = [g.metric for g in rollout.plan.guardrails if g.metric.kind in RANKED]
+            scored = Scored(receipt.arm, receipt.probability, happened, _who(receipt))
+            for slice_ in _slices(rollout.plan.dimensions, receipt):
+                block = self._blocks.add((rollout.id, step, slice_), scored)
+                if block is None:
+                    continue
+                stem = f"b/{rollout.id}/{step}/{slice_}/{name_of(block)}"
+                for metric, bin_ in gaps(block, metrics, rollout=rollout.id).items():
+                    cell = Cell(rollout.id, step, Arm.CANDIDATE, pair_metric(metric), slice_, bin_)
+                    claims[f"{stem}/{metric}"] = cell
+        return claims
+
+    def _claim(
+        self,
+        outcome: Outcome,
+        claims: Claims,
+        markers: dict[str, bool],
+        arrived: Arrived,
+        *,
+        by: Identity | None,
+    ) -> None:
         receipt, model = self._read(outcome.prediction)
         if by is not None:
             by.require(model.name)
@@ -106,6 +141,8 @@ class OutcomeDesk:
             marker, made = _measured_claims(rollout, receipt, happened=outcome.happened)
             markers[marker] = True
             claims |= made
+            if _is_ranked(rollout, receipt):
+                arrived.setdefault(marker, (rollout, receipt, outcome.happened))
         if rollout is not None and _in_shadow(rollout):
             pair = self._pairing.outcome(rollout.id, receipt, happened=outcome.happened)
             if pair is not None:
@@ -145,6 +182,12 @@ class OutcomeDesk:
         return frozenset(new)
 
 
+def _is_ranked(rollout: Rollout, receipt: Receipt) -> bool:
+    """Tell whether a ranking asks about an outcome: chance decided whose it was, and some guardrail is about orders."""
+    step = rollout.plan.steps[receipt.step - 1]
+    return step.has_coin and any(g.metric.kind in RANKED for g in rollout.plan.guardrails)
+
+
 def _in_shadow(rollout: Rollout) -> bool:
     return any(s.stage is StageKind.SHADOW for s in rollout.plan.steps)
 
@@ -169,8 +212,8 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, *, happened: bool) -> t
     marker = f"{stem}/{OUTCOME_SEEN}"
     claims = {marker: Cell(rollout.id, step, receipt.arm, OUTCOME_SEEN, WHOLE, 0)}
     for g in rollout.plan.guardrails:
-        if is_paired(g.metric):
-            bin_ = loss_bin(g.metric, probability=receipt.probability, happened=happened)
+        if needs_outcomes(g):
+            bin_ = outcome_bin(g.metric, probability=receipt.probability, happened=happened)
             strata = "" if g.strata is UNSET else g.strata.field
             named = _slices(rollout.plan.dimensions, receipt)
             for slice_ in named:

@@ -52,6 +52,10 @@ class Served:
     latency_us: int
     rescued: bool
     """The assigned arm failed and the incumbent answered: a failure of the assigned arm."""
+    in_flight: bool = False
+    """It has not ended: `latency_us` is its age, and it will be told of again."""
+    stream: str = ""
+    """Tells a request from any other of the data plane; empty when that has no name for it."""
 
 
 ServedSink = Callable[[Sequence[Served]], None]
@@ -77,7 +81,8 @@ class Driver(Protocol):
         """Grant or renew an exposure for `ttl`; None withdraws it at once. Returning means asked, not obeyed.
 
         Raises TokenStale for a token below the highest seen for this model. An unrenewed lease ends by itself, in the
-        data plane, whatever happened to us.
+        data plane, whatever happened to us. What lapsed or was withdrawn comes back under a newer token only: a renewal may
+        arrive after the withdrawal that overtook it.
         """
         ...
 

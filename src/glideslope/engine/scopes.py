@@ -127,6 +127,10 @@ class Scope:
         self._seen.add(key)
         return True
 
+    def met(self, step: StepName, what: str, subject: str) -> bool:
+        """Tell whether `first` was told of a subject."""
+        return (step, what, subject) in self._seen
+
     def forget_subjects(self) -> None:
         """Free what was only needed to count each subject once."""
         self._seen.clear()

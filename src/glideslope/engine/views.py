@@ -43,7 +43,7 @@ class GuardrailView(msgspec.Struct, frozen=True, kw_only=True):
     proof_wealth: float
     proof_line: float
     word: str
-    """`proven`, `harm`, `watching`, `no evidence`."""
+    """`proven`, `harm`, `beyond its limit`, `watching`, `no evidence`, or `asymptotic, advisory` for what moves no traffic."""
     candidate_count: int
     incumbent_count: int
 

@@ -36,6 +36,8 @@ class Briefed:
     """Those counted here."""
     tolerances: Mapping[MetricName, float] = field(default_factory=dict)
     """The candidate's values are divided by 1 + this before they are binned."""
+    thresholds: Mapping[MetricName, float] = field(default_factory=dict)
+    """Beyond this a value, so divided, is late, however late it becomes."""
     key: ReceiptKey | None = None
     tag: str = ""
     in_process: bool = False
@@ -78,6 +80,7 @@ def briefed(briefing: Briefing) -> Briefed:
         rollouts=dict(briefing.rollouts),
         metrics=metrics,
         tolerances=dict(briefing.tolerances),
+        thresholds=dict(briefing.thresholds or {}),
         key=ReceiptKey(id=briefing.key_id, secret=briefing.key) if briefing.key else None,
         tag=briefing.tag,
         in_process=briefing.in_process,

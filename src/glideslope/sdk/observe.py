@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+import xxhash
+
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
 from glideslope.domain.metric import BASELINE, NO_STEP, Cell, Kind, Metric, baseline_scope
@@ -42,13 +44,16 @@ class _Tally:
     event: bool
     shift: int
     """Where in a subject's state this metric's two bits lie."""
+    dithered: bool
+    """A value falls on one of two points by chance."""
     divisor: float
     """Values are divided by this before they are binned."""
     whole: list[int]
     slices: dict[SliceName, list[int]] = field(default_factory=dict)
 
 
-_Tallies = dict[str, _Tally]
+_Tallies = dict[str, tuple[_Tally, ...]]
+"""By the name of a value those that count it: a latency and its quantiles count the same."""
 
 
 @dataclass(slots=True)
@@ -164,26 +169,29 @@ class Observer:
                         return
                 try:
                     for name, value in values.items():
-                        tally = tallies.get(name)
-                        if tally is None:
+                        counting = tallies.get(name)
+                        if counting is None:
                             self.ignored += 1
                             continue
                         if not _LOWEST <= value <= _LARGEST:  # NaN is neither
                             self.dropped += 1
                             continue
-                        if tally.event:
-                            bin_ = bad = 1 if value > 0 else 0
-                        else:
-                            bin_, bad = tally.metric.bin(value / tally.divisor), 0
-                        if subject:
-                            bits = state >> tally.shift & 3
-                            if bits & _BAD or bits > bad:
-                                continue
-                            state |= (_SEEN | bad << 1) << tally.shift
-                        tally.whole[bin_] += 1
-                        if slices:
-                            for slice_ in self._briefed.slice_names(slices):
-                                tally.slices.setdefault(slice_, [0] * tally.metric.bins)[bin_] += 1
+                        for tally in counting:
+                            if tally.event:
+                                bin_ = bad = 1 if value > 0 else 0
+                            elif tally.dithered:
+                                bin_, bad = tally.metric.bin(value, chance=self._chance(name, stamps)), 0
+                            else:
+                                bin_, bad = tally.metric.bin(value / tally.divisor), 0
+                            if subject:
+                                bits = state >> tally.shift & 3
+                                if bits & _BAD or bits > bad:
+                                    continue
+                                state |= (_SEEN | bad << 1) << tally.shift
+                            tally.whole[bin_] += 1
+                            if slices:
+                                for slice_ in self._briefed.slice_names(slices):
+                                    tally.slices.setdefault(slice_, [0] * tally.metric.bins)[bin_] += 1
                 finally:
                     if state != was:
                         if not was:
@@ -201,15 +209,58 @@ class Observer:
                         self.start()
                     step = self._steps[self._ordinary] = _Step(candidate={}, incumbent=_tallies(BASELINE))
                 for name, value in values.items():
-                    tally = step.incumbent.get(name)
-                    if tally is None:
-                        continue
-                    if _LOWEST <= value <= _LARGEST:
-                        tally.whole[tally.metric.bin(value)] += 1
-                    else:
-                        self.dropped += 1
+                    for tally in step.incumbent.get(name, ()):
+                        if _LOWEST <= value <= _LARGEST:
+                            tally.whole[tally.metric.bin(value)] += 1
+                        else:
+                            self.dropped += 1
         except Exception:  # noqa: BLE001 - the boundary to the host, as in `observe`
             self.dropped += 1
+
+    def observe_late(self, stamps: Stamps, name: str, age: float, *, but: frozenset[str]) -> frozenset[str]:
+        """Count a request that has not ended by each metric of `name` that its age decides already; return which.
+
+        Not those in `but`, nor a subject that was counted before. When it ends, `observe` finds its subject counted. Never raises.
+        """
+        subject = stamps.subject
+        late: set[str] = set()
+        try:
+            with self._lock:
+                step = self._steps.get((stamps.rollout, stamps.step)) or self._open(stamps.rollout, stamps.step)
+                if step is None or not subject:
+                    return frozenset()
+                tallies = step.candidate if stamps.arm is _CANDIDATE else step.incumbent
+                for tally in tallies.get(name, ()):
+                    metric = tally.metric
+                    if metric.kind is not Kind.LATENCY or metric.name in but:
+                        continue
+                    if age / tally.divisor > self._briefed.thresholds.get(metric.name, metric.edges[-1]):
+                        late.add(metric.name)
+                        self._count_late(step, tally, subject, metric.bin(age / tally.divisor))
+        except Exception:  # noqa: BLE001 - the boundary to the host, as in `observe`
+            self.dropped += 1
+        return frozenset(late)
+
+    def _count_late(self, step: _Step, tally: _Tally, subject: str, bin_: int) -> None:
+        key = hash(subject)
+        state = step.seen.get(key, 0)
+        if state >> tally.shift & _SEEN:
+            return
+        if not state:
+            if self._subjects >= self._most_subjects:
+                self.dropped += 1
+                return
+            self._subjects += 1
+        step.seen[key] = state | _SEEN << tally.shift
+        tally.whole[bin_] += 1
+
+    def _chance(self, name: str, stamps: Stamps) -> float:
+        """Return a number from 0 up to 1 that knows nothing of arms; the same whenever the subject's value is counted."""
+        who = stamps.subject or stamps.request
+        if not who:
+            self._anonymous += 1
+            who = f"{self.source}/{self.epoch}/{self._anonymous}"
+        return xxhash.xxh64_intdigest(f"{stamps.rollout}/{name}/{who}".encode()) / 2.0**64
 
     def drop(self, count: int = 1) -> None:
         """Note that something else which belongs to the evidence was lost before it could be counted."""
@@ -242,7 +293,7 @@ class Observer:
         self._closed: dict[tuple[str, str], _Step] = {}
         self._subjects = 0
         self._acknowledged: dict[Cell, int] = {}
-        self._messages = self._sequence = 0
+        self._messages = self._sequence = self._anonymous = 0
         self._wanted = wanted
         self._asleep = wanted
         self.dropped = self.ignored = self.unsent = 0
@@ -270,7 +321,7 @@ class Observer:
             sequence = self._sequence
             for name, step in self._steps.items():
                 for arm, tallies in ((Arm.CANDIDATE, step.candidate), (Arm.INCUMBENT, step.incumbent)):
-                    for tally in tallies.values():
+                    for tally in (one for counting in tallies.values() for one in counting):
                         copies.append((name, arm, tally.metric.name, WHOLE, tally.whole.copy()))
                         copies += [
                             (name, arm, tally.metric.name, s, counts.copy()) for s, counts in tally.slices.items()
@@ -297,13 +348,15 @@ class Observer:
 
 
 def _tallies(metrics: Mapping[MetricName, Metric], *, tolerances: Mapping[MetricName, float] = _NONE) -> _Tallies:
-    return {
-        name: _Tally(
+    found: _Tallies = {}
+    for place, (name, metric) in enumerate(metrics.items()):
+        tally = _Tally(
             metric=metric,
             event=metric.kind is Kind.EVENT,
             shift=2 * place,
+            dithered=metric.is_dithered,
             divisor=1 + tolerances.get(name, 0.0),
             whole=[0] * metric.bins,
         )
-        for place, (name, metric) in enumerate(metrics.items())
-    }
+        found[metric.measured] = (*found.get(metric.measured, ()), tally)
+    return found

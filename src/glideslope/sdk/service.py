@@ -3,6 +3,7 @@
 `middleware` puts it around an ASGI application; other frameworks use it directly.
 """
 
+import math
 import os
 import secrets
 import socket
@@ -24,6 +25,7 @@ from glideslope.sdk.briefed import NOT_BRIEFED, Briefed, Polling
 from glideslope.sdk.client import Client
 from glideslope.sdk.digest import folder_digest
 from glideslope.sdk.errors import ServerRefused
+from glideslope.sdk.flights import Flight, Flights
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
 from glideslope.sdk.stamps import Stamps, of
@@ -67,6 +69,7 @@ class Service:
         self.observer = Observer(
             self.model, source=source, epoch=int(wall() * 1000), send=self._send_totals, version=self.version
         )
+        self.flights = Flights(self.observer)
         self.shadow: Batches[_Answer] = Batches(self._send_shadow, most=MOST_SHADOWED)
         self._polling = None if self._poller is None else self._listen(self._poller, clock=clock)
         self._polls = Background(self._poll, name=f"glideslope-brief-{model}")
@@ -111,12 +114,20 @@ class Service:
             self.start()
         return self.assigner.assign(subject)
 
+    def began(self, assigned: Assigned, *, subject: str, request: str = "") -> Flight:
+        """Take note that a request begins whose version was assigned here; give what is returned to `served` at its end.
+
+        While it runs it is counted as late as soon as its age says so. Never raises.
+        """
+        return self.flights.begin(of(assigned, subject=subject, request=request))
+
     def served(
         self,
         assigned: Assigned,
         *,
         subject: str,
-        seconds: float,
+        seconds: float | None = None,
+        flight: Flight | None = None,
         failed: bool = False,
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
@@ -126,10 +137,12 @@ class Service:
         """Take note of an answer whose version was assigned here, as a gateway would, and return as `predicted` does.
 
         `failed` belongs to the arm that was assigned, whoever answered in its place. `request` is any id of the request.
-        Never raises.
+        How long it took is said by `seconds`, or by the `flight` that `began` returned. Never raises.
         """
         try:
-            seen = {"exposure": 1.0, "errors": float(failed), "latency": seconds * 1000, **(metrics or {})}
+            age = None if flight is None else self.flights.end(flight)
+            took = seconds if seconds is not None else math.nan if age is None else age  # what is no number is dropped
+            seen = {"exposure": 1.0, "errors": float(failed), "latency": took * 1000, **(metrics or {})}
             stamps = of(assigned, subject=subject, request=request)
         except Exception:  # noqa: BLE001 - the boundary to the host, as in `predicted`
             self.observer.drop()
@@ -167,6 +180,7 @@ class Service:
         """Let the child listen and send for itself, from its next request on."""
         self._started = False
         self._starting = threading.Lock()
+        self.flights.forked()
         for client in (self._client, self._poller):
             if client is not None:
                 client.forked()
@@ -211,6 +225,7 @@ class Service:
             except GlideslopeError as error:
                 self.unidentified = str(error)
         self.shadow.send_waiting()
+        self.flights.count_late()
         return SHADOW_EVERY
 
     def _send_shadow(self, batch: Sequence[_Answer]) -> None:

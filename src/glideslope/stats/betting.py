@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import accumulate, pairwise
 
 from glideslope.stats.reals import written
 from glideslope.stats.wealth import Bets
+
+_PLACES = 9
 
 
 def equal(size: int) -> tuple[Fraction, ...]:
@@ -71,3 +74,16 @@ def check_base_rate(base_rate: float) -> None:
     """Raise `ValueError` unless 0 <= base_rate < 1."""
     if not 0 <= written(base_rate) < 1:
         raise ValueError(f"a base rate must lie in [0, 1), got {base_rate!r}")
+
+
+def monotone(smooth: Sequence[Fraction], *, cumulated: Sequence[Fraction]) -> tuple[Fraction, ...]:
+    """Return likelihood ratios of bins against *smooth* chances, given the alternative's chance up to each inner edge.
+
+    They are rounded to nine places and never decrease towards the worse bins.
+    """
+    points = [Fraction(0), *cumulated, Fraction(1)]
+    moved = [high - low for low, high in pairwise(points)]
+    ratios = [m / s for m, s in zip(moved, smooth, strict=True)]
+    # Rounded before the running maximum, and never to zero, so that the order survives.
+    unit = 10**_PLACES
+    return tuple(accumulate((max(Fraction(round(ratio * unit), unit), Fraction(1, unit)) for ratio in ratios), max))

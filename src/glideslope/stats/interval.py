@@ -19,6 +19,9 @@ REACH = 4.605170185988092
 """Ratios of rates are tried from 1/100 to 100: this is ln(100)."""
 
 _RATIOS = (1.02, 1.1, 1.2, 1.5, 2.0, 3.5, 8.0, 25.0)
+_ODDS = (1.05, 1.15, 1.3, 1.6, 2.5, 6.0)
+_NEAR = 1.3862943611198906
+"""Ratios of means are tried from 1/4 to 4: this is ln(4)."""
 _BOLDNESS = tuple(0.8 / 2**step for step in range(8))
 
 
@@ -107,6 +110,92 @@ def difference_interval(tables: Sequence[Table], *, values: Sequence[float], cen
         candidate_count=sum(sum(table.candidate) for table in parts),
         incumbent_count=sum(sum(table.incumbent) for table in parts),
     )
+
+
+def mean_ratio_interval(tables: Sequence[Table], *, values: Sequence[float], centre: float, alpha: float) -> Interval:
+    """Return the ratio of means, candidate over incumbent, over all steps, within a factor of four; values of one sign.
+
+    Bets as of `scaled.ScaledHarm`, with a constant that does not depend on the ratio tested, so that the wealth moves one way.
+    """
+    line = _line(alpha)
+    _span(values)
+    sign = -1.0 if min(values) < 0 else 1.0
+    sizes, usual = [sign * value for value in values], sign * centre
+    parts = _in_order(tables)
+    top = exp(-_NEAR) ** -1
+    cells: list[tuple[int, float, float, float]] = []
+    for table in parts:
+        pi = table.candidate_weight / (table.candidate_weight + table.control_weight)
+        worst = max(max(abs((1.0 - pi) * (v - usual)), abs(pi * (top * v - usual)), abs(pi * usual)) for v in sizes)
+        # A move is what does not depend on the ratio, minus the ratio times what does.
+        moves = [((1.0 - pi) * (v - usual), 0.0) for v in sizes] + [(pi * usual, pi * v) for v in sizes]
+        counts = table.candidate + table.incumbent
+        cells.extend((n, move, slope, worst) for n, (move, slope) in zip(counts, moves, strict=True) if n)
+
+    def theta(index: int) -> float:
+        at = _NEAR * (2.0 * index / (POINTS - 1) - 1.0)
+        return exp(at) if at <= 0.0 else 1.0 / exp(-at)
+
+    low, high = _ends(
+        theta,
+        above=lambda value: _mean_wealth(cells, null=value, sign=1) >= line,
+        under=lambda value: _mean_wealth(cells, null=value, sign=-1) >= line,
+    )
+    strata = []
+    for table in parts:
+        n_1, n_0 = sum(table.candidate), sum(table.incumbent)
+        if n_1 and n_0:
+            weight = n_1 * n_0 / (n_1 + n_0)
+            means = _mean(sizes, counts=table.candidate), _mean(sizes, counts=table.incumbent)
+            strata.append((weight * means[0], weight * means[1]))
+    below = sum_in_order([bottom for _, bottom in strata])
+    return Interval(
+        low=low,
+        high=high,
+        estimate=sum_in_order([upper for upper, _ in strata]) / below if below > 0.0 else None,
+        candidate_count=sum(sum(table.candidate) for table in parts),
+        incumbent_count=sum(sum(table.incumbent) for table in parts),
+    )
+
+
+def quantile_interval(counts: Sequence[int], *, edges: Sequence[float], level: float, alpha: float) -> Interval:
+    """Return one arm's quantile, of a histogram with so many edges and an open last bin, as far as its bins can tell.
+
+    `low` and `high` are edges: at each of them it is asked whether more or fewer than *level* lie below it. Unlike the others
+    this takes the quantile to stay what it is. The estimate lies straight within its bin, None in the open one.
+    """
+    line = _line(alpha)
+    total = sum(counts)
+    below, seen = [], 0
+    for count in counts[:-1]:
+        seen += count
+        below.append(seen)
+    low = high = estimate = None
+    for edge, under in zip(edges, below, strict=True):
+        if _rate_wealth(total - under, under, rate=1.0 - level) >= line:
+            low = edge  # more than 1 - level lie beyond it, so the quantile does too
+        if high is None and _rate_wealth(under, total - under, rate=level) >= line:
+            high = edge
+    left = level * total
+    bottom = 0.0
+    for edge, count in zip(edges, counts, strict=False):
+        if estimate is None and count and left <= count:
+            estimate = bottom + (edge - bottom) * left / count
+        left -= count
+        bottom = edge
+    return Interval(low=low, high=high, estimate=estimate, candidate_count=total, incumbent_count=total)
+
+
+def _rate_wealth(hits: int, misses: int, *, rate: float) -> float:
+    """Return log wealth against "the rate of hits is at most this", a mixture of higher odds."""
+    if not hits + misses:
+        return 0.0
+    scores = []
+    for odds in _ODDS:
+        more = rate * odds / (rate * odds + 1.0 - rate)
+        gain = hits * ln(more / rate) + misses * ln((1.0 - more) / (1.0 - rate))
+        scores.append(gain - ln(float(len(_ODDS))))
+    return log_sum_exp(scores)
 
 
 def paired_interval(tally: Tally, *, values: Sequence[float], alpha: float) -> Interval:

@@ -17,6 +17,7 @@ from glideslope.stats.betting import (
     check_ratios,
     errors_only_bets,
     label_bets,
+    monotone,
     priors,
     raised,
 )
@@ -37,8 +38,6 @@ TAILS = tuple((share, scale) for share in (0.005, 0.015, 0.05, 0.15) for scale i
 
 ODDS = (1.1, 1.25, 1.5, 2.0, 4.0, 10.0)
 """For bins without edges: the odds of landing beyond any cut are multiplied."""
-
-_PLACES = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,19 +189,10 @@ class BinsHarm:
                 shifted.append([kept * p + (1 - kept) * s for p, s in zip(below, slow, strict=True)])
         else:
             shifted = [[p / (p + written(odds) * (1 - p)) for p in below] for odds in ODDS]
-        return [_monotone(smooth, cumulated=row) for row in shifted]
+        return [monotone(smooth, cumulated=row) for row in shifted]
 
     def bets(self, pi: Fraction) -> Bets:
         return label_bets(pi=pi, prior=priors(self.prior, size=self._alternatives()), likelihoods=self.likelihoods())
-
-
-def _monotone(smooth: Sequence[Fraction], *, cumulated: Sequence[Fraction]) -> tuple[Fraction, ...]:
-    points = [Fraction(0), *cumulated, Fraction(1)]
-    moved = [high - low for low, high in pairwise(points)]
-    ratios = [m / s for m, s in zip(moved, smooth, strict=True)]
-    # Rounded before the running maximum, and never to zero, so that the order survives.
-    unit = 10**_PLACES
-    return tuple(accumulate((max(Fraction(round(ratio * unit), unit), Fraction(1, unit)) for ratio in ratios), max))
 
 
 def _scaled(below: Sequence[Fraction], *, edges: Sequence[Fraction], scale: Fraction) -> list[Fraction]:

@@ -4,8 +4,8 @@ All sizes are candidate subjects; the incumbent's follow from the coin. Limits a
 the information that one candidate subject brings (with the incumbents tossed beside it). Means, not guarantees.
 """
 
-from collections.abc import Callable
-from math import ceil
+from collections.abc import Callable, Sequence
+from math import ceil, sqrt
 
 from glideslope.stats.reals import ln
 
@@ -65,6 +65,17 @@ def difference_information(base: float, *, candidate_rate: float, difference: fl
 
     rate = _root(slope, low=max(0.0, -difference), high=min(1.0, 1.0 - difference))
     return _joint(base, candidate_rate=candidate_rate, pi=pi, null=(rate + difference, rate))
+
+
+def bins_information(incumbent: Sequence[float], *, candidate: Sequence[float], pi: float) -> float:
+    """Return nats per candidate subject against the null "one distribution of bins", given each arm's chances per bin."""
+    _check(0.5, 0.5, pi)
+    nats = 0.0
+    for p_0, p_1 in zip(incumbent, candidate, strict=True):
+        mixed = pi * p_1 + (1.0 - pi) * p_0
+        nats += pi * p_1 * ln(p_1 / mixed) if p_1 > 0.0 else 0.0
+        nats += (1.0 - pi) * p_0 * ln(p_0 / mixed) if p_0 > 0.0 else 0.0
+    return nats / pi
 
 
 def score_information(deviation: float, *, gap: float, pi: float) -> float:
@@ -131,6 +142,33 @@ def subjects_to_pass_score(deviation: float, *, margin: float, pi: float, alpha:
     """Return mean candidate subjects until `ScorePass` clears an equal candidate; with a reference about a fifth fewer."""
     _above(margin, what="margin", bound=0.0)
     return subjects(score_information(deviation, gap=margin, pi=pi), alpha=alpha, overhead=MEAN_OVERHEAD)
+
+
+def subjects_to_harm_bins(incumbent: Sequence[float], *, candidate: Sequence[float], pi: float, alpha: float) -> int:
+    """Return mean candidate subjects until `CountHarm` catches a candidate with these chances per bin."""
+    nats = bins_information(incumbent, candidate=candidate, pi=pi)
+    return subjects(nats, alpha=alpha, overhead=HARM_OVERHEAD)
+
+
+def subjects_to_pass_quantile(level: float, *, tolerated: float, pi: float, alpha: float) -> int:
+    """Return mean candidate subjects until `QuantilePass` clears an equal candidate, exceeding what is tolerated so often."""
+    nats = information(tolerated, candidate_rate=1.0 - level, pi=1.0 - pi) * (1.0 - pi) / pi
+    return subjects(nats, alpha=alpha, overhead=PASS_OVERHEAD)
+
+
+def order_deviation(size: int, *, pi: float) -> float:
+    """Return the standard deviation of a block's difference of orders, *size* of each outcome in it, arms being equal.
+
+    That of two rank sums (Mann & Whitney 1947), each arm having its part of the block; at least one of each.
+    """
+    parts = [max(1.0, size * pi), max(1.0, size * (1.0 - pi))]
+    return sqrt(sum((2.0 * n + 1.0) / (12.0 * n * n) for n in parts))
+
+
+def pairs_to_pass_score(deviation: float, *, margin: float, alpha: float) -> int:
+    """Return mean pairs (or blocks) until `PairedScorePass` clears an equal candidate, differences deviating so much."""
+    _above(margin, what="margin", bound=0.0)
+    return subjects(margin * margin / (2.0 * deviation * deviation), alpha=alpha, overhead=MEAN_OVERHEAD)
 
 
 def pairs_to_harm(*, candidate_bad: float, incumbent_bad: float, alpha: float) -> int:

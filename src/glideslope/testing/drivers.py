@@ -57,6 +57,7 @@ class MemoryDriver:
         self._shaped: Token | None = None
         self._tokens: dict[ModelName, Token] = {}
         self._leases: dict[ModelName, _Lease] = {}
+        self._withdrawn: dict[ModelName, Token] = {}
 
     async def shape(self, routes: Sequence[Route], *, token: Token | None = None) -> None:
         self.fault("shape")
@@ -77,9 +78,12 @@ class MemoryDriver:
         self._tokens[model] = token
         if exposure is None:
             self._leases.pop(model, None)
+            self._withdrawn[model] = token
             return
         if route.candidate is None:
             raise NotFound(what="candidate behind the gateway for", name=model)
+        if self._withdrawn.get(model) == token:
+            return  # A renewal that the withdrawal overtook.
         known = self._leases.get(model)
         if known and (known.exposure, known.token) == (exposure, token) and self.exposure(model) is None:
             return  # A renewal prolongs; it cannot bring back what has lapsed.

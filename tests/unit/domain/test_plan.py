@@ -13,7 +13,18 @@ from glideslope.domain.evidence import NOTHING
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.gate import check_tests, harm_findings, is_paired
 from glideslope.domain.ids import MetricName, StepName
-from glideslope.domain.metric import BRIER, BUILT_IN, ERRORS, LATENCY, LOG_LOSS, Dimension, Kind, Metric, Origin
+from glideslope.domain.metric import (
+    BRIER,
+    BUILT_IN,
+    ERRORS,
+    LATENCY,
+    LOG_LOSS,
+    SPENDS_NO_ALPHA,
+    Dimension,
+    Kind,
+    Metric,
+    Origin,
+)
 from glideslope.domain.plan import (
     Criterion,
     Guardrail,
@@ -23,6 +34,7 @@ from glideslope.domain.plan import (
     Plan,
     StageKind,
     check_plan,
+    wrong_margin,
 )
 from glideslope.testing import examples
 
@@ -200,20 +212,21 @@ def test_every_metric_and_margin_that_a_plan_may_hold_has_its_tests(
     metric: Metric, harm: HarmNull, kind: MarginKind
 ) -> None:
     """Without outcomes each of them says so, and nothing else."""
-    guardrail = Guardrail(metric=metric, margin=Margin(kind, 0.2), harm=harm, base_rate=0.1)
+    proves = metric.kind not in SPENDS_NO_ALPHA
+    guardrail = Guardrail(metric=metric, margin=Margin(kind, 0.2), harm=harm, base_rate=0.1, required=proves)
     pairable = Guardrail(metric=LOG_LOSS, margin=Margin(MarginKind.ABSOLUTE, 0.2), harm=harm, base_rate=0.1)
     plan = with_(guardrails=(guardrail, *(() if metric == LOG_LOSS else (pairable,))))
-    try:
-        check_plan(plan)
-    except PlanInvalid:
-        assert (metric.kind, kind) in {
-            (Kind.LATENCY, MarginKind.ABSOLUTE),
-            (Kind.SCORE, MarginKind.RELATIVE),
-        }
+    if wrong := wrong_margin(metric.kind, kind):
+        assert (metric.kind is Kind.LATENCY) == (kind is MarginKind.ABSOLUTE)
+        with pytest.raises(PlanInvalid, match=wrong):
+            check_plan(plan)
         return
+    check_plan(plan)
     check_tests(plan)
 
-    assert {f.verdict for f in harm_findings(plan, NOTHING)} == {Verdict.INCONCLUSIVE}
+    asked = harm_findings(plan, NOTHING)
+    assert {f.verdict for f in asked} == {Verdict.INCONCLUSIVE}
+    assert (metric.name in {f.subject for f in asked}) == guardrail.spends_alpha
 
 
 def test_which_metrics_a_shadow_can_judge() -> None:

@@ -188,7 +188,7 @@ def test_a_step_may_have_no_outcome_in_a_stratum() -> None:
         (
             GuardrailDraft(metric=MetricName("errors"), margin=Margin(MarginKind.ABSOLUTE, 0.05), strata=BY_RISK),
             (RISK,),
-            "only what is counted when outcomes arrive",
+            "only a loss that is counted when outcomes arrive",
         ),
     ],
     ids=["no field", "a value missing", "no rate", "of the gateway"],

@@ -1,8 +1,11 @@
 """Who was served is read from names that only we can write."""
 
+from dataclasses import replace
+
 from envoy.data.accesslog.v3 import accesslog_pb2
 
-from glideslope.adapters.drivers.envoy.accesslog import served
+from glideslope.adapters.drivers.envoy.accesslog import Ages, served
+from glideslope.adapters.drivers.envoy.bootstrap import FLUSH_US
 from glideslope.domain.ids import ModelName, RolloutId, StepName
 from glideslope.domain.stamps import ARM, ROLLOUT, SUBJECT
 from glideslope.domain.traffic import Arm
@@ -66,3 +69,24 @@ def test_no_answer_is_status_zero() -> None:
 
 def test_what_reached_no_model_is_left_out_whatever_its_headers_claim() -> None:
     assert served([entry(route="", cluster=""), entry(cluster=""), entry(route="x", cluster="fraud/v8/alone")]) == []
+
+
+def test_a_request_that_has_not_ended_is_as_old_as_its_reports_say() -> None:
+    """Envoy gives it no duration, and its clock need not be ours."""
+    ages = Ages()
+    flying = replace(expected(Arm.CANDIDATE), in_flight=True, stream="a")
+
+    assert [ages.told(flying).latency_us for _ in range(3)] == [FLUSH_US, 2 * FLUSH_US, 3 * FLUSH_US]
+    assert ages.told(replace(flying, stream="b")).latency_us == FLUSH_US
+    ended = replace(flying, in_flight=False)
+    assert ages.told(ended) == ended
+    assert ages.told(flying).latency_us == FLUSH_US
+
+
+def test_a_periodic_report_is_one_of_a_request_that_has_not_ended() -> None:
+    one = entry(cluster="fraud/v8/candidate", status=0)
+    one.common_properties.access_log_type = accesslog_pb2.DownstreamPeriodic
+    one.common_properties.stream_id = "a"
+
+    (told,) = served([one])
+    assert (told.in_flight, told.stream) == (True, "a")

@@ -25,7 +25,7 @@ from glideslope.domain.draft import (
 )
 from glideslope.domain.errors import Invalid, PlanInvalid
 from glideslope.domain.ids import MetricName, ModelName, VersionName
-from glideslope.domain.metric import BUILT_IN, Dimension, Kind
+from glideslope.domain.metric import BUILT_IN, Better, Dimension, Kind
 from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, StageKind
 from glideslope.interfaces.cli.shipped import EXAMPLE_FILE, SCHEMA_FILE, shipped
 from glideslope.interfaces.cli.telling import fields_of, told
@@ -416,12 +416,13 @@ def guardrail(name: str) -> st.SearchStrategy[GuardrailDraft]:
     return st.builds(
         GuardrailDraft,
         metric=st.just(MetricName(name)),
-        margin={Kind.EVENT: relative | absolute, Kind.LATENCY: relative, Kind.SCORE: absolute}[kind],
+        margin={Kind.EVENT: relative | absolute, Kind.LATENCY: relative}.get(kind, absolute),
         harm=st.none() | st.sampled_from(HarmNull),
         base_rate=st.none() | st.floats(0, 1e6),
         limit=st.none() | FRACTIONS if kind is Kind.EVENT else st.none(),
         weight=st.integers(1, 1_000),
         required=st.booleans(),
+        quantile=st.none() | st.sampled_from((0.5, 0.95, 0.999)) if kind is Kind.LATENCY else st.none(),
     )
 
 
@@ -450,7 +451,10 @@ DRAFTS = st.builds(
         st.builds(
             MetricDraft,
             name=WORDS.map(MetricName),
-            kind=st.sampled_from((Kind.EVENT, Kind.SCORE)),
+            kind=st.sampled_from((Kind.EVENT, Kind.SCORE, Kind.COUNT, Kind.MEAN, Kind.UNBOUNDED, Kind.LATENCY)),
+            floor=st.floats(-1e6, 1e6),
+            unit=st.none() | st.floats(1e-300, 1e300),
+            better=st.sampled_from(Better),
             cap=st.none() | st.floats(1e-300, 1e300),
             edges=st.just(()) | st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=4).map(tuple),
         ),

@@ -40,6 +40,8 @@ class _Lane:
     route: Route
     newest: Token | None = None
     lease: _Lease | None = None
+    withdrawn: bool = False
+    """Whether the newest token was borne by a withdrawal."""
     ttl: float = 0.0
     """Seconds of the longest lease that was spoken of."""
     handed: dict[tuple[str, str], _Lease] = field(default_factory=dict)
@@ -93,7 +95,7 @@ class InProcessDriver:
     async def lease(self, model: ModelName, exposure: Exposure | None, *, token: Token, ttl: timedelta) -> None:
         """Grant, renew or withdraw. Raises TokenStale, and NotFound for an exposure without a candidate or its salt.
 
-        After a lapse only a newer token exposes again: a renewal prolongs, it brings nothing back.
+        After a lapse or a withdrawal only a newer token exposes again: a renewal prolongs, it brings nothing back.
         """
         lane = self._lane(model)
         if lane.newest is not None and token < lane.newest:
@@ -103,10 +105,12 @@ class InProcessDriver:
         known = lane.lease
         if known and (known.exposure, known.token) == (exposure, token) and self._live(lane) is None:
             return
+        if exposure is not None and lane.withdrawn and lane.newest == token:
+            return
         before = self.tag(model)
         lane.newest = token
         lane.ttl = max(lane.ttl, ttl.total_seconds())
-        lane.lease = None
+        lane.lease, lane.withdrawn = None, exposure is None
         if exposure is not None:
             until = self._clock.monotonic() + ttl.total_seconds()
             lane.lease = _Lease(exposure=exposure, salt=lane.route.salt, token=token, until=until)

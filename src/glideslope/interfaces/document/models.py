@@ -91,6 +91,9 @@ MetricWord = Annotated[
     WithJsonSchema({"anyOf": [{"enum": list(METRICS)}, {"type": "string", "pattern": OWN_NAME}]}),
 ]
 Fraction = Annotated[float, BeforeValidator(quantities.fraction), WithJsonSchema(_FRACTION)]
+Quantile = Annotated[
+    float, BeforeValidator(quantities.quantile), WithJsonSchema({"type": "string", "pattern": quantities.QUANTILE})
+]
 Tolerance = Annotated[
     Margin,
     BeforeValidator(quantities.margin),
@@ -222,7 +225,11 @@ class Guardrail(Strict):
     weight: int = Field(default=1, ge=1, le=1000, description="Share of alpha in proportion to the other guardrails.")
     required: bool = Field(default=True, description="False: only watched for harm; no proof needed to advance.")
     base_rate: float | None = Field(
-        default=None, ge=0, description="The incumbent's rate or mean, if it is not to be taken from recent traffic."
+        default=None,
+        description="The incumbent's rate, mean or quantile, if it is not to be taken from recent traffic.",
+    )
+    quantile: Quantile | None = Field(
+        default=None, description="Of a latency: the guardrail is about this quantile, p99, and not about the whole."
     )
     strata: "Strata | None" = Field(
         default=None, description="Judge the whole within groups of subjects: finds the same harm in fewer of them."
@@ -240,14 +247,28 @@ class Strata(Strict):
 
 
 class OwnMetric(Strict):
-    """A metric that services count by themselves; less of it is better."""
+    """A metric that services count by themselves; less of it is better, unless it says otherwise."""
 
-    kind: Literal["event", "score"] = Field(description="An event is good or bad; a score is a number from 0 up.")
-    cap: Annotated[float, Field(gt=0)] | None = Field(
-        default=None, description="Of a score: everything above counts as this; below are 32 bins of equal width."
+    kind: Literal["event", "score", "count", "mean", "unbounded-mean", "latency"] = Field(
+        description=(
+            "An event is good or bad; a score is a number from 0 up; a count a whole number; a mean lies between a floor and "
+            "a cap; an unbounded mean only advises; a latency is in milliseconds."
+        )
     )
+    cap: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="Of a score or mean: everything above counts as this; below are 32 bins of equal width.",
+    )
+    floor: float = Field(default=0.0, description="Of a mean: everything below counts as this; it may be negative.")
     edges: Annotated[tuple[float, ...], Field(min_length=2, strict=False)] | None = Field(
-        default=None, description="Of a score, instead of a cap: the upper edges of its bins, ascending."
+        default=None,
+        description="Instead of a cap: the upper edges of a score's or count's bins, or a mean's points, ascending.",
+    )
+    unit: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Of an unbounded mean: the smallest amount that matters."
+    )
+    better: Literal["lower", "higher"] = Field(
+        default="lower", description="Of a mean: whether less of it is better, or more."
     )
 
 

@@ -10,6 +10,7 @@ _NUMBER = r"(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,20})?"
 DURATION: Final = rf"^{_NUMBER}(ms|s|m|h|d)$"
 PERCENT: Final = rf"^{_NUMBER}%$"
 POINTS: Final = rf"^{_NUMBER}pp$"
+QUANTILE: Final = r"^p[1-9][0-9](?:\.[0-9]{1,2})?$"
 
 _UNITS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _LONGEST: Final = 366 * _UNITS["d"]
@@ -62,6 +63,18 @@ def fraction(written: object) -> float:
     if not 0 <= value <= 1:
         raise ValueError(f"{written!r} is not a number between 0 and 1, like 0.02 or 2%")
     return value
+
+
+def quantile(written: object) -> float:
+    """Read `p50`, `p95`, `p99.9` as a number between 0 and 1. Raises ValueError with a sentence."""
+    if not isinstance(written, str) or not re.fullmatch(QUANTILE, written):
+        raise ValueError(f"{written!r} is not a quantile: write p50, p95, p99 or p99.9 (from p10 to p99.99)")
+    return float(Decimal(written[1:]) / 100)
+
+
+def write_quantile(value: float) -> str:
+    """Write a quantile as `p99`."""
+    return f"p{_plain(Decimal(repr(value)) * 100)}"
 
 
 def margin(written: object) -> Margin:

@@ -21,8 +21,8 @@ from glideslope.domain.draft import (
 )
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.ids import MetricName, ModelName, VersionName
-from glideslope.domain.metric import BUILT_IN, Dimension, Kind
-from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, MarginKind, StageKind
+from glideslope.domain.metric import BUILT_IN, RANKED, Better, Dimension, Kind
+from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, StageKind, wrong_margin
 from glideslope.domain.receipt import MAX_DIMENSIONS
 from glideslope.interfaces.document import models, tree
 from glideslope.interfaces.document.text import DocumentInvalid, Source
@@ -67,6 +67,9 @@ def read(text: str, *, file: str) -> Document:
         raise _refusal(error, found) from None
     return Document(draft=_draft(model, found), tree=found)
 
+
+_LOSSES: Final = frozenset(name for name, metric in BUILT_IN.items() if metric.kind not in RANKED)
+"""Of which less is better."""
 
 MOST_CONSIDERED: Final = 100
 """Mistakes of one kind among which the first in the file is looked for."""
@@ -281,7 +284,7 @@ def _criteria(written: Mapping[str, Sequence[models.Criterion]], found: Tree, pa
         raise found.source.refusal("the offline stage has no criteria to judge by", found.span(path, key=True))
     for metric, each in written.items():
         for criterion in each:
-            if criterion.lower_is_better is None and metric not in BUILT_IN:
+            if criterion.lower_is_better is None and metric not in _LOSSES:
                 raise found.source.refusal(
                     f"is less of `{metric}` better? say `lower_is_better: true` or `false`",
                     found.span((*path, metric), key=True),
@@ -296,7 +299,15 @@ def _criteria(written: Mapping[str, Sequence[models.Criterion]], found: Tree, pa
 
 
 def _metric(name: MetricName, written: models.OwnMetric) -> MetricDraft:
-    return MetricDraft(name=name, kind=Kind(written.kind), cap=written.cap, edges=written.edges or ())
+    return MetricDraft(
+        name=name,
+        kind=Kind(written.kind),
+        cap=written.cap,
+        edges=written.edges or (),
+        floor=written.floor,
+        unit=written.unit,
+        better=Better(written.better),
+    )
 
 
 def _guardrail(written: models.Guardrail) -> GuardrailDraft:
@@ -308,6 +319,7 @@ def _guardrail(written: models.Guardrail) -> GuardrailDraft:
         limit=written.limit,
         weight=written.weight,
         required=written.required,
+        quantile=written.quantile,
         strata=None
         if written.strata is None
         else StrataDraft(by=written.strata.by, usual=tuple(written.strata.usual.items())),
@@ -318,7 +330,7 @@ def _check_guardrails(model: models.Document, found: Tree) -> None:
     """Say at the margin itself what `check_plan` could only say of all guardrails."""
     kinds: dict[str, Kind] = {name: Kind(own.kind) for name, own in model.metrics.items()}
     kinds |= {name: metric.kind for name, metric in BUILT_IN.items()}
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, float | None], int] = {}
     for number, guardrail in enumerate(model.guardrails or ()):
         path = ("guardrails", number)
         kind = kinds.get(guardrail.metric)
@@ -327,23 +339,27 @@ def _check_guardrails(model: models.Document, found: Tree) -> None:
         margin = (*path, "margin")
         written = found.value["guardrails"][number]["margin"]  # type: ignore[index,call-overload]  # the model has read it already
         sentence, at = "", margin
-        if guardrail.metric in seen:
-            line = found.span(("guardrails", seen[guardrail.metric])).line
+        asked = (guardrail.metric, guardrail.quantile)
+        if asked in seen:
+            line = found.span(("guardrails", seen[asked])).line
             sentence, at = f"`{guardrail.metric}` is a guardrail twice, first on line {line}", (*path, "metric")
-        elif kind is Kind.LATENCY and guardrail.margin.kind is not MarginKind.RELATIVE:
-            sentence = f"the margin of `{guardrail.metric}` is relative, like 25%"
-        elif kind is Kind.SCORE and guardrail.margin.kind is not MarginKind.ABSOLUTE:
-            sentence = f"the margin of `{guardrail.metric}` is absolute, in its own unit, like 0.02"
+        elif wrong_margin(kind, guardrail.margin.kind):
+            right = "relative, like 25%" if kind is Kind.LATENCY else "absolute, in its own unit, like 0.02"
+            sentence = f"the margin of `{guardrail.metric}` is {right}"
         elif kind is not Kind.EVENT and isinstance(written, str) and written.endswith("pp"):
             sentence = f"`{guardrail.metric}` is not a rate, so its margin cannot be in percentage points"
         elif kind is not Kind.EVENT and guardrail.limit is not None:
             sentence, at = f"`{guardrail.metric}` is not a rate, so it has no limit", (*path, "limit")
+        elif kind is not Kind.LATENCY and guardrail.quantile is not None:
+            sentence, at = f"`{guardrail.metric}` is not a latency, so it has no quantile", (*path, "quantile")
+        elif kind is not Kind.MEAN and guardrail.base_rate is not None and guardrail.base_rate < 0:
+            sentence, at = f"`base_rate` must be at least 0, not `{guardrail.base_rate:g}`", (*path, "base_rate")
         elif (strata := guardrail.strata) is not None:
             sentence = _wrong_strata(strata, model)
             at = (*path, "strata")
         if sentence:
             raise found.source.refusal(sentence, found.span(at), where=dotted(at))
-        seen[guardrail.metric] = number
+        seen[asked] = number
 
 
 def _wrong_strata(strata: models.Strata, model: models.Document) -> str:

@@ -8,6 +8,7 @@ import yaml
 
 from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft
 from glideslope.domain.errors import Invalid
+from glideslope.domain.metric import Better
 from glideslope.domain.plan import Criterion, StageKind
 from glideslope.interfaces.document import models, quantities, tree
 
@@ -113,6 +114,12 @@ def _metric(draft: MetricDraft) -> dict[str, Any]:
         written["cap"] = draft.cap
     if draft.edges:
         written["edges"] = list(draft.edges)
+    if draft.floor:
+        written["floor"] = draft.floor
+    if draft.unit is not None:
+        written["unit"] = draft.unit
+    if draft.better is Better.HIGHER:
+        written["better"] = draft.better.value
     return written
 
 
@@ -125,6 +132,7 @@ def _guardrail(draft: GuardrailDraft) -> dict[str, Any]:
         "weight": draft.weight,
         "required": draft.required,
         "base_rate": draft.base_rate,
+        "quantile": None if draft.quantile is None else quantities.write_quantile(draft.quantile),
         "strata": None if draft.strata is None else {"by": draft.strata.by, "usual": dict(draft.strata.usual)},
     }
     return {key: value for key, value in written.items() if value is not None}

@@ -144,6 +144,17 @@ class DriverContract:
 
         await reaches(bench, lambda: in_force(bench, None))
 
+    async def test_a_renewal_that_its_withdrawal_overtook_exposes_nobody(self, bench: DriverBench) -> None:
+        """Both bear the token of the same decision; a network may deliver the renewal last."""
+        await leased(bench)
+        await bench.driver.lease(FRAUD, None, token=FIRST, ttl=LONG)
+
+        await bench.driver.lease(FRAUD, STEP, token=FIRST, ttl=LONG)
+        await bench.advance(0.05)
+
+        await reaches(bench, lambda: in_force(bench, None))
+        assert {UNEXPOSED} == {await bench.serve(FRAUD, subject) for subject in SUBJECTS}
+
     async def test_a_shape_that_comes_late_is_refused_and_changes_nothing(self, bench: DriverBench) -> None:
         """A server that was frozen while another took over must not bring back what it believed."""
         await bench.driver.shape([route(bench)], token=SECOND)

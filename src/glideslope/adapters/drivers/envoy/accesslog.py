@@ -5,14 +5,18 @@ is the one that answered: after a rescue that is `rescue`, which nothing else le
 """
 
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
 import grpc
 import grpc.aio
+from envoy.data.accesslog.v3 import accesslog_pb2
 from envoy.service.accesslog.v3 import als_pb2
 
+from glideslope.adapters.drivers.envoy.bootstrap import FLUSH_US
 from glideslope.adapters.drivers.envoy.door import Behaviour
 from glideslope.adapters.drivers.envoy.names import BY_SUBJECT
 from glideslope.domain.ids import ModelName, RolloutId, StepName
@@ -29,6 +33,30 @@ _ARMS: Final = {
     "control": Arm.INCUMBENT,
     "rest": Arm.INCUMBENT,
 }
+
+
+MOST_FLYING: Final = 10_000
+"""Requests whose reports are counted before they have ended; the oldest give way, and seem younger when told of again."""
+
+
+class Ages:
+    """How old requests are that have not ended, told by how often Envoy reported them: no two clocks are compared.
+
+    Envoy reports each every FLUSH from its beginning, so one reported n times is at least n times as old.
+    """
+
+    def __init__(self) -> None:
+        self._reports: OrderedDict[str, int] = OrderedDict()
+
+    def told(self, one: Served) -> Served:
+        """Give a request that has not ended its least age; forget one that has."""
+        if not one.in_flight:
+            self._reports.pop(one.stream, None)
+            return one
+        self._reports[one.stream] = count = self._reports.get(one.stream, 0) + 1
+        if len(self._reports) > MOST_FLYING:
+            self._reports.popitem(last=False)
+        return replace(one, latency_us=count * FLUSH_US)
 
 
 def served(entries: Iterable[Any]) -> list[Served]:
@@ -52,6 +80,8 @@ def _served(entry: Any) -> Served | None:  # noqa: ANN401 - generated messages c
         status=entry.response.response_code.value,
         latency_us=took.seconds * 1_000_000 + took.nanos // 1_000,
         rescued=rescued or common.upstream_request_attempt_count > 1,
+        in_flight=common.access_log_type == accesslog_pb2.DownstreamPeriodic,
+        stream=common.stream_id,
     )
 
 
@@ -73,6 +103,7 @@ class AccessLogService:
 
     def __init__(self, sink: ServedSink) -> None:
         self._sink = sink
+        self._ages = Ages()
 
     async def stream(
         self,
@@ -82,7 +113,7 @@ class AccessLogService:
         """Take one Envoy's entries for as long as it sends them."""
         async for message in messages:
             if batch := served(message.http_logs.log_entry):
-                self._sink(batch)
+                self._sink([self._ages.told(one) for one in batch])
         return als_pb2.StreamAccessLogsResponse()
 
 

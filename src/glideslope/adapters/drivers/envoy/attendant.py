@@ -60,6 +60,7 @@ async def attending(
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        await plane.close()
 
 
 async def _attend(plane: Plane, line: Line, *, now: Callable[[], datetime]) -> None:

@@ -21,6 +21,9 @@ SLOTS: Final = tuple(f"lease-{n:02d}" for n in range(64))
 Layers are fixed when Envoy starts; 64 add nothing measurable to a request, since Envoy merges them when one changes.
 """
 
+FLUSH_US: Final = 500_000
+"""Microseconds between two reports of a request that has not ended."""
+
 _TYPE: Final = "type.googleapis.com/envoy.extensions"
 
 
@@ -231,6 +234,8 @@ def _connection_manager() -> Json:
         "always_set_request_id_in_response": True,
         "rds": {"route_config_name": ROUTES, "config_source": _files(RDS)},
         "access_log": [_access_log()],
+        # Requests that have not ended are reported too, so that those of a slow candidate are not missing.
+        "access_log_options": {"access_log_flush_interval": f"{FLUSH_US / 1e6}s"},
         "http_filters": [
             {
                 "name": "envoy.filters.http.router",

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 import grpc.aio
 
 from glideslope.adapters.drivers.envoy.admin import Admin
-from glideslope.adapters.drivers.envoy.documents import Publisher
+from glideslope.adapters.drivers.envoy.documents import LINGER, Publisher
 from glideslope.adapters.drivers.envoy.layout import Folder
 from glideslope.adapters.drivers.envoy.observed import observed_route, requests_of
 from glideslope.adapters.drivers.envoy.shape import Documents
@@ -23,7 +23,7 @@ class Plane(Protocol):
     """One Envoy, wherever it runs. Every call raises DriverUnavailable when it cannot be reached or does not obey."""
 
     async def publish(self, making: Documents, final: Documents) -> None:
-        """Bring up the clusters of `making`, switch to its routes, then drop the clusters that `final` does without."""
+        """Bring up the clusters of `making`, switch to its routes, and later drop the clusters that `final` does without."""
         ...
 
     async def observe(self, model: ModelName) -> ObservedRoute:
@@ -32,6 +32,10 @@ class Plane(Protocol):
 
     async def requests(self, model: ModelName) -> Mapping[str, int]:
         """Return requests answered so far per role."""
+        ...
+
+    async def close(self) -> None:
+        """Leave it as it is."""
         ...
 
 
@@ -74,9 +78,9 @@ class Door(Protocol):
 class LocalPlane:
     """An Envoy in a folder of this host."""
 
-    def __init__(self, folder: Folder, *, patience: float) -> None:
+    def __init__(self, folder: Folder, *, patience: float, linger: float = LINGER) -> None:
         self._admin = Admin(folder.admin)
-        self._publisher = Publisher(folder, self._admin, patience=patience)
+        self._publisher = Publisher(folder, self._admin, patience=patience, linger=linger)
 
     async def publish(self, making: Documents, final: Documents) -> None:
         """Write the files that Envoy watches, and wait until it has taken them."""
@@ -90,6 +94,10 @@ class LocalPlane:
         """Ask its admin."""
         return await requests_of(self._admin, model)
 
+    async def close(self) -> None:
+        """Drop no more clusters."""
+        await self._publisher.close()
+
 
 class LocalDoor:
     """A socket in the gateway's folder, for its owner only."""
@@ -98,9 +106,9 @@ class LocalDoor:
     options: Final = (("grpc.so_reuseport", 0),)
     handlers: Final = ()
 
-    def __init__(self, folder: Folder, *, patience: float) -> None:
+    def __init__(self, folder: Folder, *, patience: float, linger: float = LINGER) -> None:
         self._folder = folder
-        self.plane: Plane = LocalPlane(folder, patience=patience)
+        self.plane: Plane = LocalPlane(folder, patience=patience, linger=linger)
 
     def guarded(self, behaviour: Behaviour) -> Behaviour:
         """Whoever can open the socket may."""

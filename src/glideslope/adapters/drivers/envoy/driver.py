@@ -64,6 +64,8 @@ class EnvoyDriver:
         self._shaped: Token | None = None
         self._lanes: dict[ModelName, Lane] = {}
         self._granted: dict[ModelName, tuple[Exposure, Token]] = {}
+        self._withdrawn: dict[ModelName, Token] = {}
+        """The token that bore the last withdrawal; whoever comes after this process bears newer ones."""
         self._orders: dict[ModelName, int] = {}
         self._publishing = asyncio.Lock()
         self._server: grpc.aio.Server | None = None
@@ -85,6 +87,7 @@ class EnvoyDriver:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._plane.close()
         if self._server is not None:
             await self._server.stop(grace=0)
             self._server = None
@@ -112,7 +115,7 @@ class EnvoyDriver:
                 raise
 
     async def lease(self, model: ModelName, exposure: Exposure | None, *, token: Token, ttl: timedelta) -> None:
-        """Grant, renew or withdraw. A renewal under the same token prolongs; it cannot bring back what has lapsed.
+        """Grant, renew or withdraw. A renewal under the same token prolongs; it brings back nothing that lapsed or was withdrawn.
 
         Besides TokenStale raises NotFound for a model, or a candidate, that was never shaped, and DriverUnavailable when
         nobody listens, or a step begins that Envoy does not accept: then nobody is exposed to it.
@@ -126,9 +129,12 @@ class EnvoyDriver:
             raise TokenStale(model=model, seen=str(lane.token), offered=str(token))
         order = self._orders[model] = self._orders.get(model, 0) + 1
         newer = token != lane.token
+        if exposure is not None and self._withdrawn.get(model) == token:
+            return
         self._lanes[model] = lane = replace(lane, token=token)
         try:
             if exposure is None:
+                self._withdrawn[model] = token
                 if lane.slot:
                     self._forget(model, lane.slot)
                 self._leases.require_listener()

@@ -96,6 +96,9 @@ class RemotePlane:
         """Have its admin asked there."""
         return (await self._ask(Count(next(self._numbers), model), Counted, within=_ANSWER_WITHIN)).totals
 
+    async def close(self) -> None:
+        """Nothing is left to do: its supervisor goes on."""
+
     async def _ask(self, order: Order, expected: type[_Expected], *, within: float) -> _Expected:
         attendance = self._now
         if attendance is None:

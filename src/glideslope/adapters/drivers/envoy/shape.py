@@ -30,10 +30,10 @@ def compile_lanes(lanes: Lanes, *, limits: Limits, keeping: Lanes | None = None)
         for lane in carried.values():
             clusters |= {cluster["name"]: cluster for cluster in clusters_of(lane.route, limits)}
     return Documents(
-        clusters=_versioned(
+        clusters=versioned(
             [{"@type": f"{TYPE}.config.cluster.v3.Cluster"} | clusters[name] for name in sorted(clusters)]
         ),
-        routes=_versioned([route_configuration(lanes, limits)]),
+        routes=versioned([route_configuration(lanes, limits)]),
     )
 
 
@@ -51,6 +51,7 @@ def runtime_values(lane: Lane, exposure: Exposure) -> Json:
     }
 
 
-def _versioned(resources: list[Json]) -> Json:
+def versioned(resources: list[Json]) -> Json:
+    """Return a document of these resources; its version is their hash."""
     text = json.dumps(resources, sort_keys=True)
     return {"version_info": hashlib.sha256(text.encode()).hexdigest()[:16], "resources": resources}
