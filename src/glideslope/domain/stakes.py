@@ -4,6 +4,7 @@ A plan of an older release has no stakes, and its tests bet as they did.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -78,12 +79,20 @@ def stakes_of(base_rate: float, *, coin: Weights | None, alphas: Sequence[float]
 
 def staked_harm(stakes: Stakes, *, base_rate: float, alpha: float, tables: Sequence[Table] | None) -> Test:
     """Return the test of harm that these outcomes are put to, None for malformed ones."""
-    if stakes.goods:
-        return EventHarm(base_rate, ratios=stakes.ratios, prior=stakes.stakes)
-    for each in stakes.credits:
+    for at, each in enumerate(stakes.credits):
         if each.alpha == alpha and credit.applies(tables or (), coin=(each.candidate, each.control)):
-            return credit.StakedHarm(stakes.ratios, each.stakes)
-    return credit.StakedHarm(stakes.ratios, stakes.stakes)
+            return _tests(stakes, base_rate)[at + 1]
+    return _tests(stakes, base_rate)[0]
+
+
+@lru_cache(maxsize=1024)
+def _tests(stakes: Stakes, base_rate: float) -> tuple[Test, ...]:
+    """Return the test without credit, then that of each credit: asked at every look, and dear to make."""
+    if stakes.goods:
+        return (EventHarm(base_rate, ratios=stakes.ratios, prior=stakes.stakes),)
+    return tuple(
+        credit.StakedHarm(stakes.ratios, each) for each in (stakes.stakes, *(c.stakes for c in stakes.credits))
+    )
 
 
 def by_strata(
