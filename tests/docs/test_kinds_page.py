@@ -16,6 +16,7 @@ from glideslope.domain.observation import Totals
 from glideslope.domain.traffic import Arm
 from glideslope.engine.ports import Served
 from glideslope.interfaces.document import reading
+from glideslope.sdk import CpuTime
 from glideslope.sdk.briefed import briefed
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.stamps import Stamps
@@ -24,7 +25,7 @@ from glideslope.testing.world import TICK, World
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "measure-other-kinds.md"
 BLOCK = re.compile(r"^```(yaml|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-NAMES = ("retries", "tokens", "revenue", "latency", "queue_ms", "calibration", "auc", "claim")
+NAMES = ("retries", "tokens", "revenue", "latency", "queue_ms", "calibration", "auc", "claim", "cpu_ms")
 
 
 def examples() -> dict[str, tuple[str, str]]:
@@ -40,7 +41,7 @@ def examples() -> dict[str, tuple[str, str]]:
     return found
 
 
-def answer(random: Random, *, worse: bool) -> Mapping[str, float]:
+def answer(random: Random, *, worse: bool) -> Mapping[str, Any]:
     """Return what a service knows of an answer; a bad candidate is worse in all of it."""
     waited = 10 * random.lognormvariate(0, 0.4) * (5 if worse and random.random() < 0.2 else 1)
     return {
@@ -51,6 +52,7 @@ def answer(random: Random, *, worse: bool) -> Mapping[str, float]:
         "cost": 2.0,
         "queued_ms": 1_000.0,
         "started_ms": 1_000.0 + waited,
+        "predict": lambda: sum(range(60_000 if worse else 10_000)),
         "paid": random.lognormvariate(3, 1) * (4 if worse else 1),
     }
 
@@ -83,6 +85,19 @@ async def run(draft: Draft, measured: Callable[[Any], Mapping[str, float]], *, w
     return world, rollout
 
 
+def on_this_machine(draft: Draft) -> Draft:
+    """Put the incumbent's usual CPU time into the plan, as its author would."""
+    with CpuTime() as cpu:
+        for _ in range(50):
+            sum(range(10_000))
+    (guardrail,) = draft.guardrails
+    usual = cpu.ms / 50
+    own = msgspec.structs.replace(draft.metrics[0], cap=10 * usual)
+    return msgspec.structs.replace(
+        draft, metrics=(own,), guardrails=(msgspec.structs.replace(guardrail, base_rate=usual),)
+    )
+
+
 def test_every_example_is_run() -> None:
     assert sorted(examples()) == sorted(NAMES)
 
@@ -92,6 +107,8 @@ async def test_an_example_tells_a_bad_candidate_from_a_sound_one(name: str) -> N
     plan, code = examples()[name]
     draft = reading.read(plan, file=PAGE.name).draft
     draft = msgspec.structs.replace(draft, stale_after=3 * SECOND)
+    if name == "cpu_ms":
+        draft = on_this_machine(draft)
     space: dict[str, Any] = {"measured": lambda _: {}}
     exec(code, space)  # noqa: S102 - the page's own code
 

@@ -9,7 +9,20 @@ import pytest
 
 from glideslope import sdk
 from glideslope.adapters.drivers.envoy.limits import Limits
-from glideslope.domain import decision, doubt, events, evidence, metric, plan, stakes
+from glideslope.domain import (
+    budget,
+    contract,
+    decision,
+    doubt,
+    events,
+    evidence,
+    formula,
+    metric,
+    pairs,
+    plan,
+    stakes,
+    value,
+)
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -17,6 +30,7 @@ from glideslope.settings import API_PORT, GATEWAY_PORT
 EVENTS: Final = (
     events.Registered,
     events.Installed,
+    events.ContractAgreed,
     events.Proposed,
     events.Approved,
     events.Decided,
@@ -30,6 +44,7 @@ EVENTS: Final = (
     decision.RollBack,
     decision.Promote,
     decision.Finding,
+    decision.Spending,
     doubt.Aside,
     plan.Plan,
     plan.Guardrail,
@@ -42,6 +57,16 @@ EVENTS: Final = (
     plan.Evaluation,
     metric.Metric,
     metric.Dimension,
+    formula.Expression,
+    formula.Plugin,
+    formula.Attribute,
+    budget.Budget,
+    value.ValueModel,
+    value.Price,
+    contract.Contract,
+    contract.FeatureRule,
+    pairs.PairRules,
+    pairs.PairLimit,
 )
 EVIDENCE: Final = (
     evidence.Evidence,

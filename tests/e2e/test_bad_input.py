@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from glideslope.testing.http import ModelServer
+from glideslope.testing.http import Message, ModelServer
 from glideslope.testing.tree import Ended, Tree
 
 pytestmark = pytest.mark.envoy
@@ -244,6 +244,24 @@ async def test_a_candidate_that_answers_nonsense_fails_nobody(bench: Bench, mann
             assert {(a.status, a.body[:2]) for a in answers} == {(200, b"v1")}
     finally:
         server.close()
+
+
+async def test_a_candidate_that_is_only_slow_is_not_said_to_fail(bench: Bench) -> None:
+    """Its answers come two seconds after the incumbent's: until then those alone must neither blame it nor the coin."""
+    bench.v2.delay = 2.0
+    assert (await bench.apply(bench.plan())).status == 0
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + 6
+    asked: list[asyncio.Task[Message]] = []
+    while loop.time() < deadline:
+        asked.append(asyncio.create_task(bench.running.ask(bench.model, f"u{len(asked)}")))
+        await asyncio.sleep(0.02)
+    answers = await asyncio.gather(*asked)
+
+    assert {answer.status for answer in answers} == {200}
+    assert {answer.body[:2] for answer in answers} == {b"v1", b"v2"}
+    told = await bench.rollout()
+    assert (told["phase"], told["ended"]) == ("running", False), told
 
 
 async def test_one_idempotency_key_is_one_act(bench: Bench) -> None:

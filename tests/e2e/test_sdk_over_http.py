@@ -11,10 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
+from glideslope.domain.errors import Invalid
 from glideslope.domain.ids import MetricName, ModelName, RolloutId, StepName
 from glideslope.domain.metric import Kind, Metric, Origin
 from glideslope.domain.observation import Briefing, Grant, Outcomes, OutcomesTaken, ShadowAnswers, Totals
-from glideslope.domain.receipt import ReceiptKey, read, request_hash
+from glideslope.domain.pairs import Half, Halves
+from glideslope.domain.receipt import ReceiptKey, read, request_hash, subject_hash
 from glideslope.domain.traffic import TOTAL, Arm
 from glideslope.sdk import (
     AsyncClient,
@@ -28,6 +30,7 @@ from glideslope.sdk import (
 )
 from glideslope.sdk import requests as calls
 from glideslope.sdk.errors import AnswerUnreadable
+from glideslope.sdk.halves import features_digest
 
 MODEL = ModelName("fraud")
 TOKEN = "token-1"  # noqa: S105 - it opens nothing
@@ -56,6 +59,9 @@ class FakeServer:
         self.changed = threading.Condition()
         self.totals: list[Totals] = []
         self.shadow: list[ShadowAnswers] = []
+        self.mirrors = RolloutId("")
+        """The rollout whose shadow stage briefings speak of; empty as from a server that knows no halves."""
+        self.halves: list[Halves] = []
         self.outcomes: list[Outcomes] = []
         self.tokens: set[str] = set()
         self.connections = 0
@@ -80,6 +86,7 @@ class FakeServer:
             key_id=KEY.id,
             key=KEY.secret,
             tag=self.tag,
+            shadow=self.mirrors,
         )
 
     def answer(self, path: str, body: bytes) -> bytes:
@@ -89,6 +96,9 @@ class FakeServer:
                 return b""
             case "/v1/shadow":
                 self.shadow.append(msgspec.json.decode(body, type=ShadowAnswers))
+                return b""
+            case "/v1/pairs":
+                self.halves.append(msgspec.json.decode(body, type=Halves))
                 return b""
             case "/v1/outcomes":
                 self.outcomes.append(msgspec.json.decode(body, type=Outcomes))
@@ -225,6 +235,82 @@ def test_exposure_goes_on_as_long_as_the_server_renews_and_ends_when_it_dies(
     wait_until(lambda: service.assign("anna").arm is Arm.INCUMBENT)
 
     assert time.monotonic() - died < 5
+
+
+async def plainly(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def answering_in_the_shadow(
+    server: FakeServer, stamps: dict[str, str], **told: Any
+) -> tuple[dict[bytes, bytes], Half]:
+    """Answer one request as an application that says `told`, and return the answer's headers and the half that was sent."""
+    server.mirrors = RolloutId("fraud-1")
+
+    async def host(scope: Any, receive: Any, send: Any) -> None:
+        record(score=0.25, **told)
+        await plainly(scope, receive, send)
+
+    tags = {"carrier": "open", "name": "personal", "card": "secret", "lines": "open"}
+    app = Glideslope(host, model=MODEL, version="v2", server=server.url, tags=tags)
+    app.service.start()
+    await asyncio.to_thread(wait_until, lambda: app.service.briefed.key)
+    headers = await ask(app, stamps)
+    await asyncio.to_thread(wait_until, lambda: server.halves)
+    app.service.stop()
+    (message, *_) = server.halves
+    assert message.rollout == "fraud-1"
+    assert server.shadow == []
+    return headers, message.halves[0]
+
+
+UNSTAMPED = {"x-glideslope-subject": "anna", "x-request-id": "r-1"}
+
+
+async def test_in_the_shadow_stage_the_incumbent_tells_its_half_and_of_the_request_what_is_open(
+    server: FakeServer,
+) -> None:
+    attributes = {"carrier": "UA", "name": "Ann", "card": "4111", "unheard_of": "x", "lines": ["open", "list"]}
+
+    headers, half = await answering_in_the_shadow(
+        server, UNSTAMPED, attributes=attributes, features={"a": 1, "b": 2.0, "name": "Ann"}
+    )
+
+    assert b"x-glideslope-prediction" in headers
+    assert server.halves[0].arm is Arm.INCUMBENT
+    assert (half.request, half.id, half.score, half.subject) == (
+        request_hash("r-1"),
+        "r-1",
+        16384,
+        subject_hash("anna"),
+    )
+    assert 0 < half.microseconds < 5_000_000
+    assert half.features == features_digest({"b": 2.0, "name": "Ann", "a": 1}) != features_digest({"a": 1, "b": 3})
+    assert half.attributes == {"carrier": "UA", "name": "[personal]"}
+
+
+async def test_the_shadow_tells_its_half_and_nothing_of_the_request(server: FakeServer) -> None:
+    headers, half = await answering_in_the_shadow(
+        server, {**STAMPED, "x-glideslope-arm": "shadow"}, attributes={"carrier": "UA"}, answer="cat"
+    )
+
+    assert b"x-glideslope-prediction" not in headers
+    assert server.halves[0].arm is Arm.CANDIDATE
+    assert (half.request, half.score, half.answer) == (request_hash("r-1"), 16384, "cat")
+    assert (half.id, half.attributes) == ("", {})
+
+
+async def test_features_that_cannot_be_compared_cost_neither_the_half_nor_the_prediction_id(server: FakeServer) -> None:
+    headers, half = await answering_in_the_shadow(server, UNSTAMPED, features={"carrier": object()})
+
+    assert b"x-glideslope-prediction" in headers
+    assert (half.score, half.features, half.attributes) == (16384, 0, {})
+
+
+def test_a_tag_that_there_is_not_is_refused_at_once() -> None:
+    with pytest.raises(Invalid, match="open, personal, secret"):
+        Glideslope(handler_of_the_host, model=MODEL, version="v2", tags={"name": "privat"})
 
 
 @pytest.mark.parametrize("mood", ["failing", "babbling", "refusing", "hanging up", "slow"])

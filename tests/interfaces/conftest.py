@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 from fastapi import FastAPI
 
-from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import (
     AlreadyRegistered,
@@ -29,10 +30,12 @@ from glideslope.domain.errors import (
 from glideslope.domain.events import Registered
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.identity import Identity, Role
-from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
+from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
     Briefing,
+    FeaturesTaken,
+    FeatureTotals,
     OutcomeRefusal,
     Outcomes,
     OutcomesTaken,
@@ -40,10 +43,19 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.pairs import Halves
 from glideslope.domain.plan import Plan
+from glideslope.domain.scan import Searched, Tier
+from glideslope.domain.traffic import Arm
+from glideslope.engine.drifting import features_view
+from glideslope.engine.features import Held
+from glideslope.engine.slices_display import slices_view
 from glideslope.engine.views import (
+    BasisView,
     CheckView,
     DecisionView,
+    DisagreementView,
+    FeaturesView,
     FleetView,
     GuardrailView,
     HappeningView,
@@ -51,6 +63,9 @@ from glideslope.engine.views import (
     PlanView,
     ReplayView,
     RolloutView,
+    SignalsView,
+    SignalView,
+    SlicesView,
     StepForecast,
     StepView,
     VersionView,
@@ -91,6 +106,33 @@ def guardrail(metric: str = "errors", *, word: str = "watching") -> GuardrailVie
     )
 
 
+DISAGREEMENT = DisagreementView(
+    request="0c1d",
+    at="2026-11-25T19:00:00.000Z",
+    difference=0.42,
+    disagree=True,
+    candidate="0.8100",
+    incumbent="0.3900",
+    candidate_ms=4.2,
+    incumbent_ms=3.1,
+    other_features=True,
+    slices=("origin=LGA",),
+    attributes={"carrier": "UA", "passenger": "[personal]"},
+)
+
+
+SEARCHED = Searched(
+    metric=MetricName("log_loss"),
+    slice=SliceName("origin=BOS|PHL"),
+    tier=Tier.UNLISTED,
+    paired=False,
+    wealth=12.5,
+    p=0.003,
+    candidate=120,
+    incumbent=480,
+)
+
+
 class FakeService:
     """Keeps rollouts as views. `move` changes one as the governor would; `fail` makes the next call raise."""
 
@@ -103,6 +145,9 @@ class FakeService:
             "gs_fraud": Identity(Actor("fraud-svc"), Role.SOURCE, models=frozenset({ModelName("fraud")})),
         }
         self.models: dict[str, dict[str, Register]] = {}
+        self.contracts: dict[str, Contract] = {}
+        self.days: dict[int, dict[Arm, Held]] = {}
+        self.flagged: list[SignalView] = []
         self.plans: dict[str, Plan] = {}
         self.rollouts: dict[str, RolloutView] = {}
         self.stories: dict[str, list[HappeningView]] = {}
@@ -162,6 +207,12 @@ class FakeService:
             traffic_per_second=12.5,
             earliest_seconds=3600.0,
         )
+
+    async def basis(self, draft: Draft) -> BasisView:
+        self._begin()
+        plan = self._freeze(draft)
+        baseline = Baseline(subjects_per_second=20.0, outcomes_per_second=20.0)
+        return BasisView(plan=plan, digest=plan_digest(plan), baseline=baseline, starts=0.0)
 
     def _freeze(self, draft: Draft) -> Plan:
         versions = self.models.get(draft.model)
@@ -430,6 +481,34 @@ class FakeService:
             tag="t1",
         )
 
+    async def agree(self, command: AgreeContract, *, key: str) -> Contract:
+        self._begin()
+        self.keys[key] = command
+        await self.model(command.contract.model)
+        self.contracts[command.contract.model] = command.contract
+        return command.contract
+
+    async def contract(self, model: ModelName) -> Contract:
+        self._begin()
+        if model not in self.contracts:
+            raise NotFound(what="data contract of", name=model)
+        return self.contracts[model]
+
+    async def drift(self, model: ModelName) -> FeaturesView:
+        contract = await self.contract(model)
+        return features_view(contract, self.days, today=20_000, steps=())
+
+    async def flags(self, model: ModelName) -> SignalsView:
+        await self.model(model)
+        return SignalsView(
+            model=model, advisory=True, budget_per_week=1.0, series=9, learning=2, flags=tuple(self.flagged)
+        )
+
+    async def feature_counts(self, totals: FeatureTotals) -> FeaturesTaken:
+        self._begin()
+        self.reported.append(totals)
+        return FeaturesTaken(taken=len(totals.tallies), refused=0)
+
     async def observe(self, totals: Totals) -> TotalsTaken:
         self._begin()
         self.reported.append(totals)
@@ -438,6 +517,20 @@ class FakeService:
     async def shadow(self, answers: ShadowAnswers) -> None:
         self._begin()
         self.reported.append(answers)
+
+    async def halves(self, halves: Halves) -> None:
+        self._begin()
+        self.reported.append(halves)
+
+    async def slices(self, rollout: RolloutId) -> SlicesView:
+        view = await self.rollout(rollout)
+        plan = self.plans[view.id]
+        return slices_view(plan, view.guardrails, view.pairs, searched=(SEARCHED,), left_out=2)
+
+    async def disagreements(self, rollout: RolloutId, *, slice_: SliceName) -> Sequence[DisagreementView]:
+        self._begin()
+        await self.rollout(rollout)
+        return [DISAGREEMENT] if slice_ == WHOLE else []
 
     async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         self._begin()

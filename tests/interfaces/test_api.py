@@ -39,16 +39,24 @@ ROUTES = [
     ("POST", "/v1/rollouts/late-arrival-1/retry"),
     ("GET", "/v1/rollouts/late-arrival-1/decisions"),
     ("GET", "/v1/rollouts/late-arrival-1/decisions/2/replay"),
+    ("GET", "/v1/rollouts/late-arrival-1/slices"),
+    ("GET", "/v1/rollouts/late-arrival-1/disagreements"),
     ("GET", "/v1/rollouts/late-arrival-1/story"),
     ("GET", "/v1/rollouts/late-arrival-1/events"),
     ("GET", "/v1/fleet"),
     ("GET", "/v1/models/late-arrival"),
+    ("GET", "/v1/models/late-arrival/contract"),
+    ("POST", "/v1/models/late-arrival/contract"),
+    ("GET", "/v1/models/late-arrival/features"),
+    ("GET", "/v1/models/late-arrival/signals"),
+    ("POST", "/v1/features"),
     ("GET", "/v1/ledger"),
     ("GET", "/v1/ledger/key"),
     ("GET", "/v1/doctor"),
     ("GET", "/v1/models/late-arrival/briefing"),
     ("POST", "/v1/observations"),
     ("POST", "/v1/shadow"),
+    ("POST", "/v1/pairs"),
     ("POST", "/v1/outcomes"),
 ]
 
@@ -248,7 +256,8 @@ READS = {path for method, path in ROUTES if method == "GET" and "briefing" not i
     "/v1/plan",
     "/v1/plan/defaults",
 }
-REPORTS = {"/v1/observations", "/v1/shadow", "/v1/models/late-arrival/briefing"}
+CONTRACT_PATH = "/v1/models/late-arrival/contract"
+REPORTS = {"/v1/observations", "/v1/features", "/v1/shadow", "/v1/pairs", "/v1/models/late-arrival/briefing"}
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -258,10 +267,10 @@ def test_each_role_may_do_what_it_is_for(  # noqa: PLR0917 - fixtures and one ro
 ) -> None:
     proposed(http, written)
     service.move("late-arrival-1", ended=True, phase="rolled-back")  # so that its event stream ends
-    reads = path in READS and (method, path) != ("POST", "/v1/rollouts")
+    reads = path in READS and (method, path) not in {("POST", "/v1/rollouts"), ("POST", CONTRACT_PATH)}
     may = {
         "reader": reads,
-        "source": path in REPORTS | {"/v1/outcomes"},
+        "source": path in REPORTS | {"/v1/outcomes"} or (method, path) == ("GET", CONTRACT_PATH),
         "member": path not in REPORTS,
         "admin": True,
     }[role]
@@ -364,14 +373,15 @@ def test_a_source_is_heard_about_the_models_of_its_token_only(http: Any, service
             http.get(f"/v1/models/{model}/briefing"),
             http.post("/v1/observations", json={**totals, "model": model}),
             http.post("/v1/shadow", json={**shadow, "model": model}),
+            http.post("/v1/pairs", json={"rollout": "r-0001", "arm": "candidate", "halves": [], "model": model}),
         ]
         for model in ("fraud", "late-arrival")
     }
     truth = http.post("/v1/outcomes", json={"outcomes": []})
 
-    assert [each.status_code for each in about["fraud"]] == [200, 200, 204]
+    assert [each.status_code for each in about["fraud"]] == [200, 200, 204, 204]
     assert {(each.status_code, each.json()["code"]) for each in about["late-arrival"]} == {(401, "model-not-allowed")}
-    assert [found.model for found in service.reported if hasattr(found, "model")] == ["fraud", "fraud"]
+    assert [found.model for found in service.reported if hasattr(found, "model")] == ["fraud", "fraud", "fraud"]
     assert (truth.status_code, [by.actor for by in service.told_by]) == (200, ["fraud-svc"])
 
 

@@ -56,8 +56,10 @@ def may(role: str, method: str, path: str) -> bool:
     """Tell whether a role may call an operation at all: the table of the reference, written down a second time."""
     if path == "/v1/healthz":
         return True
-    if path in {"/v1/observations", "/v1/shadow", "/v1/models/{model}/briefing"}:
+    if path in {"/v1/observations", "/v1/features", "/v1/shadow", "/v1/pairs", "/v1/models/{model}/briefing"}:
         return role in {"source", "admin"}
+    if path.endswith("/contract") and method == "GET":
+        return True
     if path == "/v1/outcomes":
         return role in {"source", "member", "admin"}
     if method == "GET" or path.startswith("/v1/plan"):

@@ -437,7 +437,8 @@ def test_an_error_in_a_plan_is_shown_with_a_caret(desk: Any) -> None:
         "2 | candidat: v2\n"
         "  | ^^^^^^^^ did you mean `candidate`?\n"
         "Nothing was started; traffic is unchanged.  Allowed keys: model, candidate, owner, why, stages, guardrails, metrics, "
-        "slices, alpha, alpha_pass, approvals, lease, stale_after, outcomes_stale_after, maturity.  Next: glideslope schema  "
+        "slices, attributes, value, harm_budget, cross, pairs, alpha, alpha_pass, approvals, lease, stale_after, "
+        "outcomes_stale_after, maturity.  Next: glideslope schema  "
         "More: glideslope explain plan-invalid\n"
     )
 
@@ -772,3 +773,52 @@ def test_the_status_of_an_error_is_that_of_its_branch() -> None:
     ]
 
     assert [int(exit_of(error)) for error in errors] == [2, 2, 3, 3, 4, 1, 1]
+
+
+def test_the_worst_disagreements_are_told_with_what_may_be_known_of_the_request(desk: Any) -> None:
+    applied(desk)
+
+    result = desk.run("disagreements", "late-arrival")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    heading, line, said = result.stdout.splitlines()
+    assert heading.split()[:3] == ["request", "at", "difference"]
+    assert [line.split()[k] for k in (0, 2, 3, 4, 5)] == ["0c1d", "0.42", "0.8100", "0.3900", "differently"]
+    assert said.strip() == "origin=LGA, carrier=UA, passenger=[personal], from other features"
+
+
+def test_a_slice_without_disagreements_says_so(desk: Any) -> None:
+    applied(desk)
+
+    result = desk.run("disagreements", "late-arrival-1", "--slice", "origin=JFK")
+
+    assert result.exit_code == 0
+    assert "nothing was mirrored yet" in result.stdout
+
+
+def test_disagreements_as_json_are_the_servers(desk: Any) -> None:
+    applied(desk)
+
+    found = json.loads(desk.run("disagreements", "late-arrival", "--json").stdout)
+
+    assert [each["request"] for each in found] == ["0c1d"]
+
+
+def test_slices_are_told_worst_first_and_the_search_says_that_it_moves_nothing(desk: Any) -> None:
+    applied(desk)
+
+    result = desk.run("slices", "late-arrival")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "advisory, moves no traffic" in result.stdout
+    (found,) = [line for line in result.stdout.splitlines() if "LOOK HERE" in line]
+    assert found.split()[:5] == ["log_loss", "origin=BOS|PHL", "arms", "12.5", "0.003"]
+    assert "2 outcomes were left out" in result.stdout
+
+
+def test_slices_as_json_are_the_servers(desk: Any) -> None:
+    applied(desk)
+
+    found = json.loads(desk.run("slices", "late-arrival", "--json").stdout)
+
+    assert (found["searched"][0]["slice"], found["search_alpha"], found["left_out"]) == ("origin=BOS|PHL", 0.05, 2)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
 from glideslope.domain.plan import Evaluation
@@ -20,6 +21,15 @@ class Register:
     evaluations: tuple[Evaluation, ...] = ()
     incumbent: bool = False
     """Install it as the model's first incumbent; refused when there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgreeContract:
+    """Say what the live input of a registered model must look like."""
+
+    contract: Contract
+    by: Actor
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,13 @@ from typing import assert_never
 
 import msgspec
 
+from glideslope.domain.budget import Measure, spendings
 from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, Question, RollBack, Verdict
 from glideslope.domain.doubt import Doubt, is_settled, stands
 from glideslope.domain.evidence import Evidence, Exposed
 from glideslope.domain.gate import (
     Tables,
+    answered,
     harm_found,
     is_lopsided,
     limit_found,
@@ -24,8 +26,9 @@ from glideslope.domain.gate import (
     sorted_tables,
     split_found,
 )
-from glideslope.domain.ids import MetricName
-from glideslope.domain.metric import Origin
+from glideslope.domain.ids import WHOLE, MetricName
+from glideslope.domain.metric import Metric, Origin
+from glideslope.domain.pairs import PAIRS
 from glideslope.domain.plan import AtMaximum, Plan, StageKind, Step
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
@@ -37,16 +40,32 @@ EXTENSIONS = 3
 
 def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     """Judge a rollout. Total over every state, evidence and time; `now` in milliseconds since the epoch, UTC."""
+    return _decide(rollout, evidence, now=now, waiting=True)
+
+
+def decide_2(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
+    """Judge by the rules of version 2, which took an answer that was still to come for none."""
+    return _decide(rollout, evidence, now=now, waiting=False)
+
+
+def decide_1(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
+    """Judge by the rules of version 1, which believed every source."""
+    return decide_2(rollout, msgspec.structs.replace(evidence, doubts=msgspec.UNSET), now=now)
+
+
+def _decide(rollout: Rollout, evidence: Evidence, *, now: int, waiting: bool) -> Decision:
     if rollout.phase in DECIDED:
         return Hold(exposed=rollout.phase is Phase.PROMOTING, reasons=(Reason.ENDED,))
     if rollout.phase is Phase.PROPOSED or rollout.position < 0:
         return _start(rollout, evidence)
     tables = sorted_tables(rollout.plan, evidence)
-    harm = harm_found(rollout.plan, evidence, tables)
+    harm = harm_found(rollout.plan, evidence, answered(rollout.plan, tables) if waiting else tables)
     doubted = _doubted(rollout.plan, evidence)
     if broken := tuple(f for f in harm if f.verdict is Verdict.FAIL):
         doubt = _doubt(rollout.plan, evidence, tables, broken, doubted)
         return doubt or RollBack(reasons=(Reason.BREACHED,), findings=broken)
+    if spent := _spent(rollout.plan, evidence, doubted):
+        return spent
     if _wrong_content(rollout.plan, evidence):
         return RollBack(reasons=(Reason.DIGEST_DIFFERS,))
     if rollout.phase is Phase.HALTED:
@@ -59,11 +78,6 @@ def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     if step is None or now < rollout.entered_at:
         return Hold(exposed=True, reasons=(Reason.CLOCK_BACK,))
     return _progress(rollout, step, evidence, tables, doubted, elapsed=now - rollout.entered_at)
-
-
-def decide_1(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
-    """Judge by the rules of version 1, which believed every source."""
-    return decide(rollout, msgspec.structs.replace(evidence, doubts=msgspec.UNSET), now=now)
 
 
 def _start(rollout: Rollout, evidence: Evidence) -> Decision:
@@ -124,6 +138,24 @@ def _doubt(
     if all(f.subject in partial for f in broken):
         return Hold(exposed=False, reasons=(Reason.LOPSIDED,), findings=broken)
     return None
+
+
+def _spent(plan: Plan, evidence: Evidence, doubted: tuple[Finding, ...]) -> Hold | RollBack | None:
+    """A spent budget ends the rollout, proof or not. What is not believed was not spent; then a person looks, nobody exposed."""
+    budgets = plan.budgets or ()
+    found = spendings(budgets, {metric.name: metric for metric in plan.counted}, evidence) if budgets else ()
+    if malformed := tuple(f for f in found if f.verdict is Verdict.INVALID):
+        return Hold(exposed=False, reasons=(Reason.MALFORMED,), findings=malformed)
+    if not (spent := tuple(f for f in found if f.verdict is Verdict.FAIL)):
+        return None
+    unbelieved = _not_credible(doubted)
+    if all(f.subject in unbelieved for f in spent):
+        return Hold(exposed=False, reasons=(Reason.SOURCE_DOUBTED,), findings=(*doubted, *spent))
+    if all(f.spending and f.spending.measure == Measure.EXCESS for f in spent) and (
+        split := split_found(plan, evidence)
+    ):
+        return Hold(exposed=False, reasons=(Reason.SPLIT_BROKEN,), findings=(*split, *spent))
+    return RollBack(reasons=(Reason.BUDGET_SPENT,), findings=spent)
 
 
 def _pause(plan: Plan, evidence: Evidence, harm: tuple[Finding, ...], doubted: tuple[Finding, ...]) -> Hold | None:
@@ -198,13 +230,24 @@ def _missing(plan: Plan, step: Step, evidence: Evidence) -> Reason | None:
         if max(ages) > (plan.outcomes_stale_after if origin is Origin.OUTCOME else plan.stale_after):
             return Reason.STALE
     if step.stage is StageKind.SHADOW:
-        return None
+        return _pairs_missing(plan, evidence)
     exposed = next((e for e in evidence.exposed if e.step == step.name), None)
     if exposed is None or exposed.candidate < 1 or (step.has_coin and exposed.incumbent < 1):
         return Reason.NO_EVIDENCE
-    if step.has_coin and any(needs_outcomes(g) for g in plan.guardrails if g.required):
-        return None if _mature(plan, step, evidence, exposed) else Reason.IMMATURE
+    late = [g.metric for g in plan.guardrails if g.required and needs_outcomes(g)] if step.has_coin else []
+    if any(not _mature(plan, step, evidence, exposed, metric) for metric in late):
+        return Reason.IMMATURE
     return None
+
+
+def _pairs_missing(plan: Plan, evidence: Evidence) -> Reason | None:
+    """Where pairs are limited, some must have been made lately."""
+    if not any(limit.required for limit in plan.rules.limits):
+        return None
+    ages = [f.age for f in evidence.freshness if f.origin == PAIRS]
+    if not ages or min(ages) < 0:
+        return Reason.NO_EVIDENCE
+    return Reason.STALE if max(ages) > plan.stale_after else None
 
 
 @lru_cache(maxsize=4096)
@@ -223,15 +266,18 @@ def _needed(plan: Plan, stage: StageKind) -> tuple[Origin, ...]:
     return tuple(sorted(origins))
 
 
-def _mature(plan: Plan, step: Step, evidence: Evidence, exposed: Exposed) -> bool:
-    """Fast outcomes of one arm must not run ahead: both arms' must have arrived, in the share that the plan asks."""
-    arrived = next((m for m in evidence.maturity if m.step == step.name), None)
-    if arrived is None:
-        return False
-    return (
-        arrived.candidate >= plan.maturity * exposed.candidate
-        and arrived.incumbent >= plan.maturity * exposed.incumbent
-    )
+def _mature(plan: Plan, step: Step, evidence: Evidence, exposed: Exposed, metric: Metric) -> bool:
+    """Fast outcomes of one arm must not run ahead: both arms' must have arrived, in the share that the plan asks.
+
+    A formula may ask for more than the truth, which comes in messages of its own or not at all: so what counts is where it had a value.
+    """
+    if metric.formula is not msgspec.UNSET:
+        row = next((c for c in evidence.counts if (c.step, c.metric, c.slice) == (step.name, metric.name, WHOLE)), None)
+        candidate, incumbent = (sum(row.candidate), sum(row.incumbent)) if row else (0, 0)
+    else:
+        arrived = next((m for m in evidence.maturity if m.step == step.name), None)
+        candidate, incumbent = (arrived.candidate, arrived.incumbent) if arrived else (-1, -1)
+    return candidate >= plan.maturity * exposed.candidate and incumbent >= plan.maturity * exposed.incumbent
 
 
 def _onward(rollout: Rollout, findings: tuple[Finding, ...], reason: Reason) -> Decision:

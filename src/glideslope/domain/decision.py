@@ -8,7 +8,7 @@ from glideslope.domain.doubt import Doubt
 from glideslope.domain.ids import MetricName, SliceName
 from glideslope.domain.reasons import Reason
 
-DECIDER = 2
+DECIDER = 3
 """Version of the rules in `gate` and `decide`. A change of meaning raises it; old ones stay for replay."""
 
 
@@ -30,6 +30,16 @@ class Question(StrEnum):
     SPLIT = "split"  # is the traffic the split we asked for
     SOURCE = "source"  # can what a source said be true
     OFFLINE = "offline"  # does the offline evaluation meet the criterion
+    BUDGET = "budget"  # is the harm budget spent
+
+
+class Spending(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of a harm budget is spent, in the metric's unit."""
+
+    measure: str
+    """`count` or `excess`."""
+    spent: float
+    size: float
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,7 +48,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     question: Question
     verdict: Verdict
     subject: str
-    """The guardrail's metric, the step of a split test, or the offline criterion."""
+    """The guardrail's or budget's metric, the step of a split test, or the offline criterion."""
     slice: SliceName
     wealth: float
     line: float
@@ -47,6 +57,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     incumbent: int
     doubt: Doubt | msgspec.UnsetType = msgspec.UNSET
     """What a source said, when that is the question."""
+    spending: Spending | msgspec.UnsetType = msgspec.UNSET
+    """What was spent of a harm budget, when that is the question."""
 
 
 class Advance(msgspec.Struct, frozen=True, kw_only=True, tag="advance", forbid_unknown_fields=True):

@@ -2,9 +2,22 @@
 
 import msgspec
 
+from glideslope.domain.budget import Budget
+from glideslope.domain.formula import Attribute
 from glideslope.domain.ids import MetricName, ModelName, VersionName
-from glideslope.domain.metric import Better, Dimension, Kind
-from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, Milliseconds, StageKind
+from glideslope.domain.metric import Better, Cross, Dimension, Kind
+from glideslope.domain.pairs import PairRules
+from glideslope.domain.plan import (
+    AtMaximum,
+    Criterion,
+    DeclaredHarm,
+    HarmNull,
+    Margin,
+    MarginKind,
+    Milliseconds,
+    StageKind,
+)
+from glideslope.domain.value import ValueDraft
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -27,6 +40,7 @@ class MetricDraft(msgspec.Struct, frozen=True, kw_only=True):
     """A metric of the plan's own, counted by services. A score has a cap, for bins of equal width, or the bins' upper edges.
 
     A mean has a cap and a floor, or the points of its grid as `edges`; an unbounded one the smallest `unit` that matters.
+    With an `expression` or a `plugin` its values come from there and not from what a service says.
     """
 
     name: MetricName
@@ -36,6 +50,8 @@ class MetricDraft(msgspec.Struct, frozen=True, kw_only=True):
     floor: float = 0.0
     unit: float | None = None
     better: Better = Better.LOWER
+    expression: str = ""
+    plugin: str = ""
 
 
 class StrataDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +100,11 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     guardrails: tuple[GuardrailDraft, ...] = DEFAULT_GUARDRAILS
     metrics: tuple[MetricDraft, ...] = ()
     slices: tuple[Dimension, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
+    value: ValueDraft | None = None
+    harm_budget: tuple[Budget, ...] = ()
+    cross: tuple[Cross, ...] = ()
+    pairs: PairRules | None = None
     offline: tuple[Criterion, ...] = ()
     alpha: float = 0.01
     alpha_pass: float = 0.05
@@ -92,3 +113,5 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     outcomes_stale_after: Milliseconds = 6 * HOUR
     maturity: float = 0.5
     lease: Milliseconds = 2 * SECOND
+    harms: tuple[DeclaredHarm, ...] = ()
+    """What the plan should catch; for want of any, one harm per guardrail of twice its margin."""

@@ -12,7 +12,7 @@ Each class has a stable code: its HTTP problem type, its line in the terminal, i
 Code reads fields, people read the sentence.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 
@@ -77,16 +77,54 @@ class PlanInvalid(Invalid):
         self.suggestion = suggestion
 
 
+class ContractInvalid(PlanInvalid):
+    """A data contract that cannot be read or cannot be counted by, with its place in the file when there is one."""
+
+    code = "contract-invalid"
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        where: str = "",
+        line: int = 0,
+        column: int = 0,
+        width: int = 1,
+        source: str = "",
+        suggestion: str = "",
+        next_command: str = "glideslope contract schema",
+    ) -> None:
+        super().__init__(
+            sentence,
+            where=where,
+            line=line,
+            column=column,
+            width=width,
+            source=source,
+            suggestion=suggestion,
+            next_command=next_command,
+        )
+        self.traffic = "Nothing was registered; traffic is unchanged."
+
+
 class PlanCannotDetect(Invalid):
     code = "plan-cannot-detect"
 
-    def __init__(self, *, step: str, guardrail: str, needs: int, gets: int) -> None:
+    def __init__(self, *, step: str, guardrail: str, needs: float, gets: int, changes: Sequence[str] = ()) -> None:
+        enough = (
+            f"it needs about {needs:,.0f} candidate subjects" if needs < 1e15 else "no number of subjects is enough"
+        )
+        do = (
+            f"Any one of these would do: {'; '.join(changes)}."
+            if changes
+            else "Give it more time, a larger share or a wider margin."
+        )
         super().__init__(
-            f"Step {step} cannot tell whether {guardrail} is within its margin: it needs about {needs:,} candidate "
-            f"subjects and recent traffic brings {gets:,} before its maximum time. Give it more time, a larger share "
-            "or a wider margin.",
+            f"Step {step} cannot tell whether {guardrail} is within its margin: {enough} "
+            f"and the traffic to expect brings {gets:,} before its maximum time. {do}",
             next_command="glideslope plan",
         )
+        self.changes = tuple(changes)
 
 
 class ReceiptInvalid(Invalid):
@@ -94,6 +132,14 @@ class ReceiptInvalid(Invalid):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"This prediction id is not one of ours: {why}.")
+
+
+class OutcomeIncomplete(Invalid):
+    code = "outcome-incomplete"
+
+    def __init__(self, *, rollout: str, why: str = "") -> None:
+        told = f": {why}" if why else ", since none of its metrics asks for what this tells"
+        super().__init__(f"Nothing of {rollout} can be counted from this outcome{told}.")
 
 
 class TokenScopeInvalid(Invalid):

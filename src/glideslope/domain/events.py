@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from glideslope.domain.contract import Contract
 from glideslope.domain.decision import Decision
 from glideslope.domain.doubt import Aside
 from glideslope.domain.errors import EventUnknown, Invalid
@@ -40,6 +41,16 @@ class Installed(
     by: Actor
     rollout: RolloutId = RolloutId("")
     why: str = ""
+
+
+class ContractAgreed(
+    msgspec.Struct, frozen=True, kw_only=True, tag="contract-agreed", tag_field="kind", forbid_unknown_fields=True
+):
+    """What the live input of a model must look like from now on, in place of what was agreed before."""
+
+    contract: Contract
+    by: Actor
+    why: str
 
 
 class Proposed(
@@ -123,11 +134,35 @@ class Closed(
     root: str
 
 
-Event = Registered | Installed | Proposed | Approved | Decided | Halted | Resumed | Lapsed | Confirmed | Closed
+Event = (
+    Registered
+    | Installed
+    | ContractAgreed
+    | Proposed
+    | Approved
+    | Decided
+    | Halted
+    | Resumed
+    | Lapsed
+    | Confirmed
+    | Closed
+)
 
 _KINDS: dict[str, type[Event]] = {
     str(kind.__struct_config__.tag): kind
-    for kind in (Registered, Installed, Proposed, Approved, Decided, Halted, Resumed, Lapsed, Confirmed, Closed)
+    for kind in (
+        Registered,
+        Installed,
+        ContractAgreed,
+        Proposed,
+        Approved,
+        Decided,
+        Halted,
+        Resumed,
+        Lapsed,
+        Confirmed,
+        Closed,
+    )
 }
 
 

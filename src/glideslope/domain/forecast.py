@@ -6,12 +6,13 @@ from typing import Final, assert_never
 
 import msgspec
 
+from glideslope.domain.budget import Budget, Measure
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.gate import tolerated
 from glideslope.domain.metric import BLOCK, Kind, Origin
 from glideslope.domain.plan import AtMaximum, Evaluation, Guardrail, HarmNull, MarginKind, Plan, Step
 from glideslope.domain.traffic import FULL
-from glideslope.stats import counted, planning
+from glideslope.stats import planning
 from glideslope.stats.counted import CountHarm
 
 WORSE: Final = 2.0
@@ -32,8 +33,6 @@ nats on top of ln(1/alpha). Fitted to simulated proofs over spreads of 0.3 to 1,
 
 TYPICAL_HAPPENING: Final = 0.2
 """Part of the outcomes that are the rarer of the two, for a ranking."""
-
-_TWICE: Final = counted.ODDS.index(WORSE)
 
 
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,7 +168,7 @@ def _to_harm(plan: Plan, g: Guardrail, baseline: Baseline, *, pi: float) -> int:
             ratio = min(WORSE, 0.999 / _base(g))
             return planning.subjects_to_harm(_base(g), ratio=ratio, pi=pi, alpha=alpha)
         case Kind.COUNT if g.harm is HarmNull.WORSE:
-            usual, worse = _counts(g)
+            usual, worse = CountHarm(g.reference, g.metric.values).more(odds=WORSE)
             return planning.subjects_to_harm_bins(usual, candidate=worse, pi=pi, alpha=alpha)
         case Kind.SCORE | Kind.MEAN | Kind.COUNT:
             size = _absolute(g)
@@ -214,14 +213,6 @@ def _absolute(g: Guardrail) -> float:
     return g.margin.size * (abs(g.base_rate) if g.margin.kind is MarginKind.RELATIVE else 1.0)
 
 
-def _counts(g: Guardrail) -> tuple[Sequence[float], Sequence[float]]:
-    """Return the chances per bin as they are usually, and with twice the odds of more."""
-    total = sum(g.reference)
-    usual = [count / total for count in g.reference]
-    worse = [float(r) * p for r, p in zip(CountHarm(g.reference).likelihoods()[_TWICE], usual, strict=True)]
-    return usual, [p / sum(worse) for p in worse]
-
-
 def _to_tell_order(margin: float, *, pi: float, alpha: float) -> int:
     blocks = planning.pairs_to_pass_score(planning.order_deviation(BLOCK, pi=pi), margin=margin, alpha=alpha)
     return math.ceil(blocks * _candidates_in_a_block(pi))
@@ -232,7 +223,8 @@ def _candidates_in_a_block(pi: float) -> float:
 
 
 def _alpha(plan: Plan, g: Guardrail) -> float:
-    total = sum(other.weight for other in plan.guardrails if other.spends_alpha)
+    judged = [other for other in plan.guardrails if other.spends_alpha]
+    total = sum(other.weight for other in judged) + sum(limit.weight for limit in plan.rules.limits)
     sliced = bool(plan.dimensions) and g.metric.origin is not Origin.GATEWAY
     return plan.alpha * g.weight / total * (0.5 if sliced else 1.0)
 
@@ -283,3 +275,41 @@ def _attempt(ask: Callable[[], int]) -> int | None:
         return ask()
     except ValueError:
         return None
+
+
+LUCK: Final = 1.96
+"""Standard deviations that a sum without drift has ever been above with one chance in twenty: by reflection, 2 (1 - Phi(1.96)) = 0.05."""
+
+
+class Outlook(msgspec.Struct, frozen=True, kw_only=True):
+    """Candidate subjects until a harm budget is spent; None where nothing is known of the metric's rate."""
+
+    budget: Budget
+    when_equal: int | None
+    """By one that is no worse: of a count on average, of an excess with one chance in twenty."""
+    when_worse: int | None
+    """By one with WORSE times the rate, on average."""
+
+
+def outlooks(plan: Plan) -> tuple[Outlook, ...]:
+    """Forecast each harm budget that is in an event whose rate the plan knows."""
+    rates = {g.metric.name: _base(g) for g in plan.guardrails if g.metric.kind is Kind.EVENT}
+    return tuple(_outlook(plan, budget, rates.get(budget.metric)) for budget in plan.budgets or ())
+
+
+def _outlook(plan: Plan, budget: Budget, rate: float | None) -> Outlook:
+    if rate is None:
+        return Outlook(budget=budget, when_equal=None, when_worse=None)
+    more = rate * (WORSE - 1)
+    if budget.measure is Measure.COUNT:
+        return Outlook(
+            budget=budget, when_equal=math.ceil(budget.size / rate), when_worse=math.ceil(budget.size / (rate + more))
+        )
+    # The excess of an equal candidate is a sum without drift; its control's luck adds to its own.
+    against = max((s.candidate / s.control for s in plan.steps if s.has_coin), default=1.0)
+    spread = rate * (1 - rate) * (1 + against)
+    return Outlook(
+        budget=budget,
+        when_equal=math.ceil((budget.size / LUCK) ** 2 / spread),
+        when_worse=math.ceil(budget.size / more),
+    )

@@ -10,9 +10,11 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.defining import defined
 from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft, StrataDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
+from glideslope.domain.experience import Experience
 from glideslope.domain.gate import check_tests, harm_alphas
 from glideslope.domain.ids import Digest, MetricName, StepName
 from glideslope.domain.metric import (
@@ -31,8 +33,10 @@ from glideslope.domain.metric import (
     growing_points,
 )
 from glideslope.domain.plan import Guardrail, HarmNull, Plan, StageKind, Step, check_plan
+from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.domain.stakes import Strata, stakes_of
 from glideslope.domain.traffic import FULL
+from glideslope.domain.value import VALUE, value_model
 from glideslope.ledger import canonical
 from glideslope.stats.counted import usual_counts
 
@@ -59,12 +63,21 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     subjects_per_second: float = 0.0
     outcomes_per_second: float = 0.0
     seconds: float = 0.0
+    experience: Experience = Experience()
+    """What earlier traffic and rollouts taught."""
 
 
-def freeze(draft: Draft, *, incumbent: Registered, candidate: Registered, baseline: Baseline) -> Plan:
+def freeze(
+    draft: Draft,
+    *,
+    incumbent: Registered,
+    candidate: Registered,
+    baseline: Baseline,
+    plugins: Plugins = NO_PLUGINS,
+) -> Plan:
     """Resolve a draft. Raises PlanInvalid, SplitInvalid."""
     steps = _steps(draft)
-    metrics = BUILT_IN | {own.name: _own(own) for own in draft.metrics}
+    metrics = BUILT_IN | defined(draft, own=_own, plugins=plugins)
     _check_own(draft)
     plan = Plan(
         model=draft.model,
@@ -86,6 +99,12 @@ def freeze(draft: Draft, *, incumbent: Registered, candidate: Registered, baseli
         outcomes_stale_after=draft.outcomes_stale_after,
         maturity=draft.maturity,
         lease=draft.lease,
+        harms=draft.harms or msgspec.UNSET,
+        shown=_shown(draft, metrics),
+        budgets=draft.harm_budget or msgspec.UNSET,
+        value=msgspec.UNSET if draft.value is None else value_model(draft.value),
+        crosses=draft.cross or msgspec.UNSET,
+        pairs=draft.pairs or msgspec.UNSET,
     )
     check_plan(plan)
     plan = _staked(plan)
@@ -123,7 +142,7 @@ def plan_digest(plan: Plan) -> Digest:
 def _own(draft: MetricDraft) -> Metric:
     """Resolve a metric of the plan's own. Raises PlanInvalid."""
     where = f"metrics.{draft.name}"
-    if draft.name in RESERVED:
+    if draft.name in RESERVED and not (draft.name == VALUE and draft.expression):
         raise PlanInvalid(f"The name {draft.name} is taken; call your metric by another.", where=where)
     if not _OWN_NAME.fullmatch(draft.name):
         raise PlanInvalid(
@@ -216,11 +235,22 @@ def _check_own(draft: Draft) -> None:
     for own in draft.metrics:
         if names.count(own.name) > 1:
             raise PlanInvalid(f"{own.name} is defined twice.", where=f"metrics.{own.name}")
-        if own.name not in {g.metric for g in draft.guardrails}:
+        if own.name not in {*(g.metric for g in draft.guardrails), *(b.metric for b in draft.harm_budget)}:
             raise PlanInvalid(
                 f"{own.name} is defined, but no guardrail judges it, so nobody would count it.",
                 where=f"metrics.{own.name}",
             )
+
+
+def _shown(draft: Draft, metrics: Mapping[MetricName, Metric]) -> tuple[Metric, ...] | msgspec.UnsetType:
+    """Return what is counted although no guardrail judges it: the value, and what a harm budget is in. Raises PlanInvalid."""
+    judged = {g.metric for g in draft.guardrails}
+    wanted = dict.fromkeys([*(b.metric for b in draft.harm_budget), *([VALUE] if VALUE in metrics else [])])
+    for name in wanted:
+        if name not in metrics:
+            known = ", ".join(sorted(metrics))
+            raise PlanInvalid(f"There is no metric {name!r}; there are {known}.", where=f"harm_budget.{name}")
+    return tuple(metrics[name] for name in wanted if name not in judged) or msgspec.UNSET
 
 
 def _guardrail(

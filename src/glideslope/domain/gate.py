@@ -16,7 +16,9 @@ from glideslope.domain.decision import Finding, Question, Verdict
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.evidence import Counts, Evidence, Pairs
 from glideslope.domain.ids import WHOLE, MetricName, SliceName, StepName
-from glideslope.domain.metric import RANKED, Kind, Metric, Origin, differences, slice_names
+from glideslope.domain.metric import RANKED, Kind, Metric, Origin, differences
+from glideslope.domain.pair_tests import harm_tests, proof_tests
+from glideslope.domain.pairs import PairLimit, pair_values
 from glideslope.domain.plan import Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
 from glideslope.domain.stakes import by_strata, staked_harm
 from glideslope.domain.traffic import Weights
@@ -96,7 +98,33 @@ def _line(alpha: float) -> float:
 
 def harm_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
     """Ask of every guardrail, on the whole and on each slice: is the candidate worse? FAIL is yes, for good."""
-    return tuple(asked.finding() for asked in _harm(plan, evidence, sorted_tables(plan, evidence)))
+    return tuple(asked.finding() for asked in _harm(plan, evidence, answered(plan, sorted_tables(plan, evidence))))
+
+
+def answered(plan: Plan, tables: Tables) -> Tables:
+    """Return the tables to ask of harm: an answer of the candidate's that is still to come, by the coin, counts as a good one.
+
+    A request is counted when it ends. Those of a slower candidate end later, and until then the incumbent's good answers alone
+    would speak against it, although nothing failed. A good answer of the candidate's can only speak for it, so what is added
+    never makes an alarm of harm; a candidate that answers nobody fails at its time-out, and is counted as that.
+    """
+    filled = {
+        (g.metric.name, slice_): tuple(map(_answered, rows))
+        for g in plan.guardrails
+        if g.metric.origin is Origin.GATEWAY and g.metric.kind is Kind.EVENT
+        for slice_ in _slices(plan, g)
+        if (rows := tables[g.metric.name, slice_]) is not None
+    }
+    return {**tables, **filled}
+
+
+def _answered(table: Table) -> Table:
+    expected = -(-sum(table.incumbent) * table.candidate_weight // table.control_weight)
+    missing = expected - sum(table.candidate)
+    if missing <= 0:
+        return table
+    good, *bad = table.candidate
+    return Table(table.candidate_weight, table.control_weight, (good + missing, *bad), table.incumbent)
 
 
 def harm_found(plan: Plan, evidence: Evidence, tables: Tables | None = None) -> tuple[Finding, ...]:
@@ -111,6 +139,11 @@ def proof_findings(plan: Plan, evidence: Evidence, step: Step, tables: Tables | 
     """Ask of every required guardrail: is the candidate proven to be within the margin? Only PASS is yes."""
     asked = _proofs(plan, evidence, step, sorted_tables(plan, evidence) if tables is None else tables)
     return tuple(one.finding() for one in asked)
+
+
+def pair_proof_findings(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
+    """Ask of every required limit on pairs: is it proven to be kept? Both sides of a shift must be."""
+    return tuple(one.finding() for one in _pair_proofs(plan, evidence))
 
 
 def split_found(plan: Plan, evidence: Evidence) -> tuple[Finding, ...]:
@@ -189,6 +222,13 @@ def needs_outcomes(g: Guardrail) -> bool:
     return g.metric.origin is Origin.OUTCOME
 
 
+def alpha_of(plan: Plan, g: Guardrail) -> float:
+    """Return what one test of harm on the whole of the data may spend."""
+    alpha = next(alpha for slice_, alpha in _alphas(plan, g) if slice_ == WHOLE)
+    shadowed = any(s.stage is StageKind.SHADOW for s in plan.steps)
+    return alpha / 2 if shadowed and is_paired(g.metric) else alpha
+
+
 def is_paired(metric: Metric) -> bool:
     """Tell whether the shadow's answers can be judged by this metric: it needs an outcome of the same request."""
     return metric.origin is Origin.OUTCOME and metric.loss is not None
@@ -214,6 +254,12 @@ def check_tests(plan: Plan) -> None:
                     paired_proof(g, step.loosen)
             except ValueError as error:
                 raise PlanInvalid(f"{g.metric.name} in {step.name}: {error}.", where="guardrails") from error
+    for limit in plan.rules.limits:
+        try:
+            harm_tests(limit)
+            proof_tests(limit)
+        except ValueError as error:
+            raise PlanInvalid(f"{limit.kind.value}: {error}.", where="pairs") from error
 
 
 def harm_asked(g: Guardrail, slice_: SliceName, *, alpha: float, over: Sequence[Table] | None) -> Test:
@@ -265,7 +311,7 @@ def harm_test(g: Guardrail) -> Test:
         case Kind.SCORE:
             return ScoreHarm(values=g.metric.values, centre=g.base_rate, margin=g.margin.size if beyond else 0.0)
         case Kind.COUNT if not beyond:
-            return CountHarm(reference=_reference(g))
+            return CountHarm(reference=_reference(g), values=g.metric.values)
         case Kind.MEAN | Kind.COUNT if beyond and g.margin.kind is MarginKind.RELATIVE:
             return ScaledHarm(values=g.metric.values, centre=_centre(g), factor=_factor(g, 1.0))
         case Kind.MEAN | Kind.COUNT:
@@ -399,7 +445,7 @@ def sorted_tables(plan: Plan, evidence: Evidence) -> Tables:
     for g in plan.guardrails:
         if g.strata is not msgspec.UNSET:
             field = g.strata.field
-            parts = (WHOLE, *slice_names([d for d in plan.dimensions if d.field == field]))
+            parts = (WHOLE, *(name for d in plan.dimensions if d.field == field for name in d.slices()))
             found[g.metric.name, WHOLE] = by_strata(
                 [(rows.get((g.metric.name, part), ()), found[g.metric.name, part]) for part in parts]
             )
@@ -408,9 +454,14 @@ def sorted_tables(plan: Plan, evidence: Evidence) -> Tables:
 
 def tables_of(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName) -> tuple[Table, ...] | None:
     """Return a guardrail's outcomes, one table per step with a coin; None when the evidence is malformed."""
+    return metric_tables(plan, evidence, g.metric, slice_)
+
+
+def metric_tables(plan: Plan, evidence: Evidence, metric: Metric, slice_: SliceName) -> tuple[Table, ...] | None:
+    """Return the same of any metric that is counted."""
     coins = _coins(plan)
-    rows = [c for c in evidence.counts if c.step in coins and c.metric == g.metric.name and c.slice == slice_]
-    return _tables(rows, coins=coins, bins=g.metric.bins)
+    rows = [c for c in evidence.counts if c.step in coins and c.metric == metric.name and c.slice == slice_]
+    return _tables(rows, coins=coins, bins=metric.bins)
 
 
 def _tables(rows: Sequence[Counts], *, coins: Mapping[StepName, Weights], bins: int) -> tuple[Table, ...] | None:
@@ -428,6 +479,15 @@ def tally_of(evidence: Evidence, g: Guardrail, slice_: SliceName) -> Tally | Non
     return _tally([p for p in evidence.pairs if p.metric == g.metric.name and p.slice == slice_], metric=g.metric)
 
 
+def limited_tally(evidence: Evidence, limit: PairLimit, slice_: SliceName) -> Tally | None:
+    """Return what was compared of pairs under a limit; None when the evidence is malformed."""
+    return _limited([p for p in evidence.pairs if (p.metric, p.slice) == (limit.kind.value, slice_)], limit)
+
+
+def _limited(found: Sequence[Pairs], limit: PairLimit) -> Tally | None:
+    return _added([p.differences for p in found], bins=len(pair_values(limit.kind))) if len(found) <= 1 else None
+
+
 def _tally(found: Sequence[Pairs], *, metric: Metric) -> Tally | None:
     return _added([p.differences for p in found], bins=_pair_bins(metric)) if len(found) <= 1 else None
 
@@ -439,23 +499,33 @@ def _pair_bins(metric: Metric) -> int:
 
 def _slices(plan: Plan, g: Guardrail) -> tuple[SliceName, ...]:
     """Return what a guardrail is looked at by: the whole, then its slices."""
-    return (WHOLE, *slice_names(plan.dimensions)) if g.metric.origin is not Origin.GATEWAY else (WHOLE,)
+    return (WHOLE, *plan.slices) if g.metric.origin is not Origin.GATEWAY else (WHOLE,)
 
 
 @lru_cache(maxsize=1024)
 def _alphas(plan: Plan, g: Guardrail) -> tuple[tuple[SliceName, float], ...]:
     _, *slices = _slices(plan, g)
-    judged = [other for other in plan.guardrails if other.spends_alpha]
-    total = sum(other.weight for other in judged)
+    return _allotted(plan, g.metric.name, slices)
+
+
+@lru_cache(maxsize=1024)
+def pair_alphas(plan: Plan, limit: PairLimit) -> tuple[tuple[SliceName, float], ...]:
+    """Return what a limit on pairs may spend of alpha, on the whole and on each slice."""
+    return _allotted(plan, limit.kind.value, plan.slices)
+
+
+def _allotted(plan: Plan, name: str, slices: Sequence[SliceName]) -> tuple[tuple[SliceName, float], ...]:
+    shares = {other.metric.name: other.weight for other in plan.guardrails if other.spends_alpha}
+    shares |= {MetricName(limit.kind.value): limit.weight for limit in plan.rules.limits}
     allotted = family.allot(
         plan.alpha,
-        weights={other.metric.name: Fraction(other.weight, total) for other in judged},
-        slices={g.metric.name: slices} if slices else None,
+        weights={other: Fraction(share, sum(shares.values())) for other, share in shares.items()},
+        slices={name: slices} if slices else None,
     )
     return tuple(
         (WHOLE if part.slice is None else SliceName(part.slice), part.alpha)
         for part in allotted
-        if part.guardrail == g.metric.name
+        if part.guardrail == name
     )
 
 
@@ -514,6 +584,19 @@ def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
                     alpha=share,
                     over=_tally(pairs.get((g.metric.name, slice_), []), metric=g.metric),
                 )
+    for limit in plan.rules.limits:
+        for slice_, alpha in pair_alphas(plan, limit):
+            tests = harm_tests(limit)
+            for test in tests:
+                yield _Asked(
+                    question=Question.HARM,
+                    crossing=Verdict.FAIL,
+                    subject=limit.kind.value,
+                    slice=slice_,
+                    test=test,
+                    alpha=alpha / len(tests),
+                    over=_limited(pairs.get((MetricName(limit.kind.value), slice_), []), limit),
+                )
 
 
 def _proofs(plan: Plan, evidence: Evidence, step: Step, tables: Tables) -> Iterable[_Asked]:
@@ -531,6 +614,22 @@ def _proofs(plan: Plan, evidence: Evidence, step: Step, tables: Tables) -> Itera
             alpha=plan.alpha_pass,
             over=tally_of(evidence, g, WHOLE) if over_pairs else _for_proof(g, tables[g.metric.name, WHOLE]),
         )
+    if shadow:
+        yield from _pair_proofs(plan, evidence)
+
+
+def _pair_proofs(plan: Plan, evidence: Evidence) -> Iterable[_Asked]:
+    for limit in plan.rules.limits:
+        for test in proof_tests(limit) if limit.required else ():
+            yield _Asked(
+                question=Question.PROOF,
+                crossing=Verdict.PASS,
+                subject=limit.kind.value,
+                slice=WHOLE,
+                test=test,
+                alpha=plan.alpha_pass,
+                over=limited_tally(evidence, limit, WHOLE),
+            )
 
 
 def _for_proof(g: Guardrail, tables: tuple[Table, ...] | None) -> tuple[Table, ...] | None:

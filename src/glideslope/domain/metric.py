@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from glideslope.domain.errors import Invalid
+from glideslope.domain.formula import Formula
 from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName, StepName
 from glideslope.domain.traffic import Arm
 
@@ -79,6 +80,8 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_
     """Of a mean, when more of it is better."""
     of: MetricName | msgspec.UnsetType = msgspec.UNSET
     """Whose values it counts, when they are not its own: `latency_p99` counts what is measured as `latency`."""
+    formula: Formula | msgspec.UnsetType = msgspec.UNSET
+    """Of a metric of the plan's own: what gives its value, where that is not what a service says it is."""
 
     @property
     def bins(self) -> int:
@@ -193,7 +196,12 @@ AVERAGE_PRECISION: Final = Metric(
 COUNT_EDGES: Final = (0.0, 1.0, 2.0, 4.0, 8.0)
 """0, 1, 2, 3 to 4, 5 to 8, 9 and more."""
 
-BUILT_IN: Final = {m.name: m for m in (ERRORS, LATENCY, LOG_LOSS, BRIER, WRONG, CALIBRATION, AUC, AVERAGE_PRECISION)}
+CONTRACT: Final = Metric(name=MetricName("contract"), kind=Kind.EVENT, origin=Origin.SERVICE)
+"""Bad when a row of features breaks the model's data contract."""
+
+BUILT_IN: Final = {
+    m.name: m for m in (ERRORS, LATENCY, LOG_LOSS, BRIER, WRONG, CALIBRATION, AUC, AVERAGE_PRECISION, CONTRACT)
+}
 BASELINE: Final = {m.name: m for m in (ERRORS, LATENCY)}
 """What the gateway counts of the incumbent's ordinary traffic."""
 EXPOSURE: Final = MetricName("exposure")
@@ -204,7 +212,9 @@ RESCUED: Final = MetricName("rescued")
 """Requests that the assigned candidate failed and the incumbent answered."""
 
 
-RESERVED: Final = frozenset({*BUILT_IN, EXPOSURE, OUTCOME_SEEN, RESCUED, "score", "slices"})
+RESERVED: Final = frozenset(
+    {*BUILT_IN, EXPOSURE, OUTCOME_SEEN, RESCUED, "score", "slices", "attributes", "value", "answer", "features"}
+)
 """Names that a plan cannot give to a metric of its own: we count under them, or `record()` takes something else by them."""
 
 
@@ -311,9 +321,31 @@ class Dimension(msgspec.Struct, frozen=True, cache_hash=True, forbid_unknown_fie
         return tuple(SliceName(f"{self.field}={value}") for value in self.values)
 
 
-def slice_names(dimensions: Sequence[Dimension]) -> tuple[SliceName, ...]:
-    """Return every slice of every dimension, in their order."""
-    return tuple(name for dimension in dimensions for name in dimension.slices())
+Cross = tuple[str, str]
+"""Two fields whose values are also looked at together."""
+
+
+def slice_names(dimensions: Sequence[Dimension], crosses: Sequence[Cross] = ()) -> tuple[SliceName, ...]:
+    """Return every slice of every dimension, in their order, and then of every cross: `region=EU & tier=gold`."""
+    single = tuple(name for dimension in dimensions for name in dimension.slices())
+    parts = {dimension.field: dimension.slices() for dimension in dimensions}
+    return single + tuple(crossed(a, b) for first, second in crosses for a in parts[first] for b in parts[second])
+
+
+def crossed(first: SliceName, second: SliceName) -> SliceName:
+    """Return the name of what is in both slices. No value holds an equals sign, so it is no single slice's name."""
+    return SliceName(f"{first} & {second}")
+
+
+def slices_of(dimensions: Sequence[Dimension], crosses: Sequence[Cross], places: Sequence[int]) -> list[SliceName]:
+    """Return the slices of a request, given per dimension the index of its value; any other index is in none."""
+    named = {
+        dimension.field: SliceName(f"{dimension.field}={dimension.values[index]}")
+        for dimension, index in zip(dimensions, places, strict=False)
+        if index < len(dimension.values)
+    }
+    both = [crossed(named[a], named[b]) for a, b in crosses if a in named and b in named]
+    return [*named.values(), *both]
 
 
 NO_STEP: Final = StepName("-")

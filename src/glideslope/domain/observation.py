@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 
 from glideslope.domain.ids import Digest, MetricName, ModelName, RolloutId, StepName, VersionName
-from glideslope.domain.metric import Dimension, Metric
+from glideslope.domain.metric import Cross, Dimension, Metric
+from glideslope.domain.traffic import Arm
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +29,10 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     By it a total that shrinks is told from a message that comes late.
     """
+    usage: Mapping[str, float] | msgspec.UnsetType = msgspec.UNSET
+    """What the process uses (`sdk.resources.Meter.read`): shown to people, read by no decision."""
+    unlisted: Mapping[str, Mapping[str, str]] | msgspec.UnsetType = msgspec.UNSET
+    """By field and number, a value that the plan does not list: to name what a search finds. Only fields whose contract is open."""
 
 
 class CellRefusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +55,42 @@ class TotalsTaken(msgspec.Struct, frozen=True, kw_only=True):
 MOST_REFUSALS: Final = 100
 
 
+class FeatureTally(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rows of features in one place: a UTC day, or one step of a rollout with each subject's first row only."""
+
+    where: str
+    """`d20416`, days since 1970, or `r-0001/s2`."""
+    arm: Arm
+    rows: tuple[int, int, int]
+    """Rows that keep the contract, that break it, and, among both, those with a field that it does not know."""
+    counts: tuple[int, ...]
+    """Per feature, in the contract's order, its places one after the other."""
+    sums: tuple[int, ...] = ()
+    """The same places: the scores of their rows, added up in SCORE_LEVELS per 1. Empty where no row had a score."""
+    levels: tuple[int, ...] = ()
+    """Rows by score, in LEVELS equal bins from 0 to 1."""
+
+
+class FeatureTotals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One source's grow-only counts of feature values since its epoch began; sent again as often as one likes."""
+
+    source: str
+    epoch: int
+    model: ModelName
+    contract: str
+    """The `short` of the contract by which was counted."""
+    tallies: tuple[FeatureTally, ...]
+
+
+class FeaturesTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of them."""
+
+    taken: int
+    refused: int
+    why: str = ""
+    """Of the first that was refused."""
+
+
 class ShadowAnswers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the shadowed candidate would have answered, to be paired with the incumbent's answers to the same requests."""
 
@@ -59,12 +100,23 @@ class ShadowAnswers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """(`request_hash`, score of 0 to SCORE_LEVELS) each."""
 
 
+Fact = float | bool | str
+
+MOST_ATTRIBUTES: Final = 32
+"""Of one outcome."""
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The truth about one prediction, whenever it comes."""
+    """The truth about one prediction, whenever it comes; at least one of what can be told."""
 
     prediction: str
     """The id that came with the answer: a signed receipt."""
-    happened: bool
+    happened: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether what was predicted came true."""
+    outcome: Fact | msgspec.UnsetType = msgspec.UNSET
+    """The truth itself, where it is more than a yes or no: a class or a number."""
+    attributes: Mapping[str, Fact] | msgspec.UnsetType = msgspec.UNSET
+    """What else is known by now and the plan's metrics may ask for: an amount, a complaint."""
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,6 +133,15 @@ class OutcomeRefusal(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class OutcomeUndefined(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric that had no value for an outcome, which counted for others: nothing was counted in its place."""
+
+    prediction: str
+    metric: MetricName
+    code: str
+    why: str
+
+
 class OutcomesTaken(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a batch."""
 
@@ -90,6 +151,8 @@ class OutcomesTaken(msgspec.Struct, frozen=True, kw_only=True):
     unmeasured: int
     """Ours, but served outside any comparison: kept for the baseline only."""
     refused: tuple[OutcomeRefusal, ...] = ()
+    undefined: tuple[OutcomeUndefined, ...] = ()
+    """The first MOST_REFUSALS metrics without a value."""
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,10 +191,19 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True):
     """The same; empty outside a rollout."""
     in_process: bool = False
     """Services assign: then they are the gateway, and count its metrics and the exposure as well."""
+    contract: str = ""
+    """The `short` of the data contract that is in force; the contract itself is asked for when this changes."""
     tolerances: Mapping[MetricName, float] = {}
     """The candidate's values are divided by 1 + this before they are binned, so that "worse" means beyond the margin."""
     thresholds: Mapping[MetricName, float] | msgspec.UnsetType = msgspec.UNSET
     """Beyond this a latency, so divided, is late, however late: what has not ended may be counted."""
+    crosses: tuple[Cross, ...] = ()
+    """Two dimensions each, whose values are also looked at together."""
+    numbered: bool = False
+    """Receipts may number the values that the plan does not list, and totals may name them."""
+    shadow: RolloutId = RolloutId("")
+    """The rollout in whose shadow stage requests are mirrored now: both arms send their halves of pairs. Empty outside one,
+    and from a server that knows none."""
 
     def __repr__(self) -> str:
         """Hide the key: what is held in a service ends up in its logs."""

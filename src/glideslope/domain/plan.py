@@ -7,12 +7,15 @@ from typing import Final, assert_never
 
 import msgspec
 
+from glideslope.domain.budget import Budget, Measure, check_budget
 from glideslope.domain.errors import PlanInvalid
-from glideslope.domain.ids import Digest, MetricName, ModelName, StepName, VersionName
-from glideslope.domain.metric import SPENDS_NO_ALPHA, Dimension, Kind, Metric, Origin, slice_names
+from glideslope.domain.ids import Digest, MetricName, ModelName, SliceName, StepName, VersionName
+from glideslope.domain.metric import SPENDS_NO_ALPHA, Cross, Dimension, Kind, Metric, Origin, slice_names
+from glideslope.domain.pairs import NO_RULES, PairRules, check_rules
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
 from glideslope.domain.stakes import Stakes, Strata
 from glideslope.domain.traffic import FULL, Split
+from glideslope.domain.value import ValueModel
 
 Milliseconds = int
 
@@ -115,6 +118,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
         return self.candidate > 0 and self.control > 0
 
 
+class DeclaredHarm(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
+    """A harm that the plan should catch: what forecasts are about. Relative 1.0 is twice as much; no test depends on it."""
+
+    metric: MetricName
+    size: Margin
+
+
 class Criterion(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
     """An offline condition: the candidate's value may be worse than the incumbent's by at most `margin`."""
 
@@ -165,6 +175,34 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """Least share of a step's predictions whose outcomes must have arrived before a proof on them counts."""
     lease: Milliseconds
     """How long an exposure outlives its last renewal."""
+    harms: tuple[DeclaredHarm, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Harms that its authors declared; absent when they declared none."""
+    shown: tuple[Metric, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Metrics that are counted although no guardrail judges them: for a budget, or for people."""
+    budgets: tuple[Budget, ...] | msgspec.UnsetType = msgspec.UNSET
+    """How much harm the rollout may cost before it ends."""
+    value: ValueModel | msgspec.UnsetType = msgspec.UNSET
+    """In what the metric `value` is counted, and what technical metrics are worth."""
+
+    crosses: tuple[Cross, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Pairs of fields whose values are also looked at together."""
+    pairs: PairRules | msgspec.UnsetType = msgspec.UNSET
+    """How differently the arms may answer the same request."""
+
+    @property
+    def slices(self) -> tuple[SliceName, ...]:
+        """Return every slice that is looked at, crosses last."""
+        return slice_names(self.dimensions, self.crosses or ())
+
+    @property
+    def rules(self) -> PairRules:
+        """Return how pairs are compared; where the plan is silent, for people only."""
+        return self.pairs or NO_RULES
+
+    @property
+    def counted(self) -> tuple[Metric, ...]:
+        """Return every metric that is counted, those that guardrails judge first."""
+        return (*(g.metric for g in self.guardrails), *(self.shown or ()))
 
     @property
     def tolerances(self) -> Mapping[MetricName, float]:
@@ -201,6 +239,31 @@ def check_plan(plan: Plan) -> None:
         raise PlanInvalid(f"{plan.candidate} is the same content as the incumbent {plan.incumbent}.", where="candidate")
     _check_offline(plan)
     _check_dimensions(plan)
+    _check_budgets(plan)
+    _check_prices(plan)
+    if plan.pairs:
+        names = tuple(g.metric.name for g in plan.guardrails)
+        check_rules(plan.pairs, guardrails=names, shadowed=any(s.stage is StageKind.SHADOW for s in plan.steps))
+
+
+def _check_budgets(plan: Plan) -> None:
+    metrics = {metric.name: metric for metric in plan.counted}
+    seen: set[tuple[MetricName, Measure]] = set()
+    for budget in plan.budgets or ():
+        where = f"harm_budget.{budget.metric}"
+        if budget.metric not in metrics:
+            raise PlanInvalid(f"The harm budget is in {budget.metric}, which is not counted.", where=where)
+        if (budget.metric, budget.measure) in seen:
+            raise PlanInvalid(f"{budget.metric} has two harm budgets of one kind.", where=where)
+        seen.add((budget.metric, budget.measure))
+        check_budget(budget, metrics[budget.metric])
+
+
+def _check_prices(plan: Plan) -> None:
+    judged = {g.metric.name for g in plan.guardrails}
+    for price in plan.value.each if plan.value else ():
+        if price.metric not in judged:
+            raise PlanInvalid(f"{price.metric} has a price but no guardrail, so nothing would be shown.", where="value")
 
 
 def _check_offline(plan: Plan) -> None:
@@ -217,6 +280,7 @@ def _check_offline(plan: Plan) -> None:
 def _check_dimensions(plan: Plan) -> None:
     """A prediction's receipt has room for three dimensions of 255 values, and a slice's name stands between slashes."""
     names = slice_names(plan.dimensions)
+    _check_crosses(plan)
     if len(plan.dimensions) > MAX_DIMENSIONS or any(len(d.values) > NO_SLICE for d in plan.dimensions):
         raise PlanInvalid(
             f"At most {MAX_DIMENSIONS} fields of {NO_SLICE} values each can be looked at separately.", where="slices"
@@ -238,6 +302,26 @@ def _check_dimensions(plan: Plan) -> None:
     for name in names:
         if "/" in name or names.count(name) > 1:
             raise PlanInvalid(f"The slice {name} is named twice or holds a slash.", where="slices")
+
+
+MOST_SLICES: Final = 1_000
+"""Of a plan with crosses, whose number is a product; each slice takes its part of alpha, and a row of the evidence."""
+
+
+def _check_crosses(plan: Plan) -> None:
+    fields = [d.field for d in plan.dimensions]
+    crosses: tuple[Cross, ...] = plan.crosses or ()
+    for first, second in crosses:
+        if first == second or {first, second} - set(fields):
+            raise PlanInvalid(f"{first} & {second}: a cross is of two different fields of `slices`.", where="cross")
+    if len({frozenset(cross) for cross in crosses}) < len(crosses):
+        raise PlanInvalid("The same two fields are crossed twice.", where="cross")
+    if crosses and len(plan.slices) > MOST_SLICES:
+        raise PlanInvalid(
+            f"With their crosses there are {len(plan.slices):,} slices; at most {MOST_SLICES:,} can be looked at. "
+            "List fewer values, or cross fewer fields.",
+            where="cross",
+        )
 
 
 def _check_numbers(plan: Plan) -> None:
@@ -279,10 +363,21 @@ def _check_guardrails(plan: Plan) -> None:
             raise PlanInvalid(f"{g.metric.name}: its quantile lies on none of its edges.", where="guardrails")
         if g.required and not g.spends_alpha:
             raise PlanInvalid(f"{g.metric.name}: a {g.metric.kind.value} proves nothing.", where="guardrails")
+    for harm in plan.harms or ():
+        _check_harm(harm, plan)
     if not any(g.required for g in plan.guardrails):
         raise PlanInvalid(
             "At least one guardrail's proof must be required, else nothing need be proven.", where="guardrails"
         )
+
+
+def _check_harm(harm: DeclaredHarm, plan: Plan) -> None:
+    if not any(harm.metric in (g.metric.name, g.metric.measured) for g in plan.guardrails):
+        raise PlanInvalid(
+            f"No guardrail watches {harm.metric}, so nothing would catch it.", where=f"harms.{harm.metric}"
+        )
+    if not (math.isfinite(harm.size.size) and harm.size.size > 0):
+        raise PlanInvalid(f"{harm.metric}: a harm is above zero.", where=f"harms.{harm.metric}")
 
 
 def _check_ladder(plan: Plan) -> None:
@@ -300,7 +395,8 @@ def _check_ladder(plan: Plan) -> None:
         _check_traffic(s)
         if s.stage is StageKind.SHADOW and not _pairable(plan):
             raise PlanInvalid(
-                f"{s.name}: a shadow needs a required guardrail on outcomes, else it proves nothing.", where="stages"
+                f"{s.name}: a shadow needs a required guardrail on outcomes or a limit in `pairs`, else it proves nothing.",
+                where="stages",
             )
         if not 0 <= s.minimum <= s.maximum:
             raise PlanInvalid(f"{s.name}: the minimum time must not exceed the maximum.", where="stages")
@@ -330,4 +426,7 @@ def _check_traffic(s: Step) -> None:
 
 
 def _pairable(plan: Plan) -> bool:
-    return any(g.required and g.metric.origin is Origin.OUTCOME and g.metric.loss is not None for g in plan.guardrails)
+    on_outcomes = (
+        g.required and g.metric.origin is Origin.OUTCOME and g.metric.loss is not None for g in plan.guardrails
+    )
+    return any(on_outcomes) or any(limit.required for limit in plan.rules.limits)

@@ -13,6 +13,7 @@ class Reason(StrEnum):
     LEASE_RESTORED = "lease-restored"
 
     BREACHED = "guardrail-breached"
+    BUDGET_SPENT = "harm-budget-spent"
     OFFLINE_FAILED = "offline-failed"
     DIGEST_DIFFERS = "served-digest-differs"
     DENIED = "approval-denied"
@@ -52,6 +53,7 @@ _SENTENCES = {
     Reason.APPROVED: "All approvals that the plan asks for were given.",
     Reason.LEASE_RESTORED: "The lease had lapsed; the evidence allows the same step again.",
     Reason.BREACHED: "A guardrail got worse than the plan allows.",
+    Reason.BUDGET_SPENT: "The harm that the plan allows this rollout is spent.",
     Reason.OFFLINE_FAILED: "The offline evaluation misses a criterion.",
     Reason.DIGEST_DIFFERS: "A server answers with other content than was registered.",
     Reason.DENIED: "Somebody whose approval counts denied it.",

@@ -23,6 +23,8 @@ EPOCH_2020: Final = 1_577_836_800
 SCORE_LEVELS: Final = 65_535
 NO_SLICE: Final = 255
 MAX_DIMENSIONS: Final = 3
+UNLISTED: Final = 16
+"""Numbers that stand for the values of a field that a plan does not list; several values may share one."""
 _DERIVED: Final = b"gs-receipt-model"
 """Keeps a derived key apart from any tag that the same secret makes."""
 _TAG: Final = 8
@@ -91,6 +93,13 @@ def request_hash(request_id: str) -> int:
 def subject_hash(subject: str) -> int:
     """Return the 48 bits by which a receipt names a subject; never 0 for a named one."""
     return (xxhash.xxh64_intdigest(subject.encode()) & 0xFFFF_FFFF_FFFF) or 1 if subject else 0
+
+
+def unlisted_place(value: str, *, listed: int) -> int:
+    """Return what stands for an unlisted value of a field with so many listed ones; NO_SLICE where there is no room."""
+    if listed + UNLISTED > NO_SLICE:
+        return NO_SLICE
+    return listed + xxhash.xxh64_intdigest(value.encode()) % UNLISTED
 
 
 def mint(receipt: Receipt, *, key: ReceiptKey) -> str:

@@ -12,6 +12,7 @@ from glideslope.domain.events import (
     Approved,
     Closed,
     Confirmed,
+    ContractAgreed,
     Decided,
     Event,
     Halted,
@@ -49,6 +50,7 @@ _EXPOSABLE = frozenset({Phase.RUNNING, Phase.LAPSED, Phase.HALTED})
 _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     Proposed: frozenset(),
     Registered: frozenset(),
+    ContractAgreed: frozenset(),
     Installed: frozenset(),
     Approved: frozenset(Phase) - DECIDED,
     Decided: frozenset(Phase) - DECIDED,
@@ -155,7 +157,7 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
             return _confirmed(after, exposed=exposed)
         case Closed():
             return after
-        case Proposed() | Registered() | Installed():
+        case Proposed() | Registered() | Installed() | ContractAgreed():
             raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
         case _:
             assert_never(event)
@@ -191,7 +193,7 @@ def _orders(event: Event) -> bool:
             return not exposed
         case Decided() | Halted() | Resumed() | Lapsed():
             return True
-        case Approved() | Confirmed() | Closed() | Proposed() | Registered() | Installed():
+        case Approved() | Confirmed() | Closed() | Proposed() | Registered() | Installed() | ContractAgreed():
             return False
         case _:
             assert_never(event)

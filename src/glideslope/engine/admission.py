@@ -7,7 +7,7 @@ from typing import Final
 
 from glideslope.domain.errors import GlideslopeError, Invalid
 from glideslope.domain.ids import WHOLE, MetricName, RolloutId, SliceName, StepName
-from glideslope.domain.metric import BASELINE, EXPOSURE, NO_STEP, Cell, Metric, Origin, baseline_scope, slice_names
+from glideslope.domain.metric import BASELINE, EXPOSURE, NO_STEP, Cell, Metric, Origin, baseline_scope
 from glideslope.domain.observation import MOST_REFUSALS, CellRefusal, Totals, TotalsTaken
 from glideslope.domain.plan import Plan
 from glideslope.domain.traffic import Arm
@@ -47,8 +47,8 @@ class _Known:
 def _known(plan: Plan) -> _Known:
     return _Known(
         steps=frozenset(s.name for s in plan.steps if s.candidate),
-        slices=frozenset((WHOLE, *slice_names(plan.dimensions))),
-        metrics={g.metric.name: g.metric for g in plan.guardrails},
+        slices=frozenset((WHOLE, *plan.slices)),
+        metrics={metric.name: metric for metric in plan.counted},
     )
 
 
@@ -107,7 +107,7 @@ class Door:
             raise Invalid(f"{cell.rollout} does not look at the slice {cell.slice}.")
         metric = known.metrics.get(cell.metric)
         if metric is None and cell.metric != EXPOSURE:
-            raise Invalid(f"{cell.rollout} has no guardrail on {cell.metric}.")
+            raise Invalid(f"{cell.rollout} does not count {cell.metric}.")
         origin, bins = (metric.origin, metric.bins) if metric is not None else (Origin.GATEWAY, 1)
         if cell.bin >= bins:
             raise Invalid(f"{cell.metric} has {bins} bins.")

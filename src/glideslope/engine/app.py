@@ -1,4 +1,7 @@
-"""The engine assembled: `App` keeps the `Service` contract over one record, one data plane and one set of counters."""
+"""The engine assembled: `App` keeps the `Service` contract over one record, one data plane and one set of counters.
+
+Long because each command and each query of the contract is named here once; none does more than pass on.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
@@ -10,46 +13,78 @@ from typing import TypeVar
 
 import msgspec
 
-from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.contract import Contract
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
-from glideslope.domain.errors import GlideslopeError, TokenExpired, TokenUnknown
-from glideslope.domain.forecast import Forecast, forecast, warnings
+from glideslope.domain.errors import GlideslopeError, NotFound, TokenExpired, TokenUnknown
+from glideslope.domain.flow import second_of_week
+from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
+from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import ModelName, RolloutId, VersionName
+from glideslope.domain.ids import ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
     MOST_REFUSALS,
     Briefing,
+    FeaturesTaken,
+    FeatureTotals,
     Outcomes,
     OutcomesTaken,
     ShadowAnswers,
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.pairs import Half, Halves
 from glideslope.domain.plan import thresholds
-from glideslope.domain.receipt import ReceiptKey
+from glideslope.domain.plugin import NO_PLUGINS, Plugins
+from glideslope.domain.receipt import SCORE_LEVELS, ReceiptKey
 from glideslope.domain.replay import replay_decision
-from glideslope.domain.rollout import ENDED, Phase
+from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
+from glideslope.domain.traffic import Arm
+from glideslope.engine.drifting import features_view
+from glideslope.engine.features import Features
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
 from glideslope.engine.outcomes import OutcomeDesk
-from glideslope.engine.ports import Checkpoints, Clock, Counters, Driver, Grants, Leases, Probe, Signer, Store
+from glideslope.engine.pair_desk import PairDesk
+from glideslope.engine.ports import (
+    Checkpoints,
+    Clock,
+    Counters,
+    Driver,
+    Grants,
+    Leases,
+    Probe,
+    Signer,
+    Store,
+    Summaries,
+)
 from glideslope.engine.queries import Queries
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
+from glideslope.engine.searching import Searching
+from glideslope.engine.signals import EVERY as LOOK_EVERY
+from glideslope.engine.signals import Signals
+from glideslope.engine.turns import by_turns
 from glideslope.engine.views import (
+    BasisView,
+    BudgetForecast,
     CheckView,
     DecisionView,
+    DisagreementView,
+    FeaturesView,
     FleetView,
     HappeningView,
     ModelView,
     PlanView,
     ReplayView,
     RolloutView,
+    SignalsView,
+    SlicesView,
     StepForecast,
     Warning_,
 )
@@ -62,6 +97,8 @@ FLUSH_EVERY = 1.0
 """Seconds of gateway observations that a kill -9 may lose; both arms alike."""
 
 SIGN_EVERY = 5.0
+SUMMARISE_EVERY = 15.0
+"""Seconds of what people alone look at that a kill -9 may lose until services send it again."""
 FOLLOW_EVERY = 0.25
 
 PORTION = 1_000
@@ -84,6 +121,8 @@ class World:
     probe: Probe
     clock: Clock
     identify: Callable[[str], Identity | None]
+    summaries: Summaries | None = None
+    """Where what people look at outlives a restart; without it that is kept in memory alone."""
     grants: Grants | None
     """What services that assign in process may obey; None with a data plane of its own."""
     vkey: str
@@ -92,6 +131,8 @@ class World:
     """Unique per start of a server."""
     checks: Callable[[], Coroutine[object, object, Sequence[CheckView]]]
     """What `doctor` looks at beyond the engine."""
+    plugins: Plugins = NO_PLUGINS
+    """Metrics that installed packages provide."""
 
 
 class App:
@@ -107,7 +148,24 @@ class App:
             epoch=epoch,
             in_process=world.grants is not None,
         )
-        self._desk = OutcomeDesk(record=self.record, observer=self.observer, counters=world.counters, keys=world.keys)
+        self.features = Features(record=self.record, clock=world.clock, summaries=world.summaries)
+        self.signals = Signals(
+            record=self.record,
+            observer=self.observer,
+            features=self.features,
+            clock=world.clock,
+            summaries=world.summaries,
+        )
+        self._searching = Searching(record=self.record, observer=self.observer)
+        self._desk = OutcomeDesk(
+            record=self.record,
+            observer=self.observer,
+            searching=self._searching,
+            counters=world.counters,
+            keys=world.keys,
+            plugins=world.plugins,
+        )
+        self._pairs = PairDesk(record=self.record, observer=self.observer)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
             record=self.record,
@@ -123,10 +181,15 @@ class App:
             observer=self.observer,
             driver=world.driver,
             probe=world.probe,
+            plugins=world.plugins,
             wake=self.governor.wake,
         )
         self._queries = Queries(
-            record=self.record, observer=self.observer, reconciler=self.reconciler, clock=world.clock
+            record=self.record,
+            observer=self.observer,
+            searching=self._searching,
+            reconciler=self.reconciler,
+            clock=world.clock,
         )
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
         self._trouble: dict[str, str] = {}
@@ -140,6 +203,8 @@ class App:
         """Read the record and the counters; once, before anything else."""
         await self.record.load()
         await self.observer.load()
+        await self.features.load()
+        await self.signals.load()
 
     async def flush(self) -> None:
         """Save what was counted. Raises StoreUnavailable."""
@@ -156,17 +221,34 @@ class App:
     async def register(self, command: Register, *, key: str) -> ModelView:
         return self._queries.model(await self._handlers.register(command, key=key))
 
+    async def agree(self, command: AgreeContract, *, key: str) -> Contract:
+        return await self.contract(await self._handlers.agree(command, key=key))
+
     async def plan(self, draft: Draft) -> PlanView:
         plan, baseline = self._handlers.resolve(draft)
         known = baseline.subjects_per_second > 0
+        foreseen = await by_turns(prospects(plan, baseline, starts=self._starts()))
         return PlanView(
             plan=plan,
             digest=plan_digest(plan),
             forecast=tuple(_shown(f) for f in forecast(plan, baseline)),
-            warnings=tuple(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
+            warnings=(
+                *(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
+                *(Warning_(code="not-foreseen", sentence=sentence) for sentence in impossible(plan, baseline)),
+            ),
             traffic_per_second=baseline.subjects_per_second if known else None,
             earliest_seconds=sum(s.minimum for s in plan.steps) / 1000,
+            prospects=foreseen,
+            lessons=baseline.experience.lessons,
+            budgets=tuple(_outlook(o) for o in outlooks(plan)),
         )
+
+    async def basis(self, draft: Draft) -> BasisView:
+        plan, baseline = self._handlers.resolve(draft)
+        return BasisView(plan=plan, digest=plan_digest(plan), baseline=baseline, starts=self._starts())
+
+    def _starts(self) -> float:
+        return second_of_week(self.record.now())
 
     async def propose(self, command: Propose, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.propose(command, key=key))
@@ -185,6 +267,43 @@ class App:
 
     async def retry(self, command: Retry, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.retry(command, key=key))
+
+    async def contract(self, model: ModelName) -> Contract:
+        """Return the data contract in force. Raises NotFound."""
+        found = self.record.model(model).contract
+        if found is None:
+            raise NotFound(what="data contract of", name=model, next_command="glideslope contract infer")
+        return found
+
+    async def feature_counts(self, totals: FeatureTotals) -> FeaturesTaken:
+        return self.features.take(totals)
+
+    async def drift(self, model: ModelName) -> FeaturesView:
+        """Hold a model's live input against its data contract. Raises NotFound."""
+        contract = await self.contract(model)
+        open_ = self.record.open_rollout_of(model)
+        steps = (
+            []
+            if open_ is None
+            else [
+                (step, self.features.compared(open_.id, step.name, model, contract))
+                for step in open_.plan.steps
+                if step.has_coin
+            ]
+        )
+        days = self.features.days(model, contract)
+        # Some hundred features take tenths of a second, in which the loop must go on renewing leases.
+        return await asyncio.to_thread(features_view, contract, days, today=self.features.today, steps=steps)
+
+    async def flags(self, model: ModelName) -> SignalsView:
+        """Return what was flagged outside the criteria. Raises NotFound."""
+        return self.signals.view(model)
+
+    async def look(self) -> None:
+        """Look once at every series, if this server governs: two would flag everything twice. Raises StoreUnavailable."""
+        if self.governor.acting:
+            self.signals.look()
+            await self.signals.flush()
 
     async def fleet(self) -> FleetView:
         return self._queries.fleet()
@@ -259,6 +378,7 @@ class App:
 
     async def observe(self, totals: Totals) -> TotalsTaken:
         """Take a source's totals, portion by portion; each stands by itself, as does each cell."""
+        self._searching.learn(totals)
         taken = TotalsTaken(taken=0, refused=0)
         for portion in portions(totals.counts.items()) or [()]:
             found, kept = self.observer.totals(msgspec.structs.replace(totals, counts=dict(portion)))
@@ -276,7 +396,27 @@ class App:
         # Without an answer too: what it is about must be there.
         for portion in portions(answers.answers) or ((),):
             await self._desk.answers(msgspec.structs.replace(answers, answers=portion))
+            # From a service that knows no halves; the incumbent's may.
+            halves = tuple(Half(request, max(0, min(SCORE_LEVELS, score))) for request, score in portion)
+            self._pairs.take(
+                Halves(model=answers.model, rollout=answers.rollout, arm=Arm.CANDIDATE, halves=halves),
+            )
             await asyncio.sleep(0)
+
+    async def halves(self, halves: Halves) -> None:
+        """Take answers of one arm, to be compared with the other's; the candidate's wait for their outcomes too."""
+        for portion in portions(halves.halves) or ((),):
+            self._pairs.take(msgspec.structs.replace(halves, halves=portion))
+            if halves.arm is Arm.CANDIDATE:
+                scored = tuple((half.request, half.score) for half in portion if half.score >= 0)
+                await self._desk.answers(ShadowAnswers(model=halves.model, rollout=halves.rollout, answers=scored))
+            await asyncio.sleep(0)
+
+    async def slices(self, rollout: RolloutId) -> SlicesView:
+        return self._queries.slices(rollout)
+
+    async def disagreements(self, rollout: RolloutId, *, slice_: SliceName) -> Sequence[DisagreementView]:
+        return self._pairs.worst(rollout, slice_)
 
     async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         """Count a batch, portion by portion; one that cannot be counted is refused by itself."""
@@ -289,6 +429,7 @@ class App:
             repeated=sum(taken.repeated for taken in each),
             unmeasured=sum(taken.unmeasured for taken in each),
             refused=tuple(refusal for taken in each for refusal in taken.refused),
+            undefined=tuple(one for taken in each for one in taken.undefined)[:MOST_REFUSALS],
         )
 
     @asynccontextmanager
@@ -299,6 +440,8 @@ class App:
             asyncio.create_task(self.governor.run()),
             asyncio.create_task(self._every(FLUSH_EVERY, "counters", self.observer.flush)),
             asyncio.create_task(self._every(SIGN_EVERY, "notary", self.notary.sign)),
+            asyncio.create_task(self._every(SUMMARISE_EVERY, "features", self.features.flush)),
+            asyncio.create_task(self._every(LOOK_EVERY, "signals", self.look)),
         ]
         try:
             yield self
@@ -306,7 +449,13 @@ class App:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for last in (self.observer.flush, self.notary.sign, self.governor.release):
+            for last in (
+                self.observer.flush,
+                self.features.flush,
+                self.signals.flush,
+                self.notary.sign,
+                self.governor.release,
+            ):
                 with suppress(GlideslopeError):
                     await last()
 
@@ -349,13 +498,17 @@ class App:
                 for r in self.record.rollouts()
                 if r.plan.model == model and r.phase not in ENDED
             },
-            metrics=tuple(g.metric for g in open_.plan.guardrails) if open_ else tuple(BUILT_IN.values()),
+            metrics=open_.plan.counted if open_ else tuple(BUILT_IN.values()),
             dimensions=open_.plan.dimensions if open_ else (),
+            crosses=(open_.plan.crosses or ()) if open_ else (),
+            numbered=True,
+            shadow=open_.id if open_ and _mirrors(open_) else RolloutId(""),
             key_id=key.id,
             key=key.secret,
             tag="",
             incumbent=open_.plan.candidate if open_ and promoting else known.incumbent or VersionName(""),
             candidate=open_.plan.candidate if open_ and not promoting else VersionName(""),
+            contract=known.contract.short if known.contract else "",
             in_process=self._world.grants is not None,
             tolerances=open_.plan.tolerances if open_ else {},
             thresholds=(thresholds(open_.plan) or msgspec.UNSET) if open_ else msgspec.UNSET,
@@ -368,6 +521,8 @@ class App:
     def _forget(self, rollout: RolloutId) -> None:
         self.observer.forget(rollout)
         self._desk.forget(rollout)
+        self._pairs.forget(rollout)
+        self._searching.forget(rollout)
 
 
 def portions(items: Iterable[T]) -> list[tuple[T, ...]]:
@@ -380,6 +535,11 @@ def _tag(briefing: Briefing) -> str:
     """Hash the content; the grant is not in it, whose tag is the data plane's to make."""
     content = msgspec.json.encode(briefing, order="deterministic")
     return blake2b(content, digest_size=8).hexdigest()
+
+
+def _mirrors(rollout: Rollout) -> bool:
+    wanted = exposure(rollout)
+    return wanted is not None and wanted.mirror > 0
 
 
 def _canonical(decision: Decision) -> str:
@@ -397,6 +557,16 @@ def _shown(f: Forecast) -> StepForecast:
         subjects_to_proof=f.subjects_to_proof or 0,
         seconds_to_proof=f.seconds_to_proof,
         subjects_at_risk=f.subjects_at_risk,
+    )
+
+
+def _outlook(o: Outlook) -> BudgetForecast:
+    return BudgetForecast(
+        metric=o.budget.metric,
+        measure=o.budget.measure.value,
+        size=o.budget.size,
+        when_equal=o.when_equal,
+        when_worse=o.when_worse,
     )
 
 

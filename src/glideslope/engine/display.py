@@ -19,7 +19,7 @@ from glideslope.domain.gate import (
     tally_of,
 )
 from glideslope.domain.ids import WHOLE, SliceName
-from glideslope.domain.metric import RANKED, Kind, Origin, differences, slice_names
+from glideslope.domain.metric import RANKED, Kind, Origin, differences
 from glideslope.domain.plan import Guardrail, MarginKind, Plan, StageKind, Step
 from glideslope.engine.views import GuardrailView
 from glideslope.stats.asymptotic import asymptotic_interval
@@ -42,6 +42,9 @@ DISPLAY_ALPHA = 0.05
 ADVISORY = "asymptotic, advisory"
 """The word for what holds in the limit only: it is shown, and moves no traffic."""
 
+MOST_SLICES = 50
+"""Slices shown of each guardrail: an interval costs a millisecond and more, and nobody reads a thousand."""
+
 
 def guardrail_views(plan: Plan, evidence: Evidence, step: Step) -> tuple[GuardrailView, ...]:
     """Return every guardrail, on the whole and on each slice that has outcomes."""
@@ -50,13 +53,22 @@ def guardrail_views(plan: Plan, evidence: Evidence, step: Step) -> tuple[Guardra
     shadow = step.stage is StageKind.SHADOW
     found = []
     for g in plan.guardrails:
-        slices = slice_names(plan.dimensions) if g.metric.origin is not Origin.GATEWAY else ()
+        slices = _shown(plan.slices, harm, g) if g.metric.origin is not Origin.GATEWAY else ()
         for slice_ in (WHOLE, *slices):
             view = _paired(plan, evidence, g, slice_, step) if shadow else _compared(plan, evidence, g, slice_, step)
             if view is None:
                 continue
             found.append(view if view.word == ADVISORY else _with_findings(view, harm, proof, kind=g.metric.kind))
     return tuple(found)
+
+
+def _shown(slices: Sequence[SliceName], harm: Sequence[Finding], g: Guardrail) -> Sequence[SliceName]:
+    """Return the slices to show, in their order: where there are too many, those with the most evidence of harm."""
+    if len(slices) <= MOST_SLICES:
+        return slices
+    against = {f.slice: f.wealth for f in harm if f.subject == g.metric.name and f.candidate}
+    worst = set(sorted(slices, key=lambda slice_: -against.get(slice_, -math.inf))[:MOST_SLICES])
+    return [slice_ for slice_ in slices if slice_ in worst]
 
 
 def _compared(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName, step: Step) -> GuardrailView | None:

@@ -118,7 +118,7 @@ class Doubts:
     ) -> None:
         """Hold what a source counts in some cells against what was served, and against the seconds since the proposal."""
         whose = _Source(rollout.id, source, epoch)
-        metrics = {g.metric.name: g.metric for g in rollout.plan.guardrails}
+        metrics = {metric.name: metric for metric in rollout.plan.counted}
         for place in {_Place(c.step, c.arm, c.metric) for c in cells if c.slice == WHOLE}:
             metric = metrics.get(place.metric)
             counted = _counted(scope, whose, place, metric)
@@ -162,7 +162,7 @@ class Doubts:
             yield msgspec.structs.replace(doubt, slice=cell.slice, bin=cell.bin, first=first, second=second)
 
     def _excesses(self, rollout: Rollout, scope: Scope, *, now: float) -> Iterable[Doubt]:
-        metrics = {g.metric.name: g.metric for g in rollout.plan.guardrails}
+        metrics = {metric.name: metric for metric in rollout.plan.counted}
         for whose, (place, said, elapsed) in self._fast.items():
             if whose.rollout == rollout.id and not scope.is_aside(whose.source, epoch=whose.epoch):
                 yield _doubt(Claim.TOO_FAST, whose, place, scope, said=said, against=elapsed)

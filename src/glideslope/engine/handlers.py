@@ -5,7 +5,8 @@ from typing import TypeVar
 
 import msgspec
 
-from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.contract import check_contract
 from glideslope.domain.decision import DECIDER, RollBack, Verdict
 from glideslope.domain.doubt import Aside, is_settled
 from glideslope.domain.draft import Draft
@@ -26,18 +27,32 @@ from glideslope.domain.errors import (
     SelfApproval,
     VersionConflict,
 )
-from glideslope.domain.events import Approved, Decided, Event, Halted, Installed, Proposed, Registered, Resumed, kind_of
-from glideslope.domain.forecast import blind_spots, forecast
+from glideslope.domain.events import (
+    Approved,
+    ContractAgreed,
+    Decided,
+    Event,
+    Halted,
+    Installed,
+    Proposed,
+    Registered,
+    Resumed,
+    kind_of,
+)
+from glideslope.domain.flow import second_of_week
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.ids import Digest, ModelName, RolloutId
 from glideslope.domain.plan import Evaluation, Plan, StageKind
+from glideslope.domain.plugin import Plugins
 from glideslope.domain.reasons import Reason
+from glideslope.domain.remedy import blind, remedies
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
 from glideslope.engine.addresses import host_and_port
 from glideslope.engine.doubts import aside
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Driver, Feature, Probe
 from glideslope.engine.record import Append, Model, Record, Recorded, model_stream, proposal
+from glideslope.engine.turns import by_turns
 from glideslope.ledger.canonical import LARGEST_INTEGER
 
 RETRIES = 5
@@ -54,12 +69,20 @@ class Handlers:
     """Commands of people and services. `key` makes each idempotent."""
 
     def __init__(
-        self, *, record: Record, observer: Observer, driver: Driver, probe: Probe, wake: Callable[[], None]
+        self,
+        *,
+        record: Record,
+        observer: Observer,
+        driver: Driver,
+        probe: Probe,
+        plugins: Plugins,
+        wake: Callable[[], None],
     ) -> None:
         self._record = record
         self._observer = observer
         self._driver = driver
         self._probe = probe
+        self._plugins = plugins
         self._wake = wake
         self._shown: dict[Digest, Baseline] = {}
         """The traffic on which each plan rested that was shown lately: it moves on between looking and proposing."""
@@ -106,6 +129,27 @@ class Handlers:
             events.append(_installed(command))
         return events
 
+    async def agree(self, command: AgreeContract, *, key: str) -> ModelName:
+        """Record a data contract. The same that is in force already is recorded once. Raises NotFound, KeyReused, ContractInvalid."""
+        check_contract(command.contract)
+        name = command.contract.model
+        key = f"contract/{name}/{key}"
+        event = ContractAgreed(contract=command.contract, by=command.by, why=_reason(command.why))
+
+        def same(done: Recorded) -> ModelName:
+            _require_same(done.event, event)
+            return name
+
+        async def once() -> ModelName:
+            if self._record.model(name).contract != command.contract:
+                stream = model_stream(name)
+                expected = self._record.version(stream)
+                appends = (Append(stream=stream, expected=expected, events=(event,), key=key),)
+                _require_same((await self._record.append(appends))[0].event, event)
+            return name
+
+        return await self._carry_out(key, same=same, act=lambda: self._persist(once))
+
     def resolve(self, draft: Draft, *, seen: Digest | None = None) -> tuple[Plan, Baseline]:
         """Freeze a draft against what is registered and recent, or against the traffic on which the plan `seen` rested.
 
@@ -125,6 +169,7 @@ class Handlers:
             incumbent=model.version(model.incumbent),
             candidate=model.version(draft.candidate),
             baseline=baseline,
+            plugins=self._plugins,
         )
         self._remember(plan, baseline)
         return plan, baseline
@@ -154,8 +199,7 @@ class Handlers:
         model = self._record.model(plan.model)
         self._check_free(plan)
         self._check_features(plan)
-        for guardrail, step, needs, gets in blind_spots(forecast(plan, baseline), baseline):
-            raise PlanCannotDetect(step=step, guardrail=guardrail, needs=needs, gets=gets)
+        await self._check_sight(command.draft, plan, baseline)
         await self._check_reachable(model, plan)
         learned = self._learned(command.attempt_of, why=command.why)
         event = Proposed(
@@ -175,6 +219,23 @@ class Handlers:
             return RolloutId(recorded.stream)
 
         return await self._persist(once)
+
+    async def _check_sight(self, draft: Draft, plan: Plan, baseline: Baseline) -> None:
+        """Refuse a plan that cannot detect its own margin, and say what would do. Raises PlanCannotDetect."""
+        starts = second_of_week(self._record.now())
+        spot = blind(plan, baseline, starts=starts)
+        if spot is None:
+            return
+        model = self._record.model(plan.model)
+        incumbent, candidate = model.version(plan.incumbent), model.version(plan.candidate)
+
+        def again(changed: Draft) -> Plan:
+            return freeze(changed, incumbent=incumbent, candidate=candidate, baseline=baseline, plugins=self._plugins)
+
+        changes = await by_turns(remedies(draft, spot, again, baseline, starts=starts))
+        raise PlanCannotDetect(
+            step=spot.step, guardrail=spot.guardrail, needs=spot.needs, gets=spot.gets, changes=changes
+        )
 
     async def approve(self, command: Approve, *, key: str) -> RolloutId:
         """Record a yes or no. Raises SelfApproval, DigestChanged, NotInPhase, NotFound."""

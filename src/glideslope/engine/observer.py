@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
+import msgspec
+
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.evidence import FORMAT, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.gate import is_paired
-from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, StepName, VersionName
+from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
 from glideslope.domain.metric import (
     BUILT_IN,
     ERRORS,
@@ -24,9 +26,9 @@ from glideslope.domain.metric import (
     Origin,
     baseline_scope,
     differences,
-    slice_names,
 )
 from glideslope.domain.observation import Totals, TotalsTaken
+from glideslope.domain.pairs import PAIRS, PairKind, pair_values
 from glideslope.domain.plan import Plan, StageKind, thresholds
 from glideslope.domain.rollout import DECIDED, Rollout, exposure
 from glideslope.domain.traffic import Arm
@@ -36,9 +38,12 @@ from glideslope.engine.ports import Clock, Counters, Served, Total
 from glideslope.engine.record import Record
 from glideslope.engine.scopes import GATEWAY, OUTCOMES, Own, Scope, Window
 from glideslope.engine.sources import NOBODY, parted
+from glideslope.engine.usage import Usage
 
 PAIR_PREFIX: Final = "pair."
 """A pair's cell names its metric with this before it, and the candidate as its arm."""
+ANSWERS_PREFIX: Final = "answers."
+"""The same for what two answers say about each other without an outcome."""
 
 
 class Observer:
@@ -60,11 +65,14 @@ class Observer:
         self._door = Door(record, in_process=in_process)
         self._in_process = in_process
         self._doubts = Doubts(in_process=in_process)
+        self._usage = Usage()
         self._lost: dict[tuple[str, int], int] = {}
         """By source and epoch how much it says it could not count."""
         self._lost_of: dict[RolloutId, int] = {}
         self._counting: dict[tuple[RolloutId, Origin], set[str]] = {}
         """Services that count for a rollout: each message of theirs shows that they live, be it empty."""
+        self._paired: dict[RolloutId, float] = {}
+        """When a pair of answers was last made, in monotonic seconds."""
         self._doubtful = False
         self._flushing = asyncio.Lock()
         self.counting = asyncio.Lock()
@@ -160,6 +168,8 @@ class Observer:
             aside = self.scope(rollout).is_aside(totals.source, epoch=totals.epoch)
             if not aside and totals.source in self._counting.get((rollout, origin), ()):
                 self._hear(rollout, origin, now)
+        if totals.usage is not msgspec.UNSET and totals.version in self._record.model(totals.model).versions:
+            self._usage.hear(totals.model, totals.version, totals.source, totals.usage, now=now)
         if totals.digest:
             said = self._serving.setdefault((totals.model, totals.version), {})
             said[totals.source] = (totals.digest, now)
@@ -182,21 +192,58 @@ class Observer:
             if arrived:
                 self._weigh(rollout, OUTCOMES, arrived, epoch=0)
 
+    def paired(
+        self,
+        rollout: RolloutId,
+        step: StepName,
+        slices: Sequence[SliceName],
+        bins: Mapping[PairKind, int],
+        *,
+        who: str,
+    ) -> None:
+        """Count what two answers to one request say about each other; of a subject the first pair in a step."""
+        scope = self.scope(rollout)
+        self._paired[rollout] = self._now()
+        self.changed.add(rollout)
+        if not scope.first(step, "pair", who):
+            return
+        for slice_ in slices:
+            for kind, bin_ in bins.items():
+                self._count(scope, step, Arm.CANDIDATE, answers_metric(kind), bin_, slice_=slice_)
+
+    def note(self, cell: Cell) -> None:
+        """Count something in memory, to be saved with what the gateway saw."""
+        self.scope(cell.rollout).add(cell, 1)
+        self._own.count(cell.key())
+
+    def answers(self, rollout: Rollout, kind: PairKind, slice_: SliceName) -> tuple[int, ...]:
+        """Return how the arms' answers compare, per bin, over all shadow steps."""
+        scope, size = self.scope(rollout.id), len(pair_values(kind))
+        shadows = (s.name for s in rollout.plan.steps if s.stage is StageKind.SHADOW)
+        rows = [scope.bins(s, answers_metric(kind), slice_, Arm.CANDIDATE, size=size) for s in shadows]
+        return tuple(map(sum, zip(*rows, strict=True))) or (0,) * size
+
     def evidence(self, rollout: Rollout, *, in_force: bool) -> Evidence:
         """Freeze what is known about a rollout, in a fixed order."""
         scope, plan = self.scope(rollout.id), rollout.plan
         scope.set_aside(rollout.aside)
         self._doubts.watch(rollout)
-        steps = [s.name for s in plan.steps[: rollout.position + 1] if s.candidate]
+        counts, exposed = self.counts(rollout)
+        steps = _exposing(rollout)
         return Evidence(
             format=FORMAT,
-            counts=tuple(self._counts(scope, plan, steps)),
-            pairs=tuple(self._pairs(scope, plan)),
-            exposed=tuple(Exposed(step=s, **_arms(scope, s, EXPOSURE)) for s in steps),
+            counts=counts,
+            pairs=(*self._pairs(scope, plan), *self._limited(rollout)),
+            exposed=exposed,
             maturity=tuple(Maturity(step=s, **_arms(scope, s, OUTCOME_SEEN)) for s in steps),
-            freshness=tuple(
-                Freshness(origin=origin.value, age=self._age(rollout.id, origin), dropped=self._dropped(scope, origin))
-                for origin in Origin
+            freshness=(
+                *(
+                    Freshness(
+                        origin=origin.value, age=self._age(rollout.id, origin), dropped=self._dropped(scope, origin)
+                    )
+                    for origin in Origin
+                ),
+                *((Freshness(origin=PAIRS, age=self._since(self._paired.get(rollout.id))),) if plan.pairs else ()),
             ),
             serving=tuple(
                 Serving(arm=arm, version=version, digest=digest)
@@ -205,6 +252,14 @@ class Observer:
             ),
             in_force=in_force,
             doubts=self._doubts.of(rollout, scope, now=self._now()),
+        )
+
+    def counts(self, rollout: Rollout) -> tuple[tuple[Counts, ...], tuple[Exposed, ...]]:
+        """Return what is counted of a rollout by now, and who was served; of one that has ended, late outcomes too."""
+        scope, steps = self.scope(rollout.id), _exposing(rollout)
+        return (
+            tuple(self._counts(scope, rollout.plan, steps)),
+            tuple(Exposed(step=s, **_arms(scope, s, EXPOSURE)) for s in steps),
         )
 
     def baseline(self, model: ModelName) -> Baseline:
@@ -232,6 +287,10 @@ class Observer:
         now = int(self._now()) if second is None else second
         return window.signals(now=now) if window else {"requests_per_second": 0.0}
 
+    def usage(self, model: ModelName, version: VersionName) -> dict[str, float]:
+        """Return what the servers of a version use, as they say."""
+        return self._usage.signals(model, version, now=self._now())
+
     def forget(self, rollout: RolloutId) -> None:
         """Drop the subjects of a rollout that has ended; its counts stay."""
         scope = self._scopes.get(rollout)
@@ -254,8 +313,8 @@ class Observer:
             return
         bad = _is_bad(request)
         if new:
-            self._doubts.served(rollout.id, step, request.arm, now=now)
-            self._count(scope, step, request.arm, EXPOSURE, 0)
+            if not scope.met(step, "exposed", subject or request.stream):
+                self._expose(scope, step, request.arm, now=now)
             for metric, _ in _latencies(rollout.plan):
                 if not scope.met(step, f"late {metric.name}", subject or request.stream):
                     self._count(scope, step, request.arm, metric.name, _latency_bin(rollout.plan, metric, request))
@@ -269,8 +328,15 @@ class Observer:
             self._count(scope, step, request.arm, RESCUED, 0)
         self._hear(rollout.id, Origin.GATEWAY, now)
 
+    def _expose(self, scope: Scope, step: StepName, arm: Arm, *, now: float) -> None:
+        self._doubts.served(scope.name, step, arm, now=now)
+        self._count(scope, step, arm, EXPOSURE, 0)
+
     def _count_late(self, request: Served, *, now: float) -> None:
-        """Count a request that has not ended by each latency that its age decides already; its end finds it counted."""
+        """Count a request that has not ended as exposed, and by each latency that its age decides; its end finds it counted.
+
+        Else a candidate that takes its time would look as if the coin sent it too few.
+        """
         who = request.subject or request.stream
         if not (request.rollout and who):
             return
@@ -281,22 +347,24 @@ class Observer:
         scope, step = self.scope(rollout.id), request.step
         if request.subject and scope.met(step, "request", request.subject):
             return
+        if scope.first(step, "exposed", who):
+            self._expose(scope, step, request.arm, now=now)
+            self._hear(rollout.id, Origin.GATEWAY, now)
         for metric, threshold in _latencies(rollout.plan):
             bin_ = _latency_bin(rollout.plan, metric, request)
             late = bin_ > metric.edges.index(threshold)
             if late and scope.first(step, f"late {metric.name}", who):
                 self._count(scope, step, request.arm, metric.name, bin_)
-                self._hear(rollout.id, Origin.GATEWAY, now)
 
     def _count_baseline(self, request: Served) -> None:
         scope = self.scope(baseline_scope(request.model))
         self._count(scope, NO_STEP, Arm.INCUMBENT, ERRORS.name, int(_is_bad(request)))
         self._count(scope, NO_STEP, Arm.INCUMBENT, LATENCY.name, LATENCY.bin(request.latency_us / 1000))
 
-    def _count(self, scope: Scope, step: StepName, arm: Arm, metric: MetricName, bin_: int) -> None:
-        cell = Cell(scope.name, step, arm, metric, WHOLE, bin_)
-        scope.add(cell, 1)
-        self._own.count(cell.key())
+    def _count(
+        self, scope: Scope, step: StepName, arm: Arm, metric: MetricName, bin_: int, *, slice_: SliceName = WHOLE
+    ) -> None:
+        self.note(Cell(scope.name, step, arm, metric, slice_, bin_))
 
     def _note(self, request: Served, *, now: float) -> None:
         window = self._windows.setdefault((request.model, request.arm), Window())
@@ -339,19 +407,19 @@ class Observer:
                 window.note_counts(at=int(now), requests=growth, bad=growth * cell.bin)
 
     def _counts(self, scope: Scope, plan: Plan, steps: Sequence[StepName]) -> Sequence[Counts]:
-        slices = (WHOLE, *slice_names(plan.dimensions))
+        slices = (WHOLE, *plan.slices)
         found = []
         for step in steps:
-            for g in plan.guardrails:
-                for slice_ in slices if g.metric.origin is not Origin.GATEWAY else (WHOLE,):
-                    size = g.metric.bins
-                    candidate = scope.bins(step, g.metric.name, slice_, Arm.CANDIDATE, size=size)
-                    incumbent = scope.bins(step, g.metric.name, slice_, Arm.INCUMBENT, size=size)
+            for metric in plan.counted:
+                for slice_ in slices if metric.origin is not Origin.GATEWAY else (WHOLE,):
+                    size = metric.bins
+                    candidate = scope.bins(step, metric.name, slice_, Arm.CANDIDATE, size=size)
+                    incumbent = scope.bins(step, metric.name, slice_, Arm.INCUMBENT, size=size)
                     if any(candidate) or any(incumbent):
                         found.append(
                             Counts(
                                 step=step,
-                                metric=g.metric.name,
+                                metric=metric.name,
                                 slice=slice_,
                                 candidate=candidate,
                                 incumbent=incumbent,
@@ -367,12 +435,20 @@ class Observer:
             # A ranking's blocks are compared within themselves, so those of all steps add up.
             steps = tossed if g.metric.kind in RANKED else shadows if is_paired(g.metric) else []
             size = len(differences(g.metric)) if steps else 0
-            for slice_ in (WHOLE, *slice_names(plan.dimensions)) if steps else ():
+            for slice_ in (WHOLE, *plan.slices) if steps else ():
                 rows = [scope.bins(s, pair_metric(g.metric.name), slice_, Arm.CANDIDATE, size=size) for s in steps]
                 total = tuple(map(sum, zip(*rows, strict=True)))
                 if any(total):
                     found.append(Pairs(metric=g.metric.name, slice=slice_, differences=total))
         return found
+
+    def _limited(self, rollout: Rollout) -> Sequence[Pairs]:
+        return [
+            Pairs(metric=MetricName(limit.kind.value), slice=slice_, differences=counts)
+            for limit in rollout.plan.rules.limits
+            for slice_ in (WHOLE, *rollout.plan.slices)
+            if any(counts := self.answers(rollout, limit.kind, slice_))
+        ]
 
     def _hear(self, rollout: RolloutId, origin: Origin, now: float) -> None:
         self._heard[(rollout, origin)] = now
@@ -384,7 +460,9 @@ class Observer:
             self.changed.add(rollout.id)
 
     def _age(self, rollout: RolloutId, origin: Origin) -> int:
-        heard = self._heard.get((rollout, origin))
+        return self._since(self._heard.get((rollout, origin)))
+
+    def _since(self, heard: float | None) -> int:
         return -1 if heard is None else round(1000 * (self._now() - heard))
 
     def _said(self, plan: Plan, version: VersionName) -> Sequence[Digest]:
@@ -400,6 +478,11 @@ class Observer:
 def pair_metric(metric: MetricName) -> MetricName:
     """Return the name under which a metric's pairs are counted."""
     return MetricName(f"{PAIR_PREFIX}{metric}")
+
+
+def answers_metric(kind: PairKind) -> MetricName:
+    """Return the name under which it is counted how answers compare."""
+    return MetricName(f"{ANSWERS_PREFIX}{kind.value}")
 
 
 def _is_bad(request: Served) -> bool:
@@ -423,6 +506,11 @@ def _latency_bin(plan: Plan, metric: Metric, request: Served) -> int:
     if request.arm is Arm.CANDIDATE:
         milliseconds /= 1 + plan.tolerances.get(metric.name, 0.0)
     return metric.bin(milliseconds)
+
+
+def _exposing(rollout: Rollout) -> list[StepName]:
+    """Return the steps so far in which the candidate serves anybody."""
+    return [s.name for s in rollout.plan.steps[: rollout.position + 1] if s.candidate]
 
 
 def _arms(scope: Scope, step: StepName, metric: MetricName) -> dict[str, int]:

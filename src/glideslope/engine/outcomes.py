@@ -1,11 +1,19 @@
 """Takes outcomes as they come: reads their receipts, counts each once, pairs them with the shadow's answers."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from msgspec import UNSET
 
-from glideslope.domain.errors import GlideslopeError, Invalid, NotFound, ReceiptInvalid, StoreUnavailable
-from glideslope.domain.gate import is_paired, needs_outcomes
+from glideslope.domain.errors import (
+    GlideslopeError,
+    Invalid,
+    NotFound,
+    OutcomeIncomplete,
+    ReceiptInvalid,
+    StoreUnavailable,
+)
+from glideslope.domain.gate import is_paired
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, SliceName, StepName
 from glideslope.domain.metric import (
@@ -14,29 +22,45 @@ from glideslope.domain.metric import (
     OUTCOME_SEEN,
     RANKED,
     Cell,
-    Dimension,
     Metric,
+    Origin,
     baseline_scope,
     loss_bin,
     loss_of,
     outcome_bin,
     pair_bin,
+    slices_of,
 )
-from glideslope.domain.observation import Outcome, OutcomeRefusal, Outcomes, OutcomesTaken, ShadowAnswers
+from glideslope.domain.observation import (
+    MOST_REFUSALS,
+    Outcome,
+    OutcomeRefusal,
+    Outcomes,
+    OutcomesTaken,
+    OutcomeUndefined,
+    ShadowAnswers,
+)
 from glideslope.domain.plan import StageKind
+from glideslope.domain.plugin import Plugins
 from glideslope.domain.receipt import SCORE_LEVELS, Receipt, ReceiptKey, claimed_model, model_hash, read
 from glideslope.domain.rollout import Rollout
+from glideslope.domain.scan import Places
 from glideslope.domain.traffic import Arm
+from glideslope.engine.formulas import Worth, check_outcome, worth
 from glideslope.engine.observer import Observer, pair_metric
 from glideslope.engine.pairing import Pair, Pairing
 from glideslope.engine.ports import Counters, Total
 from glideslope.engine.ranking import Blocks, Scored, gaps, name_of
 from glideslope.engine.record import Model, Record, rollout_id
 from glideslope.engine.scopes import OUTCOMES
+from glideslope.engine.searching import Searching
 
 Claims = dict[str, Cell]
 Arrived = dict[str, tuple[Rollout, Receipt, bool]]
 """By its marker an outcome that a ranking asks about."""
+
+_TOLD: Final = MetricName("told")
+"""Counted outside any rollout for an outcome without the truth, only to know it again."""
 
 
 class OutcomeDesk:
@@ -47,13 +71,17 @@ class OutcomeDesk:
         *,
         record: Record,
         observer: Observer,
+        searching: Searching,
         counters: Counters,
         keys: Mapping[int, ReceiptKey],
+        plugins: Plugins,
     ) -> None:
         self._record = record
         self._observer = observer
+        self._searching = searching
         self._counters = counters
         self._keys = dict(keys)
+        self._plugins = plugins
         self._derived: dict[ModelName, Mapping[int, ReceiptKey]] = {}
         self._pairing = Pairing()
         self._blocks = Blocks()
@@ -63,13 +91,16 @@ class OutcomeDesk:
         claims: Claims = {}
         markers: dict[str, bool] = {}
         arrived: Arrived = {}
+        places: dict[str, Places] = {}
         refused = []
+        undefined: list[OutcomeUndefined] = []
         for outcome in outcomes.outcomes:
             try:
-                self._claim(outcome, claims, markers, arrived, by=by)
+                self._claim(outcome, claims, markers, arrived, undefined, places=places, by=by)
             except GlideslopeError as error:
                 refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
         new = await self._count(claims)
+        self._scan(claims, new, places)
         if filled := self._fill([arrival for marker, arrival in arrived.items() if marker in new]):
             await self._count(filled)
         measured = [key for key, is_measured in markers.items() if is_measured]
@@ -80,6 +111,7 @@ class OutcomeDesk:
             unmeasured=baseline,
             repeated=len(outcomes.outcomes) - len(refused) - counted - baseline,
             refused=tuple(refused),
+            undefined=tuple(undefined[:MOST_REFUSALS]),
         )
 
     async def answers(self, answers: ShadowAnswers) -> None:
@@ -88,11 +120,14 @@ class OutcomeDesk:
         if rollout.plan.model != answers.model:
             raise Invalid(f"{rollout.id} is about {rollout.plan.model}, not {answers.model}.")
         claims: Claims = {}
+        places: dict[str, Places] = {}
         for request, score in answers.answers:
             pair = self._pairing.answer(rollout.id, request, max(0, min(SCORE_LEVELS, score)))
             if pair is not None:
-                claims |= _pair_claims(rollout, pair)
-        await self._count(claims)
+                made = _pair_claims(rollout, pair)
+                claims |= made
+                places.update(dict.fromkeys(made, pair.receipt.slices))
+        self._scan(claims, await self._count(claims), places)
 
     def forget(self, rollout: RolloutId) -> None:
         """Drop what waits for a rollout that has ended."""
@@ -106,7 +141,7 @@ class OutcomeDesk:
             step = StepName(f"s{receipt.step}")
             metrics = [g.metric for g in rollout.plan.guardrails if g.metric.kind in RANKED]
             scored = Scored(receipt.arm, receipt.probability, happened, _who(receipt))
-            for slice_ in _slices(rollout.plan.dimensions, receipt):
+            for slice_ in _slices(rollout, receipt):
                 block = self._blocks.add((rollout.id, step, slice_), scored)
                 if block is None:
                     continue
@@ -122,14 +157,18 @@ class OutcomeDesk:
         claims: Claims,
         markers: dict[str, bool],
         arrived: Arrived,
+        undefined: list[OutcomeUndefined],
         *,
+        places: dict[str, Places],
         by: Identity | None,
     ) -> None:
+        check_outcome(outcome)
         receipt, model = self._read(outcome.prediction)
         if by is not None:
             by.require(model.name)
+        happened = None if outcome.happened is UNSET else outcome.happened
         if receipt.rollout == 0:
-            marker, made = _baseline_claims(model, receipt, happened=outcome.happened)
+            marker, made = _baseline_claims(model, receipt, happened=happened)
             markers[marker] = False
             claims |= made
             rollout = self._record.open_rollout_of(model.name)
@@ -138,15 +177,29 @@ class OutcomeDesk:
             if rollout.plan.model != model.name:
                 # Whoever may sign for one model must not be heard about another's rollout.
                 raise ReceiptInvalid(f"{rollout.id} is not about {model.name}")
-            marker, made = _measured_claims(rollout, receipt, happened=outcome.happened)
+            worths = worth(rollout.plan, receipt, outcome, plugins=self._plugins)
+            marker, made = _measured_claims(rollout, receipt, worths, happened=happened)
+            if not made:
+                raise OutcomeIncomplete(rollout=rollout.id, why="; ".join(one.why for one in worths.undefined))
+            undefined += worths.undefined
             markers[marker] = True
             claims |= made
-            if _is_ranked(rollout, receipt):
-                arrived.setdefault(marker, (rollout, receipt, outcome.happened))
-        if rollout is not None and _in_shadow(rollout):
-            pair = self._pairing.outcome(rollout.id, receipt, happened=outcome.happened)
+            places.update(dict.fromkeys(made, receipt.slices))
+            if happened is not None and _is_ranked(rollout, receipt):
+                arrived.setdefault(marker, (rollout, receipt, happened))
+        if rollout is not None and happened is not None and _in_shadow(rollout):
+            pair = self._pairing.outcome(rollout.id, receipt, happened=happened)
             if pair is not None:
-                claims |= _pair_claims(rollout, pair)
+                made = _pair_claims(rollout, pair)
+                claims |= made
+                places.update(dict.fromkeys(made, pair.receipt.slices))
+
+    def _scan(self, claims: Claims, new: frozenset[str], places: Mapping[str, Places]) -> None:
+        """Count what is new by all of its fields at once. In memory, as the gateway's: no decision rests on it."""
+        for key in new & places.keys():
+            cell = claims[key]
+            if cell.slice == WHOLE and cell.metric != OUTCOME_SEEN:
+                self._searching.count(cell, places[key])
 
     def _read(self, prediction: str) -> tuple[Receipt, Model]:
         """Return a receipt with the model whose key signed it; two names may share 16 bits. Raises ReceiptInvalid, NotFound."""
@@ -192,41 +245,52 @@ def _in_shadow(rollout: Rollout) -> bool:
     return any(s.stage is StageKind.SHADOW for s in rollout.plan.steps)
 
 
-def _baseline_claims(model: Model, receipt: Receipt, *, happened: bool) -> tuple[str, Claims]:
+def _baseline_claims(model: Model, receipt: Receipt, *, happened: bool | None) -> tuple[str, Claims]:
+    """Count what tells how good the incumbent is. No plan says what else an outcome's attributes would mean."""
     scope = baseline_scope(model.name)
     stem = f"o/{scope}/{receipt.request:x}-{receipt.subject:x}-{receipt.at:x}"
-    claims = {f"{stem}/{OUTCOME_SEEN}": Cell(scope, NO_STEP, Arm.INCUMBENT, OUTCOME_SEEN, WHOLE, 0)}
+    marker = f"{stem}/{OUTCOME_SEEN if happened is not None else _TOLD}"
+    if happened is None:
+        return marker, {marker: Cell(scope, NO_STEP, Arm.INCUMBENT, _TOLD, WHOLE, 0)}
+    claims = {marker: Cell(scope, NO_STEP, Arm.INCUMBENT, OUTCOME_SEEN, WHOLE, 0)}
     for metric in BUILT_IN.values():
         if metric.loss is not None:
             bin_ = loss_bin(metric, probability=receipt.probability, happened=happened)
             claims[f"{stem}/{metric.name}"] = Cell(scope, NO_STEP, Arm.INCUMBENT, metric.name, WHOLE, bin_)
-    return f"{stem}/{OUTCOME_SEEN}", claims
+    return marker, claims
 
 
-def _measured_claims(rollout: Rollout, receipt: Receipt, *, happened: bool) -> tuple[str, Claims]:
-    """Count a subject once per step; who named none is counted per request."""
+def _measured_claims(rollout: Rollout, receipt: Receipt, worths: Worth, *, happened: bool | None) -> tuple[str, Claims]:
+    """Count a subject once per step and metric; who named none is counted per request.
+
+    The marker tells whether an outcome is new: the truth's own where it is told, else that of the first metric that it counts for.
+    """
     if not 1 <= receipt.step <= len(rollout.plan.steps):
         raise ReceiptInvalid(f"{rollout.id} has no step {receipt.step}")
     step = StepName(f"s{receipt.step}")
     stem = f"o/{rollout.id}/{step}/{_who(receipt)}"
-    marker = f"{stem}/{OUTCOME_SEEN}"
-    claims = {marker: Cell(rollout.id, step, receipt.arm, OUTCOME_SEEN, WHOLE, 0)}
-    for g in rollout.plan.guardrails:
-        if needs_outcomes(g):
-            bin_ = outcome_bin(g.metric, probability=receipt.probability, happened=happened)
-            strata = "" if g.strata is UNSET else g.strata.field
-            named = _slices(rollout.plan.dimensions, receipt)
-            for slice_ in named:
-                cell = Cell(rollout.id, step, receipt.arm, g.metric.name, slice_, bin_)
-                if not strata or not slice_.startswith(f"{strata}="):
-                    claims[f"{stem}/{g.metric.name}/{slice_}"] = cell
-            if strata:
-                # A subject is in one stratum, that of its first outcome, as it counts once in the whole; or in none, and that
-                # is counted too, so that it cannot come into one later.
-                mine = next((s for s in named if s.startswith(f"{strata}=")), SliceName(f"{strata}="))
-                cell = Cell(rollout.id, step, receipt.arm, g.metric.name, mine, bin_)
-                claims[f"{stem}/{g.metric.name}/{strata}"] = cell
-    return marker, claims
+    bins = dict(worths.bins)
+    claims: Claims = {}
+    if happened is not None:
+        claims[f"{stem}/{OUTCOME_SEEN}"] = Cell(rollout.id, step, receipt.arm, OUTCOME_SEEN, WHOLE, 0)
+        for metric in rollout.plan.counted:
+            if metric.origin is Origin.OUTCOME and metric.formula is UNSET:
+                bins[metric.name] = outcome_bin(metric, probability=receipt.probability, happened=happened)
+    strata = {g.metric.name: g.strata.field for g in rollout.plan.guardrails if g.strata is not UNSET}
+    for name, bin_ in bins.items():
+        for slice_ in _slices(rollout, receipt):
+            cell = Cell(rollout.id, step, receipt.arm, MetricName(name), slice_, bin_)
+            claims[f"{stem}/{name}/{slice_}"] = cell
+        if field := strata.get(MetricName(name)):
+            # A subject is in one stratum, that of its first outcome, as it counts once in the whole; or in none, and that is
+            # counted too, so that it cannot come into one later.
+            values = next(d.slices() for d in rollout.plan.dimensions if d.field == field)
+            for each in values:
+                claims.pop(f"{stem}/{name}/{each}", None)
+            mine = next((s for s in _slices(rollout, receipt) if s in values), SliceName(f"{field}="))
+            cell = Cell(rollout.id, step, receipt.arm, MetricName(name), mine, bin_)
+            claims[f"{stem}/{name}/{field}"] = cell
+    return next(iter(claims), stem), claims
 
 
 def _pair_claims(rollout: Rollout, pair: Pair) -> Claims:
@@ -236,7 +300,7 @@ def _pair_claims(rollout: Rollout, pair: Pair) -> Claims:
     for g in rollout.plan.guardrails:
         if is_paired(g.metric):
             bin_ = _pair_bin(g.metric, pair)
-            for slice_ in _slices(rollout.plan.dimensions, pair.receipt):
+            for slice_ in _slices(rollout, pair.receipt):
                 key = f"p/{rollout.id}/{_who(pair.receipt)}/{g.metric.name}/{slice_}"
                 claims[key] = Cell(
                     rollout.id, step, Arm.CANDIDATE, pair_metric(MetricName(g.metric.name)), slice_, bin_
@@ -259,10 +323,5 @@ def _pair_bin(metric: Metric, pair: Pair) -> int:
     )
 
 
-def _slices(dimensions: Sequence[Dimension], receipt: Receipt) -> Sequence[SliceName]:
-    named = [
-        SliceName(f"{dimension.field}={dimension.values[index]}")
-        for dimension, index in zip(dimensions, receipt.slices, strict=False)
-        if index < len(dimension.values)
-    ]
-    return (WHOLE, *named)
+def _slices(rollout: Rollout, receipt: Receipt) -> Sequence[SliceName]:
+    return (WHOLE, *slices_of(rollout.plan.dimensions, rollout.plan.crosses or (), receipt.slices))

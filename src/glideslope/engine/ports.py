@@ -217,6 +217,18 @@ class Counters(Protocol):
         ...
 
 
+class Summaries(Protocol):
+    """What people look at and no decision rests on, made small: bytes by name, of which the last written stay."""
+
+    async def summarise(self, summaries: Mapping[str, bytes], *, drop: Sequence[str] = ()) -> None:
+        """Keep each under its name in place of what was there, and drop names; all or nothing."""
+        ...
+
+    async def summaries(self, prefix: str) -> Mapping[str, bytes]:
+        """Return all whose name starts with `prefix`, taken literally, in the order of their names."""
+        ...
+
+
 class Checkpoints(Protocol):
     """Signed statements of the ledger's size and root."""
 

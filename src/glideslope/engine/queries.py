@@ -1,35 +1,49 @@
 """Read models: what pages, terminals and programs are shown. They change nothing."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final, assert_never
 
-from glideslope.domain.decision import Hold
+import msgspec
+
+from glideslope.domain.decision import Finding, Hold
 from glideslope.domain.doubt import sentence as doubted
 from glideslope.domain.errors import NotFound
 from glideslope.domain.events import Confirmed, Decided, Event, kind_of, rfc3339
 from glideslope.domain.evidence import NOTHING, Evidence
+from glideslope.domain.gate import harm_findings, pair_proof_findings
 from glideslope.domain.ids import WHOLE, ModelName, RolloutId
 from glideslope.domain.metric import EXPOSURE, RESCUED
-from glideslope.domain.plan import Step
+from glideslope.domain.plan import StageKind, Step
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
+from glideslope.domain.scan import Searched
 from glideslope.domain.traffic import Arm
 from glideslope.engine.display import guardrail_views
 from glideslope.engine.observer import Observer
+from glideslope.engine.pair_display import pair_views
 from glideslope.engine.ports import Clock
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Model, Record, Recorded
-from glideslope.engine.stories import actor_of, sentence
+from glideslope.engine.searching import Searching
+from glideslope.engine.slices_display import slices_view
+from glideslope.engine.stories import actor_of, budget_words, sentence
 from glideslope.engine.views import (
+    BudgetView,
     DecisionView,
     FleetView,
     GuardrailView,
     HappeningView,
     ModelView,
+    PairView,
     RolloutView,
+    SlicesView,
     StepView,
     VersionView,
 )
+from glideslope.engine.worth import budget_views, priced, value_views
 
+SEARCH_EVERY: Final = 5.0
+"""Seconds for which what a search found is shown as it was."""
 SHOW_EVERY: Final = 1.0
 """Seconds for which a rollout's guardrails are shown as they were computed."""
 
@@ -37,11 +51,16 @@ SHOW_EVERY: Final = 1.0
 class Queries:
     """Questions about the record and the counters."""
 
-    def __init__(self, *, record: Record, observer: Observer, reconciler: Reconciler, clock: Clock) -> None:
+    def __init__(
+        self, *, record: Record, observer: Observer, searching: Searching, reconciler: Reconciler, clock: Clock
+    ) -> None:
+        self._searching = searching
         self._record = record
         self._observer = observer
         self._reconciler = reconciler
         self._clock = clock
+        self._searched: dict[RolloutId, tuple[float, tuple[Searched, ...], int]] = {}
+        self._compared: dict[RolloutId, tuple[tuple[Phase, int], float, tuple[PairView, ...]]] = {}
         self._shown: dict[RolloutId, tuple[tuple[Phase, int], float, tuple[GuardrailView, ...]]] = {}
 
     def fleet(self) -> FleetView:
@@ -58,8 +77,10 @@ class Queries:
         """Return a model. Raises NotFound."""
         model = self._record.model(name)
         open_ = self._record.open_rollout_of(name)
+        serving = {Arm.INCUMBENT: model.incumbent, Arm.CANDIDATE: open_.plan.candidate if open_ else None}
         signals: Mapping[str, Mapping[str, float]] = {
-            arm.value: self._observer.signals(name, arm) for arm in (Arm.INCUMBENT, Arm.CANDIDATE)
+            arm.value: self._observer.signals(name, arm) | (self._observer.usage(name, version) if version else {})
+            for arm, version in serving.items()
         }
         return ModelView(
             name=name,
@@ -118,6 +139,25 @@ class Queries:
             rescued=self._rescued(rollout),
             last=last,
             confirmation_ms=self._confirmation(history),
+            budgets=self._budgets(rollout),
+            values=value_views(plan, self._evidence(rollout, history)) if plan.value and with_guardrails else (),
+            pairs=self._pairs(rollout, history) if with_guardrails else (),
+        )
+
+    def slices(self, id_: RolloutId) -> SlicesView:
+        """Return the parts of a rollout's data, worst first, and what a search of others found. Raises NotFound."""
+        rollout = self._record.rollout(id_)
+        history, now = self._record.history(id_), self._clock.monotonic()
+        searched = self._searched.get(id_)
+        if searched is None or now - searched[0] >= SEARCH_EVERY:
+            # Thousands of tests: not at each look.
+            searched = self._searched[id_] = (now, *self._searching.found(rollout))
+        return slices_view(
+            rollout.plan,
+            self._guardrails(rollout, history),
+            self._pairs(rollout, history),
+            searched=searched[1],
+            left_out=searched[2],
         )
 
     def decisions(self, id_: RolloutId) -> Sequence[DecisionView]:
@@ -149,8 +189,37 @@ class Queries:
         shown = self._shown.get(rollout.id)
         if shown is not None and shown[0] == where and (rollout.phase in ENDED or now - shown[1] < SHOW_EVERY):
             return shown[2]
-        views = guardrail_views(rollout.plan, self._evidence(rollout, history), rollout.step)
+        views = tuple(
+            msgspec.structs.replace(view, worth=priced(rollout.plan, view))
+            for view in guardrail_views(rollout.plan, self._evidence(rollout, history), rollout.step)
+        )
         self._shown[rollout.id] = (where, now, views)
+        return views
+
+    def _budgets(self, rollout: Rollout) -> tuple[BudgetView, ...]:
+        """Return what is spent by now: outcomes that come after the end cost as much as any."""
+        if not rollout.plan.budgets:
+            return ()
+        counts, exposed = self._observer.counts(rollout)
+        return budget_views(rollout.plan, msgspec.structs.replace(NOTHING, counts=counts, exposed=exposed))
+
+    def _pairs(self, rollout: Rollout, history: Sequence[Recorded]) -> tuple[PairView, ...]:
+        """Return how the arms' answers compare, as old as the guardrails."""
+        where, now = (rollout.phase, rollout.position), self._clock.monotonic()
+        shown = self._compared.get(rollout.id)
+        if shown is not None and shown[0] == where and (rollout.phase in ENDED or now - shown[1] < SHOW_EVERY):
+            return shown[2]
+        views: tuple[PairView, ...] = ()
+        if rollout.step is not None and any(s.stage is StageKind.SHADOW for s in rollout.plan.steps):
+            findings: Sequence[Finding] = ()
+            if rollout.plan.rules.limits:
+                evidence = self._evidence(rollout, history)
+                findings = (
+                    *harm_findings(rollout.plan, evidence),
+                    *pair_proof_findings(rollout.plan, evidence),
+                )
+            views = pair_views(rollout.plan, partial(self._observer.answers, rollout), findings)
+        self._compared[rollout.id] = (where, now, views)
         return views
 
     def _evidence(self, rollout: Rollout, history: Sequence[Recorded]) -> Evidence:
@@ -181,6 +250,7 @@ class Queries:
             sentences=(
                 *(r.sentence for r in event.decision.reasons),
                 *(doubted(f.doubt) for f in event.decision.findings if f.doubt),
+                *(budget_words(f) for f in event.decision.findings if f.spending),
             ),
             findings=event.decision.findings,
             why=event.why,

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from glideslope.domain.contract import Contract
 from glideslope.domain.errors import Invalid, NotFound, VersionConflict
 from glideslope.domain.events import (
     Closed,
+    ContractAgreed,
     Event,
     Installed,
     Proposed,
@@ -50,6 +52,8 @@ class Model:
     incumbent: VersionName | None
     installed: tuple[VersionName, ...]
     """Every incumbent so far, oldest first."""
+    contract: Contract | None = None
+    """What its live input must look like; None before any was registered."""
 
     def version(self, name: VersionName) -> Registered:
         """Return a registered version. Raises NotFound."""
@@ -284,6 +288,8 @@ def _model(model: Model | None, event: Event, *, name: ModelName, at: int) -> Mo
             )
         case Installed(version=version):
             return replace(before, incumbent=version, installed=(*before.installed, version))
+        case ContractAgreed(contract=contract):
+            return replace(before, contract=contract)
         case _:
             raise Invalid(f"{type(event).__name__} does not belong to a model.")
 

@@ -3,20 +3,36 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import ModelName, RolloutId
-from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
+from glideslope.domain.ids import ModelName, RolloutId, SliceName
+from glideslope.domain.observation import (
+    Briefing,
+    FeaturesTaken,
+    FeatureTotals,
+    Outcomes,
+    OutcomesTaken,
+    ShadowAnswers,
+    Totals,
+    TotalsTaken,
+)
+from glideslope.domain.pairs import Halves
 from glideslope.engine.views import (
+    BasisView,
     CheckView,
     DecisionView,
+    DisagreementView,
+    FeaturesView,
     FleetView,
     HappeningView,
     ModelView,
     PlanView,
     ReplayView,
     RolloutView,
+    SignalsView,
+    SlicesView,
 )
 
 
@@ -28,13 +44,24 @@ class Service(Protocol):
         ...
 
     async def register(self, command: Register, *, key: str) -> ModelView: ...
+    async def agree(self, command: AgreeContract, *, key: str) -> Contract: ...
     async def plan(self, draft: Draft) -> PlanView: ...
+    async def basis(self, draft: Draft) -> BasisView: ...
     async def propose(self, command: Propose, *, key: str) -> RolloutView: ...
     async def approve(self, command: Approve, *, key: str) -> RolloutView: ...
     async def halt(self, command: Halt, *, key: str) -> RolloutView: ...
     async def resume(self, command: Resume, *, key: str) -> RolloutView: ...
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutView: ...
     async def retry(self, command: Retry, *, key: str) -> RolloutView: ...
+
+    async def contract(self, model: ModelName) -> Contract: ...
+    async def drift(self, model: ModelName) -> FeaturesView:
+        """Hold the live input against the data contract. Advisory."""
+        ...
+
+    async def flags(self, model: ModelName) -> SignalsView:
+        """Return what was flagged outside the criteria. Advisory."""
+        ...
 
     async def fleet(self) -> FleetView: ...
     async def model(self, name: ModelName) -> ModelView: ...
@@ -64,7 +91,17 @@ class Service(Protocol):
         ...
 
     async def observe(self, totals: Totals) -> TotalsTaken: ...
+    async def feature_counts(self, totals: FeatureTotals) -> FeaturesTaken: ...
     async def shadow(self, answers: ShadowAnswers) -> None: ...
+    async def halves(self, halves: Halves) -> None: ...
+    async def slices(self, rollout: RolloutId) -> SlicesView:
+        """Return the parts of the data, those with the most evidence of harm first, and what a search of others found."""
+        ...
+
+    async def disagreements(self, rollout: RolloutId, *, slice_: SliceName) -> Sequence[DisagreementView]:
+        """Return the pairs of answers that differ most in a slice, the worst first."""
+        ...
+
     async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         """Count a batch; each outcome about a model that `by` does not speak for is refused by itself."""
         ...

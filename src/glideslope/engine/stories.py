@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from glideslope.domain.budget import Measure
 from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, Question, RollBack, Verdict
 from glideslope.domain.doubt import Aside
 from glideslope.domain.doubt import sentence as doubted
@@ -9,6 +10,7 @@ from glideslope.domain.events import (
     Approved,
     Closed,
     Confirmed,
+    ContractAgreed,
     Decided,
     Event,
     Halted,
@@ -50,6 +52,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return f"{by} registers {version}."
         case Installed(version=version, by=by):
             return f"{by} installs {version} as the incumbent."
+        case ContractAgreed(contract=contract, by=by):
+            return f"{by} registers the data contract {contract.short} of {len(contract.features)} features."
         case _:
             assert_never(event)
 
@@ -87,12 +91,23 @@ def _cause(decision: Decision) -> str:
     if found is None:
         return ""
     where = "" if found.slice == WHOLE else f" on {found.slice}"
+    if found.spending:
+        return f" {budget_words(found)}"
     if found.question is Question.OFFLINE:
         return f" {found.subject}{where}, n {found.candidate:,}."
     return (
         f" {found.subject}{where}: evidence {found.wealth:.2f} of {found.line:.2f} nats, "
         f"{found.candidate:,} candidate and {found.incumbent:,} incumbent subjects."
     )
+
+
+def budget_words(found: Finding) -> str:
+    """Return how much of a harm budget is spent, as a sentence."""
+    if not found.spending:
+        return ""
+    spending = found.spending
+    what = "harmful outcomes" if spending.measure == Measure.COUNT else "more than the incumbent would have cost"
+    return f"{found.subject}: {spending.spent:,.6g} {what} of {spending.size:,.6g}, n {found.candidate:,}."
 
 
 def _lie(decision: Decision) -> str:
@@ -108,7 +123,7 @@ def _set_aside(sources: tuple[Aside, ...]) -> str:
 def actor_of(event: Event) -> Actor:
     """Return who did it; glideslope itself where nobody else did."""
     match event:
-        case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed():
+        case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed() | ContractAgreed():
             return event.by
         case Lapsed() | Confirmed() | Closed():
             return MACHINE

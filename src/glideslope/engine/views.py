@@ -5,6 +5,9 @@ from collections.abc import Mapping
 import msgspec
 
 from glideslope.domain.decision import Finding
+from glideslope.domain.experience import Lesson
+from glideslope.domain.foresight import Prospect
+from glideslope.domain.freeze import Baseline
 from glideslope.domain.plan import Plan
 
 
@@ -46,6 +49,119 @@ class GuardrailView(msgspec.Struct, frozen=True, kw_only=True):
     """`proven`, `harm`, `beyond its limit`, `watching`, `no evidence`, or `asymptotic, advisory` for what moves no traffic."""
     candidate_count: int
     incumbent_count: int
+    worth: float | None = None
+    """What the difference is worth per thousand subjects, in the plan's currency; None without a price."""
+
+
+class ValueView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the outcomes of each arm are worth on one slice, per so many subjects; more is better."""
+
+    slice: str
+    currency: str
+    per: int
+    incumbent: float
+    candidate: float
+    low: float | None
+    """Of the candidate's less the incumbent's: with `high` an interval that holds with 95 % at all times."""
+    high: float | None
+    candidate_count: int
+    incumbent_count: int
+
+
+class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
+    """A harm budget as a gauge."""
+
+    metric: str
+    measure: str
+    """`count` of harmful outcomes, or `excess` over what the incumbent would have cost."""
+    spent: float | None
+    """By now, also after the end; None when the counts are malformed."""
+    size: float
+    unit: str
+    """The currency of a value; else empty."""
+    waiting: int
+    """Subjects who met the candidate and whose outcome has not come: by their harm the budget may yet be exceeded."""
+
+
+class PairView(msgspec.Struct, frozen=True, kw_only=True):
+    """How both arms' answers to the same requests compare, on one slice, before any outcome is known."""
+
+    kind: str
+    """`disagreement`, `shift`, `slower` or `skew`."""
+    slice: str
+    count: int
+    """Pairs, of a subject the first."""
+    low: float | None
+    estimate: float | None
+    """Of disagreement and skew the share of requests, of slower the share on which the candidate took longer (than its
+    limit allows), of shift the mean difference of scores, candidate's minus incumbent's."""
+    high: float | None
+    times: float | None = None
+    """Of slower: the median of the candidate's time over the incumbent's."""
+    limit: float | None = None
+    """What the plan allows, in the estimate's unit; None where it asks nothing, and pairs are compared for people."""
+    harm_wealth: float = 0.0
+    harm_line: float = 0.0
+    word: str = "shown"
+    """`proven`, `harm`, `watching`; `shown` where the plan asks nothing."""
+
+
+class SearchedView(msgspec.Struct, frozen=True, kw_only=True):
+    """A slice that nobody declared, as a search found it. Advisory: it moves no traffic."""
+
+    metric: str
+    slice: str
+    """`field=?3` stands for one or several values that the plan does not list."""
+    paired: bool
+    """From pairs in the shadow stage, else from the arms of the canary."""
+    wealth: float
+    p: float
+    """Anytime p-value, corrected for everything that the search could look at."""
+    found: bool
+    candidate_count: int
+    incumbent_count: int
+
+
+class SlicesView(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of a rollout's data, worst first."""
+
+    declared: tuple[GuardrailView, ...]
+    """Each guardrail on each declared slice that has outcomes, those nearest to their line of harm first."""
+    pairs: tuple[PairView, ...]
+    """The same for comparisons of answers."""
+    tests: int
+    """Over how many tests of harm alpha is shared, slices and wholes together."""
+    alpha: float
+    """Chance that any of them ever shows harm where there is none. Intervals hold with 95 % each, not all at once."""
+    searched: tuple[SearchedView, ...]
+    """What the search looked at, the likeliest harm first, at most MOST_SHOWN. Advisory: it moves no traffic."""
+    search_alpha: float
+    """Chance that the search ever shows harm where there is none."""
+    search_size: int
+    """Tests that the search could come to, for all of which it is corrected."""
+    left_out: int
+    """Outcomes that the search left out for want of room."""
+
+
+class DisagreementView(msgspec.Struct, frozen=True, kw_only=True):
+    """One request that the arms answered differently, for people to look at. It stands in no ledger."""
+
+    request: str
+    at: str
+    difference: float
+    """Size of the difference of scores; 1 for two classes without scores."""
+    disagree: bool
+    """They decided differently, too."""
+    candidate: str
+    incumbent: str
+    """Class or score."""
+    candidate_ms: float | None
+    incumbent_ms: float | None
+    other_features: bool | None
+    """Whether they answered from different features; None where that is not known."""
+    slices: tuple[str, ...]
+    attributes: Mapping[str, str]
+    """What the service's contract lets out of the request."""
 
 
 class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +230,11 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     last: DecisionView | None
     confirmation_ms: float | None
     """From the last decision's commit to the data plane's confirmation."""
+    budgets: tuple[BudgetView, ...] = ()
+    values: tuple[ValueView, ...] = ()
+    """What outcomes are worth, on the whole and by slice; empty without a value model."""
+    pairs: tuple[PairView, ...] = ()
+    """How the arms' answers compare, from the shadow stage."""
 
 
 class VersionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,7 +285,7 @@ class StepForecast(msgspec.Struct, frozen=True, kw_only=True):
     detects: float
     """The smallest harm (ratio for an event, difference for a score) that the step's maximum time likely catches."""
     subjects_to_proof: int
-    """Candidate subjects until an equal candidate is proven, on average."""
+    """Candidate subjects until an equal candidate is proven, on average; 0 where no number is known, or nothing is proven."""
     seconds_to_proof: float | None
     """At recent traffic; None without recent traffic."""
     subjects_at_risk: int | None
@@ -181,6 +302,33 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     traffic_per_second: float | None
     earliest_seconds: float
     """Sum of the steps' minimum times."""
+    budgets: tuple["BudgetForecast", ...] = ()
+    prospects: tuple[Prospect, ...] = ()
+    """What to expect of a sound candidate, then of each harm; empty where no traffic is known."""
+    lessons: tuple[Lesson, ...] = ()
+    """From where what is expected was learned."""
+
+
+class BasisView(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a forecast of a plan rests on, for whoever computes it elsewhere."""
+
+    plan: Plan
+    digest: str
+    baseline: Baseline
+    starts: float
+    """Now, in seconds after Monday at midnight, UTC: when a rollout that began now would begin."""
+
+
+class BudgetForecast(msgspec.Struct, frozen=True, kw_only=True):
+    """How many subjects must meet the candidate until a harm budget is spent; None where nothing is known of the metric."""
+
+    metric: str
+    measure: str
+    size: float
+    when_equal: int | None
+    """By one that is no worse: of a count on average, of an excess with one chance in twenty, by bad luck."""
+    when_worse: int | None
+    """By one with twice the rate, on average."""
 
 
 class Warning_(msgspec.Struct, frozen=True, kw_only=True):  # noqa: N801 - Warning is Python's own
@@ -208,3 +356,124 @@ class CheckView(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
     sentence: str
     next_command: str = ""
+
+
+class FeatureShift(msgspec.Struct, frozen=True, kw_only=True):
+    """A bin of a feature whose share of the rows changed, and the scores of the predictions that had it."""
+
+    values: str
+    """What falls into it; of a feature tagged personal or secret only the bin's number."""
+    reference: float
+    live: float
+    """Shares of the rows with a value."""
+    score_here: float | None
+    """Mean score of its rows; None where no scores are counted."""
+    score_elsewhere: float | None
+    """Mean score of all other rows. What differs here goes together with the feature; it need not be caused by it."""
+
+
+class FeatureView(msgspec.Struct, frozen=True, kw_only=True):
+    """One feature: how good its data is today (of yesterday, before the first row), and how far it drifted."""
+
+    name: str
+    type: str
+    tags: tuple[str, ...]
+    rows: int
+    missing: int
+    wrong_type: int
+    out_of_range: int
+    unseen: int
+    breaches: tuple[str, ...]
+    """How the data contract is broken, in sentences."""
+    psi: float | None
+    """Without what chance adds. None, as below, where the contract has no reference."""
+    jensen_shannon: float | None
+    wasserstein: float | None
+    """Of numbers: in parts of the range."""
+    p_value: float | None
+    """Of the last finished day, against the tolerated PSI; looked at once."""
+    adjusted_p_value: float | None
+    """The same for all features at once (Holm)."""
+    anytime_p_value: float | None
+    """Of today so far, against the tolerated bands; may be looked at as often as one likes."""
+    drifted: bool
+    said_by: str
+    """Which of the two says so."""
+    shifts: tuple[FeatureShift, ...]
+    """The three bins that changed most."""
+    influenced: float | None
+    """Share of the rows that lie in them beyond what the reference has there."""
+
+
+class ArmsFeature(msgspec.Struct, frozen=True, kw_only=True):
+    """One feature in both arms of the rollout in progress. Pairs are (candidate, incumbent)."""
+
+    name: str
+    candidate_rows: int
+    incumbent_rows: int
+    missing: tuple[int, int]
+    broken: tuple[int, int]
+    psi: float
+    anytime_p_value: float
+    differs: bool
+    """The arms are given different values: train/serve skew, or a broken split."""
+
+
+class FeaturesView(msgspec.Struct, frozen=True, kw_only=True):
+    """The live input of a model against its data contract. Advisory: no decision reads it."""
+
+    model: str
+    contract: str
+    advisory: bool
+    day: str
+    """The last finished UTC day with rows, as 2026-01-31; empty before there is one."""
+    rows: int
+    """Rows of that day."""
+    rows_today: int
+    broken_today: int
+    surplus_today: int
+    """Rows with a field that the contract does not know."""
+    alpha: float
+    """Chance that any feature is flagged without drift: of the finished day, and ever during today."""
+    tolerated_psi: float
+    features: tuple[FeatureView, ...]
+    arms: tuple[ArmsFeature, ...]
+    """Empty while no rollout compares the arms."""
+
+
+class SignalView(msgspec.Struct, frozen=True, kw_only=True):
+    """A flag: something outside the criteria was not as usual. Advisory: it moved no traffic and never will."""
+
+    id: str
+    model: str
+    series: str
+    arm: str
+    """`candidate`, `incumbent`, or `difference`."""
+    rollout: str
+    """The rollout in progress then; empty without one."""
+    first: str
+    last: str
+    """When it was first flagged and last still seen, RFC 3339."""
+    expected: float | None
+    seen: float | None
+    unit: str
+    baseline: str
+    """Against what: `hour of week`, `hour of day`, `the other arm`."""
+    evidence: float
+    """How much more likely a change than chance, as a factor: the detector's sum, of which `line` is flagged."""
+    line: float
+    sentence: str
+
+
+class SignalsView(msgspec.Struct, frozen=True, kw_only=True):
+    """All flags of a model, newest first, with the budget of false ones. Advisory."""
+
+    model: str
+    advisory: bool
+    budget_per_week: float
+    """How many false flags a week are accepted over all series together, on average."""
+    series: int
+    """How many are watched."""
+    learning: int
+    """How many of them have no history yet, and cannot be flagged."""
+    flags: tuple[SignalView, ...]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from glideslope.sdk.middleware import Glideslope, record
     from glideslope.sdk.observe import Observer
     from glideslope.sdk.outcomes import OutcomeSender
+    from glideslope.sdk.resources import CpuTime
     from glideslope.sdk.service import Service
     from glideslope.sdk.stamps import Stamps
 
@@ -21,6 +22,7 @@ __all__ = [
     "Assigner",
     "AsyncClient",
     "Client",
+    "CpuTime",
     "Glideslope",
     "Observer",
     "OutcomeSender",
@@ -36,6 +38,7 @@ _PLACES: Final = {
     "Assigner": "assign",
     "AsyncClient": "client",
     "Client": "client",
+    "CpuTime": "resources",
     "Glideslope": "middleware",
     "Observer": "observe",
     "OutcomeSender": "outcomes",

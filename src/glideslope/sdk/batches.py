@@ -39,7 +39,7 @@ class Batches(Generic[T]):
     def put(self, item: T) -> bool:
         """Take an item; tell whether there was room. Never blocks, never raises."""
         if len(self._waiting) >= self._most:
-            self._drop(1)
+            self.drop()
             return False
         self._waiting.append(item)
         return True
@@ -54,12 +54,17 @@ class Batches(Generic[T]):
                 except ServerRefused as refusal:
                     if refusal.status >= 500 or refusal.status in _LATER:
                         return False
-                    self._drop(len(batch))
+                    self.drop(len(batch))
                 except GlideslopeError:
                     return False
                 for _ in batch:
                     self._waiting.popleft()
         return True
+
+    def drop(self, count: int = 1) -> None:
+        """Note that something was lost."""
+        with self._dropping:
+            self.dropped += count
 
     def forked(self) -> None:
         """Start empty."""
@@ -67,10 +72,6 @@ class Batches(Generic[T]):
         self._sending = threading.Lock()
         self._dropping = threading.Lock()
         self.dropped = 0
-
-    def _drop(self, count: int) -> None:
-        with self._dropping:
-            self.dropped += count
 
 
 _LATER: Final = frozenset({401, 403, 404, 408, 409, 425, 429})

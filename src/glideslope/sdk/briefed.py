@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from glideslope.domain.expression import Compiled
+from glideslope.domain.formula import Expression, compile_expression
 from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName
-from glideslope.domain.metric import EXPOSURE, Kind, Metric, Origin
+from glideslope.domain.metric import EXPOSURE, Cross, Kind, Metric, Origin, crossed
 from glideslope.domain.observation import Briefing
-from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE, ReceiptKey
+from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE, ReceiptKey, unlisted_place
 from glideslope.sdk import requests
-from glideslope.sdk.assign import CLOCK, Assigner
+from glideslope.sdk.assign import CLOCK, NO_ROLLOUT, Assigner
 from glideslope.sdk.client import Client
 from glideslope.sdk.errors import AnswerUnreadable, ServerRefused, ServerUnreachable
 
@@ -40,28 +42,58 @@ class Briefed:
     """Beyond this a value, so divided, is late, however late it becomes."""
     key: ReceiptKey | None = None
     tag: str = ""
+    contract: str = ""
+    """The data contract in force, by its `short`."""
     in_process: bool = False
     """Services assign, and so are the gateway."""
     slices: Mapping[str, Mapping[str, tuple[int, int, SliceName]]] = field(default_factory=dict)
     """Field and value to the dimension's place, the value's index and the slice's name."""
+    formulas: Mapping[MetricName, Compiled] = field(default_factory=dict)
+    """Expressions that give the values of metrics counted here."""
+    crosses: tuple[Cross, ...] = ()
+    """Fields that are looked at together."""
+    numbered: bool = False
+    """Receipts may number the values that the plan does not list."""
+    shadow: RolloutId = NO_ROLLOUT
+    """The rollout in whose shadow stage requests are mirrored now; empty outside one."""
 
     def slice_indices(self, fields: Mapping[str, str] | None) -> tuple[int, ...]:
-        """Return per dimension the value's index, NO_SLICE where the field is absent or its value not looked at."""
+        """Return per dimension the value's index; for a value that is not listed a number beyond, where the server knows those.
+
+        NO_SLICE where the field is absent.
+        """
         if not fields or not self.slices:
             return _NO_SLICES
         found = list(_NO_SLICES)
         for name, value in fields.items():
-            if (values := self.slices.get(name)) is not None and (known := values.get(value)) is not None:
-                found[known[0]] = known[1]
+            if (values := self.slices.get(name)) is not None:
+                if (known := values.get(value)) is not None:
+                    found[known[0]] = known[1]
+                elif self.numbered and values:
+                    place = next(iter(values.values()))[0]
+                    found[place] = unlisted_place(value, listed=len(values))
         return tuple(found)
+
+    def unlisted(self, fields: Mapping[str, str]) -> list[tuple[str, str, str]]:
+        """Return field, number and value of what the plan slices by and does not list."""
+        return [
+            (name, str(place - len(values)), value)
+            for name, value in fields.items()
+            if (values := self.slices.get(name))
+            and value not in values
+            and (place := unlisted_place(value, listed=len(values))) != NO_SLICE
+        ]
 
     def slice_names(self, fields: Mapping[str, str]) -> list[SliceName]:
         """Return the slices that a request with these fields is in."""
-        return [
-            known[2]
+        found = {
+            name: known[2]
             for name, value in fields.items()
             if (values := self.slices.get(name)) is not None and (known := values.get(value)) is not None
-        ]
+        }
+        if not self.crosses:
+            return [*found.values()]
+        return [*found.values(), *(crossed(found[a], found[b]) for a, b in self.crosses if a in found and b in found)]
 
 
 NOT_BRIEFED: Final = Briefed()
@@ -74,6 +106,7 @@ def briefed(briefing: Briefing) -> Briefed:
     """
     mine = {Origin.SERVICE, Origin.GATEWAY} if briefing.in_process else {Origin.SERVICE}
     metrics = {metric.name: metric for metric in briefing.metrics if metric.origin in mine}
+    fields = {dimension.field for dimension in briefing.dimensions[:MAX_DIMENSIONS]}
     if briefing.in_process:
         metrics[EXPOSURE] = _EXPOSED
     return Briefed(
@@ -83,7 +116,11 @@ def briefed(briefing: Briefing) -> Briefed:
         thresholds=dict(briefing.thresholds or {}),
         key=ReceiptKey(id=briefing.key_id, secret=briefing.key) if briefing.key else None,
         tag=briefing.tag,
+        contract=briefing.contract,
         in_process=briefing.in_process,
+        crosses=tuple(cross for cross in briefing.crosses if set(cross) <= fields),
+        numbered=briefing.numbered,
+        shadow=briefing.shadow,
         slices={
             dimension.field: {
                 value: (place, index, name)
@@ -91,6 +128,11 @@ def briefed(briefing: Briefing) -> Briefed:
                 if index < NO_SLICE
             }
             for place, dimension in enumerate(briefing.dimensions[:MAX_DIMENSIONS])
+        },
+        formulas={
+            name: compile_expression(metric.formula)
+            for name, metric in metrics.items()
+            if isinstance(metric.formula, Expression)
         },
     )
 

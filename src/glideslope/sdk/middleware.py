@@ -6,6 +6,7 @@ Whatever fails in here, the application's own answer goes out unchanged.
 import os
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextvars import ContextVar
+from time import perf_counter
 from typing import Any, Final
 
 from glideslope.sdk import stamps as stamping
@@ -26,22 +27,42 @@ _PREDICTION: Final = PREDICTION.encode()
 class Answering:
     """One request on its way through the service."""
 
-    __slots__ = ("_service", "prediction", "stamps")
+    __slots__ = ("_service", "_started", "prediction", "stamps")
 
     def __init__(self, service: Service, *, stamps: Stamps) -> None:
         self._service = service
+        self._started = perf_counter()
         self.stamps = stamps
         self.prediction: str | None = None
         """The id that the answer will carry; None until a score is recorded, or when no true one can be made."""
 
     def record(
-        self, *, score: float | None = None, slices: Mapping[str, str] | None = None, **metrics: float
+        self,
+        *,
+        score: float | None = None,
+        slices: Mapping[str, str] | None = None,
+        answer: str = "",
+        attributes: Mapping[str, float | bool | str] | None = None,
+        features: Mapping[str, Any] | None = None,
+        **metrics: float,
     ) -> str | None:
         """Note what was answered, before the answer is sent; return the prediction's id, or None. Never raises.
 
-        `score` is the probability given, `slices` the request's fields by name, `metrics` values by the metric's name.
+        `score` is the probability given, `slices` the request's fields by name, `attributes` what the plan's expressions may ask for
+        besides, `features` the row that the model was given, to be checked against its data contract, `metrics` values by the
+        metric's name. For the comparison with the other arm's answer in the shadow stage `answer` is the class; the time until
+        now is taken too, and whether both arms were given the same features.
         """
-        made = self._service.predicted(self.stamps, score=score, slices=slices, metrics=metrics)
+        made = self._service.predicted(
+            self.stamps,
+            score=score,
+            slices=slices,
+            metrics=metrics,
+            attributes=attributes,
+            features=features,
+            answer=answer,
+            seconds=perf_counter() - self._started,
+        )
         if made is not None:
             self.prediction = made
         return made
@@ -50,10 +71,22 @@ class Answering:
 _current: Final[ContextVar[Answering | None]] = ContextVar("glideslope", default=None)
 
 
-def record(*, score: float | None = None, slices: Mapping[str, str] | None = None, **metrics: float) -> str | None:
+def record(
+    *,
+    score: float | None = None,
+    slices: Mapping[str, str] | None = None,
+    answer: str = "",
+    attributes: Mapping[str, float | bool | str] | None = None,
+    features: Mapping[str, Any] | None = None,
+    **metrics: float,
+) -> str | None:
     """Do `Answering.record` for the request at hand; outside of one, nothing."""
     answering = _current.get()
-    return None if answering is None else answering.record(score=score, slices=slices, **metrics)
+    if answering is None:
+        return None
+    return answering.record(
+        score=score, slices=slices, answer=answer, features=features, attributes=attributes, **metrics
+    )
 
 
 class Glideslope:
@@ -73,9 +106,21 @@ class Glideslope:
         folder: str | os.PathLike[str] | None = None,
         source: str = "",
         ca: str = "",
+        price: float = 0.0,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         self._app = app
-        self.service = Service(model, version=version, server=server, token=token, folder=folder, source=source, ca=ca)
+        self.service = Service(
+            model,
+            version=version,
+            server=server,
+            token=token,
+            folder=folder,
+            source=source,
+            ca=ca,
+            price=price,
+            tags=tags,
+        )
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request, connection or life, as ASGI asks."""

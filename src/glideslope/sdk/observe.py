@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import xxhash
 
 from glideslope.domain.errors import GlideslopeError
@@ -104,6 +105,8 @@ class Observer:
         self.epoch = epoch
         self.version = version
         self.digest = _NO_DIGEST
+        self.usage: Callable[[], Mapping[str, float]] | None = None
+        """What the process uses, to be sent along."""
         self._briefed = NOT_BRIEFED
         self._ordinary = (baseline_scope(model), NO_STEP)
         """Where the incumbent's ordinary traffic is counted."""
@@ -267,6 +270,12 @@ class Observer:
         with self._lock:
             self.dropped += count
 
+    def name_unlisted(self, fields: Mapping[str, str]) -> None:
+        """Tell the server which values stand behind the numbers of unlisted ones, the first of each; all of it may be seen."""
+        with self._lock:
+            for field, number, value in self._briefed.unlisted(fields):
+                self._unlisted.setdefault(field, {}).setdefault(number, value)
+
     def send_totals(self) -> float:
         """Send what changed since it last arrived; return the seconds until the next time. Never raises."""
         message, sent = self._message()
@@ -294,6 +303,7 @@ class Observer:
         self._subjects = 0
         self._acknowledged: dict[Cell, int] = {}
         self._messages = self._sequence = self._anonymous = 0
+        self._unlisted: dict[str, dict[str, str]] = {}
         self._wanted = wanted
         self._asleep = wanted
         self.dropped = self.ignored = self.unsent = 0
@@ -319,6 +329,8 @@ class Observer:
             dropped = self.dropped
             self._sequence += 1
             sequence = self._sequence
+            named = {field: dict(values) for field, values in self._unlisted.items()}
+            unlisted = named if named and self._briefed.numbered else msgspec.UNSET
             for name, step in self._steps.items():
                 for arm, tallies in ((Arm.CANDIDATE, step.candidate), (Arm.INCUMBENT, step.incumbent)):
                     for tally in (one for counting in tallies.values() for one in counting):
@@ -343,6 +355,8 @@ class Observer:
             version=self.version,
             digest=self.digest,
             sequence=sequence,
+            unlisted=unlisted,
+            usage=msgspec.UNSET if self.usage is None else self.usage(),
         )
         return message, now
 

@@ -1,9 +1,12 @@
 """Sending the truth about predictions, whenever it comes: buffered, in batches, again until it arrives."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from glideslope.domain.observation import Outcome, OutcomeRefusal, Outcomes
+from msgspec import UNSET
+
+from glideslope.domain.observation import Fact, Outcome, OutcomeRefusal, Outcomes, OutcomeUndefined
 from glideslope.sdk import requests
 from glideslope.sdk.background import Background
 from glideslope.sdk.batches import LARGEST_BATCH, MOST_WAITING, Batches
@@ -12,6 +15,8 @@ from glideslope.sdk.client import Client
 EVERY: Final = 1.0
 """Seconds between batches."""
 MOST_REFUSALS: Final = 100
+LONGEST_TEXT: Final = 1_000
+_LARGEST: Final = sys.float_info.max
 
 
 class OutcomeSender:
@@ -33,14 +38,38 @@ class OutcomeSender:
         self.refused = 0
         self.refusals: tuple[OutcomeRefusal, ...] = ()
         """The latest ones."""
+        self.undefined: tuple[OutcomeUndefined, ...] = ()
+        """The latest metrics that had no value for an outcome."""
 
-    def send(self, prediction: str, *, happened: bool) -> bool:
-        """Take an outcome; tell whether there was room. Never blocks, never raises."""
+    def send(
+        self,
+        prediction: str,
+        *,
+        happened: bool | None = None,
+        outcome: Fact | None = None,
+        attributes: Mapping[str, Fact] | None = None,
+    ) -> bool:
+        """Take an outcome; tell whether there was room. Never blocks, never raises.
+
+        `happened` is the truth, `outcome` what it is where it is a class or a number, `attributes` what else became known. What is None is
+        not told; what was not told may come in a later outcome of the same prediction. A NaN, an infinity or anything else than a number,
+        a truth or a text of up to 1,000 characters is dropped with its outcome.
+        """
         try:
             self._background.start()
         except Exception:  # noqa: BLE001 - the boundary to the host: no thread can be had now; the next call tries again
             self._background.failures += 1
-        return self._batches.put(Outcome(prediction=prediction, happened=happened))
+        if not all(map(_can_be_told, (prediction, *(attributes or {}).values(), "" if outcome is None else outcome))):
+            # In a batch it would cost all others their way.
+            self._batches.drop()
+            return False
+        told = Outcome(
+            prediction=prediction,
+            happened=UNSET if happened is None else bool(happened),
+            outcome=UNSET if outcome is None else outcome,
+            attributes=dict(attributes) if attributes else UNSET,
+        )
+        return self._batches.put(told)
 
     @property
     def waiting(self) -> int:
@@ -71,3 +100,16 @@ class OutcomeSender:
         self.unmeasured += taken.unmeasured
         self.refused += len(taken.refused)
         self.refusals = (*self.refusals, *taken.refused)[-MOST_REFUSALS:]
+        self.undefined = (*self.undefined, *taken.undefined)[-MOST_REFUSALS:]
+
+
+def _can_be_told(fact: object) -> bool:
+    match fact:
+        case bool():
+            return True
+        case int() | float():
+            return -_LARGEST <= fact <= _LARGEST
+        case str():
+            return len(fact) <= LONGEST_TEXT
+        case _:
+            return False

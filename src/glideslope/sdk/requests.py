@@ -7,8 +7,19 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from glideslope.domain.contract import Contract
 from glideslope.domain.ids import ModelName
-from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
+from glideslope.domain.observation import (
+    Briefing,
+    FeaturesTaken,
+    FeatureTotals,
+    Outcomes,
+    OutcomesTaken,
+    ShadowAnswers,
+    Totals,
+    TotalsTaken,
+)
+from glideslope.domain.pairs import Halves
 
 T = TypeVar("T")
 
@@ -58,9 +69,30 @@ def totals(message: Totals) -> Call[TotalsTaken | None]:
     return _post("/v1/observations", message, decode=_totals_taken)
 
 
+def features(message: FeatureTotals) -> Call[FeaturesTaken]:
+    """Send a source's counts of feature values; grow-only, as those of metrics."""
+    return _post("/v1/features", message, decode=_FEATURES_TAKEN.decode)
+
+
+def contract(model: ModelName) -> Call[Contract]:
+    """Ask for the data contract of a model."""
+    return Call(
+        method="GET",
+        path=f"/v1/models/{quote(model, safe='')}/contract",
+        body=None,
+        content_type="",
+        decode=_CONTRACT.decode,
+    )
+
+
 def shadow_answers(message: ShadowAnswers) -> Call[None]:
     """Send what the shadowed candidate would have answered."""
     return _post("/v1/shadow", message, decode=_nothing)
+
+
+def halves(message: Halves) -> Call[None]:
+    """Send what one arm answered, to be compared with the other's answers to the same requests."""
+    return _post("/v1/pairs", message, decode=_nothing)
 
 
 def outcomes(message: Outcomes) -> Call[OutcomesTaken]:
@@ -85,6 +117,8 @@ def json_call(method: str, path: str, *, content: object = None, repeatable: boo
 
 _BRIEFING: Final = msgspec.json.Decoder(Briefing)
 _TAKEN: Final = msgspec.json.Decoder(OutcomesTaken)
+_CONTRACT: Final = msgspec.json.Decoder(Contract)
+_FEATURES_TAKEN: Final = msgspec.json.Decoder(FeaturesTaken)
 _TOTALS_TAKEN: Final = msgspec.json.Decoder(TotalsTaken)
 
 

@@ -10,37 +10,52 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from glideslope.domain.contract import Contract
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import RolloutId, VersionName, model_name, version_name
-from glideslope.domain.observation import ShadowAnswers, Totals, TotalsTaken
+from glideslope.domain.metric import CONTRACT
+from glideslope.domain.observation import FeaturesTaken, FeatureTotals, ShadowAnswers, Totals, TotalsTaken
+from glideslope.domain.pairs import Half, Halves
 from glideslope.domain.receipt import request_hash
+from glideslope.domain.traffic import Arm
 from glideslope.sdk import requests
 from glideslope.sdk.assign import CLOCK, Assigned, Assigner
 from glideslope.sdk.background import Background, after_fork
 from glideslope.sdk.batches import Batches
 from glideslope.sdk.briefed import NOT_BRIEFED, Briefed, Polling
 from glideslope.sdk.client import Client
+from glideslope.sdk.contract import open_only, tags_of, with_data_contract
 from glideslope.sdk.digest import folder_digest
 from glideslope.sdk.errors import ServerRefused
+from glideslope.sdk.features import FeatureCounter
 from glideslope.sdk.flights import Flight, Flights
+from glideslope.sdk.formulas import values_of
+from glideslope.sdk.halves import Answer, half_of
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
+from glideslope.sdk.resources import Meter
 from glideslope.sdk.stamps import Stamps, of
 
 SHADOW_EVERY: Final = 0.25
 MOST_SHADOWED: Final = 20_000
+LARGEST_HALVES: Final = 200
+"""In one message: each may bring all that a contract lets out, and a server takes 4 MB."""
 IDLE: Final = 60.0
 
 _Answer = tuple[RolloutId, int, int]
+_Half = tuple[RolloutId, Arm, Half]
 
 
 class Service:
     """One model in one process. Nothing that a request calls blocks or raises; without a server the incumbent serves.
 
     Raises Invalid for names, an address or a token that cannot be. `folder` is what is served: its digest is reported.
+    `price` is what an hour of this process costs, in any currency, for the cost of predictions that people are shown. `tags` tags
+    fields as open, personal or secret, before and beside the data contract: of a request only what is open ever leaves.
     """
 
     def __init__(
@@ -53,6 +68,8 @@ class Service:
         folder: str | os.PathLike[str] | None = None,
         source: str = "",
         ca: str = "",
+        price: float = 0.0,
+        tags: Mapping[str, str] | None = None,
         clock: Callable[[], float] = CLOCK,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -61,6 +78,8 @@ class Service:
         self.assigner = Assigner(clock=clock)
         self.briefed: Briefed = NOT_BRIEFED
         self._wall = wall
+        self._tags = tags_of(tags)
+        self._contract = self._tags
         self._folder = None if folder is None else Path(folder)
         self._client = None if server is None else Client(server, token, ca=ca)
         # A client of its own for polls: they are held for long, and totals must not queue behind them.
@@ -70,7 +89,13 @@ class Service:
             self.model, source=source, epoch=int(wall() * 1000), send=self._send_totals, version=self.version
         )
         self.flights = Flights(self.observer)
+        self.meter = Meter(price=price)
+        self.observer.usage = self.meter.read
+        self.features = FeatureCounter(
+            self.model, source=source, epoch=self.observer.epoch, send=self._send_features, wall=wall
+        )
         self.shadow: Batches[_Answer] = Batches(self._send_shadow, most=MOST_SHADOWED)
+        self.halves: Batches[_Half] = Batches(self._send_halves, largest=LARGEST_HALVES, most=MOST_SHADOWED)
         self._polling = None if self._poller is None else self._listen(self._poller, clock=clock)
         self._polls = Background(self._poll, name=f"glideslope-brief-{model}")
         self._aside = Background(self._act_aside, name=f"glideslope-aside-{model}", pause=SHADOW_EVERY)
@@ -103,7 +128,7 @@ class Service:
             self._poller.close()
         if self._started:
             deadline = time.monotonic() + timeout
-            for end in (self.observer.stop, self._aside.stop, self._polls.stop):
+            for end in (self.observer.stop, self.features.stop, self._aside.stop, self._polls.stop):
                 end(timeout=max(deadline - time.monotonic(), 0.05))
         if self._client is not None:
             self._client.close()
@@ -132,6 +157,8 @@ class Service:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
+        features: Mapping[str, Any] | None = None,
         request: str = "",
     ) -> str | None:
         """Take note of an answer whose version was assigned here, as a gateway would, and return as `predicted` does.
@@ -147,7 +174,9 @@ class Service:
         except Exception:  # noqa: BLE001 - the boundary to the host, as in `predicted`
             self.observer.drop()
             return None
-        return self.predicted(stamps, score=score, slices=slices, metrics=seen)
+        return self.predicted(
+            stamps, score=score, slices=slices, metrics=seen, attributes=attributes, features=features
+        )
 
     def predicted(
         self,
@@ -156,20 +185,42 @@ class Service:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        attributes: Mapping[str, float | bool | str] | None = None,
+        features: Mapping[str, Any] | None = None,
+        answer: str = "",
+        seconds: float | None = None,
     ) -> str | None:
         """Take note of an answer: count its metrics and return its prediction id, or None. Never raises.
 
-        `score` is the probability that the model gave. A mirrored copy is noted for its pair and has no id.
+        `score` is the probability that the model gave. `attributes` are what the plan's expressions may ask for besides, `features`
+        is the row that the model was given, by the names in its data contract. A mirrored copy is noted for its pair and has no
+        id. For pairs alone are `answer` (the class) and `seconds` (how long it took); fields that are tagged as open are shown to
+        people.
         """
         try:
             if not self._started:
                 self.start()
+            if self.briefed.formulas and stamps.measured and not stamps.shadow:
+                valued, lost = values_of(self.briefed, score=score, slices=slices, attributes=attributes)
+                self.observer.drop(lost)
+                metrics = {**(metrics or {}), **valued}
+            self.meter.predicted()
+            if features is not None:
+                broken = self.features.check(features, stamps, score=score)
+                if broken is not None and CONTRACT.name in self.briefed.metrics:
+                    metrics = {**(metrics or {}), CONTRACT.name: float(broken)}
             if metrics:
                 self.observer.observe(stamps, slices, **metrics)
-            if score is None or self._client is None:
+            if self._client is None:
                 return None
-            if stamps.shadow:
+            if slices and self._contract and self.briefed.numbered:
+                self.observer.name_unlisted(open_only(slices, self._contract))
+            if self.briefed.shadow and (stamps.shadow or not stamps.measured):
+                what = Answer(score=score, name=answer, seconds=seconds, features=features, attributes=attributes)
+                self._pair(stamps, what, slices=slices)
+            elif stamps.shadow and score is not None:
                 self._mirror(stamps, score=score)
+            if score is None or stamps.shadow:
                 return None
             return self._mint(stamps, score=score, slices=slices)
         except Exception:  # noqa: BLE001 - the boundary to the host: what went wrong here is ours to count, not its to see
@@ -197,6 +248,16 @@ class Service:
         if answer is None or not stamps.request or not self.shadow.put(answer):
             self.observer.drop()
 
+    def _pair(self, stamps: Stamps, answer: Answer, *, slices: Mapping[str, str] | None) -> None:
+        """Put a half on its way. What cannot be compared must not cost the answer its prediction id."""
+        rollout = stamps.rollout if stamps.shadow else self.briefed.shadow
+        try:
+            half = half_of(stamps, answer, briefed=self.briefed, slices=slices, tags=self._contract)
+        except Exception:  # noqa: BLE001 - the boundary to the host, as in `predicted`: features may be anything
+            half = None
+        if half is None or not self.halves.put((rollout, stamps.arm, half)):
+            self.observer.drop()
+
     def _listen(self, poller: Client, *, clock: Callable[[], float]) -> Polling:
         return Polling(
             poller,
@@ -210,12 +271,27 @@ class Service:
     def _follow(self, briefed: Briefed) -> None:
         self.briefed = briefed
         self.observer.follow(briefed)
+        if not briefed.contract:
+            self.features.follow(None)
+            self._contract = self._tags
+
+    def _fetch_contract(self) -> None:
+        """Ask for the contract that the briefing names, if it is not the one at hand; asked again the next time where that fails."""
+        if self._client is None or self.briefed.contract in ("", self.features.contract):
+            return
+        with suppress(GlideslopeError):
+            contract: Contract = self._client.send(requests.contract(self.model))
+            self.features.follow(contract)
+            self._contract = with_data_contract(self._tags, contract)
 
     def _poll(self) -> float:
         return IDLE if self._polling is None else self._polling.poll()
 
     def _send_totals(self, message: Totals) -> TotalsTaken | None:
         return None if self._client is None else self._client.send(requests.totals(message))
+
+    def _send_features(self, message: FeatureTotals) -> FeaturesTaken | None:
+        return None if self._client is None else self._client.send(requests.features(message))
 
     def _act_aside(self) -> float:
         if not self._identified and self._folder is not None:
@@ -224,9 +300,24 @@ class Service:
                 self.observer.digest = folder_digest(self._folder)
             except GlideslopeError as error:
                 self.unidentified = str(error)
+        self._fetch_contract()
         self.shadow.send_waiting()
         self.flights.count_late()
+        self.meter.look_at_gpu(now=time.monotonic())
+        self.halves.send_waiting()
         return SHADOW_EVERY
+
+    def _send_halves(self, batch: Sequence[_Half]) -> None:
+        if self._client is None:
+            return
+        for rollout, arm in sorted({(rollout, arm) for rollout, arm, _ in batch}):
+            halves = tuple(half for of, by, half in batch if (of, by) == (rollout, arm))
+            message = Halves(model=self.model, rollout=rollout, arm=arm, halves=halves)
+            try:
+                self._client.send(requests.halves(message))
+            except ServerRefused as refusal:
+                if refusal.status not in {404, 409}:  # as below
+                    raise
 
     def _send_shadow(self, batch: Sequence[_Answer]) -> None:
         if self._client is None:

@@ -142,6 +142,16 @@ def _staked(test: TallyTest) -> Bets:
     return _lean(test.bets())
 
 
+def held(test: Test, *, candidate: int, control: int) -> Bets:
+    """Return what a test stakes under a coin of these weights, without the fractions, as it is kept for looking."""
+    return _book(test)(candidate, control)  # type: ignore[arg-type]  # tests are frozen values, and hash
+
+
+def held_pairs(test: TallyTest) -> Bets:
+    """Return the same of a test of tallies."""
+    return _staked(test)  # type: ignore[arg-type]  # as above
+
+
 def _bets(test: Test, candidate: int, control: int) -> Bets:
     return test.bets(Fraction(candidate, candidate + control))
 

@@ -16,7 +16,6 @@ from glideslope.domain.metric import (
     Dimension,
     Metric,
     Origin,
-    slice_names,
 )
 from glideslope.domain.plan import (
     AtMaximum,
@@ -173,7 +172,7 @@ def evidence(
         incumbents = size - candidates
         exposed.append(Exposed(step=step.name, candidate=candidates, incumbent=incumbents))
         for g in of.guardrails:
-            parts = slice_names(of.dimensions) if g.metric.origin is Origin.OUTCOME else ()
+            parts = of.slices if g.metric.origin is Origin.OUTCOME else ()
             for name, share in ((WHOLE, 1), *((part, len(parts)) for part in parts)):
                 here = (candidate_in_slice or {}) if name == SliceName("origin=LGA") else {}
                 rate = here.get(g.metric.name, candidate.get(g.metric.name, USUAL[g.metric.name]))

@@ -23,7 +23,7 @@ def no_fault(_verb: str) -> None:
 
 
 class MemoryStore:
-    """Keeps the ports Store, Leases, Counters and Checkpoints in this process.
+    """Keeps the ports Store, Leases, Counters, Summaries and Checkpoints in this process.
 
     A fault raised by `before_commit` leaves nothing behind; one raised by `after_commit` loses only the acknowledgement,
     which is what a caller of a real store must expect as well.
@@ -39,6 +39,7 @@ class MemoryStore:
         self._totals: dict[tuple[str, str, int], int] = {}
         self._seen: set[str] = set()
         self._checkpoints: dict[int, bytes] = {}
+        self._summaries: dict[str, bytes] = {}
 
     async def append(self, drafts: Sequence[Draft], *, fence: Fence | None = None) -> Sequence[int]:
         if fence is not None:
@@ -139,6 +140,16 @@ class MemoryStore:
         self._totals |= sums
         self.after_commit("once")
         return new
+
+    async def summarise(self, summaries: Mapping[str, bytes], *, drop: Sequence[str] = ()) -> None:
+        self.before_commit("summarise")
+        self._summaries |= summaries
+        for name in drop:
+            self._summaries.pop(name, None)
+        self.after_commit("summarise")
+
+    async def summaries(self, prefix: str) -> Mapping[str, bytes]:
+        return {name: data for name, data in sorted(self._summaries.items()) if name.startswith(prefix)}
 
     async def keep(self, size: int, note: bytes) -> None:
         if self._checkpoints.get(size, note) != note:

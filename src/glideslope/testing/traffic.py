@@ -4,7 +4,7 @@ import heapq
 import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -12,6 +12,7 @@ from typing import Final
 from glideslope.domain.ids import ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.metric import Dimension
 from glideslope.domain.observation import Outcome, Outcomes, ShadowAnswers
+from glideslope.domain.pairs import Half, Halves
 from glideslope.domain.receipt import (
     NO_SLICE,
     SCORE_LEVELS,
@@ -68,6 +69,8 @@ class Demand:
     """Share of the outcomes that come twice."""
     lying: float = 0.0
     """Share of the candidate's subjects that the data plane serves from the incumbent: a split other than it says."""
+    halves: bool = False
+    """Both arms' services send their halves of pairs, as the sdk does to a server that asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Moment:
     served: Sequence[Served]
     outcomes: Outcomes
     answers: Sequence[ShadowAnswers]
+    halves: Sequence[Halves] = ()
 
 
 @dataclass(slots=True)
@@ -106,6 +110,8 @@ class Traffic:
         self.demand = Demand()
         self.versions = dict(versions)
         self.truth = Truth()
+        self.brings: Callable[[Outcome, Random], Outcome] = lambda outcome, _: outcome
+        """What else becomes known with an outcome; told with the chance of this traffic."""
         self.incumbent = self.candidate = next(iter(self.versions))
         self._driver = driver
         self._dimensions = dimensions
@@ -113,6 +119,7 @@ class Traffic:
         self._owed = 0.0
         self._count = 0
         self._order = itertools.count()
+        self._halves: dict[Arm, list[Half]] = {}
         self._due: list[tuple[float, int, Outcome]] = []
 
     @property
@@ -128,6 +135,7 @@ class Traffic:
         exposure = self._driver.exposure(self.model)
         served: list[Served] = []
         answers: list[tuple[int, int]] = []
+        self._halves = {arm: [] for arm in Arm}
         for _ in range(requests):
             self._request(served, answers, exposure, now=now, wall=wall)
         return Moment(
@@ -136,6 +144,11 @@ class Traffic:
             answers=(ShadowAnswers(model=self.model, rollout=exposure.rollout, answers=tuple(answers)),)
             if exposure and answers
             else (),
+            halves=[
+                Halves(model=self.model, rollout=exposure.rollout, arm=arm, halves=tuple(halves))
+                for arm, halves in self._halves.items()
+                if exposure and halves
+            ],
         )
 
     def unacknowledged(self, outcomes: Outcomes, *, now: float) -> None:
@@ -172,7 +185,7 @@ class Traffic:
                 arm=arm,
                 subject=subject,
                 status=500 if failed and not behaviour.dead else 200,
-                latency_us=round(1000 * behaviour.latency * math.exp(self._random.gauss(0.0, behaviour.spread))),
+                latency_us=self._microseconds(behaviour),
                 rescued=behaviour.dead,
             ),
         )
@@ -181,6 +194,7 @@ class Traffic:
         happened = chance() < truth
         field_value, indices = self._slice()
         request = request_hash(f"{self.model} {self._count}")
+        own = -1 if failed else self._score(behaviour, truth, field_value)
         if not failed:
             receipt = Receipt(
                 model=model_hash(self.model),
@@ -189,13 +203,37 @@ class Traffic:
                 arm=arm,
                 at=wall,
                 slices=indices,
-                score=self._score(behaviour, truth, field_value),
+                score=own,
                 request=request,
                 subject=subject_hash(subject),
             )
-            self._schedule(Outcome(prediction=mint(receipt, key=KEYS[2].of(self.model)), happened=happened), now=now)
+            told = Outcome(prediction=mint(receipt, key=KEYS[2].of(self.model)), happened=happened)
+            self._schedule(self.brings(told, self._random), now=now)
         if exposure is not None and exposure.mirror and chance() * FULL < exposure.mirror:
-            answers.append((request, self._score(self.versions[self.candidate], truth, field_value)))
+            theirs = self._score(self.versions[self.candidate], truth, field_value)
+            if not self.demand.halves:
+                answers.append((request, theirs))
+                return
+            for by, score, version in (
+                (Arm.CANDIDATE, theirs, self.versions[self.candidate]),
+                (Arm.INCUMBENT, own, behaviour),
+            ):
+                if score < 0:
+                    continue  # the incumbent failed: there is nothing to compare with
+                self._halves[by].append(
+                    Half(
+                        request,
+                        score,
+                        microseconds=self._microseconds(version),
+                        subject=subject_hash(subject),
+                        slices=indices,
+                        id=f"{self.model} {self._count}",
+                        attributes={"day": f"{wall // 86_400}"} if by is Arm.INCUMBENT else {},
+                    )
+                )
+
+    def _microseconds(self, behaviour: Behaviour) -> int:
+        return round(1000 * behaviour.latency * math.exp(self._random.gauss(0.0, behaviour.spread)))
 
     def _who(self) -> int:
         return self._random.randrange(self.demand.subjects) if self.demand.subjects else self._count

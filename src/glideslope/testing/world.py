@@ -18,9 +18,11 @@ from glideslope.domain.commands import Propose, Register
 from glideslope.domain.draft import SECOND, Draft, GuardrailDraft, StageDraft
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import Actor, Digest, MetricName, ModelName, RolloutId, VersionName
-from glideslope.domain.metric import Dimension
+from glideslope.domain.metric import Cross, Dimension
 from glideslope.domain.observation import OutcomesTaken
+from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import Criterion, Evaluation, Margin, MarginKind, StageKind
+from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.engine.app import App
 from glideslope.engine.app import World as Outside
 from glideslope.engine.views import CheckView, RolloutView
@@ -64,6 +66,8 @@ def draft(
     slices: Sequence[Dimension] = ORIGIN,
     offline: Sequence[Criterion] = (),
     approvals: int = 0,
+    pairs: PairRules | None = None,
+    cross: Sequence[Cross] = (),
 ) -> Draft:
     """Return a change that a small world can prove or refute within a minute or two."""
     return Draft(
@@ -76,6 +80,8 @@ def draft(
         slices=tuple(slices),
         offline=tuple(offline),
         approvals=approvals,
+        pairs=pairs,
+        cross=tuple(cross),
         stale_after=3 * SECOND,
         outcomes_stale_after=20 * SECOND,
         lease=2 * SECOND,
@@ -104,7 +110,13 @@ class World:
     `faults` may be set on `store` and `driver` as they say themselves. A governor lives while its app is among `apps`.
     """
 
-    def __init__(self, *, seed: int = 1, driver: Callable[[ManualClock], MemoryDriver] = MemoryDriver) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        driver: Callable[[ManualClock], MemoryDriver] = MemoryDriver,
+        plugins: Plugins = NO_PLUGINS,
+    ) -> None:
         self.clock = ManualClock()
         self.store = MemoryStore()
         self.signer = MemorySigner()
@@ -112,6 +124,8 @@ class World:
         self.probe = Answering()
         self.apps: list[App] = []
         self.front: App | None = None
+        self.plugins = plugins
+        """Of the apps that are started from now on."""
         self.traffic: dict[ModelName, Traffic] = {}
         self.taken: list[OutcomesTaken] = []
         """What became of each batch of outcomes."""
@@ -138,6 +152,7 @@ class World:
             store=self.store,
             leases=self.store,
             counters=self.store,
+            summaries=self.store,
             checkpoints=self.store,
             signer=self.signer,
             driver=self.driver,
@@ -149,6 +164,7 @@ class World:
             keys=KEYS,
             holder=f"app-{number}",
             checks=_nothing_to_check,
+            plugins=self.plugins,
         )
         app = App(outside, epoch=number)
         await app.load()
@@ -281,6 +297,8 @@ class World:
             try:
                 for answers in moment.answers:
                     await self.app.shadow(answers)
+                for halves in moment.halves:
+                    await self.app.halves(halves)
                 if moment.outcomes.outcomes:
                     self.taken.append(await self.app.outcomes(moment.outcomes))
             except GlideslopeError:

@@ -19,6 +19,7 @@ from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
 from glideslope.adapters.drivers.envoy.remote import RemoteDoor
 from glideslope.adapters.drivers.inprocess import InProcessDriver
 from glideslope.adapters.identity.tokens import FileTokens
+from glideslope.adapters.metrics.installed import InstalledPlugins
 from glideslope.adapters.probe import HttpProbe
 from glideslope.adapters.secret_file import create_secret, read_secret
 from glideslope.adapters.signers.file_key import FileKeySigner
@@ -91,6 +92,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 store=store,
                 leases=store,
                 counters=store,
+                summaries=store,
                 checkpoints=store,
                 signer=signer,
                 driver=driver,
@@ -102,6 +104,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 keys={key.id: key for key in keys},
                 holder=f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}",
                 checks=checks,
+                plugins=InstalledPlugins(),
             ),
             epoch=int(clock.now().timestamp() * 1000),
         )

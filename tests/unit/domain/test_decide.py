@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 import pytest
 
+from glideslope.domain.budget import Budget, Measure
 from glideslope.domain.decide import EXTENSIONS, decide
 from glideslope.domain.decision import Advance, Hold, Promote, RollBack, breach
 from glideslope.domain.doubt import Claim, Doubt
@@ -117,6 +118,22 @@ def thinned(*, candidate: float = 1.0, incumbent: float = 1.0) -> Evidence:
         )
 
     return known(S4, counts=tuple(map(part, known(S4).counts)))
+
+
+def budgeted(*, count: float | None = None, excess: float | None = None, metric: str = "errors") -> Plan:
+    """The plan with a budget of harm."""
+    measure, size = (Measure.COUNT, count) if count is not None else (Measure.EXCESS, excess)
+    return msgspec.structs.replace(
+        PLAN, budgets=(Budget(metric=MetricName(metric), measure=measure, size=float(size or 0)),)
+    )
+
+
+def errors_of(candidate: tuple[int, int], incumbent: tuple[int, int], **changes: object) -> Evidence:
+    """Evidence at s4 with these (good, bad) requests in s3, and nothing else."""
+    row = Counts(
+        step=StepName("s3"), metric=MetricName("errors"), slice=WHOLE, candidate=candidate, incumbent=incumbent
+    )
+    return known(S4, **{"counts": (row,), **changes})
 
 
 def measured(*values: float, count: int = 100, holdout: str = "days") -> Plan:
@@ -325,6 +342,75 @@ ROWS = [
         serving(Arm.INCUMBENT, "v2", PLAN.candidate_digest),
         RollBack,
         (Reason.DIGEST_DIFFERS,),
+    ),
+    # A budget of harm ends it, whatever the tests say; what cannot be believed was not spent.
+    Row(
+        "the budget is spent to the last",
+        at_step(S4, plan=budgeted(count=7)),
+        errors_of((93, 7), (93, 7)),
+        RollBack,
+        (Reason.BUDGET_SPENT,),
+    ),
+    Row(
+        "one is left of the budget",
+        at_step(S4, plan=budgeted(count=8)),
+        errors_of((93, 7), (93, 7)),
+        Hold,
+        (Reason.NOT_ENOUGH,),
+        after=2 * MINUTE,
+    ),
+    Row(
+        "equal arms spend no excess",
+        at_step(S4, plan=budgeted(excess=0.5)),
+        errors_of((93, 7), (186, 14)),
+        Hold,
+        (Reason.NOT_ENOUGH,),
+        after=2 * MINUTE,
+    ),
+    Row(
+        "three more than the incumbent's rate gives",
+        at_step(S4, plan=budgeted(excess=3)),
+        errors_of((90, 10), (186, 14)),
+        RollBack,
+        (Reason.BUDGET_SPENT,),
+    ),
+    Row(
+        "without any incumbent everything is too much",
+        at_step(S4, plan=budgeted(excess=7)),
+        errors_of((93, 7), (0, 0)),
+        RollBack,
+        (Reason.BUDGET_SPENT,),
+    ),
+    Row(
+        "spent while halted",
+        at_step(S4, plan=budgeted(count=7), phase=Phase.HALTED),
+        errors_of((93, 7), (93, 7)),
+        RollBack,
+        (Reason.BUDGET_SPENT,),
+    ),
+    Row(
+        "an excess under a split that is not as asked",
+        at_step(S4, plan=budgeted(excess=3)),
+        errors_of((90, 10), (186, 14), exposed=exposed_as(candidate=4_000, incumbent=10_000).exposed),
+        Hold,
+        (Reason.SPLIT_BROKEN,),
+        expect=WITHDRAWN,
+    ),
+    Row(
+        "spent by a source that is not believed",
+        at_step(S4, plan=budgeted(count=1, metric="wrong")),
+        doubting(),
+        Hold,
+        (Reason.SOURCE_DOUBTED,),
+        expect=WITHDRAWN,
+    ),
+    Row(
+        "a budget over malformed counts",
+        at_step(S4, plan=budgeted(count=1)),
+        errors_of((93, -7), (93, 7)),
+        Hold,
+        (Reason.MALFORMED,),
+        expect=WITHDRAWN,
     ),
     # Nobody's fault, or no comparison at all: withdraw, and call a person.
     Row(

@@ -126,6 +126,7 @@ def test_a_metric_that_nobody_judges_or_that_is_defined_twice_is_refused() -> No
 
 def test_an_unknown_metric_is_refused_with_all_that_there_are() -> None:
     with pytest.raises(
-        PlanInvalid, match="auc, average_precision, brier, calibration, errors, latency, log_loss, output_length, wrong"
+        PlanInvalid,
+        match="auc, average_precision, brier, calibration, contract, errors, latency, log_loss, output_length, wrong",
     ):
         frozen([own(cap=500.0)], [judged("output_length"), judged("output_lenght")])

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from glideslope.domain.budget import Budget, Measure
 from glideslope.domain.decision import Verdict
 from glideslope.domain.errors import PlanInvalid, SplitInvalid
 from glideslope.domain.evidence import NOTHING
@@ -25,6 +26,7 @@ from glideslope.domain.metric import (
     Metric,
     Origin,
 )
+from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import (
     Criterion,
     Guardrail,
@@ -36,6 +38,7 @@ from glideslope.domain.plan import (
     check_plan,
     wrong_margin,
 )
+from glideslope.domain.value import ValueModel
 from glideslope.testing import examples
 
 PLAN = examples.plan()
@@ -241,10 +244,18 @@ def test_alpha_is_shared_and_never_exceeded() -> None:
 
 
 def test_a_plans_digest_covers_every_field() -> None:
+    unset: dict[str, Any] = {
+        "shown": (BRIER,),
+        "budgets": (Budget(metric=MetricName("errors"), measure=Measure.COUNT, size=10.0),),
+        "value": ValueModel(currency="EUR"),
+        "crosses": (("origin", "carrier"),),
+        "pairs": PairRules(),
+    }
     changes: dict[str, Any] = {
-        name: value + 1 if isinstance(value, int | float) else value[:-1]
+        name: unset[name] if value is msgspec.UNSET else value + 1 if isinstance(value, int | float) else value[:-1]
         for name, value in msgspec.structs.asdict(PLAN).items()
     }
+    assert set(changes) == set(Plan.__struct_fields__)
 
     digests = {plan_digest(with_(**{name: value})) for name, value in changes.items()}
 

@@ -153,7 +153,7 @@ def test_position_counts_the_whole_ledger() -> None:
     assert (finding.stream, finding.version, finding.position) == (STREAM, 2, len(before) + 1)
 
 
-@pytest.mark.parametrize("decider", [0, 3, 999])
+@pytest.mark.parametrize("decider", [0, DECIDER + 1, 999])
 def test_an_unknown_decider_is_a_finding_and_no_crash(decider: int) -> None:
     event = saying(Hold(exposed=False, reasons=(Reason.AWAITING_APPROVAL,)), decider=decider)
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from envoy.data.accesslog.v3 import accesslog_pb2
 
-from glideslope.adapters.drivers.envoy.accesslog import Ages, served
-from glideslope.adapters.drivers.envoy.bootstrap import FLUSH_US
+from glideslope.adapters.drivers.envoy.accesslog import REPORTED_US, Ages, served
 from glideslope.domain.ids import ModelName, RolloutId, StepName
 from glideslope.domain.stamps import ARM, ROLLOUT, SUBJECT
 from glideslope.domain.traffic import Arm
@@ -76,11 +75,11 @@ def test_a_request_that_has_not_ended_is_as_old_as_its_reports_say() -> None:
     ages = Ages()
     flying = replace(expected(Arm.CANDIDATE), in_flight=True, stream="a")
 
-    assert [ages.told(flying).latency_us for _ in range(3)] == [FLUSH_US, 2 * FLUSH_US, 3 * FLUSH_US]
-    assert ages.told(replace(flying, stream="b")).latency_us == FLUSH_US
+    assert [ages.told(flying).latency_us for _ in range(3)] == [REPORTED_US, 2 * REPORTED_US, 3 * REPORTED_US]
+    assert ages.told(replace(flying, stream="b")).latency_us == REPORTED_US
     ended = replace(flying, in_flight=False)
     assert ages.told(ended) == ended
-    assert ages.told(flying).latency_us == FLUSH_US
+    assert ages.told(flying).latency_us == REPORTED_US
 
 
 def test_a_periodic_report_is_one_of_a_request_that_has_not_ended() -> None:

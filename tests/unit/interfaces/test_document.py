@@ -147,6 +147,8 @@ def attempt(act: Callable[[], T]) -> T | DocumentInvalid:
 
 
 # Each golden file holds the error of one document as people see it.
+METRIC = FOUR + "metrics:\n  own: {"
+
 CASES = {
     "unknown-key": FOUR + "guardrails:\n  - {metric: errors, marginn: 0.5pp}\n",
     "unknown-key-at-the-top": FOUR + "guardrail: []\n",
@@ -225,6 +227,27 @@ CASES = {
     "a-colon-too-many": FOUR + "alpha: a: b\n",
     "too-deep": FOUR + "stages: " + "[" * 40 + "]" * 40 + "\n",
     "a-character-that-cannot-be-printed": FOUR + "alpha: \x07\n",
+    "an-input-that-is-not-there": METRIC + "expression: predicton >= 0.8 and not happened}\n",
+    "an-expression-that-is-a-text": METRIC + "expression: origin}\nslices: {origin: [EWR, JFK]}\n",
+    "an-expression-in-quotes": METRIC + "expression: 'origin == ''EWRR'''}\nslices: {origin: [EWR, JFK]}\n",
+    "an-expression-over-lines": FOUR
+    + "metrics:\n  own:\n    expression: >-\n      prediction > 0.8\n      && happened\n",
+    "an-expression-of-another-kind": METRIC + "expression: prediction > 0.8, kind: score, cap: 1}\n",
+    "an-expression-of-nothing": METRIC + "expression: 1 + 1, cap: 2}\n",
+    "an-expression-and-a-plugin": METRIC + "expression: happened, plugin: own}\n",
+    "an-early-attribute-and-the-truth": METRIC
+    + "expression: happened and tokens > 5}\nattributes: {tokens: {type: number, with: prediction}}\n",
+    "an-attribute-that-means-something-else": FOUR + "attributes: {happened: number}\n",
+    "an-attribute-of-no-type": FOUR + "attributes: {amount: money}\n",
+    "a-value-of-nothing": FOUR + "value: {currency: EUR}\n",
+    "a-value-without-bounds": FOUR + "value: {currency: EUR, expression: happened * 2}\n",
+    "a-value-that-is-true": FOUR + "value: {currency: EUR, expression: happened, floor: 0, cap: 1}\n",
+    "a-value-that-is-always-the-same": FOUR + "value: {currency: EUR, quiet: 0}\n",
+    "a-currency-of-words": FOUR + "value: {currency: euro cents, hit: 1}\n",
+    "a-guardrail-on-no-value": FOUR + "guardrails: [{metric: value, margin: 0.5}]\n",
+    "a-budget-of-both": FOUR + "harm_budget: {metric: errors, count: 3, excess: 3.0}\n",
+    "a-budget-in-no-metric": FOUR + "harm_budget: [{metric: error, count: 3}]\n",
+    "a-budget-of-zero": FOUR + "harm_budget: {metric: errors, count: 0}\n",
 }
 
 

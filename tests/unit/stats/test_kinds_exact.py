@@ -35,10 +35,11 @@ from glideslope.stats.scaled import ScaledHarm, ScaledPass
 from glideslope.stats.wealth import Bets, log_wealth
 
 SHARES = [Fraction(1, 100), Fraction(1, 20), Fraction(1, 4), Fraction(1, 2), Fraction(9, 10)]
+COUNTS = (0.0, 1.0, 2.0, 3.5, 6.5, 9.0)
 LABEL = [
-    CountHarm((900, 60, 20, 10, 6, 4)),
-    CountHarm((0, 0, 5)),
-    CountHarm(usual_counts(0.3, edges=(0.0, 1.0, 2.0, 4.0, 8.0))),
+    CountHarm((900, 60, 20, 10, 6, 4), COUNTS),
+    CountHarm((0, 0, 5), (0.0, 1.0, 1_000_000.0)),
+    CountHarm(usual_counts(0.3, edges=(0.0, 1.0, 2.0, 4.0, 8.0)), COUNTS),
     QuantileHarm(0.99, cut=3, size=6),
     QuantileHarm(0.5, cut=1, size=2),
     QuantilePass(0.99, tolerated=0.004, cut=3, size=6),
@@ -64,7 +65,7 @@ def test_label_bets_are_fair_when_the_arms_are_equal_and_lose_when_the_candidate
 def test_a_rare_large_count_is_among_the_alternatives() -> None:
     """One subject in two hundred that is retried without end: the odds of more than nothing hardly move."""
     reference = usual_counts(0.05, edges=(0.0, 1.0, 2.0, 4.0, 8.0))
-    best = max(row[-1] for row in CountHarm(reference).likelihoods() if row[0] > Fraction(99, 100))
+    best = max(row[-1] for row in CountHarm(reference, COUNTS).likelihoods() if row[0] > Fraction(99, 100))
 
     assert best > 100
 

@@ -26,6 +26,13 @@ class DocumentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What its author calls the file; errors name it."""
 
 
+class ContractBody(DocumentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A data contract as written, to be in force from now on."""
+
+    why: str
+    file: str = "contract.yaml"
+
+
 class ProposalBody(DocumentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A plan to carry out."""
 

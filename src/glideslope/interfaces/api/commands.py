@@ -8,12 +8,14 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
-from glideslope.domain.errors import PlanInvalid
+from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.contract import Contract
+from glideslope.domain.errors import Invalid, PlanInvalid
 from glideslope.domain.ids import RolloutId, digest, model_name, version_name
-from glideslope.engine.views import ModelView, PlanView, RolloutView
+from glideslope.engine.views import BasisView, ModelView, PlanView, RolloutView
 from glideslope.interfaces.api.bodies import (
     ApprovalBody,
+    ContractBody,
     DocumentBody,
     ProposalBody,
     ReasonBody,
@@ -22,10 +24,12 @@ from glideslope.interfaces.api.bodies import (
 )
 from glideslope.interfaces.api.door import ACTING, LOOKING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
-from glideslope.interfaces.document import reading, showing
+from glideslope.interfaces.document import contracts, reading, showing
 from glideslope.interfaces.document.reading import Document
 
 YAML = "application/yaml"
+LARGEST_CONTRACT = 2 * contracts.LARGEST
+"""Bytes of a body."""
 
 
 def planning(door: Door) -> APIRouter:
@@ -43,6 +47,17 @@ def planning(door: Door) -> APIRouter:
         document = await _read(await body(request, DocumentBody))
         with _located(document):
             return answer(await service.plan(document.draft))
+
+    @router.post(
+        "/v1/plan/basis",
+        summary="Tell all that a forecast of a plan rests on; changes nothing",
+        **described(body=DocumentBody, answer=BasisView, refusals=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)),
+    )
+    async def basis(request: Request) -> Response:
+        door.caller(request, LOOKING, act="plan")
+        document = await _read(await body(request, DocumentBody))
+        with _located(document):
+            return answer(await service.basis(document.draft))
 
     @router.post(
         "/v1/plan/defaults", summary="Write a plan out with every default", **described(body=DocumentBody, answer=YAML)
@@ -110,6 +125,20 @@ def acting(door: Door) -> APIRouter:
             incumbent=written.incumbent,
         )
         return answer(await service.register(command, key=door.key(request)))
+
+    @router.post(
+        "/v1/models/{model}/contract",
+        summary="Register a data contract",
+        **described(body=ContractBody, answer=Contract, keyed=True),
+    )
+    async def contract(request: Request, model: str) -> Response:
+        by = door.caller(request, ACTING, act="register a data contract").actor
+        written = await body(request, ContractBody, limit=LARGEST_CONTRACT)
+        document = await asyncio.to_thread(contracts.read, written.text, file=written.file)
+        if document.contract.model != model_name(model):
+            raise Invalid(f"{written.file} is the contract of {document.contract.model}, not of {model}.")
+        command = AgreeContract(contract=document.contract, by=by, why=written.why)
+        return answer(await service.agree(command, key=door.key(request)))
 
     @router.post(
         "/v1/rollouts/{rollout}/approvals",

@@ -5,18 +5,23 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from glideslope.domain.ids import RolloutId, model_name
+from glideslope.domain.contract import Contract
+from glideslope.domain.ids import WHOLE, RolloutId, SliceName, model_name
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
+    DisagreementView,
+    FeaturesView,
     FleetView,
     HappeningView,
     ModelView,
     ReplayView,
     RolloutView,
+    SignalsView,
+    SlicesView,
 )
 from glideslope.interfaces.api.bodies import Health, LedgerKey
-from glideslope.interfaces.api.door import LOOKING, Door, answer
+from glideslope.interfaces.api.door import LOOKING, REPORTING, Door, answer
 from glideslope.interfaces.api.openapi import described
 
 
@@ -38,6 +43,29 @@ def fleet(door: Door) -> APIRouter:
     async def one_model(request: Request, model: str) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.model(model_name(model)))
+
+    @router.get("/v1/models/{model}/contract", summary="Show a model's data contract", **described(answer=Contract))
+    async def contract(request: Request, model: str) -> Response:
+        door.caller(request, LOOKING | REPORTING, act="look")
+        return answer(await service.contract(model_name(model)))
+
+    @router.get(
+        "/v1/models/{model}/features",
+        summary="Hold a model's live input against its data contract; advisory",
+        **described(answer=FeaturesView),
+    )
+    async def features(request: Request, model: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.drift(model_name(model)))
+
+    @router.get(
+        "/v1/models/{model}/signals",
+        summary="Show what was not as usual outside the criteria; advisory",
+        **described(answer=SignalsView),
+    )
+    async def signals(request: Request, model: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.flags(model_name(model)))
 
     @router.get("/v1/doctor", summary="Look for what is wrong", **described(answer=tuple[CheckView, ...]))
     async def doctor(request: Request) -> Response:
@@ -82,6 +110,26 @@ def rollouts(door: Door) -> APIRouter:
     async def story(request: Request, rollout: str, after: Annotated[int, Query(ge=0, le=2**53)] = 0) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.story(RolloutId(rollout), after=after))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/slices",
+        summary="Show the parts of its data, worst first, and what a search of others found",
+        **described(answer=SlicesView),
+    )
+    async def slices(request: Request, rollout: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.slices(RolloutId(rollout)))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/disagreements",
+        summary="Show the requests that the arms answered most differently in the shadow",
+        **described(answer=tuple[DisagreementView, ...]),
+    )
+    async def disagreements(
+        request: Request, rollout: str, slice_: Annotated[str, Query(alias="slice", max_length=300)] = WHOLE
+    ) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.disagreements(RolloutId(rollout), slice_=SliceName(slice_)))
 
     @router.get(
         "/v1/rollouts/{rollout}/decisions/{version}/replay",

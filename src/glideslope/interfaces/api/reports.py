@@ -9,7 +9,17 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from glideslope.domain.ids import model_name
-from glideslope.domain.observation import Briefing, Outcomes, OutcomesTaken, ShadowAnswers, Totals, TotalsTaken
+from glideslope.domain.observation import (
+    Briefing,
+    FeaturesTaken,
+    FeatureTotals,
+    Outcomes,
+    OutcomesTaken,
+    ShadowAnswers,
+    Totals,
+    TotalsTaken,
+)
+from glideslope.domain.pairs import Halves
 from glideslope.engine.sources import bound
 from glideslope.interfaces.api.door import REPORTING, TELLING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
@@ -60,6 +70,19 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
         return answer(await service.observe(msgspec.structs.replace(totals, source=bound(by.actor, totals.source))))
 
     @router.post(
+        "/v1/features",
+        summary="Report a source's counts of feature values",
+        **described(body=FeatureTotals, answer=FeaturesTaken, refusals=(HTTPStatus.NOT_FOUND,)),
+    )
+    async def features(request: Request) -> Response:
+        by = door.caller(request, REPORTING, act="report features")
+        totals = await body(request, FeatureTotals, limit=LARGEST_TOTALS)
+        by.require(totals.model)
+        return answer(
+            await service.feature_counts(msgspec.structs.replace(totals, source=bound(by.actor, totals.source)))
+        )
+
+    @router.post(
         "/v1/shadow",
         summary="Report a shadowed candidate's answers",
         **described(body=ShadowAnswers, answer=None, status=204, refusals=(HTTPStatus.NOT_FOUND,)),
@@ -69,6 +92,18 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
         answers = await body(request, ShadowAnswers, limit=LARGEST_SHADOW)
         by.require(answers.model)
         await service.shadow(answers)
+        return Response(status_code=204)
+
+    @router.post(
+        "/v1/pairs",
+        summary="Report one arm's answers, to be compared with the other's",
+        **described(body=Halves, answer=None, status=204, refusals=(HTTPStatus.NOT_FOUND,)),
+    )
+    async def pairs(request: Request) -> Response:
+        by = door.caller(request, REPORTING, act="report answers")
+        halves = await body(request, Halves, limit=LARGEST_SHADOW)
+        by.require(halves.model)
+        await service.halves(halves)
         return Response(status_code=204)
 
     @router.post(

@@ -2,7 +2,9 @@
 
 from glideslope.domain.plan import Evaluation, Guardrail, MarginKind, Step
 from glideslope.engine.views import PlanView, StepForecast
+from glideslope.interfaces.cli.foreseeing import prospect_lines
 from glideslope.interfaces.cli.words import number, percent, span, table
+from glideslope.interfaces.cli.worth import budget_lines, formula_lines
 
 
 def forecast_lines(view: PlanView) -> list[str]:
@@ -20,6 +22,13 @@ def forecast_lines(view: PlanView) -> list[str]:
     if plan.dimensions:
         slices = (f"{d.field}: {', '.join(d.values)}" for d in plan.dimensions)
         lines.append(f"  slices      {'; '.join(slices)}")
+    if plan.crosses:
+        together = ", ".join(" & ".join(cross) for cross in plan.crosses)
+        lines.append(f"  crosses     {together}: {len(plan.slices):,} slices in all")
+    if plan.rules.limits:
+        limits = (f"{limit.kind.value} at most {limit.limit:.4g}" for limit in plan.rules.limits)
+        lines.append(f"  pairs       {', '.join(limits)}")
+    lines += formula_lines(plan)
     if plan.evaluations:
         lines += [
             "",
@@ -37,6 +46,8 @@ def forecast_lines(view: PlanView) -> list[str]:
         rows = [["step", "guardrail", "detects", "to proof", "subjects to proof", "subjects at risk"]]
         rows += [_forecast(each) for step in plan.steps for each in forecasts.get(step.name, ())]
         lines += ["", *table(rows)]
+    lines += prospect_lines(view)
+    lines += budget_lines(plan, view.budgets)
     lines += ["", f"  earliest end  {span(view.earliest_seconds)}", f"  plan          {view.digest}"]
     lines += [f"  warning {warning.code}: {warning.sentence}" for warning in view.warnings]
     return lines
@@ -73,6 +84,6 @@ def _forecast(each: StepForecast) -> list[str]:
         each.guardrail,
         number(each.detects) if each.detects else "-",
         span(each.seconds_to_proof),
-        f"{each.subjects_to_proof:,}",
+        f"{each.subjects_to_proof:,}" if each.subjects_to_proof else "-",
         "unknown" if each.subjects_at_risk is None else f"{each.subjects_at_risk:,}",
     ]

@@ -13,6 +13,7 @@ from glideslope.engine.views import GuardrailView, HappeningView, RolloutView
 from glideslope.interfaces.cli.following import changes, happenings
 from glideslope.interfaces.cli.session import Session
 from glideslope.interfaces.cli.words import interval, number, percent, share_of_line, step_words
+from glideslope.interfaces.cli.worth import worth_lines
 
 KEPT: Final = 8
 """Happenings on the page."""
@@ -51,6 +52,7 @@ def page(view: RolloutView, story: tuple[HappeningView, ...], *, width: int) -> 
     parts: list[RenderableType] = [_head(view), _rail(view)]
     if view.guardrails:
         parts.append(_guardrails(view.guardrails, width=width))
+    parts += [Text(line) for line in worth_lines(view)]
     lines = Text()
     for each in story:
         lines.append(f"{each.at[11:19]}  ", style="dim")

@@ -1,8 +1,9 @@
 """Numbers and tables in words, for terminals and pipes alike: nothing is wrapped, nothing is cut."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from glideslope.engine.views import GuardrailView, RolloutView, StepView
+from glideslope.engine.views import GuardrailView, PairView, RolloutView, StepView
 
 
 def percent(basis_points: int) -> str:
@@ -116,6 +117,46 @@ def guardrail_rows(guardrails: Sequence[GuardrailView]) -> list[list[str]]:
                 bar(share_of_line(g.proof_wealth, g.proof_line)),
                 f"{g.candidate_count:,}/{g.incumbent_count:,}",
                 g.word,
+            ]
+        )
+    return rows
+
+
+def worst_slice(guardrails: Sequence[GuardrailView]) -> str:
+    """Name the declared slice with the most evidence of harm; empty where nothing speaks for any."""
+    sliced = [g for g in guardrails if g.slice != "all" and g.harm_wealth > 0]
+    if not sliced:
+        return ""
+    worst = max(sliced, key=lambda g: share_of_line(g.harm_wealth, g.harm_line))
+    way = f"{share_of_line(worst.harm_wealth, worst.harm_line):.0%} of the way to harm"
+    counts = f"{worst.candidate_count:,}/{worst.incumbent_count:,} subjects"
+    return f"{worst.metric} on {worst.slice}, {interval(worst)}, {way}, {counts}."
+
+
+PAIR_WORDS: Final = {
+    "disagreement": "decided differently",
+    "shift": "score moved by",
+    "slower": "candidate slower on",
+    "skew": "from other features",
+}
+
+
+def pair_rows(pairs: Sequence[PairView]) -> list[list[str]]:
+    """Return the table of how answers to the same requests compare, with its heading."""
+    rows = [["same requests", "slice", "estimate [interval]", "limit", "harm", "pairs", "verdict"]]
+    for p in pairs:
+        signed = p.kind == "shift"
+        low, high = number(p.low, signed=signed), number(p.high, signed=signed)
+        times = "" if p.times is None else f", typically {p.times:g} times as long"
+        rows.append(
+            [
+                PAIR_WORDS.get(p.kind, p.kind),
+                p.slice,
+                f"{number(p.estimate, signed=signed)} [{low}, {high}]{times}",
+                number(p.limit),
+                bar(share_of_line(p.harm_wealth, p.harm_line)),
+                f"{p.count:,}",
+                p.word,
             ]
         )
     return rows

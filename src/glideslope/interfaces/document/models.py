@@ -20,11 +20,12 @@ from glideslope.domain.errors import NameInvalid
 from glideslope.domain.ids import ModelName, VersionName, model_name, version_name
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.plan import Margin
+from glideslope.domain.value import VALUE
 from glideslope.interfaces.document import quantities
 
 N = TypeVar("N", ModelName, VersionName)
 
-METRICS: Final = tuple(sorted(BUILT_IN))
+METRICS: Final = tuple(sorted((*BUILT_IN, VALUE)))
 OWN_NAME: Final = "^[a-z][a-z0-9_]{0,63}$"
 MOST_VALUES: Final = 250
 """Of one field. A receipt has a byte for each field, and keeps a few of its values for itself."""
@@ -69,6 +70,13 @@ def _slice_part(text: object) -> str:
     return words
 
 
+def _currency(text: object) -> str:
+    words = _words(text)
+    if not words.isprintable() or " " in words or len(words) > 12:
+        raise ValueError(f"{words!r} cannot name a currency: 1 to 12 printable characters without a space, like EUR")
+    return words
+
+
 _TEXT: Final = {"type": "string", "minLength": 1}
 _FRACTION: Final = {
     "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": quantities.PERCENT}]
@@ -90,6 +98,7 @@ MetricWord = Annotated[
     BeforeValidator(_words),
     WithJsonSchema({"anyOf": [{"enum": list(METRICS)}, {"type": "string", "pattern": OWN_NAME}]}),
 ]
+Currency = Annotated[str, BeforeValidator(_currency), WithJsonSchema({**_TEXT, "maxLength": 12, "pattern": "^[^ ]+$"})]
 Fraction = Annotated[float, BeforeValidator(quantities.fraction), WithJsonSchema(_FRACTION)]
 Quantile = Annotated[
     float, BeforeValidator(quantities.quantile), WithJsonSchema({"type": "string", "pattern": quantities.QUANTILE})
@@ -103,6 +112,21 @@ Tolerance = Annotated[
                 {"type": "number", "exclusiveMinimum": 0},
                 {"type": "string", "pattern": quantities.PERCENT},
                 {"type": "string", "pattern": quantities.POINTS},
+            ]
+        }
+    ),
+]
+
+
+HarmSize = Annotated[
+    Margin,
+    BeforeValidator(quantities.harm),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": quantities.TIMES},
+                {"type": "string", "pattern": quantities.MORE},
             ]
         }
     ),
@@ -143,6 +167,7 @@ class Short:
 
 _ONE: Final = One()
 _DURATION_SHORT: Final = Short("for", {"type": "string", "pattern": quantities.DURATION})
+_TYPE_SHORT: Final = Short("type", {"enum": ["number", "boolean", "text"]})
 _SHARES_SHORT: Final = Short(
     "shares", {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": quantities.PERCENT}}
 )
@@ -247,13 +272,18 @@ class Strata(Strict):
 
 
 class OwnMetric(Strict):
-    """A metric that services count by themselves; less of it is better, unless it says otherwise."""
+    """A metric of the plan's own; less of it is better, unless it says otherwise.
 
-    kind: Literal["event", "score", "count", "mean", "unbounded-mean", "latency"] = Field(
+    Services count it by themselves, unless it has an expression or a plug-in.
+    """
+
+    kind: Literal["event", "score", "count", "mean", "unbounded-mean", "latency"] | None = Field(
+        default=None,
         description=(
             "An event is good or bad; a score is a number from 0 up; a count a whole number; a mean lies between a floor and "
-            "a cap; an unbounded mean only advises; a latency is in milliseconds."
-        )
+            "a cap; an unbounded mean only advises; a latency is in milliseconds. Needed, unless an expression tells it: one "
+            "that is true or false is an event, a number is a mean."
+        ),
     )
     cap: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
@@ -269,6 +299,84 @@ class OwnMetric(Strict):
     )
     better: Literal["lower", "higher"] = Field(
         default="lower", description="Of a mean: whether less of it is better, or more."
+    )
+    expression: Words | None = Field(
+        default=None, description="Gives its value from prediction, outcome and attributes: true where an event is bad."
+    )
+    plugin: Words | None = Field(
+        default=None,
+        description="The name under which a package on the server provides its value, in glideslope.metrics.",
+    )
+
+
+class Attribute(Strict):
+    """A fact beside score and truth that expressions and plug-ins may ask for."""
+
+    type: Literal["number", "boolean", "text"] = Field(description="What it is.")
+    comes: Literal["outcome", "prediction"] = Field(
+        default="outcome",
+        alias="with",
+        description="Whether it is told with the outcome, or by the service when it predicts.",
+    )
+
+
+class Value(Strict):
+    """What outcomes are worth: more of it is better. Either what each outcome is worth, or an expression between two bounds."""
+
+    currency: Currency = Field(description="In what it is counted, like EUR.")
+    threshold: Fraction | None = Field(
+        default=None, description="From this score on, a prediction counts as an alarm; 0.5 unless it is said."
+    )
+    hit: float | None = Field(default=None, description="Worth of an alarm that came true.")
+    miss: float | None = Field(default=None, description="Worth of what came true without an alarm.")
+    false_alarm: float | None = Field(default=None, description="Worth of an alarm that did not come true.")
+    quiet: float | None = Field(default=None, description="Worth of no alarm where nothing came true.")
+    expression: Words | None = Field(default=None, description="Gives the worth of a prediction's outcome.")
+    floor: float | None = Field(default=None, description="Of an expression: everything below counts as this.")
+    cap: float | None = Field(default=None, description="Of an expression: everything above counts as this.")
+    each: dict[MetricWord, float] = Field(
+        default={}, description="What one more unit of a technical metric is worth, shown beside it: {errors: -0.5}."
+    )
+
+
+class HarmBudget(Strict):
+    """How much harm ends the rollout, proof or not: exactly one of `count` and `excess`."""
+
+    metric: MetricWord = Field(description="In what it is: an event, a score, a mean, or `value`.")
+    count: Annotated[int, Field(gt=0)] | None = Field(
+        default=None, description="Harmful outcomes of the candidate's subjects."
+    )
+    excess: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="What they cost beyond what the incumbent would have cost the same subjects."
+    )
+
+
+class PairLimit(Strict):
+    """How differently the arms may answer the same request."""
+
+    limit: Fraction = Field(description="How much is tolerable, as a share or a number between 0 and 1.")
+    weight: int = Field(default=1, ge=1, le=1000, description="Share of alpha, as of a guardrail.")
+    required: bool = Field(default=True, description="False: only watched; no proof needed to leave the shadow.")
+
+
+_LIMIT_SHORT: Final = Short("limit", _FRACTION)
+
+
+class Pairs(Strict):
+    """What is asked of both arms' answers to the same request, in the shadow stage, before any outcome is known."""
+
+    threshold: Fraction = Field(default=0.5, description="A score at or above this is a yes.")
+    disagreement: Annotated[PairLimit, _LIMIT_SHORT] | None = Field(
+        default=None, description="Share of the requests that the arms may decide differently."
+    )
+    shift: Annotated[PairLimit, _LIMIT_SHORT] | None = Field(
+        default=None, description="How far the mean score may move, up or down."
+    )
+    slower: Annotated[PairLimit, _LIMIT_SHORT] | None = Field(
+        default=None, description="How much longer the candidate may take on half of the requests: 25%."
+    )
+    skew: Annotated[PairLimit, _LIMIT_SHORT] | None = Field(
+        default=None, description="Share of the requests that the arms may answer from different features."
     )
 
 
@@ -298,6 +406,22 @@ class Document(Strict):
     slices: dict[SlicePart, Annotated[tuple[SlicePart, ...], Field(min_length=1, strict=False)]] = Field(
         default={}, description="Fields of the data, each with the values that are looked at separately."
     )
+    harms: dict[MetricWord, Annotated[tuple[HarmSize, ...], Field(min_length=1, strict=False), _ONE]] = Field(
+        default={},
+        description="Harms that the plan should catch, by metric: x2, +20%, +0.1 or +0.5pp. Forecasts are about them; no test is.",
+    )
+    attributes: dict[OwnName, Annotated[Attribute, _TYPE_SHORT]] = Field(
+        default={},
+        description="Facts that expressions may ask for; `amount: number` is short for `{type: number, with: outcome}`.",
+    )
+    value: Value | None = Field(default=None, description="What outcomes are worth, as the metric `value`.")
+    harm_budget: Annotated[tuple[HarmBudget, ...], Field(min_length=1, strict=False), _ONE] | None = Field(
+        default=None, description="How much harm ends the rollout, proof or not."
+    )
+    cross: Annotated[tuple[Words, ...], Field(strict=False)] = Field(
+        default=(), description="Two fields of `slices` to look at together: [region & tier]."
+    )
+    pairs: Pairs | None = Field(default=None, description="How differently the arms may answer the same request.")
     alpha: Fraction = Field(default=_D.alpha, description="Chance of ever rolling back a candidate that is not worse.")
     alpha_pass: Fraction = Field(
         default=_D.alpha_pass, description="Chance of a proof for one that is beyond a margin."

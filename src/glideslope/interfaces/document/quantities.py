@@ -12,6 +12,9 @@ PERCENT: Final = rf"^{_NUMBER}%$"
 POINTS: Final = rf"^{_NUMBER}pp$"
 QUANTILE: Final = r"^p[1-9][0-9](?:\.[0-9]{1,2})?$"
 
+TIMES: Final = rf"^x{_NUMBER}$"
+MORE: Final = rf"^\+?{_NUMBER}(%|pp)$"
+
 _UNITS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _LONGEST: Final = 366 * _UNITS["d"]
 
@@ -96,6 +99,26 @@ def margin(written: object) -> Margin:
     if not 0 < found.size < 1e6:
         raise ValueError("a margin is above zero: no finite traffic can prove that nothing at all got worse")
     return found
+
+
+def harm(written: object) -> Margin:
+    """Read how bad is bad: `x2` (twice as much), `+20%`, `+0.1` (absolute) or `+0.5pp`. Raises ValueError with a sentence."""
+    if isinstance(written, str) and re.fullmatch(TIMES, written):
+        times = Decimal(written.removeprefix("x"))
+        if times <= 1:
+            raise ValueError(f"a harm is more than there was; {written} is not more than x1")
+        return Margin(MarginKind.RELATIVE, float(times - 1))
+    try:
+        return margin(written.removeprefix("+") if isinstance(written, str) else written)
+    except ValueError:
+        raise ValueError(
+            f"{written!r} is not a harm: write x2 (times as much), +20% (more), +0.1 (absolute) or +0.5pp (percentage points)"
+        ) from None
+
+
+def write_harm(value: Margin) -> str | float:
+    """Write a harm so that it reads back the same."""
+    return value.size if value.kind is MarginKind.ABSOLUTE else f"x{_plain(1 + Decimal(repr(value.size)))}"
 
 
 def write_margin(value: Margin) -> str | float:

@@ -15,16 +15,19 @@ from glideslope.domain.draft import (
     DEFAULT_STAGES,
     Draft,
     GuardrailDraft,
-    MetricDraft,
     StageDraft,
     StrataDraft,
 )
 from glideslope.domain.errors import PlanInvalid
+from glideslope.domain.expression import ExpressionInvalid
 from glideslope.domain.ids import MetricName, ModelName, VersionName
-from glideslope.domain.metric import BUILT_IN, RANKED, Better, Dimension, Kind
-from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, StageKind, wrong_margin
+from glideslope.domain.metric import BUILT_IN, RANKED, Cross, Dimension, Kind
+from glideslope.domain.pairs import PairKind, PairLimit, PairRules
+from glideslope.domain.plan import AtMaximum, Criterion, DeclaredHarm, HarmNull, StageKind, wrong_margin
 from glideslope.domain.receipt import MAX_DIMENSIONS
+from glideslope.domain.value import VALUE, value_text
 from glideslope.interfaces.document import models, tree
+from glideslope.interfaces.document.formulas import Formulas, at_expression, budgets, unknown_metric
 from glideslope.interfaces.document.text import DocumentInvalid, Source
 from glideslope.interfaces.document.tree import Path, Tree, dotted
 
@@ -41,8 +44,10 @@ class Document:
         if isinstance(error, DocumentInvalid):
             return error
         path = self._path(error.where)
+        if isinstance(error, ExpressionInvalid) and path[-1] == "expression":
+            return at_expression(error, self.tree, path)
         # What stands on a line of its own is shown by its key, since its value may go on for lines.
-        span = self.tree.span(path, key=len(path) == 1 or path[0] == "metrics")
+        span = self.tree.span(path, key=len(path) <= 2 and path[0] in (path[-1], "metrics", "attributes"))
         found = self.tree.source.refusal(error.sentence, span, where=error.where, suggestion=error.suggestion)
         found.next_command = error.next_command
         return found
@@ -52,8 +57,14 @@ class Document:
         if first == "guardrails" and rest:
             names = [guardrail.metric for guardrail in self.draft.guardrails]
             return ("guardrails", names.index(MetricName(rest)), "metric") if rest in names else ("guardrails",)
-        if first == "metrics" and rest:
-            return ("metrics", rest)
+        if first == "harms" and rest:
+            return ("harms", rest)
+        if first in ("metrics", "value", "attributes") and rest:
+            return (first, *rest.split("."))
+        if first == "harm_budget" and rest:
+            names = [budget.metric for budget in self.draft.harm_budget]
+            number = (names.index(MetricName(rest)),) if isinstance(self.tree.at(("harm_budget",)), list) else ()
+            return ("harm_budget", *number, "metric") if rest in names else ("harm_budget",)
         kinds = [stage.stage.value for stage in self.draft.stages]
         return ("stages", kinds.index(first)) if first in kinds else (first,)
 
@@ -122,7 +133,8 @@ def _one(each: ErrorDetails, found: Tree) -> DocumentInvalid:
             return source.refusal(f"`{key}` is missing", found.span(path, key=True), where=dotted((*path, key)))
         case "literal_error":
             given = str(each["input"])
-            choices = _choices(path)
+            # A short form leaves out the last part of the place.
+            choices = _choices(path) or _choices(written)
             close = get_close_matches(given, choices, n=1, cutoff=0.5)
             return source.refusal(
                 f"{name} cannot be `{given}`; there are {', '.join(choices)}",
@@ -215,8 +227,15 @@ def _choices(path: Path) -> tuple[str, ...]:
 
 def _draft(model: models.Document, found: Tree) -> Draft:
     stages, criteria = _stages(model, found)
-    _check_guardrails(model, found)
     _check_slices(model, found)
+    slices = tuple(Dimension(field=name, values=values) for name, values in model.slices.items())
+    formulas = Formulas(model, slices, found)
+    metrics = tuple(formulas.metric(name, own) for name, own in model.metrics.items())
+    kinds: dict[str, Kind] = {name: metric.kind for name, metric in BUILT_IN.items()}
+    kinds |= {own.name: own.kind for own in metrics}
+    if formulas.value is not None and value_text(formulas.value):
+        kinds[VALUE] = Kind.MEAN
+    _check_guardrails(model, kinds, found)
     return Draft(
         model=ModelName(model.model),
         candidate=VersionName(model.candidate),
@@ -224,8 +243,13 @@ def _draft(model: models.Document, found: Tree) -> Draft:
         why=model.why,
         stages=stages,
         guardrails=DEFAULT_GUARDRAILS if model.guardrails is None else tuple(_guardrail(g) for g in model.guardrails),
-        metrics=tuple(_metric(MetricName(name), own) for name, own in model.metrics.items()),
-        slices=tuple(Dimension(field=name, values=values) for name, values in model.slices.items()),
+        metrics=metrics,
+        slices=slices,
+        cross=tuple(_crosses(model, found)),
+        pairs=None if model.pairs is None else _pairs(model.pairs, found),
+        attributes=formulas.attributes,
+        value=formulas.value,
+        harm_budget=tuple(budgets(model, kinds, found)),
         offline=criteria,
         alpha=model.alpha,
         alpha_pass=model.alpha_pass,
@@ -234,6 +258,9 @@ def _draft(model: models.Document, found: Tree) -> Draft:
         outcomes_stale_after=model.outcomes_stale_after,
         maturity=model.maturity,
         lease=model.lease,
+        harms=tuple(
+            DeclaredHarm(metric=MetricName(name), size=size) for name, sizes in model.harms.items() for size in sizes
+        ),
     )
 
 
@@ -298,18 +325,6 @@ def _criteria(written: Mapping[str, Sequence[models.Criterion]], found: Tree, pa
             )
 
 
-def _metric(name: MetricName, written: models.OwnMetric) -> MetricDraft:
-    return MetricDraft(
-        name=name,
-        kind=Kind(written.kind),
-        cap=written.cap,
-        edges=written.edges or (),
-        floor=written.floor,
-        unit=written.unit,
-        better=Better(written.better),
-    )
-
-
 def _guardrail(written: models.Guardrail) -> GuardrailDraft:
     return GuardrailDraft(
         metric=MetricName(written.metric),
@@ -326,16 +341,61 @@ def _guardrail(written: models.Guardrail) -> GuardrailDraft:
     )
 
 
-def _check_guardrails(model: models.Document, found: Tree) -> None:
+def _pairs(written: models.Pairs, found: Tree) -> PairRules:
+    given = [(kind, getattr(written, kind.value)) for kind in PairKind]
+    for kind, limit in given:
+        if limit is not None and not 0.0 < limit.limit < 1.0:
+            path = ("pairs", kind.value)
+            raise found.source.refusal(
+                f"`{kind.value}` must be more than 0 and less than 100%, since nothing less can be proven",
+                found.span(path),
+                where=dotted(path),
+            )
+    if not 0.0 < written.threshold < 1.0:
+        raise found.source.refusal(
+            "`threshold` must be between 0 and 1, else every answer is the same",
+            found.span(("pairs", "threshold")),
+            where="pairs.threshold",
+        )
+    return PairRules(
+        threshold=written.threshold,
+        limits=tuple(
+            PairLimit(kind=kind, limit=limit.limit, weight=limit.weight, required=limit.required)
+            for kind, limit in given
+            if limit is not None
+        ),
+    )
+
+
+def _crosses(model: models.Document, found: Tree) -> Iterator[Cross]:
+    """Read `region & tier`, and say at its own place what `check_plan` could only say of all."""
+    seen: list[frozenset[str]] = []
+    for number, words in enumerate(model.cross):
+        path = ("cross", number)
+        parts = [part.strip() for part in words.split(" & ")]
+        unknown = next((part for part in parts if part not in model.slices), None)
+        sentence, suggestion = "", ""
+        if len(parts) != 2 or parts[0] == parts[-1]:
+            sentence = f"`{words}` is no cross: write two different fields of `slices`, like `region & tier`"
+        elif unknown is not None:
+            close = get_close_matches(unknown, list(model.slices), n=1, cutoff=0.5)
+            sentence, suggestion = f"`{unknown}` is not among `slices`", f"`{close[0]}`" if close else ""
+        elif frozenset(parts) in seen:
+            sentence = f"`{words}` is crossed twice"
+        if sentence:
+            raise found.source.refusal(sentence, found.span(path), where=dotted(path), suggestion=suggestion)
+        seen.append(frozenset(parts))
+        yield (parts[0], parts[1])
+
+
+def _check_guardrails(model: models.Document, kinds: Mapping[str, Kind], found: Tree) -> None:
     """Say at the margin itself what `check_plan` could only say of all guardrails."""
-    kinds: dict[str, Kind] = {name: Kind(own.kind) for name, own in model.metrics.items()}
-    kinds |= {name: metric.kind for name, metric in BUILT_IN.items()}
     seen: dict[tuple[str, float | None], int] = {}
     for number, guardrail in enumerate(model.guardrails or ()):
         path = ("guardrails", number)
         kind = kinds.get(guardrail.metric)
         if kind is None:
-            raise _unknown_metric(guardrail.metric, sorted(kinds), found, (*path, "metric"))
+            raise unknown_metric(guardrail.metric, sorted(kinds), found, (*path, "metric"))
         margin = (*path, "margin")
         written = found.value["guardrails"][number]["margin"]  # type: ignore[index,call-overload]  # the model has read it already
         sentence, at = "", margin
@@ -371,16 +431,6 @@ def _wrong_strata(strata: models.Strata, model: models.Document) -> str:
     if stray := [value for value in strata.usual if value not in values]:
         return f"`{stray[0]}` is no value of `{strata.by}` under `slices`"
     return ""
-
-
-def _unknown_metric(given: str, known: Sequence[str], found: Tree, path: Path) -> DocumentInvalid:
-    close = get_close_matches(given, known, n=1, cutoff=0.5)
-    return found.source.refusal(
-        f"`metric` cannot be `{given}`; there are {', '.join(known)}",
-        found.span(path),
-        where=dotted(path),
-        suggestion=f"`{close[0]}`" if close else "",
-    )
 
 
 def _check_slices(model: models.Document, found: Tree) -> None:

@@ -6,10 +6,13 @@ from typing import Any, Final
 
 import yaml
 
+from glideslope.domain.budget import Budget, Measure
 from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft
 from glideslope.domain.errors import Invalid
 from glideslope.domain.metric import Better
+from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import Criterion, StageKind
+from glideslope.domain.value import ValueDraft
 from glideslope.interfaces.document import models, quantities, tree
 
 SCHEMA_FILE: Final = "glideslope.schema.json"
@@ -32,6 +35,12 @@ def show(draft: Draft) -> str:
         "guardrails": [_guardrail(guardrail) for guardrail in draft.guardrails],
         "metrics": {own.name: _metric(own) for own in draft.metrics},
         "slices": {dimension.field: list(dimension.values) for dimension in draft.slices},
+        **({"cross": [" & ".join(cross) for cross in draft.cross]} if draft.cross else {}),
+        **({"pairs": _pairs(draft.pairs)} if draft.pairs else {}),
+        "harms": _harms(draft),
+        "attributes": {each.name: {"type": each.type.value, "with": each.comes.value} for each in draft.attributes},
+        **({} if draft.value is None else {"value": _value(draft.value)}),
+        **({"harm_budget": [_budget(each) for each in draft.harm_budget]} if draft.harm_budget else {}),
         "alpha": draft.alpha,
         "alpha_pass": draft.alpha_pass,
         "approvals": draft.approvals,
@@ -120,7 +129,20 @@ def _metric(draft: MetricDraft) -> dict[str, Any]:
         written["unit"] = draft.unit
     if draft.better is Better.HIGHER:
         written["better"] = draft.better.value
+    if draft.expression:
+        written["expression"] = draft.expression
+    if draft.plugin:
+        written["plugin"] = draft.plugin
     return written
+
+
+def _value(draft: ValueDraft) -> dict[str, Any]:
+    return {key: each for key in ValueDraft.__struct_fields__ if (each := getattr(draft, key)) not in (None, "", {})}
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    whole = budget.measure is Measure.COUNT
+    return {"metric": budget.metric, budget.measure.value: int(budget.size) if whole else budget.size}
 
 
 def _guardrail(draft: GuardrailDraft) -> dict[str, Any]:
@@ -136,6 +158,21 @@ def _guardrail(draft: GuardrailDraft) -> dict[str, Any]:
         "strata": None if draft.strata is None else {"by": draft.strata.by, "usual": dict(draft.strata.usual)},
     }
     return {key: value for key, value in written.items() if value is not None}
+
+
+def _harms(draft: Draft) -> dict[str, Any]:
+    found: dict[str, list[Any]] = {}
+    for harm in draft.harms:
+        found.setdefault(harm.metric, []).append(quantities.write_harm(harm.size))
+    return {metric: each[0] if len(each) == 1 else each for metric, each in found.items()}
+
+
+def _pairs(rules: PairRules) -> dict[str, Any]:
+    limits = {
+        limit.kind.value: {"limit": limit.limit, "weight": limit.weight, "required": limit.required}
+        for limit in rules.limits
+    }
+    return {"threshold": rules.threshold, **limits}
 
 
 def _without_null(node: Any) -> Any:  # noqa: ANN401 - JSON

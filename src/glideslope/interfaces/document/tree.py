@@ -12,6 +12,7 @@ from typing import Final
 import yaml
 
 from glideslope.interfaces.document.text import LARGEST, Source, Span
+from glideslope.interfaces.document.within import places
 
 DEEPEST: Final = 12
 
@@ -34,6 +35,35 @@ class Tree:
     value: dict[str, Value] = field(default_factory=dict)
     values: dict[Path, Span] = field(default_factory=dict)
     keys: dict[Path, Span] = field(default_factory=dict)
+    written: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    """Of each text where in the file it begins and ends."""
+
+    def span_within(self, path: Path, offset: int, width: int) -> Span:
+        """Return where a part of a text is written, counted in its characters from 0; the whole, where that cannot be told."""
+        extent, value = self.written.get(path), self.at(path)
+        if extent is None or not isinstance(value, str):
+            return self.span(path)
+        found = places(self.source.text[slice(*extent)], value)
+        if found is None:
+            return self.span(path)
+        first = found[min(offset, len(found) - 1)]
+        last = found[min(offset + width, len(found) - 1)]
+        start = self.source.span_at(extent[0] + first)
+        end = self.source.span_at(extent[0] + last)
+        return Span(start.line, start.column, end.column - start.column if end.line == start.line else 1)
+
+    def at(self, path: Path) -> Value | None:
+        """Return the value at a path, or None."""
+        found: Value | None = self.value
+        for part in path:
+            match found:
+                case dict() if isinstance(part, str):
+                    found = found.get(part)
+                case list() if isinstance(part, int) and part < len(found):
+                    found = found[part]
+                case _:
+                    return None
+        return found
 
     def span(self, path: Path, *, key: bool = False) -> Span:
         """Return where a value (or its key) is written; of what is not written, where its nearest container begins."""
@@ -46,10 +76,10 @@ class Tree:
         return self.values[()]
 
 
-def read(source: Source) -> Tree:
-    """Read a document. Raises DocumentInvalid."""
-    if len(source.text) > LARGEST:
-        raise source.refusal(f"a plan of {len(source.text):,} characters is longer than {LARGEST:,}", Span(1, 1))
+def read(source: Source, *, largest: int = LARGEST, what: str = "a plan") -> Tree:
+    """Read a document of at most so many characters. Raises DocumentInvalid."""
+    if len(source.text) > largest:
+        raise source.refusal(f"{what} of {len(source.text):,} characters is longer than {largest:,}", Span(1, 1))
     for number, line in enumerate(source.lines, start=1):
         indentation = line[: len(line) - len(line.lstrip(" \t"))]
         if "\t" in indentation and line.strip():
@@ -116,6 +146,8 @@ class _Reader:
 
     def _scalar(self, event: yaml.ScalarEvent, path: Path) -> Value:
         text = event.value
+        if event.start_mark is not None and event.end_mark is not None:
+            self._tree.written[path] = (event.start_mark.index, event.end_mark.index)
         if event.style is not None:
             return text
         if text in _NULL:

@@ -172,6 +172,24 @@ def require_countable(total: Total) -> None:
         raise Invalid(f"{total.cell} of {total.source}: count and epoch must be between 0 and {LARGEST}.")
 
 
+def summarise(connection: apsw.Connection, summaries: Mapping[str, bytes], *, drop: Sequence[str]) -> None:
+    """Replace and drop."""
+    connection.executemany(
+        "INSERT INTO summary (name, data) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET data = excluded.data",
+        list(summaries.items()),
+    )
+    connection.executemany("DELETE FROM summary WHERE name = ?", [(name,) for name in drop])
+
+
+def summaries(connection: apsw.Connection, prefix: str) -> dict[str, bytes]:
+    rows = connection.execute(
+        "SELECT name, data FROM summary WHERE name >= ?1 AND substr(name, 1, length(?1)) = ?1"
+        " AND (?2 IS NULL OR name < ?2) ORDER BY name",
+        (prefix, _after(prefix)),
+    )
+    return {str(name): bytes(data) for name, data in rows}
+
+
 def keep(connection: apsw.Connection, size: int, note: bytes) -> None:
     """Keep one checkpoint per size. Raises Conflict for a second, different one: two stories about one ledger."""
     connection.execute("INSERT INTO checkpoint (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING", (size, note))

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class SqliteStore:
-    """Keeps the ports Store, Leases, Counters and Checkpoints in one file that one server owns.
+    """Keeps the ports Store, Leases, Counters, Summaries and Checkpoints in one file that one server owns.
 
     Writes wait for the disk in the writer's thread; reads are answered at once on the caller's (microseconds a row, so ask
     for a long ledger in pages). Every method may raise StoreUnavailable or StoreCorrupt.
@@ -95,6 +95,12 @@ class SqliteStore:
 
     async def once(self, keys: Sequence[str], totals: Sequence[Total]) -> Sequence[bool]:
         return await self._write(partial(statements.once, keys=tuple(keys), totals=tuple(totals)))
+
+    async def summarise(self, summaries: Mapping[str, bytes], *, drop: Sequence[str] = ()) -> None:
+        await self._write(partial(statements.summarise, summaries=dict(summaries), drop=tuple(drop)))
+
+    async def summaries(self, prefix: str) -> Mapping[str, bytes]:
+        return self._read(partial(statements.summaries, prefix=prefix))
 
     async def keep(self, size: int, note: bytes) -> None:
         await self._write(partial(statements.keep, size=size, note=note))

@@ -7,7 +7,18 @@ from glideslope.engine.views import DecisionView, HappeningView, ModelView, Roll
 from glideslope.interfaces.cli.exits import ApiRefused
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, say_bytes, talks
-from glideslope.interfaces.cli.words import guardrail_rows, headline, number, percent, span, step_words, table
+from glideslope.interfaces.cli.words import (
+    guardrail_rows,
+    headline,
+    number,
+    pair_rows,
+    percent,
+    span,
+    step_words,
+    table,
+    worst_slice,
+)
+from glideslope.interfaces.cli.worth import with_prices, worth_lines
 
 
 @click.command("show")
@@ -54,6 +65,7 @@ def rollout_lines(view: RolloutView) -> list[str]:
     )
     if view.confirmation_ms is not None:
         lines.append(f"  confirmed {view.confirmation_ms:g} ms after the decision")
+    lines += worth_lines(view)
     lines.append(f"  plan      {view.plan_digest}")
     rows = [["step", "stage", "state", "control", "least", "most", "candidate", "incumbent"]]
     rows += [
@@ -71,7 +83,11 @@ def rollout_lines(view: RolloutView) -> list[str]:
     ]
     lines += ["", *table(rows)]
     if view.guardrails:
-        lines += ["", *table(guardrail_rows(view.guardrails))]
+        lines += ["", *table(with_prices(guardrail_rows(view.guardrails), view.guardrails))]
+        if worst := worst_slice(view.guardrails):
+            lines.append(f"  worst slice: {worst}")
+    if view.pairs:
+        lines += ["", *table(pair_rows(view.pairs))]
     return lines
 
 
@@ -88,7 +104,7 @@ def decision_lines(decisions: tuple[DecisionView, ...]) -> list[str]:
             f"      {f.question.value} {f.subject} {f.slice}: {f.verdict.value}, evidence {number(f.wealth)} of {number(f.line)}, "
             f"{f.candidate:,}/{f.incumbent:,} subjects"
             for f in each.findings
-            if not f.doubt  # said in full above
+            if not (f.doubt or f.spending)  # said in full above
         ]
     return lines
 

@@ -10,7 +10,8 @@ from glideslope.interfaces.cli.durations import Seconds
 from glideslope.interfaces.cli.exits import ApiRefused, Exit, exit_of_phase, is_passing
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, rollout_of, say_bytes, talks
-from glideslope.interfaces.cli.words import headline
+from glideslope.interfaces.cli.words import headline, worst_slice
+from glideslope.interfaces.cli.worth import worth_lines
 
 PAUSE: Final = 0.5
 """Seconds between two looks."""
@@ -53,6 +54,10 @@ def command(ctx: click.Context, session: Session, *, rollout: str | None, wait: 
         say(headline(view))
         for sentence in view.sentences:
             say(f"  {sentence}")
+        for line in worth_lines(view):
+            say(line)
+        if worst := worst_slice(view.guardrails):
+            say(f"  Worst slice: {worst}")
         if not view.ended:
             say(f"  Next: {view.next}")
     if timed_out:

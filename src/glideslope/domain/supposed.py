@@ -1,0 +1,226 @@
+"""How both arms would answer if something were so: the candidate is as good as the incumbent, or bad in a declared way.
+
+The incumbent answers as it did. A bad candidate's values are the least visible change that has the declared size: its
+histogram tilted exponentially, which of all distributions with that mean lies nearest (Csiszar 1975); latencies are scaled.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import accumulate
+from typing import Final
+
+import msgspec
+
+from glideslope.domain.experience import Experience
+from glideslope.domain.freeze import Baseline
+from glideslope.domain.gate import is_paired
+from glideslope.domain.ids import MetricName
+from glideslope.domain.metric import RANKED, Kind, Metric, differences
+from glideslope.domain.plan import DeclaredHarm, Guardrail, MarginKind, Plan
+
+BEYOND: Final = 2.0
+"""A harm that nobody declared is this many margins: as far beyond the margin as the margin is from nothing."""
+
+TYPICAL_LATENCY: Final = (50.0, 0.6)
+"""Median in milliseconds, and standard deviation of the logarithm, of a latency that nobody measured yet."""
+
+_STEPS: Final = 80
+"""Of a bisection: more than a double has digits."""
+
+
+class Arms(msgspec.Struct, frozen=True, kw_only=True):
+    """Per bin, how likely an outcome of each arm falls into it."""
+
+    candidate: tuple[float, ...]
+    incumbent: tuple[float, ...]
+
+
+class Supposed(msgspec.Struct, frozen=True, kw_only=True):
+    """One state of the world."""
+
+    harm: DeclaredHarm | None
+    """None when the candidate is as good as the incumbent."""
+    arms: Mapping[MetricName, Arms]
+    pairs: Mapping[MetricName, tuple[float, ...]]
+    """Of what a shadow compares: per bin, how likely the candidate's loss differs so from the incumbent's."""
+
+    @property
+    def name(self) -> str:
+        """Return `healthy`, or the harm as it was declared."""
+        return "healthy" if self.harm is None else harm_name(self.harm)
+
+
+def harm_name(harm: DeclaredHarm) -> str:
+    """Write a harm: `errors x2`, `latency +20%`, `log_loss +0.1`."""
+    size = harm.size
+    if size.kind is MarginKind.ABSOLUTE:
+        return f"{harm.metric} +{size.size:.4g}"
+    return f"{harm.metric} x{1 + size.size:.4g}" if size.size >= 1 else f"{harm.metric} +{size.size * 100:.4g}%"
+
+
+def is_foreseen(g: Guardrail) -> bool:
+    """Tell whether a guardrail's outcomes can be supposed: a ranking's come in blocks, whose order nobody can draw."""
+    return g.metric.kind not in RANKED and g.metric.kind is not Kind.CALIBRATION
+
+
+def foreseen(plan: Plan) -> Plan:
+    """Return the plan without guardrails that cannot be foreseen; the others keep their share of alpha.
+
+    Without any that is left and required, nothing can be foreseen. Raises ValueError.
+    """
+    kept = tuple(g for g in plan.guardrails if is_foreseen(g))
+    if not any(g.required for g in kept):
+        raise ValueError("no required guardrail can be foreseen")
+    judged = [g for g in plan.guardrails if g.spends_alpha]
+    mine = [g for g in kept if g.spends_alpha]
+    part = sum(g.weight for g in mine) / sum(g.weight for g in judged)
+    return (
+        plan
+        if len(kept) == len(plan.guardrails)
+        else msgspec.structs.replace(plan, guardrails=kept, alpha=plan.alpha * part)
+    )
+
+
+def harms_of(plan: Plan) -> tuple[DeclaredHarm, ...]:
+    """Return the plan's declared harms, or for want of any, one of each guardrail that can be foreseen."""
+    if plan.harms:
+        return plan.harms
+    return tuple(
+        DeclaredHarm(metric=g.metric.name, size=msgspec.structs.replace(g.margin, size=BEYOND * g.margin.size))
+        for g in plan.guardrails
+        if g.spends_alpha and is_foreseen(g)
+    )
+
+
+def suppose(plan: Plan, baseline: Baseline, harm: DeclaredHarm | None) -> Supposed:
+    """Return how the arms answer. Raises ValueError for a harm that no candidate can do: a rate above all, say."""
+    arms = {}
+    for g in plan.guardrails:
+        if is_foreseen(g):
+            incumbent = usual(g, baseline)
+            size = harm if harm is not None and harm.metric in (g.metric.name, g.metric.measured) else None
+            arms[g.metric.name] = Arms(candidate=_worse(g, incumbent, size), incumbent=incumbent)
+    pairs = {
+        g.metric.name: _pairs(g.metric, arms[g.metric.name], baseline.experience)
+        for g in plan.guardrails
+        if g.metric.name in arms and is_paired(g.metric)
+    }
+    return Supposed(harm=harm, arms=arms, pairs=pairs)
+
+
+def usual(g: Guardrail, baseline: Baseline) -> tuple[float, ...]:
+    """Return the incumbent's distribution: as counted, else of a typical shape around the plan's base rate."""
+    metric = g.metric
+    counted = baseline.histograms.get(metric.name) or baseline.histograms.get(metric.measured) or g.reference
+    if metric.kind is Kind.EVENT:
+        return (1.0 - g.base_rate, g.base_rate)
+    if len(counted) == metric.bins and sum(counted) > 1:
+        total = sum(counted)
+        return tuple(count / total for count in counted)
+    if metric.kind is Kind.LATENCY:
+        return _lognormal(metric.edges)
+    return tilted((1.0,) * metric.bins, values=metric.values, mean=metric.sign * g.base_rate)
+
+
+def _worse(g: Guardrail, incumbent: tuple[float, ...], harm: DeclaredHarm | None) -> tuple[float, ...]:
+    metric = g.metric
+    if metric.kind is Kind.LATENCY:
+        factor = 1.0 if harm is None else 1.0 + harm.size.size
+        return scaled(incumbent, edges=metric.edges, by=factor / (1.0 + g.margin.size))
+    if harm is None:
+        return incumbent
+    mean = math.fsum(p * v for p, v in zip(incumbent, metric.values, strict=True))
+    by = harm.size.size * (abs(mean) if harm.size.kind is MarginKind.RELATIVE else 1.0)
+    return tilted(incumbent, values=metric.values, mean=mean + by)
+
+
+@lru_cache(maxsize=256)
+def tilted(weights: tuple[float, ...], *, values: tuple[float, ...], mean: float) -> tuple[float, ...]:
+    """Return the distribution nearest to *weights* that has this mean. Raises ValueError where no distribution has.
+
+    Beyond what was ever counted, some of the worst bin is mixed in.
+    """
+    low, high = min(values), max(values)
+    if not low < mean < high:
+        raise ValueError(f"a mean of {mean:.4g} lies beyond what can be counted, {low:.4g} to {high:.4g}")
+    total = math.fsum(weights)
+    seen = [v for v, w in zip(values, weights, strict=True) if w > 0.0]
+    if not min(seen) < mean < max(seen):
+        old = math.fsum(w * v for w, v in zip(weights, values, strict=True)) / total
+        end = high if mean >= max(seen) else low
+        part = (mean - old) / (end - old)
+        return tuple(
+            (1.0 - part) * w / total + (part if v == end else 0.0) for w, v in zip(weights, values, strict=True)
+        )
+    scale = high - low
+    left, right = -700.0, 700.0
+    found: tuple[float, ...] = ()
+    for _ in range(_STEPS):
+        middle = (left + right) / 2
+        found = _tilt(weights, values=values, by=middle / scale)
+        if math.fsum(p * v for p, v in zip(found, values, strict=True)) < mean:
+            left = middle
+        else:
+            right = middle
+    return found
+
+
+def _tilt(weights: Sequence[float], *, values: Sequence[float], by: float) -> tuple[float, ...]:
+    powers = [by * v for v in values]
+    top = max(p for p, w in zip(powers, weights, strict=True) if w > 0.0)
+    raw = [w * math.exp(p - top) if w > 0.0 else 0.0 for p, w in zip(powers, weights, strict=True)]
+    total = math.fsum(raw)
+    return tuple(r / total for r in raw)
+
+
+def scaled(weights: Sequence[float], *, edges: Sequence[float], by: float) -> tuple[float, ...]:
+    """Return the distribution over the same bins of values that are multiplied: spread evenly within each bin.
+
+    What lies beyond the last edge is taken to lie within a factor of two of it.
+    """
+    whole = (*edges, 2.0 * edges[-1])
+    below = list(accumulate(weights))
+    total = below[-1]
+
+    def share(x: float) -> float:
+        at = bisect_left(whole, x)
+        if at >= len(whole):
+            return 1.0
+        low, before = (whole[at - 1], below[at - 1]) if at else (0.0, 0.0)
+        return (before + (below[at] - before) * (x - low) / (whole[at] - low)) / total
+
+    cut = [share(edge / by) for edge in edges]
+    return tuple(max(0.0, high - low) for low, high in zip((0.0, *cut), (*cut, 1.0), strict=True))
+
+
+def _lognormal(edges: Sequence[float]) -> tuple[float, ...]:
+    median, spread = TYPICAL_LATENCY
+    cut = [0.5 * math.erfc(-math.log(edge / median) / spread / math.sqrt(2.0)) for edge in edges]
+    return tuple(max(0.0, high - low) for low, high in zip((0.0, *cut), (*cut, 1.0), strict=True))
+
+
+def _pairs(metric: Metric, arms: Arms, experience: Experience) -> tuple[float, ...]:
+    """Return how pairs differ: as they did in an earlier shadow, else as if the arms erred independently.
+
+    The latter is the most that models of these losses are likely to differ, so it promises too little rather than too much.
+    """
+    values = differences(metric)
+    drop = math.fsum((c - i) * v for c, i, v in zip(arms.candidate, arms.incumbent, metric.values, strict=True))
+    counted = experience.pairs.get(metric.name, ())
+    if len(counted) == len(values) and sum(counted) > 1:
+        even = tuple(
+            (n + counted[values.index(-v)]) / 2 if v else float(n) for n, v in zip(counted, values, strict=True)
+        )
+        return tilted(even, values=values, mean=drop) if drop else _tilt(even, values=values, by=0.0)
+    found = [0.0] * len(values)
+    if metric.kind is Kind.EVENT:
+        c, i = arms.candidate[1], arms.incumbent[1]
+        return ((1 - c) * (1 - i), c * (1 - i), i * (1 - c), c * i)
+    unit = values[-1] - values[-2]
+    middle = len(values) // 2
+    for c, own in zip(arms.candidate, metric.values, strict=True):
+        for i, other in zip(arms.incumbent, metric.values, strict=True):
+            found[middle + round((own - other) / unit)] += c * i
+    return tuple(found)

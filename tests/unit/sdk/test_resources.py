@@ -1,0 +1,68 @@
+"""A process knows what it uses, and never fails to say so."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from glideslope.sdk.resources import GPU_EVERY, CpuTime, Meter
+from glideslope.sdk.service import Service
+from glideslope.sdk.stamps import NO_STAMPS
+
+
+def test_memory_and_cpu_are_those_of_this_process() -> None:
+    meter = Meter(price=0.5)
+    before = meter.read()
+    held = bytearray(50_000_000)
+    sum(range(200_000))
+    after = meter.read()
+
+    assert after["memory_bytes"] - before["memory_bytes"] > 0.8 * len(held)
+    assert after["cpu_seconds"] > before["cpu_seconds"]
+    assert after["seconds"] > before["seconds"]
+    assert after["price_per_hour"] == 0.5
+
+
+def test_without_proc_memory_is_left_out(tmp_path: Path) -> None:
+    assert "memory_bytes" not in Meter(proc=tmp_path).read()
+
+
+def test_a_service_counts_its_predictions() -> None:
+    service = Service("m")
+    for _ in range(3):
+        service.predicted(NO_STAMPS)
+
+    assert service.meter.read()["predictions"] == 3
+    message, _ = service.observer._message()
+    assert message.usage
+
+
+def test_a_block_is_timed_by_its_threads_cpu_and_not_by_the_clock() -> None:
+    with CpuTime() as idle:
+        time.sleep(0.05)
+    with CpuTime() as busy:
+        sum(i * i for i in range(300_000))
+
+    assert busy.ms > idle.ms
+    assert idle.ms < 40
+
+
+@pytest.mark.parametrize(
+    ("says", "bytes_"),
+    [(f"1, 7\n{os.getpid()}, 100\n{os.getpid()}, 28\n", 128 * 2**20), ("No devices were found\n", 0), ("x, y\n", 0)],
+)
+def test_a_gpus_driver_is_asked_now_and_then(
+    says: str, bytes_: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\nprintf '%s' '{says}'\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    meter = Meter()
+    meter.look_at_gpu(now=100.0)
+    assert meter.read().get("gpu_memory_bytes", 0) == bytes_
+
+    program.unlink()
+    meter.look_at_gpu(now=100.0 + GPU_EVERY / 2)
+    assert meter.read().get("gpu_memory_bytes", 0) == bytes_
