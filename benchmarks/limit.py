@@ -304,6 +304,7 @@ def result(world: str, alpha: float, found: int, *, runs: int, looks: int) -> di
         "world": world,
         "alpha": alpha,
         "false rollbacks": found / runs,
+        "99% lower bound": 1 - detect.upper_bound(runs - found, runs=runs) if found else 0.0,
         "99% upper bound": detect.upper_bound(found, runs=runs),
         "runs": runs,
         "looks": looks,
@@ -385,11 +386,11 @@ def retried(bads: int, *, runs: int, rng: np.random.Generator) -> Bads:
 
 
 def show_healthy(results: Sequence[dict[str, Any]]) -> None:
-    print("\nFalse rollbacks of a candidate that is not worse, looked at after every outcome")
+    print("\nFalse rollbacks of a candidate that is not worse, looked at after every outcome (shown: 99 % sure to be below alpha)")
     for r in results:
         print(
             f"  {r['world']:<38} alpha {r['alpha']:<5} {r['false rollbacks']:.4f}  (99 % sure: below {r['99% upper bound']:.4f})"
-            f"  {'' if r['99% upper bound'] <= r['alpha'] else 'ABOVE'}"
+            f"  {'BROKEN' if r['99% lower bound'] > r['alpha'] else 'shown' if r['99% upper bound'] <= r['alpha'] else ''}"
         )
 
 
