@@ -386,7 +386,9 @@ def retried(bads: int, *, runs: int, rng: np.random.Generator) -> Bads:
 
 
 def show_healthy(results: Sequence[dict[str, Any]]) -> None:
-    print("\nFalse rollbacks of a candidate that is not worse, looked at after every outcome (shown: 99 % sure to be below alpha)")
+    print(
+        "\nFalse rollbacks of a candidate that is not worse, looked at after every outcome (shown: 99 % sure to be below alpha)"
+    )
     for r in results:
         print(
             f"  {r['world']:<38} alpha {r['alpha']:<5} {r['false rollbacks']:.4f}  (99 % sure: below {r['99% upper bound']:.4f})"

@@ -34,6 +34,7 @@ def _outside() -> Outside:
         keep=_keep,
         start=_start,
         demo=_demo,
+        evaluate=_evaluate,
         tokens=_tokens,
         credentials=_credentials,
         create_certificate=_create_certificate,
@@ -76,12 +77,21 @@ def _start() -> Start:
             gateway_port: int,
             gateway: bool,
             gateway_listen: Place | None,
+            keep_log: float | None,
             doors: Doors,
         ) -> int:
             from glideslope.wiring import start
 
             return start.up(
-                Settings(state, port, gateway_port, with_gateway=gateway, gateway_listen=gateway_listen, doors=doors)
+                Settings(
+                    state,
+                    port,
+                    gateway_port,
+                    with_gateway=gateway,
+                    gateway_listen=gateway_listen,
+                    keep_log=keep_log,
+                    doors=doors,
+                )
             )
 
         def serve(
@@ -92,12 +102,21 @@ def _start() -> Start:
             gateway_port: int,
             gateway: bool,
             gateway_listen: Place | None,
+            keep_log: float | None,
             doors: Doors,
         ) -> int:
             from glideslope.wiring import server
 
             server.run(
-                Settings(state, port, gateway_port, with_gateway=gateway, gateway_listen=gateway_listen, doors=doors)
+                Settings(
+                    state,
+                    port,
+                    gateway_port,
+                    with_gateway=gateway,
+                    gateway_listen=gateway_listen,
+                    keep_log=keep_log,
+                    doors=doors,
+                )
             )
             return 0
 
@@ -151,6 +170,12 @@ def _demo(*, as_json: bool, keep: Path | None) -> int:
 
     # By name, since the demo comes with its own extra.
     return int(importlib.import_module("glideslope.demo.story").run(as_json=as_json, keep=keep))
+
+
+def _evaluate(file: Path, *, work: Path | None, again: bool, write_split: Path | None, as_json: bool) -> int:
+    from glideslope.evaluate.conducting import conduct
+
+    return conduct(file, work=work, again=again, write_split=write_split, as_json=as_json)
 
 
 def _connect(address: str, token: str, ca: str = "") -> Api:

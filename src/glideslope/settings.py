@@ -69,6 +69,8 @@ class Settings:
     """Of a gateway: where its server is, on another host."""
     credentials: Path | None = None
     """Of a gateway: what it shows to that server."""
+    keep_log: float | None = None
+    """Seconds for which the prediction log keeps its rows; None where none is kept."""
     silence: float = 1.0
     """Of a gateway: seconds for which the line to that server may be silent before it counts as cut."""
 
@@ -81,6 +83,11 @@ class Settings:
     def database(self) -> Path:
         """The record and the counters."""
         return self.state / "glideslope.sqlite"
+
+    @property
+    def log(self) -> Path:
+        """The prediction log's folder."""
+        return self.state / "log"
 
     @property
     def gateway(self) -> Path:

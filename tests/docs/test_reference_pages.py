@@ -9,6 +9,7 @@ import pytest
 
 from glideslope import sdk
 from glideslope.adapters.drivers.envoy.limits import Limits
+from glideslope.adapters.logs.parquet import sql
 from glideslope.domain import (
     budget,
     contract,
@@ -20,6 +21,7 @@ from glideslope.domain import (
     metric,
     pairs,
     plan,
+    recomputation,
     stakes,
     value,
 )
@@ -77,7 +79,17 @@ EVIDENCE: Final = (
     evidence.Freshness,
     evidence.Serving,
     doubt.Doubt,
+    recomputation.Recomputation,
+    recomputation.Difference,
 )
+
+
+def test_the_prediction_logs_columns_are_those_of_its_files(root: Path) -> None:
+    text = page(root, "prediction-log.md")
+    for name, columns in sql.COLUMNS.items():
+        (body,) = re.findall(rf"^## {name}\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+        rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", body, flags=re.MULTILINE)
+        assert rows == list(columns.items())
 
 
 def page(root: Path, name: str) -> str:

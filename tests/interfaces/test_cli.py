@@ -622,6 +622,17 @@ def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) 
     assert demo.exit_code == 9
 
 
+def test_evaluating_hands_on_what_was_said_and_ends_as_it_went(desk: Any) -> None:
+    run = desk.run("evaluate", "e.yaml", "--work", "w", "--again")
+    desk.run("evaluate", "--write-split", "s", "--json")
+
+    assert run.exit_code == 1
+    assert desk.evaluated == [
+        (Path("e.yaml"), {"work": Path("w"), "again": True, "write_split": None, "as_json": False}),
+        (Path("evaluation.yaml"), {"work": None, "again": False, "write_split": Path("s"), "as_json": True}),
+    ]
+
+
 def test_where_to_listen_and_in_tls_is_handed_on(desk: Any, tmp_path: Path) -> None:
     desk.run("up", "--host", "192.0.2.1", "--gateway-host", "::", "--tls")
     desk.run("up", "--tls-cert", "c.pem", "--tls-key", "k.pem")

@@ -31,6 +31,7 @@ from glideslope.domain.metric import Metric, Origin
 from glideslope.domain.pairs import PAIRS
 from glideslope.domain.plan import AtMaximum, Plan, StageKind, Step
 from glideslope.domain.reasons import Reason
+from glideslope.domain.recomputation import FRESH, Recomputation
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
 from glideslope.domain.traffic import Arm
 
@@ -184,6 +185,9 @@ def _progress(
     findings, reason = _judge(rollout.plan, step, evidence, tables)
     if doubted and reason in (Reason.PASSED, Reason.BAKED):
         findings, reason = (*doubted, *findings), Reason.COUNTS_AHEAD
+    if reason in (Reason.PASSED, Reason.BAKED) and (unconfirmed := _unconfirmed(rollout.plan, evidence)):
+        told, reason = unconfirmed
+        findings = (*told, *findings)
     if elapsed < step.minimum:
         return Hold(exposed=True, reasons=(Reason.MINIMUM_TIME,), findings=findings)
     if reason in (Reason.PASSED, Reason.BAKED, Reason.OFFLINE_PASSED):
@@ -217,6 +221,32 @@ def _judge(plan: Plan, step: Step, evidence: Evidence, tables: Tables) -> tuple[
             return (), _missing(plan, step, evidence) or Reason.BAKED
         case _:
             assert_never(step.stage)
+
+
+def _unconfirmed(plan: Plan, evidence: Evidence) -> tuple[tuple[Finding, ...], Reason] | None:
+    """Return why the second opinion that the plan asks for does not confirm the counters; None when it does, or is not asked for."""
+    if plan.recompute is msgspec.UNSET:
+        return None
+    found = evidence.recomputation
+    if isinstance(found, Recomputation) and found.differing:
+        told = tuple(
+            Finding(
+                question=Question.RECOMPUTATION,
+                verdict=Verdict.INVALID,
+                subject=difference.metric,
+                slice=difference.slice,
+                wealth=0.0,
+                line=0.0,
+                candidate=0,
+                incumbent=0,
+                difference=difference,
+            )
+            for difference in found.differences
+        )
+        return told, Reason.RECOMPUTATION_DIFFERS
+    if not isinstance(found, Recomputation) or not found.agrees or not 0 <= found.age <= FRESH:
+        return (), Reason.RECOMPUTATION_MISSING
+    return None
 
 
 def _missing(plan: Plan, step: Step, evidence: Evidence) -> Reason | None:

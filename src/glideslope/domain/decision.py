@@ -7,6 +7,7 @@ import msgspec
 from glideslope.domain.doubt import Doubt
 from glideslope.domain.ids import MetricName, SliceName
 from glideslope.domain.reasons import Reason
+from glideslope.domain.recomputation import Difference
 
 DECIDER = 3
 """Version of the rules in `gate` and `decide`. A change of meaning raises it; old ones stay for replay."""
@@ -29,6 +30,7 @@ class Question(StrEnum):
     LIMIT = "limit"  # is an absolute limit broken
     SPLIT = "split"  # is the traffic the split we asked for
     SOURCE = "source"  # can what a source said be true
+    RECOMPUTATION = "recomputation"  # do the counters agree with the prediction log
     OFFLINE = "offline"  # does the offline evaluation meet the criterion
     BUDGET = "budget"  # is the harm budget spent
 
@@ -57,6 +59,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     incumbent: int
     doubt: Doubt | msgspec.UnsetType = msgspec.UNSET
     """What a source said, when that is the question."""
+    difference: Difference | msgspec.UnsetType = msgspec.UNSET
+    """Where the counters and the prediction log disagree, when that is the question."""
     spending: Spending | msgspec.UnsetType = msgspec.UNSET
     """What was spent of a harm budget, when that is the question."""
 

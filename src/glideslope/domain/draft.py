@@ -17,6 +17,7 @@ from glideslope.domain.plan import (
     Milliseconds,
     StageKind,
 )
+from glideslope.domain.recomputation import Recompute
 from glideslope.domain.value import ValueDraft
 
 SECOND = 1_000
@@ -113,5 +114,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     outcomes_stale_after: Milliseconds = 6 * HOUR
     maturity: float = 0.5
     lease: Milliseconds = 2 * SECOND
+    recompute: Recompute | None = None
+    logged: tuple[str, ...] = ()
     harms: tuple[DeclaredHarm, ...] = ()
     """What the plan should catch; for want of any, one harm per guardrail of twice its margin."""

@@ -400,6 +400,31 @@ class StoreCorrupt(Unavailable):
         )
 
 
+class LogUnavailable(Unavailable):
+    """The prediction log cannot be read or written now."""
+
+    code = "prediction-log-unavailable"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The prediction log could not be read or written: {why}. What was acknowledged before is kept.",
+            traffic="Traffic is unchanged; a plan that asks for the recomputation advances only when it agrees.",
+            next_command="glideslope doctor",
+        )
+
+
+class LogAbsent(Refused):
+    """What was asked for needs a prediction log, and this server keeps none."""
+
+    code = "prediction-log-absent"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This server keeps no prediction log, so there is nothing to recompute from and no outcome can be joined.",
+            next_command="glideslope up --prediction-log",
+        )
+
+
 class EndpointUnreachable(Unavailable):
     code = "endpoint-unreachable"
 

@@ -6,6 +6,7 @@ import msgspec
 
 from glideslope.domain.doubt import Doubt
 from glideslope.domain.ids import Digest, MetricName, SliceName, StepName, VersionName
+from glideslope.domain.recomputation import Recomputation
 from glideslope.domain.traffic import Arm
 
 FORMAT: Final = 2
@@ -79,6 +80,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The data plane itself confirms that the step's exposure is in force."""
     doubts: tuple[Doubt, ...] | msgspec.UnsetType = msgspec.UNSET
     """What sources said that cannot be true; not in format 1, whose bytes stay as they were."""
+    recomputation: Recomputation | msgspec.UnsetType = msgspec.UNSET
+    """What came of recomputing the counts from the prediction log; only where the plan asks for it."""
 
 
 NOTHING = Evidence()

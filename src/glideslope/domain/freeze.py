@@ -34,6 +34,7 @@ from glideslope.domain.metric import (
 )
 from glideslope.domain.plan import Guardrail, HarmNull, Plan, StageKind, Step, check_plan
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
+from glideslope.domain.recomputation import is_covered
 from glideslope.domain.stakes import Strata, stakes_of
 from glideslope.domain.traffic import FULL
 from glideslope.domain.value import VALUE, value_model
@@ -99,6 +100,8 @@ def freeze(
         outcomes_stale_after=draft.outcomes_stale_after,
         maturity=draft.maturity,
         lease=draft.lease,
+        recompute=draft.recompute or msgspec.UNSET,
+        logged=draft.logged or msgspec.UNSET,
         harms=draft.harms or msgspec.UNSET,
         shown=_shown(draft, metrics),
         budgets=draft.harm_budget or msgspec.UNSET,
@@ -107,6 +110,7 @@ def freeze(
         pairs=draft.pairs or msgspec.UNSET,
     )
     check_plan(plan)
+    _check_recompute(plan)
     plan = _staked(plan)
     check_tests(plan)
     return plan
@@ -132,6 +136,24 @@ def _staked(plan: Plan) -> Plan:
             for g in plan.guardrails
         ),
     )
+
+
+def _check_recompute(plan: Plan) -> None:
+    """Refuse a plan that could never advance: one that asks to recompute what cannot be. Raises PlanInvalid."""
+    if plan.recompute is not msgspec.UNSET:
+        for metric in plan.counted:
+            if not is_covered(metric):
+                raise PlanInvalid(
+                    f"{metric.name} cannot be recomputed from the prediction log, so nothing would ever advance.",
+                    where="recompute",
+                )
+        for g in plan.guardrails:
+            if g.strata is not msgspec.UNSET:
+                # The log keeps each outcome's slice; a stratum is that of a subject's first.
+                raise PlanInvalid(
+                    f"{g.metric.name} is judged by strata, and those cannot be recomputed from the prediction log yet.",
+                    where="recompute",
+                )
 
 
 def plan_digest(plan: Plan) -> Digest:

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Annotated, Final, assert_never
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from glideslope.domain.decision import Finding, Question, Verdict
 from glideslope.domain.errors import PlanInvalid
@@ -19,7 +20,7 @@ from glideslope.domain.ids import WHOLE, MetricName, SliceName, StepName
 from glideslope.domain.metric import RANKED, Kind, Metric, Origin, differences
 from glideslope.domain.pair_tests import harm_tests, proof_tests
 from glideslope.domain.pairs import PairLimit, pair_values
-from glideslope.domain.plan import Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
+from glideslope.domain.plan import Criterion, Evaluation, Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
 from glideslope.domain.stakes import by_strata, staked_harm
 from glideslope.domain.traffic import Weights
 from glideslope.ledger.canonical import LARGEST_INTEGER
@@ -193,15 +194,9 @@ def offline_findings(plan: Plan) -> tuple[Finding, ...]:
             for e in plan.evaluations
             if (e.metric, e.holdout) == (criterion.metric, criterion.holdout) and e.count > 0
         ]
-        worse = [
-            e.candidate - e.incumbent if criterion.lower_is_better else e.incumbent - e.candidate for e in measured
-        ]
-        if not measured:
-            verdict = Verdict.INCONCLUSIVE
-        else:
-            # A NaN is in no comparison and an infinity no measurement, so the pass must be earned by every one.
-            met = all(math.isfinite(w) and w <= criterion.margin for w in worse)
-            verdict = Verdict.PASS if met else Verdict.FAIL
+        told = {_offline_verdict(criterion, e) for e in measured}
+        # The pass must be earned by every one, and a failure of one is a failure.
+        verdict = told.pop() if len(told) == 1 else Verdict.FAIL if Verdict.FAIL in told else Verdict.INCONCLUSIVE
         found.append(
             Finding(
                 question=Question.OFFLINE,
@@ -215,6 +210,30 @@ def offline_findings(plan: Plan) -> tuple[Finding, ...]:
             ),
         )
     return tuple(found)
+
+
+def _offline_verdict(criterion: Criterion, e: Evaluation) -> Verdict:
+    """Hold a criterion against one evaluation: by its interval where it has one, and never better than its own verdict."""
+    worse = e.candidate - e.incumbent if criterion.lower_is_better else e.incumbent - e.candidate
+    if not math.isfinite(worse):
+        # A NaN is in no comparison and an infinity no measurement.
+        return Verdict.FAIL
+    if e.low is UNSET and e.high is UNSET:
+        found = Verdict.PASS if worse <= criterion.margin else Verdict.FAIL
+    else:
+        least, most = (e.low, e.high) if criterion.lower_is_better else (_turned(e.high), _turned(e.low))
+        found = Verdict.INCONCLUSIVE
+        if isinstance(most, float) and most <= criterion.margin:
+            found = Verdict.PASS
+        elif isinstance(least, float) and least > criterion.margin:
+            found = Verdict.FAIL
+    if e.verdict is UNSET or e.verdict is Verdict.PASS:
+        return found
+    return Verdict.FAIL if Verdict.FAIL in (found, e.verdict) else Verdict.INCONCLUSIVE
+
+
+def _turned(end: float | UnsetType | None) -> float | UnsetType | None:
+    return -end if isinstance(end, float) else end
 
 
 def needs_outcomes(g: Guardrail) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 
 from glideslope.domain.errors import Invalid
 from glideslope.domain.formula import Formula
-from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName, StepName
+from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, SliceName, StepName
 from glideslope.domain.traffic import Arm
 
 
@@ -210,10 +210,25 @@ OUTCOME_SEEN: Final = MetricName("outcome")
 """Counted beside the losses: subjects of a step whose outcome has arrived."""
 RESCUED: Final = MetricName("rescued")
 """Requests that the assigned candidate failed and the incumbent answered."""
+LOGGED: Final = MetricName("logged")
+"""Counted by a source beside everything else: rows that it wrote for the prediction log, so that no more are recounted."""
 
 
 RESERVED: Final = frozenset(
-    {*BUILT_IN, EXPOSURE, OUTCOME_SEEN, RESCUED, "score", "slices", "attributes", "value", "answer", "features"}
+    {
+        *BUILT_IN,
+        EXPOSURE,
+        OUTCOME_SEEN,
+        RESCUED,
+        LOGGED,
+        "score",
+        "slices",
+        "prediction",
+        "answer",
+        "attributes",
+        "features",
+        "value",
+    }
 )
 """Names that a plan cannot give to a metric of its own: we count under them, or `record()` takes something else by them."""
 
@@ -390,3 +405,8 @@ class Cell(NamedTuple):
             # One cell, one key: 01 and 1 would be counted side by side.
             raise Invalid(f"{key!r} names no cell: {bin_} is not a bin.")
         return cell
+
+
+def logged_cell(rollout: RolloutId) -> Cell:
+    """Return where a source counts the rows that it wrote about a rollout for the prediction log."""
+    return Cell(rollout, NO_STEP, Arm.INCUMBENT, LOGGED, WHOLE, 0)

@@ -110,13 +110,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The truth about one prediction, whenever it comes; at least one of what can be told."""
 
     prediction: str
-    """The id that came with the answer: a signed receipt."""
+    """The id that came with the answer: a signed receipt, or with `model` an id of the caller's own."""
     happened: bool | msgspec.UnsetType = msgspec.UNSET
     """Whether what was predicted came true."""
     outcome: Fact | msgspec.UnsetType = msgspec.UNSET
     """The truth itself, where it is more than a yes or no: a class or a number."""
     attributes: Mapping[str, Fact] | msgspec.UnsetType = msgspec.UNSET
     """What else is known by now and the plan's metrics may ask for: an amount, a complaint."""
+    model: ModelName | msgspec.UnsetType = msgspec.UNSET
+    """Whose prediction it is, where the id is not a receipt that says so itself."""
+    at: int | msgspec.UnsetType = msgspec.UNSET
+    """When the truth was known, in milliseconds since 1970; of several about one id of the caller's own the latest counts."""
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -153,6 +157,8 @@ class OutcomesTaken(msgspec.Struct, frozen=True, kw_only=True):
     refused: tuple[OutcomeRefusal, ...] = ()
     undefined: tuple[OutcomeUndefined, ...] = ()
     """The first MOST_REFUSALS metrics without a value."""
+    kept: int = 0
+    """About ids of callers' own: in the prediction log, and counted when they have settled and their prediction is known."""
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,6 +210,9 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True):
     shadow: RolloutId = RolloutId("")
     """The rollout in whose shadow stage requests are mirrored now: both arms send their halves of pairs. Empty outside one,
     and from a server that knows none."""
+
+    logged: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """The attributes that may be logged, where the server keeps a prediction log; then predictions are to be sent to it."""
 
     def __repr__(self) -> str:
         """Hide the key: what is held in a service ends up in its logs."""

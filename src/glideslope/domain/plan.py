@@ -8,11 +8,13 @@ from typing import Final, assert_never
 import msgspec
 
 from glideslope.domain.budget import Budget, Measure, check_budget
+from glideslope.domain.decision import Verdict
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.ids import Digest, MetricName, ModelName, SliceName, StepName, VersionName
 from glideslope.domain.metric import SPENDS_NO_ALPHA, Cross, Dimension, Kind, Metric, Origin, slice_names
 from glideslope.domain.pairs import NO_RULES, PairRules, check_rules
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
+from glideslope.domain.recomputation import Recompute
 from glideslope.domain.stakes import Stakes, Strata
 from glideslope.domain.traffic import FULL, Split
 from glideslope.domain.value import ValueModel
@@ -135,7 +137,11 @@ class Criterion(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forb
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
-    """A measured offline comparison on the same rows."""
+    """A measured offline comparison on the same rows.
+
+    One with an interval is judged by all of it: `low` and `high` are the ends of candidate minus incumbent, None where that side is
+    open. `verdict` is what the evaluation itself found of its own targets.
+    """
 
     metric: str
     holdout: str
@@ -143,6 +149,11 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, for
     candidate: float
     count: int
     lower_is_better: bool = True
+    low: float | msgspec.UnsetType | None = msgspec.UNSET
+    high: float | msgspec.UnsetType | None = msgspec.UNSET
+    verdict: Verdict | msgspec.UnsetType = msgspec.UNSET
+    report: Digest | msgspec.UnsetType = msgspec.UNSET
+    """The report that this was taken from, by its digest."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
@@ -175,6 +186,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """Least share of a step's predictions whose outcomes must have arrived before a proof on them counts."""
     lease: Milliseconds
     """How long an exposure outlives its last renewal."""
+    recompute: Recompute | msgspec.UnsetType = msgspec.UNSET
+    """Whether the counters must agree with a recomputation from the prediction log before anything advances."""
+    logged: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Attributes of predictions that may be written into the prediction log; no other ever leaves its service."""
     harms: tuple[DeclaredHarm, ...] | msgspec.UnsetType = msgspec.UNSET
     """Harms that its authors declared; absent when they declared none."""
     shown: tuple[Metric, ...] | msgspec.UnsetType = msgspec.UNSET
@@ -275,6 +290,8 @@ def _check_offline(plan: Plan) -> None:
     for e in plan.evaluations:
         if not (math.isfinite(e.incumbent) and math.isfinite(e.candidate)):
             raise PlanInvalid(f"The evaluation of {e.metric} on {e.holdout} is not a finite number.", where="offline")
+        if any(isinstance(end, float) and not math.isfinite(end) for end in (e.low, e.high)):
+            raise PlanInvalid(f"The interval of {e.metric} on {e.holdout} has no finite ends.", where="offline")
 
 
 def _check_dimensions(plan: Plan) -> None:

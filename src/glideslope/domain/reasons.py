@@ -37,6 +37,8 @@ class Reason(StrEnum):
     MALFORMED = "evidence-malformed"
     SOURCE_DOUBTED = "source-not-credible"
     COUNTS_AHEAD = "counts-ahead-of-traffic"
+    RECOMPUTATION_MISSING = "recomputation-missing"
+    RECOMPUTATION_DIFFERS = "recomputation-differs"
     HALTED = "halted"
     ENDED = "rollout-ended"
 
@@ -76,6 +78,8 @@ _SENTENCES = {
     Reason.MALFORMED: "The evidence does not fit the plan's bins or counts below zero, so nothing may be concluded from it.",
     Reason.SOURCE_DOUBTED: "A source contradicts itself or the traffic, so nothing may be concluded from what it counts.",
     Reason.COUNTS_AHEAD: "More was counted than was seen to be served; until that is, nothing advances.",
+    Reason.RECOMPUTATION_MISSING: "The plan asks for a recomputation from the prediction log, and there is no complete one.",
+    Reason.RECOMPUTATION_DIFFERS: "The counters and the prediction log disagree, so one of them is wrong and neither proves anything.",
     Reason.HALTED: "The rollout is halted; nobody is exposed until a person resumes it.",
     Reason.ENDED: "The rollout has ended.",
 }

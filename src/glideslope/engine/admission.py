@@ -7,19 +7,29 @@ from typing import Final
 
 from glideslope.domain.errors import GlideslopeError, Invalid
 from glideslope.domain.ids import WHOLE, MetricName, RolloutId, SliceName, StepName
-from glideslope.domain.metric import BASELINE, EXPOSURE, NO_STEP, Cell, Metric, Origin, baseline_scope
+from glideslope.domain.metric import (
+    BASELINE,
+    EXPOSURE,
+    LOGGED,
+    NO_STEP,
+    Cell,
+    Metric,
+    Origin,
+    baseline_scope,
+    logged_cell,
+)
 from glideslope.domain.observation import MOST_REFUSALS, CellRefusal, Totals, TotalsTaken
 from glideslope.domain.plan import Plan
 from glideslope.domain.traffic import Arm
 from glideslope.engine.record import Model, Record
-from glideslope.engine.scopes import GATEWAY, OUTCOMES
+from glideslope.engine.scopes import GATEWAY, JOINED, OUTCOMES
 from glideslope.engine.sources import parted
 from glideslope.ledger.canonical import LARGEST_INTEGER
 
 LONGEST_SOURCE: Final = 200
 """Characters."""
 
-_OWN: Final = frozenset({GATEWAY, OUTCOMES})
+_OWN: Final = frozenset({GATEWAY, JOINED, OUTCOMES})
 """Sources that only a server itself counts under."""
 
 
@@ -100,6 +110,8 @@ class Door:
         plan = self._record.rollout(cell.rollout).plan
         if plan.model != totals.model:
             raise Invalid(f"{cell.rollout} is about {plan.model}, not {totals.model}.")
+        if cell.metric == LOGGED and cell == logged_cell(cell.rollout):
+            return None
         known = _known(plan)
         if cell.step not in known.steps:
             raise Invalid(f"{cell.rollout} exposes nobody in a step {cell.step}.")

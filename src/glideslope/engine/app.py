@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import blake2b
 from itertools import islice
 from typing import TypeVar
@@ -17,13 +18,14 @@ from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollba
 from glideslope.domain.contract import Contract
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
-from glideslope.domain.errors import GlideslopeError, NotFound, TokenExpired, TokenUnknown
+from glideslope.domain.errors import GlideslopeError, LogAbsent, NotFound, TokenExpired, TokenUnknown
 from glideslope.domain.flow import second_of_week
 from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
 from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId, SliceName, VersionName
+from glideslope.domain.logged import SETTLE, PredictionRefusal, Predictions, PredictionsTaken
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
     MOST_REFUSALS,
@@ -47,6 +49,7 @@ from glideslope.engine.drifting import features_view
 from glideslope.engine.features import Features
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
+from glideslope.engine.log_desk import KEEP, LogDesk
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
 from glideslope.engine.outcomes import OutcomeDesk
@@ -63,9 +66,12 @@ from glideslope.engine.ports import (
     Store,
     Summaries,
 )
+from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.queries import Queries
+from glideslope.engine.recomputing import recomputation_view
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
+from glideslope.engine.requests import Requests
 from glideslope.engine.searching import Searching
 from glideslope.engine.signals import EVERY as LOOK_EVERY
 from glideslope.engine.signals import Signals
@@ -81,6 +87,7 @@ from glideslope.engine.views import (
     HappeningView,
     ModelView,
     PlanView,
+    RecomputationView,
     ReplayView,
     RolloutView,
     SignalsView,
@@ -100,6 +107,9 @@ SIGN_EVERY = 5.0
 SUMMARISE_EVERY = 15.0
 """Seconds of what people alone look at that a kill -9 may lose until services send it again."""
 FOLLOW_EVERY = 0.25
+LOG_EVERY = 5.0
+LOG_REST = 4.0
+"""Times what the last work on the prediction log took: so it takes a fifth of one core at most."""
 
 PORTION = 1_000
 """Cells, outcomes or answers of one message that are taken at once."""
@@ -131,6 +141,12 @@ class World:
     """Unique per start of a server."""
     checks: Callable[[], Coroutine[object, object, Sequence[CheckView]]]
     """What `doctor` looks at beyond the engine."""
+    log: PredictionLog | None = None
+    """None where no predictions are kept: then every outcome needs its receipt, and nothing is recomputed."""
+    settle: int = SETTLE
+    """Milliseconds for which an outcome for an id of a caller's own may be corrected before it counts."""
+    keep: timedelta = KEEP
+    """How long the prediction log keeps rows."""
     plugins: Plugins = NO_PLUGINS
     """Metrics that installed packages provide."""
 
@@ -148,6 +164,19 @@ class App:
             epoch=epoch,
             in_process=world.grants is not None,
         )
+        self.log = LogDesk(
+            record=self.record,
+            observer=self.observer,
+            counters=world.counters,
+            clock=world.clock,
+            log=world.log,
+            in_process=world.grants is not None,
+            settle=world.settle,
+            keep=world.keep,
+        )
+        if world.log is not None:
+            self.observer.requests = Requests(world.log, clock=world.clock)
+            self.observer.recomputed = self.log.evidence
         self.features = Features(record=self.record, clock=world.clock, summaries=world.summaries)
         self.signals = Signals(
             record=self.record,
@@ -163,6 +192,7 @@ class App:
             searching=self._searching,
             counters=world.counters,
             keys=world.keys,
+            log=self.log,
             plugins=world.plugins,
         )
         self._pairs = PairDesk(record=self.record, observer=self.observer)
@@ -225,6 +255,7 @@ class App:
         return await self.contract(await self._handlers.agree(command, key=key))
 
     async def plan(self, draft: Draft) -> PlanView:
+        self._require_log(draft)
         plan, baseline = self._handlers.resolve(draft)
         known = baseline.subjects_per_second > 0
         foreseen = await by_turns(prospects(plan, baseline, starts=self._starts()))
@@ -251,6 +282,7 @@ class App:
         return second_of_week(self.record.now())
 
     async def propose(self, command: Propose, *, key: str) -> RolloutView:
+        self._require_log(command.draft)
         return self._queries.rollout(await self._handlers.propose(command, key=key))
 
     async def approve(self, command: Approve, *, key: str) -> RolloutView:
@@ -392,6 +424,26 @@ class App:
             await asyncio.sleep(0)
         return taken
 
+    async def predictions(self, predictions: Predictions) -> PredictionsTaken:
+        """Keep what a service answered, portion by portion."""
+        kept = 0
+        refused: tuple[PredictionRefusal, ...] = ()
+        for portion in portions(predictions.predictions) or [()]:
+            taken = await self.log.take(msgspec.structs.replace(predictions, predictions=portion))
+            kept, refused = kept + taken.kept, (*refused, *taken.refused)[:MOST_REFUSALS]
+            await asyncio.sleep(0)
+        return PredictionsTaken(kept=kept, refused=refused)
+
+    async def recomputation(self, rollout: RolloutId) -> RecomputationView:
+        """Recompute a rollout from the prediction log, now. Raises NotFound, LogAbsent, LogUnavailable."""
+        return await recomputation_view(self.record.rollout(rollout), self.log, self.observer)
+
+    async def work_on_log(self) -> None:
+        """Join what is due, recompute where a plan asks for it, drop what is old. Raises LogUnavailable, StoreUnavailable."""
+        await self.log.join()
+        await self.log.recompute_due()
+        await self.log.tidy()
+
     async def shadow(self, answers: ShadowAnswers) -> None:
         # Without an answer too: what it is about must be there.
         for portion in portions(answers.answers) or ((),):
@@ -429,6 +481,7 @@ class App:
             repeated=sum(taken.repeated for taken in each),
             unmeasured=sum(taken.unmeasured for taken in each),
             refused=tuple(refusal for taken in each for refusal in taken.refused),
+            kept=sum(taken.kept for taken in each),
             undefined=tuple(one for taken in each for one in taken.undefined)[:MOST_REFUSALS],
         )
 
@@ -443,6 +496,8 @@ class App:
             asyncio.create_task(self._every(SUMMARISE_EVERY, "features", self.features.flush)),
             asyncio.create_task(self._every(LOOK_EVERY, "signals", self.look)),
         ]
+        if self.log.has_log:
+            tasks.append(asyncio.create_task(self._every(LOG_EVERY, "prediction log", self._work_within_bounds)))
         try:
             yield self
         finally:
@@ -458,6 +513,12 @@ class App:
             ):
                 with suppress(GlideslopeError):
                     await last()
+
+    async def _work_within_bounds(self) -> None:
+        """Do the log's work, and rest for longer than it took: it is there for the record, not to heat the room."""
+        began = self._world.clock.monotonic()
+        await self.work_on_log()
+        await self._world.clock.sleep(LOG_REST * (self._world.clock.monotonic() - began))
 
     async def _every(self, seconds: float, name: str, act: Callable[[], Coroutine[object, object, object]]) -> None:
         while True:
@@ -511,6 +572,7 @@ class App:
             contract=known.contract.short if known.contract else "",
             in_process=self._world.grants is not None,
             tolerances=open_.plan.tolerances if open_ else {},
+            logged=((open_.plan.logged or ()) if open_ else ()) if self.log.has_log else msgspec.UNSET,
             thresholds=(thresholds(open_.plan) or msgspec.UNSET) if open_ else msgspec.UNSET,
         )
         tag = _tag(briefing)
@@ -523,6 +585,12 @@ class App:
         self._desk.forget(rollout)
         self._pairs.forget(rollout)
         self._searching.forget(rollout)
+        self.log.forget(rollout)
+
+    def _require_log(self, draft: Draft) -> None:
+        """Refuse a plan that could never advance here. Raises LogAbsent."""
+        if draft.recompute is not None and not self.log.has_log:
+            raise LogAbsent
 
 
 def portions(items: Iterable[T]) -> list[tuple[T, ...]]:

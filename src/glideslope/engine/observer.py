@@ -1,7 +1,10 @@
-"""Observations into counters, counters into evidence. It judges nothing and forgets nothing that it acknowledged."""
+"""Observations into counters, counters into evidence. It judges nothing and forgets nothing that it acknowledged.
+
+Long because every kind of observation is counted here, under one lock and in one order.
+"""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -17,6 +20,7 @@ from glideslope.domain.metric import (
     ERRORS,
     EXPOSURE,
     LATENCY,
+    LOGGED,
     NO_STEP,
     OUTCOME_SEEN,
     RANKED,
@@ -26,17 +30,20 @@ from glideslope.domain.metric import (
     Origin,
     baseline_scope,
     differences,
+    logged_cell,
 )
 from glideslope.domain.observation import Totals, TotalsTaken
 from glideslope.domain.pairs import PAIRS, PairKind, pair_values
 from glideslope.domain.plan import Plan, StageKind, thresholds
+from glideslope.domain.recomputation import Recomputation
 from glideslope.domain.rollout import DECIDED, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.admission import Door
 from glideslope.engine.doubts import Doubts
 from glideslope.engine.ports import Clock, Counters, Served, Total
 from glideslope.engine.record import Record
-from glideslope.engine.scopes import GATEWAY, OUTCOMES, Own, Scope, Window
+from glideslope.engine.requests import Requests
+from glideslope.engine.scopes import GATEWAY, JOINED, OUTCOMES, Own, Scope, Window
 from glideslope.engine.sources import NOBODY, parted
 from glideslope.engine.usage import Usage
 
@@ -77,6 +84,9 @@ class Observer:
         self._flushing = asyncio.Lock()
         self.counting = asyncio.Lock()
         """Held from making outcomes durable until they are counted, so that `load` sees both or neither."""
+        self.requests: Requests | None = None
+        """Where measured requests are noted for the prediction log, if there is one."""
+        self.recomputed: Callable[[Rollout], Recomputation | msgspec.UnsetType] = lambda _: msgspec.UNSET
         self.changed: set[RolloutId] = set()
         """Rollouts whose evidence grew since somebody last cleared this."""
 
@@ -106,15 +116,49 @@ class Observer:
             if self._doubtful:
                 await self.load()
                 self._doubtful = False
-            totals = self._own.take()
+            # Taken together: a count of rows must not be durable before its rows.
+            rows, totals = () if self.requests is None else self.requests.take(), self._own.take()
             if not totals:
                 return
             try:
+                if self.requests is not None:
+                    await self.requests.write(rows)
                 await self._counters.save(totals)
             except BaseException:
                 # Cancelled too, as at an orderly stop: what may have been saved is saved again, which changes nothing.
                 self._own.give_back(totals)
                 raise
+
+    def joined(self, rollout: Rollout, counts: Mapping[str, int]) -> None:
+        """Take the totals of outcomes that were joined to their predictions, which were made durable."""
+        grown = self.scope(rollout.id).absorb(JOINED, epoch=0, totals=counts)
+        if grown:
+            self._hear(rollout.id, Origin.OUTCOME, self._now())
+            self._weigh(rollout, JOINED, grown, epoch=0)
+
+    def cells(self, rollout: Rollout, metrics: Sequence[Metric]) -> dict[Cell, int]:
+        """Return what is counted now of some metrics, and of exposures and outcomes, in all steps that expose somebody."""
+        scope, found = self.scope(rollout.id), {}
+        sizes = {EXPOSURE: 1, OUTCOME_SEEN: 1, **{m.name: m.bins for m in metrics}}
+        steps = {s.name for s in rollout.plan.steps if s.candidate}
+        for step, metric, slice_, arm in scope.keys():  # noqa: SIM118 - a scope is no mapping
+            if step in steps and metric in sizes:
+                for bin_, count in enumerate(scope.bins(step, metric, slice_, arm, size=sizes[metric])):
+                    if count:
+                        found[Cell(scope.name, step, arm, metric, slice_, bin_)] = count
+        return found
+
+    def logged(self, rollout: Rollout) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
+        """Return by source and epoch how many rows services wrote about a rollout, and how many servers did of its requests."""
+        scope, key = self.scope(rollout.id), logged_cell(rollout.id).key()
+        told = {
+            (source, epoch): scope.said(source, epoch=epoch).get(key, 0)
+            for source, epoch in scope.sources()
+            if not scope.is_aside(source, epoch=epoch)
+        }
+        told[self._own.source, self._own.epoch] = self._own.totals.get(key, 0)
+        services = {whose: count for whose, count in told.items() if count and whose[0] != GATEWAY}
+        return services, {whose: count for whose, count in told.items() if count and whose[0] == GATEWAY}
 
     def doubt(self) -> None:
         """Note that outcomes may be durable that nobody counted, for want of an acknowledgement; the next flush reads back."""
@@ -252,6 +296,7 @@ class Observer:
             ),
             in_force=in_force,
             doubts=self._doubts.of(rollout, scope, now=self._now()),
+            recomputation=self.recomputed(rollout),
         )
 
     def counts(self, rollout: Rollout) -> tuple[tuple[Counts, ...], tuple[Exposed, ...]]:
@@ -311,6 +356,7 @@ class Observer:
         new = scope.first(step, "request", subject) if subject else True
         if new is None:
             return
+        self._log(scope, request)
         bad = _is_bad(request)
         if new:
             if not scope.met(step, "exposed", subject or request.stream):
@@ -347,14 +393,27 @@ class Observer:
         scope, step = self.scope(rollout.id), request.step
         if request.subject and scope.met(step, "request", request.subject):
             return
+        noted = False
         if scope.first(step, "exposed", who):
             self._expose(scope, step, request.arm, now=now)
             self._hear(rollout.id, Origin.GATEWAY, now)
+            noted = True
         for metric, threshold in _latencies(rollout.plan):
             bin_ = _latency_bin(rollout.plan, metric, request)
             late = bin_ > metric.edges.index(threshold)
             if late and scope.first(step, f"late {metric.name}", who):
                 self._count(scope, step, request.arm, metric.name, bin_)
+                self._hear(rollout.id, Origin.GATEWAY, now)
+                noted = True
+        if noted:
+            self._log(scope, request)
+
+    def _log(self, scope: Scope, request: Served) -> None:
+        """Note for the prediction log what is counted now, if there is one."""
+        if self.requests is not None:
+            self._count(scope, NO_STEP, Arm.INCUMBENT, LOGGED, 0)
+            number = self._own.totals[logged_cell(scope.name).key()]
+            self.requests.note(request, source=self._own.source, epoch=self._own.epoch, number=number)
 
     def _count_baseline(self, request: Served) -> None:
         scope = self.scope(baseline_scope(request.model))

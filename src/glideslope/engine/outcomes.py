@@ -15,7 +15,8 @@ from glideslope.domain.errors import (
 )
 from glideslope.domain.gate import is_paired
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, SliceName, StepName
+from glideslope.domain.ids import MACHINE, WHOLE, Actor, MetricName, ModelName, RolloutId, SliceName, StepName
+from glideslope.domain.logged import OutcomeRow, canonical_slices
 from glideslope.domain.metric import (
     BUILT_IN,
     NO_STEP,
@@ -47,6 +48,7 @@ from glideslope.domain.rollout import Rollout
 from glideslope.domain.scan import Places
 from glideslope.domain.traffic import Arm
 from glideslope.engine.formulas import Worth, check_outcome, worth
+from glideslope.engine.log_desk import LogDesk, key_of, own_time
 from glideslope.engine.observer import Observer, pair_metric
 from glideslope.engine.pairing import Pair, Pairing
 from glideslope.engine.ports import Counters, Total
@@ -74,8 +76,12 @@ class OutcomeDesk:
         searching: Searching,
         counters: Counters,
         keys: Mapping[int, ReceiptKey],
+        log: LogDesk,
         plugins: Plugins,
     ) -> None:
+        self._log = log
+        self._owed: Claims = {}
+        """What is in the prediction log and could not be counted yet: of a subject's outcomes the first logged must count."""
         self._record = record
         self._observer = observer
         self._searching = searching
@@ -90,17 +96,19 @@ class OutcomeDesk:
         """Count a batch. One that cannot be counted, or is not `by`'s to tell, is refused by itself; the others do not suffer."""
         claims: Claims = {}
         markers: dict[str, bool] = {}
+        rows: list[OutcomeRow] = []
         arrived: Arrived = {}
         places: dict[str, Places] = {}
         refused = []
         undefined: list[OutcomeUndefined] = []
         for outcome in outcomes.outcomes:
             try:
-                self._claim(outcome, claims, markers, arrived, undefined, places=places, by=by)
+                rows += self._claim(outcome, claims, markers, arrived, undefined, places=places, by=by)
             except GlideslopeError as error:
                 refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
-        new = await self._count(claims)
+        new = await self._count(claims, rows)
         self._scan(claims, new, places)
+        kept = sum(not row.counted for row in rows)
         if filled := self._fill([arrival for marker, arrival in arrived.items() if marker in new]):
             await self._count(filled)
         measured = [key for key, is_measured in markers.items() if is_measured]
@@ -109,8 +117,9 @@ class OutcomeDesk:
         return OutcomesTaken(
             counted=counted,
             unmeasured=baseline,
-            repeated=len(outcomes.outcomes) - len(refused) - counted - baseline,
+            repeated=len(outcomes.outcomes) - len(refused) - counted - baseline - kept,
             refused=tuple(refused),
+            kept=kept,
             undefined=tuple(undefined[:MOST_REFUSALS]),
         )
 
@@ -161,11 +170,18 @@ class OutcomeDesk:
         *,
         places: dict[str, Places],
         by: Identity | None,
-    ) -> None:
+    ) -> Sequence[OutcomeRow]:
+        """Say in which cells an outcome counts, and return what is to be logged of it."""
         check_outcome(outcome)
+        if outcome.model is not UNSET and not self._is_receipt(outcome.prediction):
+            known = self._record.model(outcome.model)
+            if by is not None:
+                by.require(known.name)
+            return (self._log.told(outcome, model=known.name, by=_actor(by)),)
         receipt, model = self._read(outcome.prediction)
         if by is not None:
             by.require(model.name)
+        rows: Sequence[OutcomeRow] = ()
         happened = None if outcome.happened is UNSET else outcome.happened
         if receipt.rollout == 0:
             marker, made = _baseline_claims(model, receipt, happened=happened)
@@ -182,9 +198,13 @@ class OutcomeDesk:
             if not made:
                 raise OutcomeIncomplete(rollout=rollout.id, why="; ".join(one.why for one in worths.undefined))
             undefined += worths.undefined
+            if happened is not None and self._log.has_log:
+                rows = (_row(outcome, model.name, rollout, receipt, happened=happened, by=_actor(by)),)
             markers[marker] = True
-            claims |= made
-            places.update(dict.fromkeys(made, receipt.slices))
+            # Of a subject's outcomes in one batch the first counts, as it does of those in two.
+            fresh = {key: cell for key, cell in made.items() if key not in claims}
+            claims |= fresh
+            places.update(dict.fromkeys(fresh, receipt.slices))
             if happened is not None and _is_ranked(rollout, receipt):
                 arrived.setdefault(marker, (rollout, receipt, happened))
         if rollout is not None and happened is not None and _in_shadow(rollout):
@@ -193,6 +213,7 @@ class OutcomeDesk:
                 made = _pair_claims(rollout, pair)
                 claims |= made
                 places.update(dict.fromkeys(made, pair.receipt.slices))
+        return rows
 
     def _scan(self, claims: Claims, new: frozenset[str], places: Mapping[str, Places]) -> None:
         """Count what is new by all of its fields at once. In memory, as the gateway's: no decision rests on it."""
@@ -200,6 +221,13 @@ class OutcomeDesk:
             cell = claims[key]
             if cell.slice == WHOLE and cell.metric != OUTCOME_SEEN:
                 self._searching.count(cell, places[key])
+
+    def _is_receipt(self, prediction: str) -> bool:
+        try:
+            self._read(prediction)
+        except GlideslopeError:
+            return False
+        return True
 
     def _read(self, prediction: str) -> tuple[Receipt, Model]:
         """Return a receipt with the model whose key signed it; two names may share 16 bits. Raises ReceiptInvalid, NotFound."""
@@ -219,20 +247,52 @@ class OutcomeDesk:
             found = self._derived[model] = {id_: key.of(model) for id_, key in self._keys.items()}
         return found
 
-    async def _count(self, claims: Claims) -> frozenset[str]:
-        if not claims:
+    async def _count(self, claims: Claims, rows: Sequence[OutcomeRow] = ()) -> frozenset[str]:
+        if not claims and not rows:
             return frozenset()
-        keys = list(claims)
-        totals = [Total(source=OUTCOMES, epoch=0, cell=claims[key].key(), count=1) for key in keys]
         async with self._observer.counting:
+            if rows:
+                await self._log.log.write(outcomes=rows, now=self._log.now())
+            claims = claims | self._owed
+            keys = list(claims)
+            totals = [Total(source=OUTCOMES, epoch=0, cell=claims[key].key(), count=1) for key in keys]
             try:
                 flags = await self._counters.once(keys, totals)
             except StoreUnavailable:
                 self._observer.doubt()
+                self._owed = claims if self._log.has_log else {}
                 raise
+            self._owed = {}
             new = [key for key, is_new in zip(keys, flags, strict=True) if is_new]
             self._observer.counted([claims[key] for key in new])
         return frozenset(new)
+
+
+def _actor(by: Identity | None) -> Actor:
+    return MACHINE if by is None else by.actor
+
+
+def _row(
+    outcome: Outcome, model: ModelName, rollout: Rollout, receipt: Receipt, *, happened: bool, by: Actor
+) -> OutcomeRow:
+    """Return what is logged of an outcome by receipt, with the receipt's facts."""
+    named = zip(rollout.plan.dimensions, receipt.slices, strict=False)
+    slices = {d.field: d.values[index] for d, index in named if index < len(d.values)}
+    return OutcomeRow(
+        model=model,
+        prediction=outcome.prediction,
+        key=key_of(model, outcome.prediction),
+        at=own_time(outcome),
+        happened=happened,
+        by=by,
+        counted=True,
+        rollout=rollout.id,
+        step=StepName(f"s{receipt.step}"),
+        arm=receipt.arm,
+        unit=receipt.subject or -1 - receipt.request,
+        slices=canonical_slices(slices),
+        score=receipt.score,
+    )
 
 
 def _is_ranked(rollout: Rollout, receipt: Receipt) -> bool:

@@ -17,6 +17,8 @@ GATEWAY: Final = "gateway"
 """The source under which a server counts what the data plane saw."""
 OUTCOMES: Final = "outcomes"
 """The source under which all servers together count outcomes."""
+JOINED: Final = "joined"
+"""The source of outcomes that were joined to their predictions: its totals are what the prediction log says they are."""
 
 MOST_SUBJECTS: Final = 2_000_000
 """Subjects remembered per scope; beyond that observations are dropped, and counted as dropped."""

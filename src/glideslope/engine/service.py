@@ -8,6 +8,7 @@ from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId, SliceName
+from glideslope.domain.logged import Predictions, PredictionsTaken
 from glideslope.domain.observation import (
     Briefing,
     FeaturesTaken,
@@ -29,6 +30,7 @@ from glideslope.engine.views import (
     HappeningView,
     ModelView,
     PlanView,
+    RecomputationView,
     ReplayView,
     RolloutView,
     SignalsView,
@@ -91,6 +93,14 @@ class Service(Protocol):
         ...
 
     async def observe(self, totals: Totals) -> TotalsTaken: ...
+    async def predictions(self, predictions: Predictions) -> PredictionsTaken:
+        """Keep predictions in the log. Raises LogAbsent."""
+        ...
+
+    async def recomputation(self, rollout: RolloutId) -> RecomputationView:
+        """Recompute a rollout's counts from the prediction log, now. Raises LogAbsent."""
+        ...
+
     async def feature_counts(self, totals: FeatureTotals) -> FeaturesTaken: ...
     async def shadow(self, answers: ShadowAnswers) -> None: ...
     async def halves(self, halves: Halves) -> None: ...

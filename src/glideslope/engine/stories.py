@@ -22,6 +22,7 @@ from glideslope.domain.events import (
 )
 from glideslope.domain.ids import MACHINE, WHOLE, Actor
 from glideslope.domain.plan import Plan
+from glideslope.domain.recomputation import sentence as differing
 
 
 def sentence(event: Event, *, plan: Plan) -> str:
@@ -112,7 +113,8 @@ def budget_words(found: Finding) -> str:
 
 def _lie(decision: Decision) -> str:
     """Return the first thing that a source said and that cannot be true."""
-    return next((f" {doubted(f.doubt)}" for f in decision.findings if f.doubt), "")
+    told = (doubted(f.doubt) if f.doubt else differing(f.difference) if f.difference else "" for f in decision.findings)
+    return next((f" {words}" for words in told if words), "")
 
 
 def _set_aside(sources: tuple[Aside, ...]) -> str:

@@ -9,6 +9,7 @@ from glideslope.domain.experience import Lesson
 from glideslope.domain.foresight import Prospect
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.plan import Plan
+from glideslope.domain.recomputation import Difference
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +26,9 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     """`done`, `now`, `ahead`, or `left` for the step from which a rollout was rolled back."""
     candidate_subjects: int = 0
     incumbent_subjects: int = 0
+    candidate_outcomes: int = 0
+    """Of those subjects so many have their outcome."""
+    incumbent_outcomes: int = 0
 
 
 class GuardrailView(msgspec.Struct, frozen=True, kw_only=True):
@@ -336,6 +340,73 @@ class Warning_(msgspec.Struct, frozen=True, kw_only=True):  # noqa: N801 - Warni
 
     code: str
     sentence: str
+
+
+class MaturityView(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the subjects that an arm first answered within one hour have their outcome."""
+
+    step: str
+    arm: str
+    hour: str
+    """When it began (RFC 3339, UTC)."""
+    subjects: int
+    labelled: int
+
+
+class ForeseenView(msgspec.Struct, frozen=True, kw_only=True):
+    """ADVISORY, never evidence: what an arm's scores alone let expect, beside the truth as far as it is known.
+
+    Sound only if each probability is what it says, for the subjects at hand; see docs/explanation/late-outcomes.md.
+    """
+
+    advisory: bool = True
+    metric: str
+    step: str
+    arm: str
+    foreseen: float
+    """The mean loss to be expected over all subjects of the step."""
+    scored: int
+    truth: float | None
+    """The mean over those whose outcome is known; None while there is none."""
+    labelled: int
+
+
+class ContradictionView(msgspec.Struct, frozen=True, kw_only=True):
+    """An id of a caller's own of which different things were said; `counted` is what counts."""
+
+    prediction: str
+    statements: int
+    counted: bool
+    late: bool
+    """A later word differs, and came after what counts had been counted."""
+
+
+class RecomputationView(msgspec.Struct, frozen=True, kw_only=True):
+    """A rollout counted again from its rows in the prediction log, and what else the log knows of it."""
+
+    rollout: str
+    agrees: bool
+    """All that was compared is the same, and all was compared."""
+    asked_for: bool
+    """The plan lets nothing advance without it."""
+    cells: int
+    differing: int
+    differences: tuple[Difference, ...]
+    sentences: tuple[str, ...]
+    missing: int
+    """Rows that services or the gateway counted and the log does not hold."""
+    unmatched: int
+    """Outcomes that came with a receipt whose prediction the log does not hold."""
+    uncovered: tuple[str, ...]
+    """Guardrails that cannot be recomputed from the log."""
+    waiting: int
+    """Outcomes for ids of callers' own whose prediction is not known."""
+    contradicted: int
+    late: int
+    """Ids whose last word came too late to count."""
+    contradictions: tuple[ContradictionView, ...]
+    maturity: tuple[MaturityView, ...]
+    foreseen: tuple[ForeseenView, ...]
 
 
 class ReplayView(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from glideslope.domain.expression import Compiled
 from glideslope.domain.formula import Expression, compile_expression
 from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName
@@ -46,6 +48,8 @@ class Briefed:
     """The data contract in force, by its `short`."""
     in_process: bool = False
     """Services assign, and so are the gateway."""
+    logged: tuple[str, ...] | None = None
+    """The attributes that may be logged; None where the server keeps no log of predictions."""
     slices: Mapping[str, Mapping[str, tuple[int, int, SliceName]]] = field(default_factory=dict)
     """Field and value to the dimension's place, the value's index and the slice's name."""
     formulas: Mapping[MetricName, Compiled] = field(default_factory=dict)
@@ -121,6 +125,7 @@ def briefed(briefing: Briefing) -> Briefed:
         crosses=tuple(cross for cross in briefing.crosses if set(cross) <= fields),
         numbered=briefing.numbered,
         shadow=briefing.shadow,
+        logged=None if briefing.logged is msgspec.UNSET else briefing.logged,
         slices={
             dimension.field: {
                 value: (place, index, name)

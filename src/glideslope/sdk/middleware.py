@@ -42,6 +42,7 @@ class Answering:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         answer: str = "",
+        prediction: str = "",
         attributes: Mapping[str, float | bool | str] | None = None,
         features: Mapping[str, Any] | None = None,
         **metrics: float,
@@ -51,13 +52,15 @@ class Answering:
         `score` is the probability given, `slices` the request's fields by name, `attributes` what the plan's expressions may ask for
         besides, `features` the row that the model was given, to be checked against its data contract, `metrics` values by the
         metric's name. For the comparison with the other arm's answer in the shadow stage `answer` is the class; the time until
-        now is taken too, and whether both arms were given the same features.
+        now is taken too, and whether both arms were given the same features. Where the server keeps a prediction log,
+        `prediction` is an id of your own, and of the attributes those are logged that the plan calls loggable.
         """
         made = self._service.predicted(
             self.stamps,
             score=score,
             slices=slices,
             metrics=metrics,
+            prediction=prediction,
             attributes=attributes,
             features=features,
             answer=answer,
@@ -76,6 +79,7 @@ def record(
     score: float | None = None,
     slices: Mapping[str, str] | None = None,
     answer: str = "",
+    prediction: str = "",
     attributes: Mapping[str, float | bool | str] | None = None,
     features: Mapping[str, Any] | None = None,
     **metrics: float,
@@ -85,7 +89,13 @@ def record(
     if answering is None:
         return None
     return answering.record(
-        score=score, slices=slices, answer=answer, features=features, attributes=attributes, **metrics
+        score=score,
+        slices=slices,
+        answer=answer,
+        prediction=prediction,
+        attributes=attributes,
+        features=features,
+        **metrics,
     )
 
 

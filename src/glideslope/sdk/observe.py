@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,11 +13,12 @@ import xxhash
 
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
-from glideslope.domain.metric import BASELINE, NO_STEP, Cell, Kind, Metric, baseline_scope
+from glideslope.domain.metric import BASELINE, NO_STEP, Cell, Kind, Metric, baseline_scope, logged_cell
 from glideslope.domain.observation import CellRefusal, Totals, TotalsTaken
 from glideslope.domain.traffic import Arm
 from glideslope.sdk.background import Background, after_fork
 from glideslope.sdk.briefed import NOT_BRIEFED, Briefed
+from glideslope.sdk.notes import PredictionNotes
 from glideslope.sdk.stamps import Stamps, step_number
 
 MOST_SUBJECTS: Final = 200_000
@@ -110,6 +112,8 @@ class Observer:
         self._briefed = NOT_BRIEFED
         self._ordinary = (baseline_scope(model), NO_STEP)
         """Where the incumbent's ordinary traffic is counted."""
+        self.notes: PredictionNotes | None = None
+        """What was noted for the prediction log beside these counts, if anything is."""
         self._background = Background(self.send_totals, name=f"glideslope-observe-{model}")
         self._forget()
         after_fork(self)
@@ -325,7 +329,10 @@ class Observer:
     def _message(self) -> tuple[Totals, dict[Cell, int]]:
         """Return a message of what changed, and all totals. Its number is taken with the counts: what comes later is no less."""
         copies: list[tuple[tuple[str, str], Arm, MetricName, SliceName, list[int]]] = []
-        with self._lock:
+        noted: dict[RolloutId, int] = {}
+        with nullcontext() if self.notes is None else self.notes.lock, self._lock:
+            if self.notes is not None:
+                noted = {rollout: number for rollout, number in self.notes.numbers.items() if rollout}
             dropped = self.dropped
             self._sequence += 1
             sequence = self._sequence
@@ -344,6 +351,7 @@ class Observer:
             for bin_, count in enumerate(counts)
             if count
         }
+        now |= {logged_cell(rollout): number for rollout, number in noted.items()}
         known = self._acknowledged = {cell: n for cell, n in self._acknowledged.items() if cell in now}
         everything = self._messages % WHOLE_EVERY == 0
         message = Totals(

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import UNSET
 
+from glideslope.domain.ids import ModelName
 from glideslope.domain.observation import Fact, Outcome, OutcomeRefusal, Outcomes, OutcomeUndefined
 from glideslope.sdk import requests
 from glideslope.sdk.background import Background
@@ -36,6 +37,7 @@ class OutcomeSender:
         self.repeated = 0
         self.unmeasured = 0
         self.refused = 0
+        self.kept = 0
         self.refusals: tuple[OutcomeRefusal, ...] = ()
         """The latest ones."""
         self.undefined: tuple[OutcomeUndefined, ...] = ()
@@ -48,12 +50,17 @@ class OutcomeSender:
         happened: bool | None = None,
         outcome: Fact | None = None,
         attributes: Mapping[str, Fact] | None = None,
+        model: str = "",
+        at: int | None = None,
     ) -> bool:
         """Take an outcome; tell whether there was room. Never blocks, never raises.
 
         `happened` is the truth, `outcome` what it is where it is a class or a number, `attributes` what else became known. What is None is
         not told; what was not told may come in a later outcome of the same prediction. A NaN, an infinity or anything else than a number,
         a truth or a text of up to 1,000 characters is dropped with its outcome.
+
+        `model` names whose prediction it is where the id is your own; `at` says when the truth was known, in milliseconds
+        since 1970: of several statements about such an id the latest by it counts.
         """
         try:
             self._background.start()
@@ -68,6 +75,8 @@ class OutcomeSender:
             happened=UNSET if happened is None else bool(happened),
             outcome=UNSET if outcome is None else outcome,
             attributes=dict(attributes) if attributes else UNSET,
+            model=ModelName(model) if model else UNSET,
+            at=UNSET if at is None else at,
         )
         return self._batches.put(told)
 
@@ -99,6 +108,7 @@ class OutcomeSender:
         self.repeated += taken.repeated
         self.unmeasured += taken.unmeasured
         self.refused += len(taken.refused)
+        self.kept += taken.kept
         self.refusals = (*self.refusals, *taken.refused)[-MOST_REFUSALS:]
         self.undefined = (*self.undefined, *taken.undefined)[-MOST_REFUSALS:]
 

@@ -9,6 +9,7 @@ import msgspec
 
 from glideslope.domain.contract import Contract
 from glideslope.domain.ids import ModelName
+from glideslope.domain.logged import Predictions, PredictionsTaken
 from glideslope.domain.observation import (
     Briefing,
     FeaturesTaken,
@@ -69,6 +70,11 @@ def totals(message: Totals) -> Call[TotalsTaken | None]:
     return _post("/v1/observations", message, decode=_totals_taken)
 
 
+def predictions(message: Predictions) -> Call[PredictionsTaken]:
+    """Send predictions to the server's log; each has a number, so repeats are kept once."""
+    return _post("/v1/predictions", message, decode=_PREDICTIONS_TAKEN.decode)
+
+
 def features(message: FeatureTotals) -> Call[FeaturesTaken]:
     """Send a source's counts of feature values; grow-only, as those of metrics."""
     return _post("/v1/features", message, decode=_FEATURES_TAKEN.decode)
@@ -116,6 +122,7 @@ def json_call(method: str, path: str, *, content: object = None, repeatable: boo
 
 
 _BRIEFING: Final = msgspec.json.Decoder(Briefing)
+_PREDICTIONS_TAKEN: Final = msgspec.json.Decoder(PredictionsTaken)
 _TAKEN: Final = msgspec.json.Decoder(OutcomesTaken)
 _CONTRACT: Final = msgspec.json.Decoder(Contract)
 _FEATURES_TAKEN: Final = msgspec.json.Decoder(FeaturesTaken)

@@ -17,6 +17,7 @@ from typing import Any, Final
 from glideslope.domain.contract import Contract
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import RolloutId, VersionName, model_name, version_name
+from glideslope.domain.logged import Predictions
 from glideslope.domain.metric import CONTRACT
 from glideslope.domain.observation import FeaturesTaken, FeatureTotals, ShadowAnswers, Totals, TotalsTaken
 from glideslope.domain.pairs import Half, Halves
@@ -35,6 +36,7 @@ from glideslope.sdk.features import FeatureCounter
 from glideslope.sdk.flights import Flight, Flights
 from glideslope.sdk.formulas import values_of
 from glideslope.sdk.halves import Answer, half_of
+from glideslope.sdk.notes import PredictionNotes
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.receipts import level, mint_prediction
 from glideslope.sdk.resources import Meter
@@ -89,6 +91,10 @@ class Service:
             self.model, source=source, epoch=int(wall() * 1000), send=self._send_totals, version=self.version
         )
         self.flights = Flights(self.observer)
+        self.notes = PredictionNotes(
+            self.model, send=self._send_predictions, whose=lambda: (self.observer.source, self.observer.epoch)
+        )
+        self.observer.notes = self.notes
         self.meter = Meter(price=price)
         self.observer.usage = self.meter.read
         self.features = FeatureCounter(
@@ -160,6 +166,7 @@ class Service:
         attributes: Mapping[str, float | bool | str] | None = None,
         features: Mapping[str, Any] | None = None,
         request: str = "",
+        prediction: str = "",
     ) -> str | None:
         """Take note of an answer whose version was assigned here, as a gateway would, and return as `predicted` does.
 
@@ -175,7 +182,13 @@ class Service:
             self.observer.drop()
             return None
         return self.predicted(
-            stamps, score=score, slices=slices, metrics=seen, attributes=attributes, features=features
+            stamps,
+            score=score,
+            slices=slices,
+            metrics=seen,
+            prediction=prediction,
+            attributes=attributes,
+            features=features,
         )
 
     def predicted(
@@ -185,6 +198,7 @@ class Service:
         score: float | None = None,
         slices: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
+        prediction: str = "",
         attributes: Mapping[str, float | bool | str] | None = None,
         features: Mapping[str, Any] | None = None,
         answer: str = "",
@@ -195,7 +209,8 @@ class Service:
         `score` is the probability that the model gave. `attributes` are what the plan's expressions may ask for besides, `features`
         is the row that the model was given, by the names in its data contract. A mirrored copy is noted for its pair and has no
         id. For pairs alone are `answer` (the class) and `seconds` (how long it took); fields that are tagged as open are shown to
-        people.
+        people. `prediction` is an id of your own, instead of a receipt, where the server keeps a prediction log; there the
+        attributes go that the plan calls loggable.
         """
         try:
             if not self._started:
@@ -209,18 +224,25 @@ class Service:
                 broken = self.features.check(features, stamps, score=score)
                 if broken is not None and CONTRACT.name in self.briefed.metrics:
                     metrics = {**(metrics or {}), CONTRACT.name: float(broken)}
+            if self._client is not None:
+                what = Answer(score=score, name=answer, seconds=seconds, features=features, attributes=attributes)
+                self._compare(stamps, what, slices=slices)
+                if self.briefed.logged is not None and not stamps.shadow:
+                    return self._log(
+                        stamps,
+                        score=score,
+                        slices=slices,
+                        metrics=metrics,
+                        prediction=prediction,
+                        attributes=attributes,
+                    )
+            if prediction:
+                # Without a log nobody could ever tell whose it was.
+                self.observer.drop()
+                return None
             if metrics:
                 self.observer.observe(stamps, slices, **metrics)
-            if self._client is None:
-                return None
-            if slices and self._contract and self.briefed.numbered:
-                self.observer.name_unlisted(open_only(slices, self._contract))
-            if self.briefed.shadow and (stamps.shadow or not stamps.measured):
-                what = Answer(score=score, name=answer, seconds=seconds, features=features, attributes=attributes)
-                self._pair(stamps, what, slices=slices)
-            elif stamps.shadow and score is not None:
-                self._mirror(stamps, score=score)
-            if score is None or stamps.shadow:
+            if score is None or stamps.shadow or self._client is None:
                 return None
             return self._mint(stamps, score=score, slices=slices)
         except Exception:  # noqa: BLE001 - the boundary to the host: what went wrong here is ours to count, not its to see
@@ -231,10 +253,38 @@ class Service:
         """Let the child listen and send for itself, from its next request on."""
         self._started = False
         self._starting = threading.Lock()
+        self.notes.forked()
         self.flights.forked()
         for client in (self._client, self._poller):
             if client is not None:
                 client.forked()
+
+    def _log(
+        self,
+        stamps: Stamps,
+        *,
+        score: float | None,
+        slices: Mapping[str, str] | None,
+        metrics: Mapping[str, float] | None,
+        prediction: str,
+        attributes: Mapping[str, float | bool | str] | None,
+    ) -> str | None:
+        """Count and note in one, so that the counts and the log can be held against each other to the last one."""
+        made = prediction or (None if score is None else self._mint(stamps, score=score, slices=slices))
+        with self.notes.lock:
+            if metrics:
+                self.observer.observe(stamps, slices, **metrics)
+            self.notes.note(
+                stamps,
+                prediction=made or f"{self.observer.source}-{sum(self.notes.numbers.values())}",
+                at=int(self._wall() * 1000),
+                briefed=self.briefed,
+                score=score,
+                slices=slices,
+                metrics=metrics,
+                attributes=attributes,
+            )
+        return made
 
     def _mint(self, stamps: Stamps, *, score: float, slices: Mapping[str, str] | None) -> str | None:
         at = int(self._wall())
@@ -242,6 +292,15 @@ class Service:
         if prediction is None:
             self.observer.drop()
         return prediction
+
+    def _compare(self, stamps: Stamps, answer: Answer, *, slices: Mapping[str, str] | None) -> None:
+        """Note what is compared beyond the plan's metrics: values that no slice lists, and answers to the same request."""
+        if slices and self._contract and self.briefed.numbered:
+            self.observer.name_unlisted(open_only(slices, self._contract))
+        if self.briefed.shadow and (stamps.shadow or not stamps.measured):
+            self._pair(stamps, answer, slices=slices)
+        elif stamps.shadow and answer.score is not None:
+            self._mirror(stamps, score=answer.score)
 
     def _mirror(self, stamps: Stamps, *, score: float) -> None:
         answer = (stamps.rollout, request_hash(stamps.request), level(score)) if 0.0 <= score <= 1.0 else None
@@ -287,7 +346,13 @@ class Service:
     def _poll(self) -> float:
         return IDLE if self._polling is None else self._polling.poll()
 
+    def _send_predictions(self, message: Predictions) -> None:
+        if self._client is not None:
+            self._client.send(requests.predictions(message))
+
     def _send_totals(self, message: Totals) -> TotalsTaken | None:
+        # What was noted goes first: the message says how much that was.
+        self.notes.send_waiting()
         return None if self._client is None else self._client.send(requests.totals(message))
 
     def _send_features(self, message: FeatureTotals) -> FeaturesTaken | None:

@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import xxhash
+
 from glideslope.domain.ids import RolloutId, StepName
+from glideslope.domain.logged import SUBJECT_BITS
 from glideslope.domain.stamps import ARM, REQUEST, ROLLOUT, SHADOW, STEP, SUBJECT
 from glideslope.domain.traffic import Arm
 from glideslope.sdk.assign import NO_ROLLOUT, NO_STEP, Assigned
@@ -85,6 +88,11 @@ def step_number(step: str) -> int | None:
     match = _STEP_NUMBER.fullmatch(step)
     number = int(match[1]) if match else 0
     return number if 0 < number <= _LAST_STEP else None
+
+
+def log_hash(subject: str) -> int:
+    """Return the 63 bits by which the prediction log knows a subject; 0 when none is named."""
+    return (xxhash.xxh64_intdigest(subject.encode()) & SUBJECT_BITS) or 1 if subject else 0
 
 
 _NAMES: Final = {name.encode(): name for name in (ROLLOUT, STEP, ARM, SUBJECT, REQUEST)}

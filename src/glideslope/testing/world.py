@@ -23,8 +23,9 @@ from glideslope.domain.observation import OutcomesTaken
 from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import Criterion, Evaluation, Margin, MarginKind, StageKind
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
-from glideslope.engine.app import App
+from glideslope.engine.app import LOG_EVERY, App
 from glideslope.engine.app import World as Outside
+from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.views import CheckView, RolloutView
 from glideslope.testing.clock import ManualClock
 from glideslope.testing.drivers import MemoryDriver
@@ -115,8 +116,10 @@ class World:
         *,
         seed: int = 1,
         driver: Callable[[ManualClock], MemoryDriver] = MemoryDriver,
+        log: PredictionLog | None = None,
         plugins: Plugins = NO_PLUGINS,
     ) -> None:
+        self.log = log
         self.clock = ManualClock()
         self.store = MemoryStore()
         self.signer = MemorySigner()
@@ -139,6 +142,7 @@ class World:
         self._keys = itertools.count(1)
         self._alive = 0.0
         self._next_flush = 1.0
+        self._next_log = LOG_EVERY
 
     @property
     def app(self) -> App:
@@ -164,6 +168,7 @@ class World:
             keys=KEYS,
             holder=f"app-{number}",
             checks=_nothing_to_check,
+            log=self.log,
             plugins=self.plugins,
         )
         app = App(outside, epoch=number)
@@ -277,6 +282,11 @@ class World:
             for app in self.apps:
                 with suppress(GlideslopeError):  # what could not be saved is kept for the next time
                     await app.flush()
+        if now >= self._next_log:
+            self._next_log = now + LOG_EVERY
+            for app in self.apps:
+                with suppress(GlideslopeError):
+                    await app.work_on_log()
         self.promises.read(await self.store.entries(self.promises.size), now=now)
         for name in self.traffic:
             silent = now - self._alive

@@ -2,15 +2,16 @@
 
 import asyncio
 import contextlib
+import importlib
 import os
 import resource
 import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from glideslope.adapters.certificates import Shown
 from glideslope.adapters.clock import SystemClock
@@ -28,7 +29,9 @@ from glideslope.domain.errors import PortInUse, StoreUnavailable
 from glideslope.domain.ids import Actor
 from glideslope.domain.receipt import ReceiptKey
 from glideslope.engine.app import App, World
+from glideslope.engine.log_desk import KEEP
 from glideslope.engine.ports import Driver, Grants, Served
+from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.api.app import create_app
 from glideslope.settings import LOOPBACK, Settings
@@ -84,6 +87,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
             found = [_state_check(settings), *shown, *await artifacts.checked(settings.artifacts, app.record)]
             return [*found, _line_check(door, now=clock.now())] if door is not None else found
 
+        log = None if settings.keep_log is None else await stack.enter_async_context(_log(settings))
         secret = _receipt_secret(settings)
         # Receipts were once signed with the secret itself, and their outcomes may still come.
         keys = (ReceiptKey(id=1, secret=secret), ReceiptKey(id=2, secret=secret, per_model=True))
@@ -104,6 +108,8 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 keys={key.id: key for key in keys},
                 holder=f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}",
                 checks=checks,
+                log=log,
+                keep=KEEP if settings.keep_log is None else timedelta(seconds=settings.keep_log),
                 plugins=InstalledPlugins(),
             ),
             epoch=int(clock.now().timestamp() * 1000),
@@ -124,6 +130,13 @@ def listen(port: int, *, purpose: str, setting: str, host: str = LOOPBACK) -> so
         raise PortInUse(port=port, purpose=purpose, setting=setting) from error
     listening.listen(1024)
     return listening
+
+
+def _log(settings: Settings) -> AbstractAsyncContextManager[PredictionLog]:
+    """Open the prediction log. Raises LogUnavailable; ModuleNotFoundError without the extra, which the boundary explains."""
+    # By name, since it comes with its own extra.
+    found = importlib.import_module("glideslope.adapters.logs.parquet.log").ParquetLog(settings.log)
+    return cast("AbstractAsyncContextManager[PredictionLog]", found)
 
 
 class _Sink:

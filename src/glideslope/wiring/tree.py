@@ -112,7 +112,16 @@ async def _run(settings: Settings, *, say: Callable[[str], None], stopping: asyn
     gateway: tuple[str, ...] = () if settings.with_gateway else ("--no-gateway",)
     if settings.gateway_listen is not None:
         gateway = ("--gateway-listen", "{}:{}".format(*settings.gateway_listen))
-    command = (*me, "serve", *state, "--port", str(settings.port), *gateway, *_door_options(settings))
+    command = (
+        *me,
+        "serve",
+        *state,
+        "--port",
+        str(settings.port),
+        *gateway,
+        *_log_options(settings),
+        *_door_options(settings),
+    )
     children.append(_Child("server", command, dies_with_us=True))
     tasks: list[asyncio.Task[None]] = []
     try:
@@ -140,6 +149,11 @@ async def _run(settings: Settings, *, say: Callable[[str], None], stopping: asyn
         if settings.runs_gateway:
             # Its supervisor may have been killed just now, and would not be started again.
             await sweep(settings.gateway)
+
+
+def _log_options(settings: Settings) -> Sequence[str]:
+    keep = settings.keep_log
+    return () if keep is None else ("--prediction-log", "--keep-log", f"{keep:.0f}s")
 
 
 def _door_options(settings: Settings) -> Sequence[str]:

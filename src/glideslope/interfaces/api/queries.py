@@ -15,6 +15,7 @@ from glideslope.engine.views import (
     FleetView,
     HappeningView,
     ModelView,
+    RecomputationView,
     ReplayView,
     RolloutView,
     SignalsView,
@@ -130,6 +131,15 @@ def rollouts(door: Door) -> APIRouter:
     ) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.disagreements(RolloutId(rollout), slice_=SliceName(slice_)))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/recomputation",
+        summary="Count it again from the prediction log",
+        **described(answer=RecomputationView),
+    )
+    async def recomputation(request: Request, rollout: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.recomputation(RolloutId(rollout)))
 
     @router.get(
         "/v1/rollouts/{rollout}/decisions/{version}/replay",

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from glideslope.domain.ids import model_name
+from glideslope.domain.logged import Predictions, PredictionsTaken
 from glideslope.domain.observation import (
     Briefing,
     FeaturesTaken,
@@ -27,6 +28,7 @@ from glideslope.interfaces.api.openapi import described
 LARGEST_TOTALS: Final = 8 << 20
 LARGEST_SHADOW: Final = 4 << 20
 LARGEST_OUTCOMES: Final = 16 << 20
+LARGEST_PREDICTIONS: Final = 16 << 20
 LONGEST_WAIT: Final = 60.0
 """Seconds for which a briefing is held back at most."""
 
@@ -68,6 +70,17 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
         totals = await body(request, Totals, limit=LARGEST_TOTALS)
         by.require(totals.model)
         return answer(await service.observe(msgspec.structs.replace(totals, source=bound(by.actor, totals.source))))
+
+    @router.post(
+        "/v1/predictions",
+        summary="Log what a service answered, for late outcomes and recomputation",
+        **described(body=Predictions, answer=PredictionsTaken, refusals=(HTTPStatus.NOT_FOUND,)),
+    )
+    async def predictions(request: Request) -> Response:
+        by = door.caller(request, REPORTING, act="log predictions")
+        found = await body(request, Predictions, limit=LARGEST_PREDICTIONS)
+        by.require(found.model)
+        return answer(await service.predictions(msgspec.structs.replace(found, source=bound(by.actor, found.source))))
 
     @router.post(
         "/v1/features",

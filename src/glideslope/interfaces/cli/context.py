@@ -48,13 +48,29 @@ class Start(Protocol):
     """Long-running processes; each returns the exit status when it ends."""
 
     def up(
-        self, *, state: Path, port: int, gateway_port: int, gateway: bool, gateway_listen: Place | None, doors: Doors
+        self,
+        *,
+        state: Path,
+        port: int,
+        gateway_port: int,
+        gateway: bool,
+        gateway_listen: Place | None,
+        keep_log: float | None,
+        doors: Doors,
     ) -> int:
         """Start server and gateway in one process tree, until told to stop."""
         ...
 
     def serve(
-        self, *, state: Path, port: int, gateway_port: int, gateway: bool, gateway_listen: Place | None, doors: Doors
+        self,
+        *,
+        state: Path,
+        port: int,
+        gateway_port: int,
+        gateway: bool,
+        gateway_listen: Place | None,
+        keep_log: float | None,
+        doors: Doors,
     ) -> int:
         """Be the server process."""
         ...
@@ -78,6 +94,14 @@ class Demo(Protocol):
 
     def __call__(self, *, as_json: bool, keep: Path | None) -> int:
         """Show the whole on real flights, and return the exit status."""
+        ...
+
+
+class Evaluate(Protocol):
+    """The offline stage."""
+
+    def __call__(self, file: Path, *, work: Path | None, again: bool, write_split: Path | None, as_json: bool) -> int:
+        """Measure what a file declares, and return the exit status."""
         ...
 
 
@@ -159,6 +183,7 @@ class Outside:
     """Copy a folder, the second, into the artifacts of a state folder, the first, and return its digest."""
     start: Callable[[], Start]
     demo: Demo
+    evaluate: Evaluate
     tokens: Callable[[], Tokens]
     credentials: Callable[[], Credentials]
     create_certificate: Callable[[Path, Sequence[str]], Certificate]

@@ -1,6 +1,13 @@
 """Places on a network as people write them, HOST:PORT, and the option by which a server is reached from another host."""
 
+from collections.abc import Callable
+from typing import Any
+
 import click
+
+from glideslope.interfaces.cli.durations import Seconds
+
+Command = Callable[..., Any]
 
 
 def place(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, int] | None:
@@ -21,6 +28,29 @@ listen_option = click.option(
     callback=place,
     help="Where a gateway on another host may call; none is started here.",
 )
+
+
+def log_options(command: Command) -> Command:
+    """Let a server keep a prediction log; `keep_log` is its seconds, or None."""
+
+    def seconds(ctx: click.Context, _: click.Parameter, value: float) -> float | None:
+        return value if ctx.params.pop("prediction_log") else None
+
+    # Read first, so that the other knows whether there is a log at all.
+    command = click.option(
+        "--keep-log",
+        type=Seconds(),
+        default="90d",
+        show_default=True,
+        callback=seconds,
+        help="How long the log keeps rows; those of an open rollout stay.",
+    )(command)
+    return click.option(
+        "--prediction-log",
+        is_flag=True,
+        is_eager=True,
+        help="Keep a log of predictions, for outcomes without receipts and for recomputation (needs the extra `log`).",
+    )(command)
 
 
 def only_one_data_plane(ctx: click.Context, *, no_gateway: bool, gateway_listen: object) -> None:

@@ -435,3 +435,10 @@ class Document(Strict):
     )
     outcomes_stale_after: Duration = Field(default=_D.outcomes_stale_after, description="The same for outcomes.")
     maturity: Fraction = Field(default=_D.maturity, description="Least share of outcomes that a proof needs.")
+    recompute: Literal["required"] | None = Field(
+        default=None,
+        description="required: nothing advances unless a recount from the prediction log agrees with the counters.",
+    )
+    logged: Annotated[tuple[SlicePart, ...], Field(strict=False)] = Field(
+        default=(), description="Attributes of predictions that may be written into the prediction log."
+    )

@@ -25,6 +25,7 @@ from glideslope.domain.metric import BUILT_IN, RANKED, Cross, Dimension, Kind
 from glideslope.domain.pairs import PairKind, PairLimit, PairRules
 from glideslope.domain.plan import AtMaximum, Criterion, DeclaredHarm, HarmNull, StageKind, wrong_margin
 from glideslope.domain.receipt import MAX_DIMENSIONS
+from glideslope.domain.recomputation import Recompute
 from glideslope.domain.value import VALUE, value_text
 from glideslope.interfaces.document import models, tree
 from glideslope.interfaces.document.formulas import Formulas, at_expression, budgets, unknown_metric
@@ -75,7 +76,7 @@ def read(text: str, *, file: str) -> Document:
     try:
         model = models.Document.model_validate(found.value)
     except ValidationError as error:
-        raise _refusal(error, found) from None
+        raise refusal(error, found, root=models.Document) from None
     return Document(draft=_draft(model, found), tree=found)
 
 
@@ -100,18 +101,21 @@ _TYPES: Final = {
 }
 
 
-def _refusal(error: ValidationError, found: Tree) -> DocumentInvalid:
-    """Turn what pydantic found into one refusal: unknown keys first (they explain missing ones), then by place."""
+def refusal(error: ValidationError, found: Tree, *, root: type[BaseModel]) -> DocumentInvalid:
+    """Turn what pydantic found into one refusal: unknown keys first (they explain missing ones), then by place.
+
+    `root` is the model of the whole document.
+    """
     # A list whose entries are wrong is also called too short.
     order = {"extra_forbidden": 0, "missing": 2, "too_short": 3}
     ranked = [(order.get(each["type"], 1), each) for each in error.errors(include_url=False)]
     foremost = min(rank for rank, _ in ranked)
     # One is shown; each of thousands would cost a search for what it may have meant.
     candidates = islice((each for rank, each in ranked if rank == foremost), MOST_CONSIDERED)
-    return min((_one(each, found) for each in candidates), key=lambda refusal: (refusal.line, refusal.column))
+    return min((_one(each, found, root) for each in candidates), key=lambda one: (one.line, one.column))
 
 
-def _one(each: ErrorDetails, found: Tree) -> DocumentInvalid:
+def _one(each: ErrorDetails, found: Tree, root: type[BaseModel]) -> DocumentInvalid:
     # A union adds the name of the branch to the place, a mapping's key adds "[key]": neither is written in the file.
     written = tuple(part for part in each["loc"] if part != "[key]")
     path = _in_file(written, found)
@@ -119,7 +123,7 @@ def _one(each: ErrorDetails, found: Tree) -> DocumentInvalid:
     where, source = dotted(path), found.source
     match each["type"]:
         case "extra_forbidden":
-            allowed = _allowed(path[:-1])
+            allowed = _allowed(path[:-1], root)
             close = get_close_matches(str(path[-1]), allowed, n=1, cutoff=0.5)
             return source.refusal(
                 f"unknown key {name}",
@@ -134,7 +138,7 @@ def _one(each: ErrorDetails, found: Tree) -> DocumentInvalid:
         case "literal_error":
             given = str(each["input"])
             # A short form leaves out the last part of the place.
-            choices = _choices(path) or _choices(written)
+            choices = _choices(path, root) or _choices(written, root)
             close = get_close_matches(given, choices, n=1, cutoff=0.5)
             return source.refusal(
                 f"{name} cannot be `{given}`; there are {', '.join(choices)}",
@@ -202,27 +206,27 @@ def _step(kind: Any, part: str | int) -> Iterator[Any]:  # noqa: ANN401 - as abo
         yield from _models(get_args(kind)[1])
 
 
-def _kinds(path: Path) -> list[Any]:
-    kinds: list[Any] = [models.Document]
+def _kinds(path: Path, root: type[BaseModel]) -> list[Any]:
+    kinds: list[Any] = [root]
     for part in path:
         kinds = [after for kind in kinds for after in _step(kind, part)]
     elements = [after for kind in kinds if get_origin(kind) is tuple for after in _models(get_args(kind)[0])]
     return kinds + elements
 
 
-def _allowed(path: Path) -> tuple[str, ...]:
+def _allowed(path: Path, root: type[BaseModel]) -> tuple[str, ...]:
     """Return the keys that may be written at a place."""
     return tuple(
         field.alias or name
-        for kind in _kinds(path)
+        for kind in _kinds(path, root)
         if isinstance(kind, type) and issubclass(kind, BaseModel)
         for name, field in kind.model_fields.items()
     )
 
 
-def _choices(path: Path) -> tuple[str, ...]:
+def _choices(path: Path, root: type[BaseModel]) -> tuple[str, ...]:
     """Return the words that may be written at a place."""
-    return tuple(str(each) for kind in _kinds(path) for each in get_args(kind))
+    return tuple(str(each) for kind in _kinds(path, root) for each in get_args(kind))
 
 
 def _draft(model: models.Document, found: Tree) -> Draft:
@@ -258,6 +262,8 @@ def _draft(model: models.Document, found: Tree) -> Draft:
         outcomes_stale_after=model.outcomes_stale_after,
         maturity=model.maturity,
         lease=model.lease,
+        recompute=None if model.recompute is None else Recompute(model.recompute),
+        logged=model.logged,
         harms=tuple(
             DeclaredHarm(metric=MetricName(name), size=size) for name, sizes in model.harms.items() for size in sizes
         ),

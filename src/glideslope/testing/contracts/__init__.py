@@ -11,7 +11,7 @@ The suites need `pytest` and `pytest-asyncio`.
 
 import pytest
 
-_SUITES = ("artifacts", "checkpoints", "counters", "driver", "leases", "signer", "store")
+_SUITES = ("artifacts", "checkpoints", "counters", "driver", "leases", "prediction_log", "signer", "store")
 
 # Name by name: pytest refuses to rewrite the package that is being imported just now.
 pytest.register_assert_rewrite(*(f"glideslope.testing.contracts.{suite}" for suite in _SUITES))

@@ -7,7 +7,7 @@ import click
 
 from glideslope.interfaces.cli.context import Outside
 from glideslope.interfaces.cli.doors import doors_of, doors_options
-from glideslope.interfaces.cli.places import listen_option, only_one_data_plane
+from glideslope.interfaces.cli.places import listen_option, log_options, only_one_data_plane
 from glideslope.settings import API_PORT, GATEWAY_PORT
 
 
@@ -17,6 +17,7 @@ from glideslope.settings import API_PORT, GATEWAY_PORT
 @click.option("--gateway-port", type=click.IntRange(0, 65_535), default=GATEWAY_PORT, show_default=True)
 @click.option("--no-gateway", is_flag=True)
 @listen_option
+@log_options
 @doors_options
 @click.pass_context
 def command(
@@ -28,6 +29,7 @@ def command(
     gateway_port: int,
     no_gateway: bool,
     gateway_listen: tuple[str, int] | None,
+    keep_log: float | None,
     **doors: Any,  # noqa: ANN401 - those of `doors_options`
 ) -> None:
     """Be the server process."""
@@ -41,6 +43,7 @@ def command(
             gateway_port=gateway_port,
             gateway=not no_gateway,
             gateway_listen=gateway_listen,
+            keep_log=keep_log,
             doors=doors_of(state, **doors),
         )
     )

@@ -7,7 +7,7 @@ import click
 
 from glideslope.interfaces.cli.context import STATE_FOLDER, Outside, state_folder
 from glideslope.interfaces.cli.doors import doors_of, doors_options
-from glideslope.interfaces.cli.places import listen_option, only_one_data_plane
+from glideslope.interfaces.cli.places import listen_option, log_options, only_one_data_plane
 from glideslope.settings import API_PORT, GATEWAY_PORT
 
 
@@ -23,6 +23,7 @@ from glideslope.settings import API_PORT, GATEWAY_PORT
 )
 @click.option("--no-gateway", is_flag=True, help="Services assign in process; no gateway is started.")
 @listen_option
+@log_options
 @doors_options
 @click.pass_context
 def command(
@@ -34,6 +35,7 @@ def command(
     gateway_port: int,
     no_gateway: bool,
     gateway_listen: tuple[str, int] | None,
+    keep_log: float | None,
     **doors: Any,  # noqa: ANN401 - those of `doors_options`
 ) -> None:
     """Start server and gateway, until Ctrl-C. The first start makes a token for you in the state folder."""
@@ -48,6 +50,7 @@ def command(
             gateway_port=gateway_port,
             gateway=not no_gateway,
             gateway_listen=gateway_listen,
+            keep_log=keep_log,
             doors=doors_of(folder, **doors),
         )
     )

@@ -1,0 +1,1 @@
+"""Prediction logs, each behind the port of `engine.prediction_log`."""
