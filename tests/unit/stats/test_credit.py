@@ -37,14 +37,14 @@ def test_more_credit_than_that_would_break_the_promise() -> None:
     assert chance_of_alarm(RATIOS, plain, greedy, coin=(1, 4), alpha=0.05) > 0.05
 
 
+@pytest.mark.parametrize("stakes", [(0.7, 0.9), (0.5, 0.4), (0.6, 0.41)])
 def test_the_chance_is_that_of_enumeration_with_a_coin_changed_at_the_worst_moment(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, stakes: tuple[float, float]
 ) -> None:
     """The oracle asks the shipped evaluator at every state, in exact fractions, and lets an adversary leave from any."""
     most, alpha, coin = 9, 0.05, (1, 4)
     monkeypatch.setattr(credit, "MOST_BAD", most)
     ratios, plain = (2.0, 8.0), (0.5, 0.4)
-    stakes = (0.7, 0.9)
     pi, before, after = Fraction(1, 5), StakedHarm(ratios, stakes), StakedHarm(ratios, plain)
 
     def plain_wealth(n: int, s: int) -> Fraction:
