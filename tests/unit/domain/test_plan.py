@@ -255,9 +255,6 @@ def test_a_plans_digest_covers_every_field() -> None:
         "value": ValueModel(currency="EUR"),
         "crosses": (("origin", "carrier"),),
         "pairs": PairRules(),
-        "recompute": Recompute.REQUIRED,
-        "logged": ("amount",),
-        "harms": (DeclaredHarm(metric=MetricName("errors"), size=Margin(MarginKind.RELATIVE, 1.0)),),
     }
     changes: dict[str, Any] = {
         name: unset[name] if value is msgspec.UNSET else value + 1 if isinstance(value, int | float) else value[:-1]
