@@ -247,9 +247,6 @@ def test_alpha_is_shared_and_never_exceeded() -> None:
 
 def test_a_plans_digest_covers_every_field() -> None:
     unset: dict[str, Any] = {
-        "recompute": Recompute.REQUIRED,
-        "logged": ("alpha",),
-        "harms": (DeclaredHarm(metric=MetricName("errors"), size=Margin(MarginKind.RELATIVE, 1.0)),),
         "shown": (BRIER,),
         "budgets": (Budget(metric=MetricName("errors"), measure=Measure.COUNT, size=10.0),),
         "value": ValueModel(currency="EUR"),
