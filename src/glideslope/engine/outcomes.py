@@ -255,7 +255,9 @@ class OutcomeDesk:
                 await self._log.log.write(outcomes=rows, now=self._log.now())
             claims = claims | self._owed
             keys = list(claims)
-            totals = [Total(source=OUTCOMES, epoch=0, cell=claims[key].key(), count=1) for key in keys]
+            # Of many outcomes few cells are made, and each is written once.
+            written = {cell: Total(source=OUTCOMES, epoch=0, cell=cell.key(), count=1) for cell in set(claims.values())}
+            totals = [written[claims[key]] for key in keys]
             try:
                 flags = await self._counters.once(keys, totals)
             except StoreUnavailable:
