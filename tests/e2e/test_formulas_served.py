@@ -50,7 +50,8 @@ async def test_false_alarms_spend_a_budget_over_http(tmp_path: Path) -> None:
             for version in ("v1", "v2"):
                 await register(running, version, url=url)
             service = Service("answers", server=address, token=running.token)
-            sender = OutcomeSender(Client(address, running.token), every=0.1)
+            client = Client(address, running.token)
+            sender = OutcomeSender(client, every=0.1)
             service.start()
             _, shown = await running.call("POST", "/v1/plan", {"text": PLAN})
             status, proposed = await running.call("POST", "/v1/rollouts", {"text": PLAN})
@@ -78,6 +79,7 @@ async def test_false_alarms_spend_a_budget_over_http(tmp_path: Path) -> None:
                 _, view = await running.call("GET", f"/v1/rollouts/{rollout}")
             refusals, dropped = service.observer.refusals, service.observer.dropped
             sender.stop()
+            client.close()
             service.stop()
             _, decisions = await running.call("GET", f"/v1/rollouts/{rollout}/decisions")
             _, replayed = await running.call(

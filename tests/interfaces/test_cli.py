@@ -558,7 +558,7 @@ def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) 
     desk.run("up")
     desk.run("up", "--state", "s", "--port", "0", "--gateway-port", "0", "--no-gateway")
     desk.run("serve", "--state", "s", "--port", "1", "--no-gateway")
-    desk.run("serve", "--state", "s", "--gateway-listen", "h:3")
+    desk.run("serve", "--state", "s", "--gateway-listen", "h:3", "--prediction-log", "--keep-log", "30d")
     desk.run("gateway", "--state", "s", "--gateway-port", "2")
     desk.run("gateway", "--state", "s", "--server", "h:3", "--credentials", "c", "--silence", "3")
     demo = desk.run("demo", "--json", "--keep", "k")
@@ -573,12 +573,21 @@ def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) 
                 "gateway_port": 8780,
                 "gateway": True,
                 "gateway_listen": None,
+                "keep_log": None,
                 "doors": Doors(),
             },
         ),
         (
             "up",
-            {"state": there, "port": 0, "gateway_port": 0, "gateway": False, "gateway_listen": None, "doors": Doors()},
+            {
+                "state": there,
+                "port": 0,
+                "gateway_port": 0,
+                "gateway": False,
+                "gateway_listen": None,
+                "keep_log": None,
+                "doors": Doors(),
+            },
         ),
         (
             "serve",
@@ -588,6 +597,7 @@ def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) 
                 "gateway_port": 8780,
                 "gateway": False,
                 "gateway_listen": None,
+                "keep_log": None,
                 "doors": Doors(),
             },
         ),
@@ -599,6 +609,7 @@ def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) 
                 "gateway_port": 8780,
                 "gateway": True,
                 "gateway_listen": ("h", 3),
+                "keep_log": 2_592_000.0,
                 "doors": Doors(),
             },
         ),

@@ -237,8 +237,8 @@ class Observer:
     def counted(self, cells: Sequence[Cell]) -> None:
         """Add outcomes that were made durable, each once."""
         now = self._now()
-        for cell in cells:
-            self.scope(cell.rollout).add_outcome(cell)
+        for cell, count in Counter(cells).items():
+            self.scope(cell.rollout).add_outcome(cell, count=count)
             self._hear(cell.rollout, Origin.OUTCOME, now)
         for rollout in self._record.open_rollouts():
             arrived = [c for c in cells if c.rollout == rollout.id and c.metric == OUTCOME_SEEN]

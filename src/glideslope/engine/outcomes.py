@@ -26,6 +26,7 @@ from glideslope.domain.metric import (
     Metric,
     Origin,
     baseline_scope,
+    block_size,
     loss_bin,
     loss_of,
     outcome_bin,
@@ -151,9 +152,11 @@ class OutcomeDesk:
         for rollout, receipt, happened in arrivals:
             step = StepName(f"s{receipt.step}")
             metrics = [g.metric for g in rollout.plan.guardrails if g.metric.kind in RANKED]
+            weights = rollout.plan.steps[receipt.step - 1].split.weights()
+            size = block_size(candidate=weights.candidate, control=weights.control)
             scored = Scored(receipt.arm, receipt.probability, happened, _who(receipt))
             for slice_ in _slices(rollout, receipt):
-                block = self._blocks.add((rollout.id, step, slice_), scored)
+                block = self._blocks.add((rollout.id, step, slice_), scored, size=size)
                 if block is None:
                     continue
                 stem = f"b/{rollout.id}/{step}/{slice_}/{name_of(block)}"
@@ -259,7 +262,9 @@ class OutcomeDesk:
                 await self._log.log.write(outcomes=rows, now=self._log.now())
             claims = claims | self._owed
             keys = list(claims)
-            totals = [Total(source=OUTCOMES, epoch=0, cell=claims[key].key(), count=1) for key in keys]
+            # Of many outcomes few cells are made, and each is written once.
+            written = {cell: Total(source=OUTCOMES, epoch=0, cell=cell.key(), count=1) for cell in set(claims.values())}
+            totals = [written[claims[key]] for key in keys]
             try:
                 flags = await self._counters.once(keys, totals)
             except StoreUnavailable:

@@ -112,11 +112,11 @@ class Scope:
         """Count what was already made durable elsewhere."""
         self._add(cell, growth)
 
-    def add_outcome(self, cell: Cell) -> None:
-        """Count one outcome that was made durable as one more of OUTCOMES' total, so that reading it back adds nothing."""
+    def add_outcome(self, cell: Cell, *, count: int = 1) -> None:
+        """Count outcomes that were made durable as so many more of OUTCOMES' total, so that reading it back adds nothing."""
         key = cell.key()
-        self._outcomes[key] = count = self._outcomes.get(key, 0) + 1
-        for growth in self._totals.absorb(OUTCOMES, epoch="0", counts={key: count}).values():
+        self._outcomes[key] = total = self._outcomes.get(key, 0) + count
+        for growth in self._totals.absorb(OUTCOMES, epoch="0", counts={key: total}).values():
             self._add(cell, growth)
 
     def first(self, step: StepName, what: str, subject: str) -> bool | None:

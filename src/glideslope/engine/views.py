@@ -1,6 +1,6 @@
 """What people and programs are shown: read models, plain values that become JSON as they are.
 
-Long because everything that is ever shown is described here, and nowhere else.
+It is long because every door shows from this one list.
 """
 
 from collections.abc import Mapping
