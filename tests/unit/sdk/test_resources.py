@@ -50,13 +50,14 @@ def test_a_block_is_timed_by_its_threads_cpu_and_not_by_the_clock() -> None:
 
 @pytest.mark.parametrize(
     ("says", "bytes_"),
-    [(f"1, 7\n{os.getpid()}, 100\n{os.getpid()}, 28\n", 128 * 2**20), ("No devices were found\n", 0), ("x, y\n", 0)],
+    [("1, 7\nOURS, 100\nOURS, 28\n", 128 * 2**20), ("No devices were found\n", 0), ("x, y\n", 0)],
 )
 def test_a_gpus_driver_is_asked_now_and_then(
     says: str, bytes_: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "nvidia-smi"
-    program.write_text(f"#!/bin/sh\nprintf '%s' '{says}'\n", encoding="utf-8")
+    listed = says.replace("OURS", str(os.getpid()))
+    program.write_text(f"#!/bin/sh\nprintf '%s' '{listed}'\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     meter = Meter()
