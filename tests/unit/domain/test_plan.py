@@ -29,7 +29,6 @@ from glideslope.domain.metric import (
 from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import (
     Criterion,
-    DeclaredHarm,
     Guardrail,
     HarmNull,
     Margin,
@@ -39,7 +38,6 @@ from glideslope.domain.plan import (
     check_plan,
     wrong_margin,
 )
-from glideslope.domain.recomputation import Recompute
 from glideslope.domain.value import ValueModel
 from glideslope.testing import examples
 
