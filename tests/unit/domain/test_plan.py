@@ -29,6 +29,7 @@ from glideslope.domain.metric import (
 from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import (
     Criterion,
+    DeclaredHarm,
     Guardrail,
     HarmNull,
     Margin,
@@ -38,6 +39,7 @@ from glideslope.domain.plan import (
     check_plan,
     wrong_margin,
 )
+from glideslope.domain.recomputation import Recompute
 from glideslope.domain.value import ValueModel
 from glideslope.testing import examples
 
@@ -250,6 +252,9 @@ def test_a_plans_digest_covers_every_field() -> None:
         "value": ValueModel(currency="EUR"),
         "crosses": (("origin", "carrier"),),
         "pairs": PairRules(),
+        "recompute": Recompute.REQUIRED,
+        "logged": ("amount",),
+        "harms": (DeclaredHarm(metric=MetricName("errors"), size=Margin(MarginKind.RELATIVE, 1.0)),),
     }
     changes: dict[str, Any] = {
         name: unset[name] if value is msgspec.UNSET else value + 1 if isinstance(value, int | float) else value[:-1]
