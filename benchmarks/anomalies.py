@@ -99,8 +99,11 @@ def watch(
         if not is_enough(shape, look, expected, held=grown):
             held, grown = look, grown + 1
             continue
-        held, grown = None, 0
-        if detector.see(score(shape, look, expected, scale=scale), chance=float(chances[t]), line=line) and t >= after:
+        held, grown, looks = None, 0, grown + 1
+        if (
+            detector.see(score(shape, look, expected, scale=scale), chance=float(chances[t]), line=line, looks=looks)
+            and t >= after
+        ):
             flags.append(t)
     return flags
 
@@ -179,7 +182,7 @@ def main() -> None:
     parser.add_argument("--weeks", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    weeks, runs = args.weeks or (4 if args.quick else 6), 1 if args.quick else 4
+    weeks, runs = args.weeks or (4 if args.quick else 6), 1 if args.quick else 3
     began = time.process_time()
     worlds = [
         false_flags(name, weeks=weeks, runs=runs, seed=args.seed) for name in ("plain", "moody days", "wandering")
@@ -187,7 +190,7 @@ def main() -> None:
     shifts = [
         row
         for name in ("plain", "wandering")
-        for row in delays(name, weeks=4, runs=1 if args.quick else 5, seed=args.seed)
+        for row in delays(name, weeks=4, runs=1 if args.quick else 3, seed=args.seed)
     ]
     figures = {"worlds": worlds, "shifts": shifts, "cpu_seconds": round(time.process_time() - began, 1)}
     if args.json:

@@ -22,6 +22,7 @@ from glideslope.domain import (
     pairs,
     plan,
     recomputation,
+    stakes,
     value,
 )
 from glideslope.domain.metric import BUILT_IN, Kind
@@ -49,6 +50,9 @@ EVENTS: Final = (
     doubt.Aside,
     plan.Plan,
     plan.Guardrail,
+    stakes.Stakes,
+    stakes.Credit,
+    stakes.Strata,
     plan.Margin,
     plan.Step,
     plan.DeclaredHarm,

@@ -27,9 +27,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from glideslope.domain.commands import Halt, OrderRollback
+from glideslope.domain.commands import AgreeContract, Halt, OrderRollback
+from glideslope.domain.contract import Contract, FeatureRule, FeatureType
 from glideslope.domain.identity import Identity, Role
-from glideslope.domain.ids import Actor, RolloutId
+from glideslope.domain.ids import Actor, ModelName, RolloutId
 from glideslope.domain.receipt import Receipt, mint, model_hash, request_hash, subject_hash
 from glideslope.domain.traffic import Arm
 from glideslope.interfaces.api.app import create_app
@@ -59,7 +60,7 @@ def may(role: str, method: str, path: str) -> bool:
     if path in {"/v1/observations", "/v1/features", "/v1/shadow", "/v1/pairs", "/v1/models/{model}/briefing"}:
         return role in {"source", "admin"}
     if path.endswith("/contract") and method == "GET":
-        return True
+        return role in {"reader", "source", "member", "admin"}
     if path == "/v1/outcomes":
         return role in {"source", "member", "admin"}
     if method == "GET" or path.startswith("/v1/plan"):
@@ -75,11 +76,17 @@ def plan(model: str, *, candidate: str = "v2", more: str = "") -> str:
     )
 
 
+def contract_text(model: str) -> str:
+    return f"contract: 1\nmodel: {model}\nfeatures:\n  distance: {{type: number, range: [0, any], missing: 1%}}\n"
+
+
 async def lived() -> World:
     """A world with one rollout under way, one that waits for people, one that was rolled back and one that is halted."""
     world = World()
     for model in MODELS:
         await world.serves(model, per_second=4, v1=Behaviour(), v2=Behaviour())
+    agreed = Contract(model=ModelName("delays"), features=(FeatureRule(name="distance", type=FeatureType.NUMBER),))
+    await world.app.agree(AgreeContract(contract=agreed, by=ADA, why="agreed"), key=world.key())
     await world.propose(draft("delays", "v2"))
     await world.run(8)
     await world.propose(draft("arrivals", "v2", approvals=1))
@@ -155,6 +162,8 @@ def known(api: Api, case: Any, chance: random.Random) -> None:
     digests = [r.plan_digest for r in api.world.app.record.rollouts()]
     digests += [r.plan_digest for r in api.world.app.record.rollouts() if r.id == fitting] * 6
     texts = [plan("mail"), plan("spam"), plan("mail", more="alpha: 7\n"), plan("mail", candidate="v9"), plan("nobody")]
+    if case.operation.path.endswith("/contract"):
+        texts = [contract_text((case.path_parameters or {}).get("model", "mail"))] * 2 + [contract_text("nobody")]
     values: dict[str, Callable[[], Any]] = {
         "text": lambda: chance.choice(texts[:2] if chance.random() < 0.6 else texts),
         "plan_digest": lambda: chance.choice([*digests, None] if "text" in body else digests),

@@ -7,6 +7,7 @@ Places are frozen with the contract, so that counts of any number of servers add
 import hashlib
 import math
 import re
+import sys
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -203,34 +204,43 @@ def _boolean(value: object) -> int:
 
 
 def _number(rule: FeatureRule) -> Callable[[object], int]:
-    low = -math.inf if rule.low is None else rule.low
-    high = math.inf if rule.high is None else rule.high
+    low = -_LARGEST if rule.low is None else max(rule.low, -_LARGEST)
+    high = _LARGEST if rule.high is None else min(rule.high, _LARGEST)
     edges, whole = rule.edges, rule.type is FeatureType.INTEGER
 
     def place(value: Any) -> int:  # noqa: ANN401 - whatever a row holds; its type is looked at first
         kind = type(value)
-        if kind is not float and kind is not int:
-            if value is None:
-                return MISSING
-            if kind is bool or isinstance(value, str) or not hasattr(kind, "__float__"):
-                return WRONG
-            try:  # a number of some library: numpy.float32, Decimal
-                value = float(value)
-            except Exception:  # noqa: BLE001 - somebody else's type, in a request path: what cannot be read is of a wrong type
-                return WRONG
-        if value != value:  # noqa: PLR0124 - as above
-            return MISSING
-        if value < low:
-            return OUTSIDE
-        if value > high:
-            return ABOVE
-        if whole and value != value // 1:  # infinity leaves here too
-            return WRONG
-        if value in (math.inf, -math.inf):
-            return WRONG
-        return FIRST + bisect_left(edges, value)
+        # Nearly all there is, in as few steps as can be; NaN and infinity lie in no range.
+        if (kind is float or kind is int) and low <= value <= high and (not whole or value == value // 1):
+            return FIRST + bisect_left(edges, value)
+        return _odd(value, rule)
 
     return place
+
+
+def _odd(value: Any, rule: FeatureRule) -> int:  # noqa: ANN401 - as above
+    """Return the place of what is missing, no number, or out of range; and of other libraries' numbers: numpy.float32, Decimal."""
+    kind = type(value)
+    if kind is not float and kind is not int:
+        if value is None:
+            return MISSING
+        if kind is bool or isinstance(value, str) or not hasattr(kind, "__float__"):
+            return WRONG
+        try:
+            number = float(value)
+        except Exception:  # noqa: BLE001 - somebody else's type, in a request path: what cannot be read is of a wrong type
+            return WRONG
+        return rule.placer()(number)
+    if value != value:  # noqa: PLR0124 - NaN, without a call
+        return MISSING
+    if rule.low is not None and value < rule.low:
+        return OUTSIDE
+    if rule.high is not None and value > rule.high:
+        return ABOVE
+    return WRONG  # infinity, an integer that no float can hold, or what is not whole
+
+
+_LARGEST: Final = sys.float_info.max
 
 
 # Where rows are counted, and what of a row as a whole.

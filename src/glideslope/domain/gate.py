@@ -21,6 +21,7 @@ from glideslope.domain.metric import RANKED, Kind, Metric, Origin, differences
 from glideslope.domain.pair_tests import harm_tests, proof_tests
 from glideslope.domain.pairs import PairLimit, pair_values
 from glideslope.domain.plan import Criterion, Evaluation, Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
+from glideslope.domain.stakes import by_strata, staked_harm
 from glideslope.domain.traffic import Weights
 from glideslope.ledger.canonical import LARGEST_INTEGER
 from glideslope.stats import family
@@ -36,6 +37,7 @@ from glideslope.stats.scaled import ScaledHarm, ScaledPass
 from glideslope.stats.score import DifferenceHarm, DifferencePass, ScoreHarm, ScorePass
 from glideslope.stats.split import ALPHA as SPLIT_ALPHA
 from glideslope.stats.split import SplitTest
+from glideslope.stats.strata import OddsHarm, Stratified
 from glideslope.stats.wealth import TallyTest, Test, crossed, weighed
 
 LIMIT_ALPHA: Final = 0.01
@@ -263,6 +265,9 @@ def check_tests(plan: Plan) -> None:
                 if g.metric.kind not in RANKED:
                     harm_test(g)
                     proof_test(g, step.loosen)
+                    for alpha in harm_alphas(plan, g):
+                        harm_asked(g, WHOLE, alpha=alpha, over=())
+                    proof_asked(g, step.loosen)
                 if is_paired(g.metric) or g.metric.kind in RANKED:
                     paired_harm(g)
                     paired_proof(g, step.loosen)
@@ -274,6 +279,41 @@ def check_tests(plan: Plan) -> None:
             proof_tests(limit)
         except ValueError as error:
             raise PlanInvalid(f"{limit.kind.value}: {error}.", where="pairs") from error
+
+
+def harm_asked(g: Guardrail, slice_: SliceName, *, alpha: float, over: Sequence[Table] | None) -> Test:
+    """Return the test of harm that a slice's outcomes are put to, None for malformed ones."""
+    if g.strata is not msgspec.UNSET and slice_ == WHOLE:
+        return _stratified_harm(g)
+    if g.stakes is not msgspec.UNSET:
+        return staked_harm(g.stakes, base_rate=g.base_rate, alpha=alpha, tables=over)
+    return harm_test(g)
+
+
+@lru_cache(maxsize=4096)
+def _stratified_harm(g: Guardrail) -> Test:
+    return Stratified(
+        tuple(
+            harm_test(each)
+            if each.stakes is msgspec.UNSET
+            else OddsHarm(each.base_rate, ratios=each.stakes.ratios, prior=each.stakes.stakes)
+            for each in _strata_of(g)
+        )
+    )
+
+
+@lru_cache(maxsize=4096)
+def proof_asked(g: Guardrail, loosen: float) -> Test:
+    """Return the test of proof that the whole's outcomes are put to."""
+    if g.strata is msgspec.UNSET:
+        return proof_test(g, loosen)
+    return Stratified(tuple(proof_test(each, loosen) for each in _strata_of(g)))
+
+
+def _strata_of(g: Guardrail) -> Sequence[Guardrail]:
+    """Return the guardrail as it is in each stratum, and last for the subjects in none."""
+    usual = () if g.strata is msgspec.UNSET else g.strata.usual
+    return [msgspec.structs.replace(g, base_rate=rate) for rate in (*usual, g.base_rate)]
 
 
 @lru_cache(maxsize=4096)
@@ -416,11 +456,19 @@ def sorted_tables(plan: Plan, evidence: Evidence) -> Tables:
     for counts in evidence.counts:
         if counts.step in coins:
             rows.setdefault((counts.metric, counts.slice), []).append(counts)
-    return {
+    found = {
         (g.metric.name, slice_): _tables(rows.get((g.metric.name, slice_), ()), coins=coins, bins=g.metric.bins)
         for g in plan.guardrails
         for slice_ in _slices(plan, g)
     }
+    for g in plan.guardrails:
+        if g.strata is not msgspec.UNSET:
+            field = g.strata.field
+            parts = (WHOLE, *(name for d in plan.dimensions if d.field == field for name in d.slices()))
+            found[g.metric.name, WHOLE] = by_strata(
+                [(rows.get((g.metric.name, part), ()), found[g.metric.name, part]) for part in parts]
+            )
+    return found
 
 
 def tables_of(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName) -> tuple[Table, ...] | None:
@@ -500,12 +548,22 @@ def _allotted(plan: Plan, name: str, slices: Sequence[SliceName]) -> tuple[tuple
     )
 
 
+def _is_shadowed(plan: Plan, g: Guardrail) -> bool:
+    return is_paired(g.metric) and any(s.stage is StageKind.SHADOW for s in plan.steps)
+
+
+@lru_cache(maxsize=1024)
+def harm_alphas(plan: Plan, g: Guardrail) -> tuple[float, ...]:
+    """Return with which alpha harm is asked, of the whole and of each slice."""
+    # Two chances to be wrong about one guardrail share its alpha.
+    return tuple(alpha / 2 if _is_shadowed(plan, g) else alpha for _, alpha in _alphas(plan, g))
+
+
 def _told(questions: Iterable[_Asked]) -> tuple[Finding, ...]:
     return tuple(asked.finding() for asked in questions if asked.is_told())
 
 
 def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
-    shadowed = any(s.stage is StageKind.SHADOW for s in plan.steps)
     pairs: dict[tuple[MetricName, SliceName], list[Pairs]] = {}
     for p in evidence.pairs:
         pairs.setdefault((p.metric, p.slice), []).append(p)
@@ -513,8 +571,8 @@ def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
         if not g.spends_alpha:
             continue
         ranked = g.metric.kind in RANKED
-        paired = shadowed and is_paired(g.metric)
-        for slice_, alpha in _alphas(plan, g):
+        paired = _is_shadowed(plan, g)
+        for (slice_, alpha), share in zip(_alphas(plan, g), harm_alphas(plan, g), strict=True):
             if ranked:
                 yield _Asked(
                     question=Question.HARM,
@@ -526,14 +584,12 @@ def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
                     over=_tally(pairs.get((g.metric.name, slice_), []), metric=g.metric),
                 )
                 continue
-            # Two chances to be wrong about one guardrail share its alpha.
-            share = alpha / 2 if paired else alpha
             yield _Asked(
                 question=Question.HARM,
                 crossing=Verdict.FAIL,
                 subject=g.metric.name,
                 slice=slice_,
-                test=harm_test(g),
+                test=harm_asked(g, slice_, alpha=share, over=tables[g.metric.name, slice_]),
                 alpha=share,
                 over=tables[g.metric.name, slice_],
             )
@@ -573,7 +629,7 @@ def _proofs(plan: Plan, evidence: Evidence, step: Step, tables: Tables) -> Itera
             crossing=Verdict.PASS,
             subject=g.metric.name,
             slice=WHOLE,
-            test=paired_proof(g, step.loosen) if over_pairs else proof_test(g, step.loosen),
+            test=paired_proof(g, step.loosen) if over_pairs else proof_asked(g, step.loosen),
             alpha=plan.alpha_pass,
             over=tally_of(evidence, g, WHOLE) if over_pairs else _for_proof(g, tables[g.metric.name, WHOLE]),
         )

@@ -15,6 +15,7 @@ from glideslope.domain.metric import SPENDS_NO_ALPHA, Cross, Dimension, Kind, Me
 from glideslope.domain.pairs import NO_RULES, PairRules, check_rules
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
 from glideslope.domain.recomputation import Recompute
+from glideslope.domain.stakes import Stakes, Strata
 from glideslope.domain.traffic import FULL, Split
 from glideslope.domain.value import ValueModel
 
@@ -83,6 +84,10 @@ class Guardrail(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forb
     """Of a latency: the quantile that the guardrail is about."""
     threshold: float | msgspec.UnsetType = msgspec.UNSET
     """The incumbent's quantile when the plan was made, one of the metric's edges: what lies beyond is slow."""
+    stakes: Stakes | msgspec.UnsetType = msgspec.UNSET
+    """What is bet on the harm of an event; without it, as in plans of older releases, what those bet."""
+    strata: Strata | msgspec.UnsetType = msgspec.UNSET
+    """Groups that are known before the coin is tossed, by which the whole is judged; None of them where unset."""
 
     @property
     def spends_alpha(self) -> bool:
@@ -296,6 +301,20 @@ def _check_dimensions(plan: Plan) -> None:
         raise PlanInvalid(
             f"At most {MAX_DIMENSIONS} fields of {NO_SLICE} values each can be looked at separately.", where="slices"
         )
+    by_field = {d.field: d for d in plan.dimensions}
+    for g in plan.guardrails:
+        if g.strata is msgspec.UNSET:
+            continue
+        if g.metric.origin is not Origin.OUTCOME or g.metric.loss is None:
+            raise PlanInvalid(
+                f"{g.metric.name}: only a loss that is counted when outcomes arrive can be judged by strata.",
+                where="guardrails",
+            )
+        if (d := by_field.get(g.strata.field)) is None or len(d.values) != len(g.strata.usual):
+            raise PlanInvalid(
+                f"{g.metric.name}: its strata need a usual rate for each value of {g.strata.field} under slices.",
+                where="guardrails",
+            )
     for name in names:
         if "/" in name or names.count(name) > 1:
             raise PlanInvalid(f"The slice {name} is named twice or holds a slash.", where="slices")

@@ -345,10 +345,20 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, worths: Worth, *, happe
         for metric in rollout.plan.counted:
             if metric.origin is Origin.OUTCOME and metric.formula is UNSET:
                 bins[metric.name] = outcome_bin(metric, probability=receipt.probability, happened=happened)
+    strata = {g.metric.name: g.strata.field for g in rollout.plan.guardrails if g.strata is not UNSET}
     for name, bin_ in bins.items():
         for slice_ in _slices(rollout, receipt):
             cell = Cell(rollout.id, step, receipt.arm, MetricName(name), slice_, bin_)
             claims[f"{stem}/{name}/{slice_}"] = cell
+        if field := strata.get(MetricName(name)):
+            # A subject is in one stratum, that of its first outcome, as it counts once in the whole; or in none, and that is
+            # counted too, so that it cannot come into one later.
+            values = next(d.slices() for d in rollout.plan.dimensions if d.field == field)
+            for each in values:
+                claims.pop(f"{stem}/{name}/{each}", None)
+            mine = next((s for s in _slices(rollout, receipt) if s in values), SliceName(f"{field}="))
+            cell = Cell(rollout.id, step, receipt.arm, MetricName(name), mine, bin_)
+            claims[f"{stem}/{name}/{field}"] = cell
     return next(iter(claims), stem), claims
 
 

@@ -154,7 +154,7 @@ class Run:
             async def ask(rows: Sequence[int] = rows) -> _Answered:
                 asker = await self._asker(arm)
                 got = await _ask_all(asker, [self._body(k) for k in rows])
-                self._servers[arm].revive()
+                self._servers[arm].revive(doubted=any(a.kind is Kind.BROKEN for a in got))
                 return _Answered(
                     probabilities=[a.probability if a.kind is Kind.ANSWERED else None for a in got],
                     instead={k: f"{a.kind.value} {a.why}" for k, a in enumerate(got) if a.kind is not Kind.ANSWERED},
@@ -211,7 +211,7 @@ class Run:
             async def ask(arm: str = arm, originals: dict[int, Answer] = originals) -> Behaviour:
                 asker = await self._asker(arm)
                 got = await _ask_all(asker, [case.body for case in asked.cases])
-                crashed = self._servers[arm].revive()
+                crashed = self._servers[arm].revive(doubted=any(a.kind is Kind.BROKEN for a in got))
                 return scenarios.behaviour(
                     asked,
                     got,
@@ -292,7 +292,7 @@ class Run:
                 seconds=seconds,
                 cpu_seconds=server.cpu_seconds,
             )
-            server.revive()
+            server.revive(doubted=not all(found.ok))
             return found
 
         return measure

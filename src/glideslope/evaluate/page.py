@@ -28,8 +28,8 @@ h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2
 .pass { color: var(--pass); } .fail { color: var(--fail); } .inconclusive, .invalid, .skipped { color: var(--open); }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { color: var(--soft); font-weight: 600; } caption { text-align: left; } td.w { white-space: nowrap; }
-td.n, th.n { text-align: right; white-space: nowrap; } code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere; }
+th { color: var(--soft); font-weight: 600; } caption { text-align: left; }
+td.n, th.n { text-align: right; } td { min-width: 4.5rem; } code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere; }
 svg { display: block; max-width: 100%; height: auto; margin: .5rem 0; } svg text { font: 12px system-ui, sans-serif; fill: var(--soft); }
 .axis { stroke: var(--line); } .one { stroke: var(--one); fill: var(--one); } .two { stroke: var(--two); fill: var(--two); }
 .s-pass { stroke: var(--pass); fill: var(--pass); } .s-fail { stroke: var(--fail); fill: var(--fail); }

@@ -50,8 +50,16 @@ class Server:
         """Tell whether it still runs; of one that others started nobody knows, so it is believed."""
         return self.process is None or self.process.poll() is None
 
-    def revive(self) -> bool:
-        """Start it again if it ended; tell whether that was needed. Raises ServerNotReady when it does not come up."""
+    def revive(self, *, doubted: bool) -> bool:
+        """Start it again if it ended; tell whether that was needed. Raises ServerNotReady when it does not come up.
+
+        A process that ends closes its sockets before it is seen to have ended. So one whose answers were `doubted`, and that does not
+        listen any more, is waited for, and ended if it stays.
+        """
+        if doubted and self.process is not None and self.is_alive() and not _listens(self.url):
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(STOP_WITHIN)
+            _end(self.process)
         if self.is_alive() or self.start is None:
             return False
         self.url, self.process = self.start()
@@ -153,6 +161,17 @@ def _is_ready(port: int, path: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _listens(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 80), timeout=STOP_WITHIN).close()
+    except ConnectionError:
+        return False
+    except OSError:
+        return True  # it does not answer, but nobody said that it is gone
+    return True
 
 
 def _require_port(url: str, *, arm: str) -> None:

@@ -58,20 +58,21 @@ class _Compiled:
 
     contract: Contract
     short: str
-    rules: tuple[tuple[str, Callable[[object], int], int, tuple[bool, ...]], ...]
-    """Per feature its name, the function from value to place, its offset among all places, and which of its first places break
-    the contract."""
+    rules: tuple[tuple[str, Callable[[object], int], int], ...]
+    """Per feature its name, the function from value to place, and its offset among all places."""
+    bad: frozenset[int]
+    """Among all places those that break the contract."""
     size: int
 
 
 def compiled(contract: Contract) -> _Compiled:
     """Make a contract ready for use in a request path."""
-    rules, offset = [], 0
+    rules, bad, offset = [], set[int](), 0
     for rule in contract.features:
-        bad = tuple(is_broken(place, rule) for place in range(FIRST))
-        rules.append((rule.name, rule.placer(), offset, bad))
+        rules.append((rule.name, rule.placer(), offset))
+        bad |= {offset + place for place in range(FIRST) if is_broken(place, rule)}
         offset += rule.places
-    return _Compiled(contract=contract, short=contract.short, rules=tuple(rules), size=offset)
+    return _Compiled(contract=contract, short=contract.short, rules=tuple(rules), bad=frozenset(bad), size=offset)
 
 
 class FeatureCounter:
@@ -139,14 +140,8 @@ class FeatureCounter:
             return None
         try:
             get = row.get
-            broken = False
-            at: list[int] = []
-            add = at.append
-            for name, place_of, offset, bad in ready.rules:
-                place = place_of(get(name))
-                if place < FIRST and bad[place]:
-                    broken = True
-                add(offset + place)
+            at = [offset + place_of(get(name)) for name, place_of, offset in ready.rules]
+            broken = not ready.bad.isdisjoint(at)
             surplus = len(row) > len(ready.rules) or self._surplus(row, ready, at)
             level = round(score * SCORE_LEVELS) if score is not None and 0.0 <= score <= 1.0 else -1
             with self._lock:
@@ -212,9 +207,9 @@ class FeatureCounter:
     @staticmethod
     def _surplus(row: Mapping[str, Any], ready: _Compiled, at: list[int]) -> bool:
         """Tell whether a row that is no longer than the contract has fields beside it: some of the contract's are absent then."""
-        if all(place != offset + MISSING for place, (_, _, offset, _) in zip(at, ready.rules, strict=True)):
+        if all(place != offset + MISSING for place, (_, _, offset) in zip(at, ready.rules, strict=True)):
             return False
-        known = sum(name in row for name, _, _, _ in ready.rules)
+        known = sum(name in row for name, _, _ in ready.rules)
         return len(row) > known
 
     def _first(self, stamps: Stamps) -> bool:

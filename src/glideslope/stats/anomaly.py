@@ -29,7 +29,7 @@ POWERS: Final = (0.1, 0.3, 0.6)
 """The bets on a p-value: k p**(k - 1), whose mean is 1 if p is uniform. Small powers bet on few extremes, large ones on runs."""
 SILENT: Final = 10_080
 """Scores that are only learned from: a week of looks, in which the line rises above whatever this series does by itself."""
-RAISE: Final = 2.0
+RAISE: Final = 3.0
 """Nats by which each flag raises its series' line; it comes down by as much in the time that the budget grants for a flag."""
 MOST: Final = 1e30
 
@@ -81,7 +81,9 @@ def usual(weeks: Sequence[History], at: float, *, fewest: float) -> float | None
     if before is None or here is None or after is None:
         return None
     u = at % 1 - 0.5
-    return here + u * (after - before) / 2 + (u * u - 1 / 12) * (after - 2 * here + before) / 2
+    found = here + u * (after - before) / 2 + (u * u - 1 / 12) * (after - 2 * here + before) / 2
+    # Between rare events a parabola may dip below zero.
+    return max(min(before, here, after), min(found, max(before, here, after)))
 
 
 def _hourly(weeks: Sequence[History], hour: int, *, fewest: float) -> float | None:
@@ -93,8 +95,9 @@ def score(shape: Shape, look: Look, expected: float, *, scale: float = 1.0) -> f
     """Return how far a look is from what was expected, in about its own standard deviations; `scale` is the range of a MEAN."""
     match shape:
         case Shape.RATE:
-            x, m = look.total, expected * look.count
-            return log((x + 0.5) / (m + 0.5)) / sqrt(1 / (m + 1) + 0.0025)
+            m = max(0.0, expected * look.count)
+            # Of counts; and where there are many, callers come in crowds, some per cent of them at once.
+            return 2 * (sqrt(look.total + 0.375) - sqrt(m + 0.375)) / sqrt(1 + m * 0.0004)
         case Shape.SHARE:
             m = expected * look.count
             return 2 * (sqrt(look.total + 0.375) - sqrt(m + 0.375)) / sqrt(max(1 - expected, 0.05))

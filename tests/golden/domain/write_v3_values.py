@@ -61,7 +61,7 @@ def entries() -> list[Entry]:
         ),
         value=ValueModel(currency="EUR", each=(Price(metric=MetricName("errors"), worth=-0.5),)),
     )
-    writer = Writer("r-delays-9", found, at=NINE + 600 * MINUTE, decider=2)
+    writer = Writer("r-delays-31", found, at=NINE + 600 * MINUTE, decider=2)
     writer.propose(plan)
     writer.approve()
     for step in ("s1", "s1", "s2"):

@@ -29,7 +29,6 @@ from glideslope.domain.metric import (
 from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import (
     Criterion,
-    DeclaredHarm,
     Guardrail,
     HarmNull,
     Margin,
@@ -39,7 +38,6 @@ from glideslope.domain.plan import (
     check_plan,
     wrong_margin,
 )
-from glideslope.domain.recomputation import Recompute
 from glideslope.domain.value import ValueModel
 from glideslope.testing import examples
 
@@ -247,17 +245,11 @@ def test_alpha_is_shared_and_never_exceeded() -> None:
 
 def test_a_plans_digest_covers_every_field() -> None:
     unset: dict[str, Any] = {
-        "recompute": Recompute.REQUIRED,
-        "logged": ("alpha",),
-        "harms": (DeclaredHarm(metric=MetricName("errors"), size=Margin(MarginKind.RELATIVE, 1.0)),),
         "shown": (BRIER,),
         "budgets": (Budget(metric=MetricName("errors"), measure=Measure.COUNT, size=10.0),),
         "value": ValueModel(currency="EUR"),
         "crosses": (("origin", "carrier"),),
         "pairs": PairRules(),
-        "recompute": Recompute.REQUIRED,
-        "logged": ("amount",),
-        "harms": (DeclaredHarm(metric=MetricName("errors"), size=Margin(MarginKind.RELATIVE, 1.0)),),
     }
     changes: dict[str, Any] = {
         name: unset[name] if value is msgspec.UNSET else value + 1 if isinstance(value, int | float) else value[:-1]

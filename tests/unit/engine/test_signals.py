@@ -114,7 +114,7 @@ async def test_what_was_learned_outlives_a_restart() -> None:
     stream.app = again
     await stream.pass_(2)
     assert again.signals.view(MODEL).learning == app.signals.view(MODEL).learning
-    await stream.pass_(36, missing=0.05)
+    await stream.pass_(36, missing=0.15)
 
     assert [flag.series for flag in again.signals.view(MODEL).flags] == ["feature distance missing"]
 

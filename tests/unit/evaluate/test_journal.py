@@ -61,6 +61,15 @@ def test_a_byte_that_is_another_now_is_never_believed(
     assert all(value in (None, [k, k + 0.5]) for k, value in found.items())
 
 
+def test_another_figure_in_a_part_is_not_believed_however_well_formed(tmp_path: Path) -> None:
+    fill(tmp_path)
+    content = (tmp_path / NAME).read_text()
+    assert "[1,1.5]" in content
+    (tmp_path / NAME).write_text(content.replace("[1,1.5]", "[1,2.5]"))
+
+    assert kept(tmp_path) == [0]
+
+
 def test_other_inputs_are_refused_by_name_and_nothing_is_lost(tmp_path: Path) -> None:
     fill(tmp_path)
 

@@ -16,6 +16,7 @@ from glideslope.domain.draft import (
     Draft,
     GuardrailDraft,
     StageDraft,
+    StrataDraft,
 )
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.expression import ExpressionInvalid
@@ -340,6 +341,9 @@ def _guardrail(written: models.Guardrail) -> GuardrailDraft:
         weight=written.weight,
         required=written.required,
         quantile=written.quantile,
+        strata=None
+        if written.strata is None
+        else StrataDraft(by=written.strata.by, usual=tuple(written.strata.usual.items())),
     )
 
 
@@ -416,9 +420,23 @@ def _check_guardrails(model: models.Document, kinds: Mapping[str, Kind], found: 
             sentence, at = f"`{guardrail.metric}` is not a latency, so it has no quantile", (*path, "quantile")
         elif kind is not Kind.MEAN and guardrail.base_rate is not None and guardrail.base_rate < 0:
             sentence, at = f"`base_rate` must be at least 0, not `{guardrail.base_rate:g}`", (*path, "base_rate")
+        elif (strata := guardrail.strata) is not None:
+            sentence = _wrong_strata(strata, model)
+            at = (*path, "strata")
         if sentence:
             raise found.source.refusal(sentence, found.span(at), where=dotted(at))
         seen[asked] = number
+
+
+def _wrong_strata(strata: models.Strata, model: models.Document) -> str:
+    values = model.slices.get(strata.by)
+    if values is None:
+        return f"strata are by a field under `slices`, and `{strata.by}` is none"
+    if missing := [value for value in values if value not in strata.usual]:
+        return f"strata by `{strata.by}` need the usual rate of `{missing[0]}` too"
+    if stray := [value for value in strata.usual if value not in values]:
+        return f"`{stray[0]}` is no value of `{strata.by}` under `slices`"
+    return ""
 
 
 def _check_slices(model: models.Document, found: Tree) -> None:

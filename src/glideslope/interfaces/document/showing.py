@@ -160,6 +160,7 @@ def _guardrail(draft: GuardrailDraft) -> dict[str, Any]:
         "required": draft.required,
         "base_rate": draft.base_rate,
         "quantile": None if draft.quantile is None else quantities.write_quantile(draft.quantile),
+        "strata": None if draft.strata is None else {"by": draft.strata.by, "usual": dict(draft.strata.usual)},
     }
     return {key: value for key, value in written.items() if value is not None}
 
