@@ -177,7 +177,10 @@ def figures(args: argparse.Namespace) -> dict[str, object]:
             row["failed"] = f"{type(error).__name__}: {error}"[:200]
         table.append(row)
         print(f"... {name}", file=sys.stderr, flush=True)
-    return {"table": table, "seconds": ({} if args.peers_only else speed(args.rows, args.columns)) | peer_speed(args.rows, args.columns)}
+    return {
+        "table": table,
+        "seconds": ({} if args.peers_only else speed(args.rows, args.columns)) | peer_speed(args.rows, args.columns),
+    }
 
 
 def main() -> None:

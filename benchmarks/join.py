@@ -24,7 +24,7 @@ from glideslope.domain.ids import MetricName, ModelName, RolloutId
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.receipt import NO_SLICE, SCORE_LEVELS, Receipt, ReceiptKey, mint, model_hash, read
 from glideslope.domain.traffic import Arm
-from glideslope.engine.log_desk import bins_of, slices_of
+from glideslope.engine.log_desk import bins_of, members_of
 from glideslope.engine.prediction_log import Join
 
 MODEL, ROLLOUT = ModelName("delays"), RolloutId("r-0001")
@@ -78,7 +78,7 @@ def members(text: str) -> Any:  # noqa: ANN401 - slices
     """Return the slices of a prediction's fields."""
     from glideslope.domain.metric import Dimension
 
-    return slices_of((Dimension("origin", ("EWR", "JFK", "LGA")),), text)
+    return members_of((Dimension("origin", ("EWR", "JFK", "LGA")),), (), text)
 
 
 def join(folder: str, told: Any) -> None:  # noqa: ANN401 - a queue

@@ -25,6 +25,7 @@ from glideslope.domain.metric import (
     Kind,
     Metric,
     Origin,
+    block_size,
     differences,
     equal_points,
 )
@@ -367,18 +368,18 @@ def best_bet(p_0: Sequence[float], p_1: Sequence[float], *, pi: float, alpha: fl
 
 
 def blocks(
-    rng: np.random.Generator, *, number: int, pi: float, lift: tuple[float, float], drift: float = 0.0
+    rng: np.random.Generator, *, number: int, size: int, pi: float, lift: tuple[float, float], drift: float = 0.0
 ) -> Floats:
-    """Return what blocks of 32 and 32 tell: differences of area, candidate worse above 0; NaN where an arm lacks a kind.
+    """Return what blocks of *size* of each kind tell: differences of area, candidate worse above 0; NaN where an arm lacks a kind.
 
     Scores are normal, higher by `lift` of an arm where it happened; `drift` moves the whole population from block to block.
     """
     found = np.full(number, np.nan)
     for k in range(number):
         moved = drift * np.sin(k / 7)
-        common = rng.normal(size=64)
-        happened = np.arange(64) < 32
-        arm = rng.random(64) < pi
+        common = rng.normal(size=2 * size)
+        happened = np.arange(2 * size) < size
+        arm = rng.random(2 * size) < pi
         # The candidate's scores are on another scale altogether.
         scores = np.where(
             arm, 5 + 3 * (common + lift[0] * happened * (1 + moved)), common + lift[1] * happened * (1 + moved)
@@ -394,7 +395,8 @@ def blocks(
 def rankings(*, runs: int) -> list[dict[str, Any]]:
     results = []
     values = np.array(differences(AUC))
-    for pi in (0.05, 0.5):
+    for pi, weights in ((0.05, (1, 19)), (0.5, (1, 1))):
+        size = block_size(candidate=weights[0], control=weights[1])
         for name, lift, drift, test, alpha in (
             ("equal, steady", (1.0, 1.0), 0.0, PairedScoreHarm(tuple(values)), 0.05),
             ("equal, drifting", (1.0, 1.0), 0.8, PairedScoreHarm(tuple(values)), 0.05),
@@ -403,10 +405,10 @@ def rankings(*, runs: int) -> list[dict[str, Any]]:
         ):
             rng = np.random.default_rng(3)
             rows = np.array(test.bets().rows)
-            number, hits, needed = 600, 0, []
+            number, hits, needed = 800, 0, []
             z_hits = 0
             for _ in range(runs):
-                gaps = blocks(rng, number=number, pi=pi, lift=lift, drift=drift)
+                gaps = blocks(rng, number=number, size=size, pi=pi, lift=lift, drift=drift)
                 told = ~np.isnan(gaps)
                 at = (gaps[told] + 1) * 20
                 below = np.floor(at)
@@ -425,6 +427,7 @@ def rankings(*, runs: int) -> list[dict[str, Any]]:
             row = {
                 "what": name,
                 "share": pi,
+                "block": size,
                 "alpha": alpha,
                 "found": hits / runs,
                 "median blocks": float(np.median(needed)) if needed else None,
@@ -433,7 +436,7 @@ def rankings(*, runs: int) -> list[dict[str, Any]]:
                 row |= {"bound": bound(hits / runs, runs), "z repeated each block": z_hits / runs}
             elif needed:
                 row["planned blocks"] = planning.pairs_to_pass_score(
-                    planning.order_deviation(32, pi=pi), margin=0.05 if "proof" in name else 0.1, alpha=alpha
+                    planning.order_deviation(size, pi=pi), margin=0.05 if "proof" in name else 0.1, alpha=alpha
                 )
             results.append(row)
     return results

@@ -34,6 +34,7 @@ def _outside() -> Outside:
         keep=_keep,
         start=_start,
         demo=_demo,
+        evaluate=_evaluate,
         tokens=_tokens,
         credentials=_credentials,
         create_certificate=_create_certificate,
@@ -169,6 +170,12 @@ def _demo(*, as_json: bool, keep: Path | None) -> int:
 
     # By name, since the demo comes with its own extra.
     return int(importlib.import_module("glideslope.demo.story").run(as_json=as_json, keep=keep))
+
+
+def _evaluate(file: Path, *, work: Path | None, again: bool, write_split: Path | None, as_json: bool) -> int:
+    from glideslope.evaluate.conducting import conduct
+
+    return conduct(file, work=work, again=again, write_split=write_split, as_json=as_json)
 
 
 def _connect(address: str, token: str, ca: str = "") -> Api:

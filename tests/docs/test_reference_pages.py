@@ -22,6 +22,7 @@ from glideslope.domain import (
     pairs,
     plan,
     recomputation,
+    stakes,
     value,
 )
 from glideslope.domain.metric import BUILT_IN, Kind
@@ -49,8 +50,12 @@ EVENTS: Final = (
     doubt.Aside,
     plan.Plan,
     plan.Guardrail,
+    stakes.Stakes,
+    stakes.Credit,
+    stakes.Strata,
     plan.Margin,
     plan.Step,
+    plan.DeclaredHarm,
     plan.Criterion,
     plan.Evaluation,
     metric.Metric,

@@ -39,7 +39,13 @@ guardrails:
   - {metric: late, margin: 0.5pp, required: false}
   - {metric: wait, margin: 0.5}
   - {metric: wrong, margin: 5pp}
+  - {metric: false_alarm, margin: 5pp}
+  - {metric: value, margin: 1.5, required: false}
+attributes: {amount: number, tokens: {type: number, with: prediction}}
+value: {currency: EUR, threshold: 60%, hit: 20, miss: -200.5, each: {errors: -0.5}}
+harm_budget: [{metric: wrong, count: 40}, {metric: value, excess: 500}]
 metrics:
+  false_alarm: {expression: "prediction >= 0.8 and not happened and origin != 'EWR' and amount > 1"}
   late: {kind: event}
   wait: {kind: score, cap: 10}
 slices:

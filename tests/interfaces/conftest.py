@@ -649,6 +649,7 @@ class Desk:
         self.connected: list[tuple[str, str]] = []
         self.trusted: list[str] = []
         self.certified: list[tuple[Path, tuple[str, ...]]] = []
+        self.evaluated: list[tuple[Path, dict[str, Any]]] = []
         self.time = 0.0
         self._keys = count(1)
 
@@ -728,6 +729,10 @@ class Desk:
         self.certified.append((state, tuple(names)))
         return SimpleNamespace(names=tuple(names), ca=state / "tls" / "ca.pem", until=AT)
 
+    def evaluate(self, file: Path, **options: Any) -> int:
+        self.evaluated.append((file, options))
+        return 1
+
     def _keep(self, state: Path, folder: Path) -> str:
         self.kept.append((state, folder))
         return digest_of(str(len(list(folder.iterdir()))))
@@ -739,6 +744,7 @@ class Desk:
             keep=self._keep,
             start=self.start,
             demo=self.demo,
+            evaluate=self.evaluate,
             tokens=self.tokens,
             credentials=self.credentials,
             create_certificate=self.create_certificate,

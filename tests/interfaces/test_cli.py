@@ -558,7 +558,7 @@ def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) 
     desk.run("up")
     desk.run("up", "--state", "s", "--port", "0", "--gateway-port", "0", "--no-gateway")
     desk.run("serve", "--state", "s", "--port", "1", "--no-gateway")
-    desk.run("serve", "--state", "s", "--gateway-listen", "h:3")
+    desk.run("serve", "--state", "s", "--gateway-listen", "h:3", "--prediction-log", "--keep-log", "30d")
     desk.run("gateway", "--state", "s", "--gateway-port", "2")
     desk.run("gateway", "--state", "s", "--server", "h:3", "--credentials", "c", "--silence", "3")
     demo = desk.run("demo", "--json", "--keep", "k")
@@ -573,12 +573,21 @@ def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) 
                 "gateway_port": 8780,
                 "gateway": True,
                 "gateway_listen": None,
+                "keep_log": None,
                 "doors": Doors(),
             },
         ),
         (
             "up",
-            {"state": there, "port": 0, "gateway_port": 0, "gateway": False, "gateway_listen": None, "doors": Doors()},
+            {
+                "state": there,
+                "port": 0,
+                "gateway_port": 0,
+                "gateway": False,
+                "gateway_listen": None,
+                "keep_log": None,
+                "doors": Doors(),
+            },
         ),
         (
             "serve",
@@ -588,6 +597,7 @@ def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) 
                 "gateway_port": 8780,
                 "gateway": False,
                 "gateway_listen": None,
+                "keep_log": None,
                 "doors": Doors(),
             },
         ),
@@ -599,6 +609,7 @@ def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) 
                 "gateway_port": 8780,
                 "gateway": True,
                 "gateway_listen": ("h", 3),
+                "keep_log": 2_592_000.0,
                 "doors": Doors(),
             },
         ),
@@ -620,6 +631,17 @@ def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) 
         ("demo", {"as_json": True, "keep": Path("k")}),
     ]
     assert demo.exit_code == 9
+
+
+def test_evaluating_hands_on_what_was_said_and_ends_as_it_went(desk: Any) -> None:
+    run = desk.run("evaluate", "e.yaml", "--work", "w", "--again")
+    desk.run("evaluate", "--write-split", "s", "--json")
+
+    assert run.exit_code == 1
+    assert desk.evaluated == [
+        (Path("e.yaml"), {"work": Path("w"), "again": True, "write_split": None, "as_json": False}),
+        (Path("evaluation.yaml"), {"work": None, "again": False, "write_split": Path("s"), "as_json": True}),
+    ]
 
 
 def test_where_to_listen_and_in_tls_is_handed_on(desk: Any, tmp_path: Path) -> None:

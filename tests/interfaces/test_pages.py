@@ -111,11 +111,11 @@ def test_every_default_of_the_plan_is_the_documented_one() -> None:
         assert read(f"{plain}{key}: {rows[key]}\n", file="x").draft == expected, key
 
 
-@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_every_plan_on_the_page_can_be_read(number: int) -> None:
     plans = re.findall(r"^```yaml\n(.*?)^```", page("configuration.md"), re.MULTILINE | re.DOTALL)
 
-    assert len(plans) == 3
+    assert len(plans) == 4
     assert read(plans[number], file="glideslope.yaml").draft.model == "late-arrival"
 
 

@@ -11,7 +11,7 @@ from glideslope.adapters.logs.parquet.log import ParquetLog
 from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft
 from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, StepName
 from glideslope.domain.logged import SETTLE, Predictions
-from glideslope.domain.metric import OUTCOME_SEEN, Kind
+from glideslope.domain.metric import LOG_LOSS, OUTCOME_SEEN, Dimension, Kind, Metric, Origin
 from glideslope.domain.observation import Outcome, Outcomes, Totals
 from glideslope.domain.plan import Margin, MarginKind
 from glideslope.domain.recomputation import Recompute
@@ -22,12 +22,14 @@ from glideslope.sdk.notes import PredictionNotes
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.stamps import Stamps
 from glideslope.testing.traffic import SOUND
-from glideslope.testing.world import TICK, World, draft
+from glideslope.testing.world import ORIGIN, TICK, World, draft
 
 DELAYS = ModelName("delays")
 FALLBACK = MetricDraft(name=MetricName("fallback_used"), kind=Kind.EVENT)
 LENGTH = MetricDraft(name=MetricName("output_length"), kind=Kind.SCORE, cap=500.0)
 S1 = StepName("s1")
+METRICS = (LOG_LOSS, Metric(name=FALLBACK.name, kind=Kind.EVENT, origin=Origin.SERVICE))
+SLICES = (*ORIGIN, Dimension("carrier", ("AA", "UA")))
 
 
 def what() -> Draft:
@@ -40,7 +42,14 @@ def what() -> Draft:
         GuardrailDraft(metric=LENGTH.name, margin=Margin(MarginKind.ABSOLUTE, 60.0), base_rate=120.0),
     )
     plain = draft("delays", "v2", guardrails=guardrails)
-    return msgspec.structs.replace(plain, metrics=(FALLBACK, LENGTH), recompute=Recompute.REQUIRED, logged=("region",))
+    return msgspec.structs.replace(
+        plain,
+        metrics=(FALLBACK, LENGTH),
+        slices=SLICES,
+        cross=(("origin", "carrier"),),
+        recompute=Recompute.REQUIRED,
+        logged=("region",),
+    )
 
 
 class Services:
@@ -83,7 +92,7 @@ class Services:
             stamps = Stamps(rollout=each.rollout, step=each.step, arm=each.arm, subject=each.subject)
             score, values = self.random.random(), {"fallback_used": float(self.random.random() < 0.2)}
             values["output_length"] = self.random.expovariate(1 / 120)
-            fields = {"origin": self.random.choice(["EWR", "JFK", "ORD"])}
+            fields = {"origin": self.random.choice(["EWR", "JFK", "ORD"]), "carrier": self.random.choice(["AA", "B6"])}
             self.happened[name] = self.random.random() < score
             with self.notes.lock:
                 self.observer.observe(stamps, fields, **values)
@@ -138,6 +147,8 @@ async def test_late_outcomes_end_in_the_counters_once_and_the_recount_confirms_e
     assert (view.sentences, view.missing, view.unmatched, view.uncovered) == ((), 0, 0, ())
     assert view.agrees
     assert view.late == 0
+    crossed = [c for c in world.app.observer.cells(world.app.record.rollout(rollout), METRICS) if "&" in c.slice]
+    assert {c.metric for c in crossed} == {"log_loss", "fallback_used"}
 
     again = await world.app.outcomes(Outcomes(outcomes=tuple(told)))
     await services.run(SETTLE / 1000 + 6, reporting=False)  # settled anew, and known all along
@@ -163,6 +174,7 @@ async def test_only_what_the_plan_calls_loggable_is_kept(log: ParquetLog) -> Non
     assert await found == [({"region": "eu"},)]
 
 
+@pytest.mark.slow
 async def test_scores_foresee_the_losses_of_a_calibrated_service(log: ParquetLog) -> None:
     """Here each probability is what it says, so what is foreseen and what turns out differ by chance alone."""
     world, services, rollout = await started(log)

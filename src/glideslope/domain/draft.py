@@ -55,6 +55,13 @@ class MetricDraft(msgspec.Struct, frozen=True, kw_only=True):
     plugin: str = ""
 
 
+class StrataDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """Strata as written: a field under `slices`, and the incumbent's usual rate or mean for each of its values."""
+
+    by: str
+    usual: tuple[tuple[str, float], ...]
+
+
 class GuardrailDraft(msgspec.Struct, frozen=True, kw_only=True):
     """A guardrail as written; what is None comes from the metric's default and from recent traffic."""
 
@@ -67,6 +74,7 @@ class GuardrailDraft(msgspec.Struct, frozen=True, kw_only=True):
     required: bool = True
     quantile: float | None = None
     """Of a latency: that the guardrail is about this quantile (0.99) and not about the whole."""
+    strata: StrataDraft | None = None
 
 
 DEFAULT_STAGES = (

@@ -9,7 +9,7 @@ import msgspec
 from glideslope.domain.budget import Budget, Measure
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.gate import tolerated
-from glideslope.domain.metric import BLOCK, Kind, Origin
+from glideslope.domain.metric import Kind, Origin, block_size
 from glideslope.domain.plan import AtMaximum, Evaluation, Guardrail, HarmNull, MarginKind, Plan, Step
 from glideslope.domain.traffic import FULL
 from glideslope.stats import planning
@@ -126,7 +126,7 @@ def _forecast(plan: Plan, step: Step, g: Guardrail, baseline: Baseline) -> Forec
     weights = step.split.weights()
     pi = weights.candidate / (weights.candidate + weights.control)
     proof = _attempt(lambda: _to_proof(plan, step, g, baseline, pi=pi))
-    harm = _attempt(lambda: _to_harm(plan, g, baseline, pi=pi))
+    harm = _attempt(lambda: _to_harm(plan, step, g, baseline, pi=pi))
     rate = _rate(g, baseline) * step.candidate / FULL
     return Forecast(
         step=step,
@@ -154,14 +154,14 @@ def _to_proof(plan: Plan, step: Step, g: Guardrail, baseline: Baseline, *, pi: f
         case Kind.LATENCY:
             return _to_tell_latency(g, baseline, pi=pi, alpha=alpha)
         case Kind.AUC | Kind.AVERAGE_PRECISION:
-            return _to_tell_order(margin, pi=pi, alpha=alpha)
+            return _to_tell_order(step, margin, pi=pi, alpha=alpha)
         case Kind.UNBOUNDED | Kind.CALIBRATION:
             raise ValueError(f"a {g.metric.kind.value} proves nothing")
         case _:
             assert_never(g.metric.kind)
 
 
-def _to_harm(plan: Plan, g: Guardrail, baseline: Baseline, *, pi: float) -> int:
+def _to_harm(plan: Plan, step: Step, g: Guardrail, baseline: Baseline, *, pi: float) -> int:
     alpha = _alpha(plan, g)
     match g.metric.kind:
         case Kind.EVENT:
@@ -180,7 +180,7 @@ def _to_harm(plan: Plan, g: Guardrail, baseline: Baseline, *, pi: float) -> int:
         case Kind.LATENCY:
             return _to_tell_latency(g, baseline, pi=pi, alpha=alpha)
         case Kind.AUC | Kind.AVERAGE_PRECISION:
-            return _to_tell_order(g.margin.size, pi=pi, alpha=alpha)
+            return _to_tell_order(step, g.margin.size, pi=pi, alpha=alpha)
         case Kind.UNBOUNDED | Kind.CALIBRATION:
             raise ValueError(f"a {g.metric.kind.value} blames nobody")
         case _:
@@ -198,8 +198,8 @@ def _detects(plan: Plan, step: Step, g: Guardrail, baseline: Baseline, *, pi: fl
         case Kind.LATENCY if g.quantile is not msgspec.UNSET:
             return planning.smallest_ratio(_base(g), subjects=gets, pi=pi, alpha=alpha)
         case Kind.AUC | Kind.AVERAGE_PRECISION:
-            blocks = gets / _candidates_in_a_block(pi)
-            deviation = planning.order_deviation(BLOCK, pi=pi)
+            blocks = gets / _candidates_in_a_block(step, pi=pi)
+            deviation = planning.order_deviation(_block(step), pi=pi)
             return deviation * math.sqrt(2 * math.log(1 / alpha) / blocks)
         case _:
             latency = g.metric.kind is Kind.LATENCY
@@ -213,13 +213,22 @@ def _absolute(g: Guardrail) -> float:
     return g.margin.size * (abs(g.base_rate) if g.margin.kind is MarginKind.RELATIVE else 1.0)
 
 
-def _to_tell_order(margin: float, *, pi: float, alpha: float) -> int:
-    blocks = planning.pairs_to_pass_score(planning.order_deviation(BLOCK, pi=pi), margin=margin, alpha=alpha)
-    return math.ceil(blocks * _candidates_in_a_block(pi))
+def _to_tell_order(step: Step, margin: float, *, pi: float, alpha: float) -> int:
+    deviation = planning.order_deviation(_block(step), pi=pi)
+    return math.ceil(
+        planning.pairs_to_pass_score(deviation, margin=margin, alpha=alpha) * _candidates_in_a_block(step, pi=pi)
+    )
 
 
-def _candidates_in_a_block(pi: float) -> float:
-    return BLOCK / TYPICAL_HAPPENING * pi
+def _block(step: Step) -> int:
+    weights = step.split.weights()
+    return block_size(candidate=weights.candidate, control=weights.control)
+
+
+def _candidates_in_a_block(step: Step, *, pi: float) -> float:
+    """Return how many candidate subjects it takes for a block in which both arms can be ordered."""
+    size = _block(step)
+    return size / TYPICAL_HAPPENING * pi / planning.orderable(size, pi=pi)
 
 
 def _alpha(plan: Plan, g: Guardrail) -> float:

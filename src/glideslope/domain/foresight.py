@@ -161,6 +161,10 @@ def impossible(plan: Plan, baseline: Baseline) -> tuple[str, ...]:
         for g in plan.guardrails
         if not is_foreseen(g)
     ]
+    if plan.pairs:
+        said.append("How the arms' answers will differ is not foreseen; the shadow is taken to keep the plan's limits.")
+    if plan.recompute:
+        said.append("Recomputations are taken to agree, and to take no time.")
     for harm in harms_of(plan):
         try:
             suppose(plan, baseline, harm)

@@ -3,7 +3,7 @@
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
 from typing import Final
@@ -11,11 +11,11 @@ from typing import Final
 import msgspec
 
 from glideslope.domain.defining import defined
-from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft
+from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft, StrataDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
 from glideslope.domain.experience import Experience
-from glideslope.domain.gate import check_tests
+from glideslope.domain.gate import check_tests, harm_alphas
 from glideslope.domain.ids import Digest, MetricName, StepName
 from glideslope.domain.metric import (
     BUILT_IN,
@@ -24,6 +24,7 @@ from glideslope.domain.metric import (
     RESERVED,
     SPENDS_NO_ALPHA,
     Better,
+    Dimension,
     Kind,
     Metric,
     Origin,
@@ -34,6 +35,7 @@ from glideslope.domain.metric import (
 from glideslope.domain.plan import Guardrail, HarmNull, Plan, StageKind, Step, check_plan
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.domain.recomputation import is_covered
+from glideslope.domain.stakes import Strata, stakes_of
 from glideslope.domain.traffic import FULL
 from glideslope.domain.value import VALUE, value_model
 from glideslope.ledger import canonical
@@ -88,7 +90,7 @@ def freeze(
         why=draft.why,
         alpha=draft.alpha,
         alpha_pass=draft.alpha_pass,
-        guardrails=tuple(_guardrail(g, metrics, baseline) for g in draft.guardrails),
+        guardrails=tuple(_guardrail(g, metrics, baseline, draft.slices) for g in draft.guardrails),
         dimensions=draft.slices,
         steps=steps,
         criteria=draft.offline if any(s.stage is StageKind.OFFLINE for s in steps) else (),
@@ -109,8 +111,31 @@ def freeze(
     )
     check_plan(plan)
     _check_recompute(plan)
+    plan = _staked(plan)
     check_tests(plan)
     return plan
+
+
+def _staked(plan: Plan) -> Plan:
+    """Choose what is bet on each event's harm; it takes the whole plan to know the first coin and the alphas."""
+    coin = next((s.split.weights() for s in plan.steps if s.has_coin), None)
+    return msgspec.structs.replace(
+        plan,
+        guardrails=tuple(
+            msgspec.structs.replace(
+                g,
+                stakes=stakes_of(
+                    g.base_rate,
+                    coin=coin,
+                    alphas=harm_alphas(plan, g),
+                    stratified=g.strata is not msgspec.UNSET,
+                ),
+            )
+            if g.metric.kind is Kind.EVENT and g.harm is HarmNull.WORSE
+            else g
+            for g in plan.guardrails
+        ),
+    )
 
 
 def _check_recompute(plan: Plan) -> None:
@@ -120,6 +145,13 @@ def _check_recompute(plan: Plan) -> None:
             if not is_covered(metric):
                 raise PlanInvalid(
                     f"{metric.name} cannot be recomputed from the prediction log, so nothing would ever advance.",
+                    where="recompute",
+                )
+        for g in plan.guardrails:
+            if g.strata is not msgspec.UNSET:
+                # The log keeps each outcome's slice; a stratum is that of a subject's first.
+                raise PlanInvalid(
+                    f"{g.metric.name} is judged by strata, and those cannot be recomputed from the prediction log yet.",
                     where="recompute",
                 )
 
@@ -243,7 +275,9 @@ def _shown(draft: Draft, metrics: Mapping[MetricName, Metric]) -> tuple[Metric, 
     return tuple(metrics[name] for name in wanted if name not in judged) or msgspec.UNSET
 
 
-def _guardrail(draft: GuardrailDraft, metrics: Mapping[MetricName, Metric], baseline: Baseline) -> Guardrail:
+def _guardrail(
+    draft: GuardrailDraft, metrics: Mapping[MetricName, Metric], baseline: Baseline, dimensions: Sequence[Dimension]
+) -> Guardrail:
     metric = metrics.get(draft.metric)
     if metric is None:
         known = ", ".join(sorted(metrics))
@@ -264,6 +298,7 @@ def _guardrail(draft: GuardrailDraft, metrics: Mapping[MetricName, Metric], base
         limit=draft.limit,
         # What spends no alpha proves nothing either.
         required=draft.required and metric.kind not in SPENDS_NO_ALPHA,
+        strata=msgspec.UNSET if draft.strata is None else _strata(draft.strata, metric, dimensions),
     )
 
 
@@ -336,6 +371,19 @@ def _divided(histogram: tuple[int, ...], edges: tuple[float, ...], *, threshold:
     low = edges[at - 1] if at else 0.0
     below = round(histogram[at] * (threshold - low) / (edges[at] - low)) if at < len(edges) else 0
     return (*histogram[:at], below, histogram[at] - below, *histogram[at + 1 :])
+
+
+def _strata(draft: StrataDraft, metric: Metric, dimensions: Sequence[Dimension]) -> Strata:
+    """Put the usual rates in the order of the dimension's values. Raises PlanInvalid."""
+    values = next((d.values for d in dimensions if d.field == draft.by), ())
+    usual = dict(draft.usual)
+    if not values or set(usual) != set(values):
+        wanted = f"its values are {', '.join(values)}" if values else "no such field is under slices"
+        raise PlanInvalid(
+            f"{metric.name}: strata by {draft.by} need a usual rate for each of its values; {wanted}.",
+            where=f"guardrails.{metric.name}",
+        )
+    return Strata(draft.by, tuple(usual[value] for value in values))
 
 
 def _base_rate(metric: Metric, histogram: tuple[int, ...]) -> float:

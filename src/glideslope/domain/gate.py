@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Annotated, Final, assert_never
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from glideslope.domain.decision import Finding, Question, Verdict
 from glideslope.domain.errors import PlanInvalid
@@ -19,7 +20,8 @@ from glideslope.domain.ids import WHOLE, MetricName, SliceName, StepName
 from glideslope.domain.metric import RANKED, Kind, Metric, Origin, differences
 from glideslope.domain.pair_tests import harm_tests, proof_tests
 from glideslope.domain.pairs import PairLimit, pair_values
-from glideslope.domain.plan import Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
+from glideslope.domain.plan import Criterion, Evaluation, Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
+from glideslope.domain.stakes import by_strata, staked_harm
 from glideslope.domain.traffic import Weights
 from glideslope.ledger.canonical import LARGEST_INTEGER
 from glideslope.stats import family
@@ -35,6 +37,7 @@ from glideslope.stats.scaled import ScaledHarm, ScaledPass
 from glideslope.stats.score import DifferenceHarm, DifferencePass, ScoreHarm, ScorePass
 from glideslope.stats.split import ALPHA as SPLIT_ALPHA
 from glideslope.stats.split import SplitTest
+from glideslope.stats.strata import OddsHarm, Stratified
 from glideslope.stats.wealth import TallyTest, Test, crossed, weighed
 
 LIMIT_ALPHA: Final = 0.01
@@ -191,15 +194,9 @@ def offline_findings(plan: Plan) -> tuple[Finding, ...]:
             for e in plan.evaluations
             if (e.metric, e.holdout) == (criterion.metric, criterion.holdout) and e.count > 0
         ]
-        worse = [
-            e.candidate - e.incumbent if criterion.lower_is_better else e.incumbent - e.candidate for e in measured
-        ]
-        if not measured:
-            verdict = Verdict.INCONCLUSIVE
-        else:
-            # A NaN is in no comparison and an infinity no measurement, so the pass must be earned by every one.
-            met = all(math.isfinite(w) and w <= criterion.margin for w in worse)
-            verdict = Verdict.PASS if met else Verdict.FAIL
+        told = {_offline_verdict(criterion, e) for e in measured}
+        # The pass must be earned by every one, and a failure of one is a failure.
+        verdict = told.pop() if len(told) == 1 else Verdict.FAIL if Verdict.FAIL in told else Verdict.INCONCLUSIVE
         found.append(
             Finding(
                 question=Question.OFFLINE,
@@ -213,6 +210,30 @@ def offline_findings(plan: Plan) -> tuple[Finding, ...]:
             ),
         )
     return tuple(found)
+
+
+def _offline_verdict(criterion: Criterion, e: Evaluation) -> Verdict:
+    """Hold a criterion against one evaluation: by its interval where it has one, and never better than its own verdict."""
+    worse = e.candidate - e.incumbent if criterion.lower_is_better else e.incumbent - e.candidate
+    if not math.isfinite(worse):
+        # A NaN is in no comparison and an infinity no measurement.
+        return Verdict.FAIL
+    if e.low is UNSET and e.high is UNSET:
+        found = Verdict.PASS if worse <= criterion.margin else Verdict.FAIL
+    else:
+        least, most = (e.low, e.high) if criterion.lower_is_better else (_turned(e.high), _turned(e.low))
+        found = Verdict.INCONCLUSIVE
+        if isinstance(most, float) and most <= criterion.margin:
+            found = Verdict.PASS
+        elif isinstance(least, float) and least > criterion.margin:
+            found = Verdict.FAIL
+    if e.verdict is UNSET or e.verdict is Verdict.PASS:
+        return found
+    return Verdict.FAIL if Verdict.FAIL in (found, e.verdict) else Verdict.INCONCLUSIVE
+
+
+def _turned(end: float | UnsetType | None) -> float | UnsetType | None:
+    return -end if isinstance(end, float) else end
 
 
 def needs_outcomes(g: Guardrail) -> bool:
@@ -244,6 +265,9 @@ def check_tests(plan: Plan) -> None:
                 if g.metric.kind not in RANKED:
                     harm_test(g)
                     proof_test(g, step.loosen)
+                    for alpha in harm_alphas(plan, g):
+                        harm_asked(g, WHOLE, alpha=alpha, over=())
+                    proof_asked(g, step.loosen)
                 if is_paired(g.metric) or g.metric.kind in RANKED:
                     paired_harm(g)
                     paired_proof(g, step.loosen)
@@ -255,6 +279,41 @@ def check_tests(plan: Plan) -> None:
             proof_tests(limit)
         except ValueError as error:
             raise PlanInvalid(f"{limit.kind.value}: {error}.", where="pairs") from error
+
+
+def harm_asked(g: Guardrail, slice_: SliceName, *, alpha: float, over: Sequence[Table] | None) -> Test:
+    """Return the test of harm that a slice's outcomes are put to, None for malformed ones."""
+    if g.strata is not msgspec.UNSET and slice_ == WHOLE:
+        return _stratified_harm(g)
+    if g.stakes is not msgspec.UNSET:
+        return staked_harm(g.stakes, base_rate=g.base_rate, alpha=alpha, tables=over)
+    return harm_test(g)
+
+
+@lru_cache(maxsize=4096)
+def _stratified_harm(g: Guardrail) -> Test:
+    return Stratified(
+        tuple(
+            harm_test(each)
+            if each.stakes is msgspec.UNSET
+            else OddsHarm(each.base_rate, ratios=each.stakes.ratios, prior=each.stakes.stakes)
+            for each in _strata_of(g)
+        )
+    )
+
+
+@lru_cache(maxsize=4096)
+def proof_asked(g: Guardrail, loosen: float) -> Test:
+    """Return the test of proof that the whole's outcomes are put to."""
+    if g.strata is msgspec.UNSET:
+        return proof_test(g, loosen)
+    return Stratified(tuple(proof_test(each, loosen) for each in _strata_of(g)))
+
+
+def _strata_of(g: Guardrail) -> Sequence[Guardrail]:
+    """Return the guardrail as it is in each stratum, and last for the subjects in none."""
+    usual = () if g.strata is msgspec.UNSET else g.strata.usual
+    return [msgspec.structs.replace(g, base_rate=rate) for rate in (*usual, g.base_rate)]
 
 
 @lru_cache(maxsize=4096)
@@ -397,11 +456,19 @@ def sorted_tables(plan: Plan, evidence: Evidence) -> Tables:
     for counts in evidence.counts:
         if counts.step in coins:
             rows.setdefault((counts.metric, counts.slice), []).append(counts)
-    return {
+    found = {
         (g.metric.name, slice_): _tables(rows.get((g.metric.name, slice_), ()), coins=coins, bins=g.metric.bins)
         for g in plan.guardrails
         for slice_ in _slices(plan, g)
     }
+    for g in plan.guardrails:
+        if g.strata is not msgspec.UNSET:
+            field = g.strata.field
+            parts = (WHOLE, *(name for d in plan.dimensions if d.field == field for name in d.slices()))
+            found[g.metric.name, WHOLE] = by_strata(
+                [(rows.get((g.metric.name, part), ()), found[g.metric.name, part]) for part in parts]
+            )
+    return found
 
 
 def tables_of(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName) -> tuple[Table, ...] | None:
@@ -481,12 +548,22 @@ def _allotted(plan: Plan, name: str, slices: Sequence[SliceName]) -> tuple[tuple
     )
 
 
+def _is_shadowed(plan: Plan, g: Guardrail) -> bool:
+    return is_paired(g.metric) and any(s.stage is StageKind.SHADOW for s in plan.steps)
+
+
+@lru_cache(maxsize=1024)
+def harm_alphas(plan: Plan, g: Guardrail) -> tuple[float, ...]:
+    """Return with which alpha harm is asked, of the whole and of each slice."""
+    # Two chances to be wrong about one guardrail share its alpha.
+    return tuple(alpha / 2 if _is_shadowed(plan, g) else alpha for _, alpha in _alphas(plan, g))
+
+
 def _told(questions: Iterable[_Asked]) -> tuple[Finding, ...]:
     return tuple(asked.finding() for asked in questions if asked.is_told())
 
 
 def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
-    shadowed = any(s.stage is StageKind.SHADOW for s in plan.steps)
     pairs: dict[tuple[MetricName, SliceName], list[Pairs]] = {}
     for p in evidence.pairs:
         pairs.setdefault((p.metric, p.slice), []).append(p)
@@ -494,8 +571,8 @@ def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
         if not g.spends_alpha:
             continue
         ranked = g.metric.kind in RANKED
-        paired = shadowed and is_paired(g.metric)
-        for slice_, alpha in _alphas(plan, g):
+        paired = _is_shadowed(plan, g)
+        for (slice_, alpha), share in zip(_alphas(plan, g), harm_alphas(plan, g), strict=True):
             if ranked:
                 yield _Asked(
                     question=Question.HARM,
@@ -507,14 +584,12 @@ def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
                     over=_tally(pairs.get((g.metric.name, slice_), []), metric=g.metric),
                 )
                 continue
-            # Two chances to be wrong about one guardrail share its alpha.
-            share = alpha / 2 if paired else alpha
             yield _Asked(
                 question=Question.HARM,
                 crossing=Verdict.FAIL,
                 subject=g.metric.name,
                 slice=slice_,
-                test=harm_test(g),
+                test=harm_asked(g, slice_, alpha=share, over=tables[g.metric.name, slice_]),
                 alpha=share,
                 over=tables[g.metric.name, slice_],
             )
@@ -554,7 +629,7 @@ def _proofs(plan: Plan, evidence: Evidence, step: Step, tables: Tables) -> Itera
             crossing=Verdict.PASS,
             subject=g.metric.name,
             slice=WHOLE,
-            test=paired_proof(g, step.loosen) if over_pairs else proof_test(g, step.loosen),
+            test=paired_proof(g, step.loosen) if over_pairs else proof_asked(g, step.loosen),
             alpha=plan.alpha_pass,
             over=tally_of(evidence, g, WHOLE) if over_pairs else _for_proof(g, tables[g.metric.name, WHOLE]),
         )

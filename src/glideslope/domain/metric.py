@@ -283,8 +283,13 @@ def loss_bin(metric: Metric, *, probability: float, happened: bool) -> int:
     return metric.bin(min(loss_of(metric.loss, probability=probability, happened=happened), 1e9))
 
 
-BLOCK: Final = 32
-"""Outcomes of each kind, happened and not, that a block of a ranking has at least."""
+def block_size(*, candidate: int, control: int) -> int:
+    """Return how many outcomes of each kind, happened and not, a block of a ranking has at least, given the arms' weights.
+
+    Some four of the smaller arm, so that both arms can be ordered: in larger blocks fewer bets are made than could be.
+    """
+    return min(32, max(8, -(-4 * (candidate + control) // max(1, min(candidate, control)))))
+
 
 DIFFERENCE_BINS: Final = 41
 """Odd, so that no difference has a bin of its own."""

@@ -8,12 +8,14 @@ from typing import Final, assert_never
 import msgspec
 
 from glideslope.domain.budget import Budget, Measure, check_budget
+from glideslope.domain.decision import Verdict
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.ids import Digest, MetricName, ModelName, SliceName, StepName, VersionName
 from glideslope.domain.metric import SPENDS_NO_ALPHA, Cross, Dimension, Kind, Metric, Origin, slice_names
 from glideslope.domain.pairs import NO_RULES, PairRules, check_rules
 from glideslope.domain.receipt import MAX_DIMENSIONS, NO_SLICE
 from glideslope.domain.recomputation import Recompute
+from glideslope.domain.stakes import Stakes, Strata
 from glideslope.domain.traffic import FULL, Split
 from glideslope.domain.value import ValueModel
 
@@ -82,6 +84,10 @@ class Guardrail(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forb
     """Of a latency: the quantile that the guardrail is about."""
     threshold: float | msgspec.UnsetType = msgspec.UNSET
     """The incumbent's quantile when the plan was made, one of the metric's edges: what lies beyond is slow."""
+    stakes: Stakes | msgspec.UnsetType = msgspec.UNSET
+    """What is bet on the harm of an event; without it, as in plans of older releases, what those bet."""
+    strata: Strata | msgspec.UnsetType = msgspec.UNSET
+    """Groups that are known before the coin is tossed, by which the whole is judged; None of them where unset."""
 
     @property
     def spends_alpha(self) -> bool:
@@ -131,7 +137,11 @@ class Criterion(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forb
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
-    """A measured offline comparison on the same rows."""
+    """A measured offline comparison on the same rows.
+
+    One with an interval is judged by all of it: `low` and `high` are the ends of candidate minus incumbent, None where that side is
+    open. `verdict` is what the evaluation itself found of its own targets.
+    """
 
     metric: str
     holdout: str
@@ -139,6 +149,11 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, for
     candidate: float
     count: int
     lower_is_better: bool = True
+    low: float | msgspec.UnsetType | None = msgspec.UNSET
+    high: float | msgspec.UnsetType | None = msgspec.UNSET
+    verdict: Verdict | msgspec.UnsetType = msgspec.UNSET
+    report: Digest | msgspec.UnsetType = msgspec.UNSET
+    """The report that this was taken from, by its digest."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
@@ -183,7 +198,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """How much harm the rollout may cost before it ends."""
     value: ValueModel | msgspec.UnsetType = msgspec.UNSET
     """In what the metric `value` is counted, and what technical metrics are worth."""
-
     crosses: tuple[Cross, ...] | msgspec.UnsetType = msgspec.UNSET
     """Pairs of fields whose values are also looked at together."""
     pairs: PairRules | msgspec.UnsetType = msgspec.UNSET
@@ -275,6 +289,8 @@ def _check_offline(plan: Plan) -> None:
     for e in plan.evaluations:
         if not (math.isfinite(e.incumbent) and math.isfinite(e.candidate)):
             raise PlanInvalid(f"The evaluation of {e.metric} on {e.holdout} is not a finite number.", where="offline")
+        if any(isinstance(end, float) and not math.isfinite(end) for end in (e.low, e.high)):
+            raise PlanInvalid(f"The interval of {e.metric} on {e.holdout} has no finite ends.", where="offline")
 
 
 def _check_dimensions(plan: Plan) -> None:
@@ -285,6 +301,20 @@ def _check_dimensions(plan: Plan) -> None:
         raise PlanInvalid(
             f"At most {MAX_DIMENSIONS} fields of {NO_SLICE} values each can be looked at separately.", where="slices"
         )
+    by_field = {d.field: d for d in plan.dimensions}
+    for g in plan.guardrails:
+        if g.strata is msgspec.UNSET:
+            continue
+        if g.metric.origin is not Origin.OUTCOME or g.metric.loss is None:
+            raise PlanInvalid(
+                f"{g.metric.name}: only a loss that is counted when outcomes arrive can be judged by strata.",
+                where="guardrails",
+            )
+        if (d := by_field.get(g.strata.field)) is None or len(d.values) != len(g.strata.usual):
+            raise PlanInvalid(
+                f"{g.metric.name}: its strata need a usual rate for each value of {g.strata.field} under slices.",
+                where="guardrails",
+            )
     for name in names:
         if "/" in name or names.count(name) > 1:
             raise PlanInvalid(f"The slice {name} is named twice or holds a slash.", where="slices")

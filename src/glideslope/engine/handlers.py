@@ -49,6 +49,7 @@ from glideslope.domain.remedy import blind, remedies
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
 from glideslope.engine.addresses import host_and_port
 from glideslope.engine.doubts import aside
+from glideslope.engine.learning import experience, taught
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Driver, Feature, Probe
 from glideslope.engine.record import Append, Model, Record, Recorded, model_stream, proposal
@@ -163,7 +164,8 @@ class Handlers:
             )
         baseline = self._shown.get(seen) if seen is not None else None
         if baseline is None:
-            baseline = self._observer.baseline(model.name)
+            known = experience(model, self._record, self._observer.scope)
+            baseline = msgspec.structs.replace(self._observer.baseline(model.name), experience=known)
         plan = freeze(
             draft,
             incumbent=model.version(model.incumbent),
@@ -171,6 +173,16 @@ class Handlers:
             baseline=baseline,
             plugins=self._plugins,
         )
+        more = taught(baseline, plan, model, self._record, self._observer.scope)
+        if more is not baseline:
+            baseline = more
+            plan = freeze(
+                draft,
+                incumbent=model.version(model.incumbent),
+                candidate=model.version(draft.candidate),
+                baseline=baseline,
+                plugins=self._plugins,
+            )
         self._remember(plan, baseline)
         return plan, baseline
 

@@ -30,7 +30,16 @@ from glideslope.domain.logged import (
     canonical_slices,
     read_slices,
 )
-from glideslope.domain.metric import OUTCOME_SEEN, Cell, Dimension, Metric, Origin, outcome_bin
+from glideslope.domain.metric import (
+    OUTCOME_SEEN,
+    Cell,
+    Cross,
+    Dimension,
+    Metric,
+    Origin,
+    crossed,
+    outcome_bin,
+)
 from glideslope.domain.observation import MOST_REFUSALS, Outcome
 from glideslope.domain.plan import Plan, thresholds
 from glideslope.domain.receipt import SCORE_LEVELS
@@ -160,7 +169,7 @@ class LogDesk:
                 until=until,
                 settle=self._settle,
                 bins=bins_of(_told_by_outcomes(plan)),
-                members=partial(slices_of, plan.dimensions),
+                members=partial(members_of, plan.dimensions, plan.crosses or ()),
             )
         )
         counts: dict[str, int] = {}
@@ -201,7 +210,7 @@ class LogDesk:
                 until=until,
                 settle=self._settle,
                 metrics=covered,
-                members=partial(slices_of, plan.dimensions),
+                members=partial(members_of, plan.dimensions, plan.crosses or ()),
                 tolerances=plan.tolerances,
                 thresholds=thresholds(plan),
             )
@@ -342,9 +351,9 @@ def _cells(rollout: RolloutId, group: Group) -> Iterable[Cell]:
 
 
 @lru_cache(maxsize=4096)
-def slices_of(dimensions: tuple[Dimension, ...], text: str) -> tuple[SliceName, ...]:
+def members_of(dimensions: tuple[Dimension, ...], crosses: tuple[Cross, ...], text: str) -> tuple[SliceName, ...]:
+    """Return the slices of a prediction from its fields as JSON: the whole, those of its values, and their crosses."""
     fields = read_slices(text)
-    return (
-        WHOLE,
-        *(SliceName(f"{d.field}={fields[d.field]}") for d in dimensions if fields.get(d.field) in d.values),
-    )
+    named = {d.field: SliceName(f"{d.field}={fields[d.field]}") for d in dimensions if fields.get(d.field) in d.values}
+    both = (crossed(named[a], named[b]) for a, b in crosses if a in named and b in named)
+    return (WHOLE, *named.values(), *both)

@@ -1,6 +1,10 @@
-"""Observations into counters, counters into evidence. It judges nothing and forgets nothing that it acknowledged."""
+"""Observations into counters, counters into evidence. It judges nothing and forgets nothing that it acknowledged.
+
+Long because every kind of observation is counted here, under one lock and in one order.
+"""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
@@ -9,6 +13,7 @@ import msgspec
 
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.evidence import FORMAT, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
+from glideslope.domain.experience import DELAY, TRAFFIC, WATCHED, delay_bin, hour_of_week
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
@@ -32,6 +37,7 @@ from glideslope.domain.metric import (
 from glideslope.domain.observation import Totals, TotalsTaken
 from glideslope.domain.pairs import PAIRS, PairKind, pair_values
 from glideslope.domain.plan import Plan, StageKind, thresholds
+from glideslope.domain.receipt import Receipt
 from glideslope.domain.recomputation import Recomputation
 from glideslope.domain.rollout import DECIDED, Rollout, exposure
 from glideslope.domain.traffic import Arm
@@ -43,6 +49,9 @@ from glideslope.engine.requests import Requests
 from glideslope.engine.scopes import GATEWAY, JOINED, OUTCOMES, Own, Scope, Window
 from glideslope.engine.sources import NOBODY, parted
 from glideslope.engine.usage import Usage
+
+MOST_IDLE: Final = 60 * 24 * 7
+"""Minutes without any traffic that still count as watched."""
 
 PAIR_PREFIX: Final = "pair."
 """A pair's cell names its metric with this before it, and the candidate as its arm."""
@@ -75,6 +84,8 @@ class Observer:
         self._lost_of: dict[RolloutId, int] = {}
         self._counting: dict[tuple[RolloutId, Origin], set[str]] = {}
         """Services that count for a rollout: each message of theirs shows that they live, be it empty."""
+        self._minutes: dict[ModelName, int] = {}
+        """The last minute in which a model's traffic was watched, since the epoch."""
         self._paired: dict[RolloutId, float] = {}
         """When a pair of answers was last made, in monotonic seconds."""
         self._doubtful = False
@@ -180,6 +191,7 @@ class Observer:
                 self._count_measured(request, now=now)
             if request.arm is Arm.INCUMBENT:
                 self._count_baseline(request)
+        self._note_traffic(Counter(request.model for request in batch))
         for model in {request.model for request in batch}:
             rollout = self._record.open_rollout_of(model)
             wanted = exposure(rollout) if rollout is not None else None
@@ -225,8 +237,8 @@ class Observer:
     def counted(self, cells: Sequence[Cell]) -> None:
         """Add outcomes that were made durable, each once."""
         now = self._now()
-        for cell in cells:
-            self.scope(cell.rollout).add_outcome(cell)
+        for cell, count in Counter(cells).items():
+            self.scope(cell.rollout).add_outcome(cell, count=count)
             self._hear(cell.rollout, Origin.OUTCOME, now)
         for rollout in self._record.open_rollouts():
             arrived = [c for c in cells if c.rollout == rollout.id and c.metric == OUTCOME_SEEN]
@@ -323,6 +335,13 @@ class Observer:
             seconds=float(Window.SECONDS),
         )
 
+    def delayed(self, outcomes: Iterable[tuple[RolloutId, Receipt]]) -> None:
+        """Count how late outcomes came that were counted just now: no decision rests on it, but the next forecast does."""
+        now = self._record.now() / 1000
+        for rollout, receipt in outcomes:
+            bin_ = delay_bin(now - receipt.at)
+            self._count(self.scope(rollout), StepName(f"s{receipt.step}"), receipt.arm, DELAY, bin_)
+
     def signals(self, model: ModelName, arm: Arm, *, second: int | None = None) -> dict[str, float]:
         """Return the last minute of one arm's traffic."""
         window = self._windows.get((model, arm))
@@ -412,6 +431,20 @@ class Observer:
             number = self._own.totals[logged_cell(scope.name).key()]
             self.requests.note(request, source=self._own.source, epoch=self._own.epoch, number=number)
 
+    def _note_traffic(self, requests: Mapping[ModelName, int]) -> None:
+        """Count traffic by the hour of the week, and the minutes in which it was watched, idle ones too."""
+        now = self._record.now()
+        minute = now // 60_000
+        for model, growth in requests.items():
+            scope = self.scope(baseline_scope(model))
+            cell = Cell(scope.name, NO_STEP, Arm.INCUMBENT, TRAFFIC, WHOLE, hour_of_week(now))
+            scope.add(cell, growth)
+            self._own.count(cell.key(), growth=growth)
+            before = self._minutes.get(model, minute - 1)
+            for each in range(max(before + 1, minute - MOST_IDLE), minute + 1):
+                self._count(scope, NO_STEP, Arm.INCUMBENT, WATCHED, hour_of_week(60_000 * each))
+            self._minutes[model] = max(before, minute)
+
     def _count_baseline(self, request: Served) -> None:
         scope = self.scope(baseline_scope(request.model))
         self._count(scope, NO_STEP, Arm.INCUMBENT, ERRORS.name, int(_is_bad(request)))
@@ -457,6 +490,8 @@ class Observer:
 
     def _note_grown(self, model: ModelName, grown: Mapping[Cell, int], *, now: float) -> None:
         """Show people what services count where there is no gateway to see it."""
+        if requests := sum(n for cell, n in grown.items() if cell.metric == ERRORS.name and cell.slice == WHOLE):
+            self._note_traffic({model: requests})
         for cell, growth in grown.items():
             if cell.metric == ERRORS.name and cell.slice == WHOLE:
                 window = self._windows.setdefault((model, cell.arm), Window())

@@ -26,6 +26,7 @@ from glideslope.domain.metric import (
     Metric,
     Origin,
     baseline_scope,
+    block_size,
     loss_bin,
     loss_of,
     outcome_bin,
@@ -98,12 +99,13 @@ class OutcomeDesk:
         markers: dict[str, bool] = {}
         rows: list[OutcomeRow] = []
         arrived: Arrived = {}
+        late: dict[str, tuple[RolloutId, Receipt]] = {}
         places: dict[str, Places] = {}
         refused = []
         undefined: list[OutcomeUndefined] = []
         for outcome in outcomes.outcomes:
             try:
-                rows += self._claim(outcome, claims, markers, arrived, undefined, places=places, by=by)
+                rows += self._claim(outcome, claims, markers, arrived, undefined, late=late, places=places, by=by)
             except GlideslopeError as error:
                 refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
         new = await self._count(claims, rows)
@@ -111,6 +113,7 @@ class OutcomeDesk:
         kept = sum(not row.counted for row in rows)
         if filled := self._fill([arrival for marker, arrival in arrived.items() if marker in new]):
             await self._count(filled)
+        self._observer.delayed([told for marker, told in late.items() if marker in new])
         measured = [key for key, is_measured in markers.items() if is_measured]
         counted = sum(key in new for key in measured)
         baseline = sum(key in new for key, is_measured in markers.items() if not is_measured)
@@ -149,9 +152,11 @@ class OutcomeDesk:
         for rollout, receipt, happened in arrivals:
             step = StepName(f"s{receipt.step}")
             metrics = [g.metric for g in rollout.plan.guardrails if g.metric.kind in RANKED]
+            weights = rollout.plan.steps[receipt.step - 1].split.weights()
+            size = block_size(candidate=weights.candidate, control=weights.control)
             scored = Scored(receipt.arm, receipt.probability, happened, _who(receipt))
             for slice_ in _slices(rollout, receipt):
-                block = self._blocks.add((rollout.id, step, slice_), scored)
+                block = self._blocks.add((rollout.id, step, slice_), scored, size=size)
                 if block is None:
                     continue
                 stem = f"b/{rollout.id}/{step}/{slice_}/{name_of(block)}"
@@ -168,6 +173,7 @@ class OutcomeDesk:
         arrived: Arrived,
         undefined: list[OutcomeUndefined],
         *,
+        late: dict[str, tuple[RolloutId, Receipt]],
         places: dict[str, Places],
         by: Identity | None,
     ) -> Sequence[OutcomeRow]:
@@ -201,6 +207,7 @@ class OutcomeDesk:
             if happened is not None and self._log.has_log:
                 rows = (_row(outcome, model.name, rollout, receipt, happened=happened, by=_actor(by)),)
             markers[marker] = True
+            late[marker] = (rollout.id, receipt)
             # Of a subject's outcomes in one batch the first counts, as it does of those in two.
             fresh = {key: cell for key, cell in made.items() if key not in claims}
             claims |= fresh
@@ -255,7 +262,9 @@ class OutcomeDesk:
                 await self._log.log.write(outcomes=rows, now=self._log.now())
             claims = claims | self._owed
             keys = list(claims)
-            totals = [Total(source=OUTCOMES, epoch=0, cell=claims[key].key(), count=1) for key in keys]
+            # Of many outcomes few cells are made, and each is written once.
+            written = {cell: Total(source=OUTCOMES, epoch=0, cell=cell.key(), count=1) for cell in set(claims.values())}
+            totals = [written[claims[key]] for key in keys]
             try:
                 flags = await self._counters.once(keys, totals)
             except StoreUnavailable:
@@ -336,10 +345,20 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, worths: Worth, *, happe
         for metric in rollout.plan.counted:
             if metric.origin is Origin.OUTCOME and metric.formula is UNSET:
                 bins[metric.name] = outcome_bin(metric, probability=receipt.probability, happened=happened)
+    strata = {g.metric.name: g.strata.field for g in rollout.plan.guardrails if g.strata is not UNSET}
     for name, bin_ in bins.items():
         for slice_ in _slices(rollout, receipt):
             cell = Cell(rollout.id, step, receipt.arm, MetricName(name), slice_, bin_)
             claims[f"{stem}/{name}/{slice_}"] = cell
+        if field := strata.get(MetricName(name)):
+            # A subject is in one stratum, that of its first outcome, as it counts once in the whole; or in none, and that is
+            # counted too, so that it cannot come into one later.
+            values = next(d.slices() for d in rollout.plan.dimensions if d.field == field)
+            for each in values:
+                claims.pop(f"{stem}/{name}/{each}", None)
+            mine = next((s for s in _slices(rollout, receipt) if s in values), SliceName(f"{field}="))
+            cell = Cell(rollout.id, step, receipt.arm, MetricName(name), mine, bin_)
+            claims[f"{stem}/{name}/{field}"] = cell
     return next(iter(claims), stem), claims
 
 

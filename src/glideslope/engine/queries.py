@@ -13,7 +13,7 @@ from glideslope.domain.events import Confirmed, Decided, Event, kind_of, rfc3339
 from glideslope.domain.evidence import NOTHING, Evidence
 from glideslope.domain.gate import harm_findings, pair_proof_findings
 from glideslope.domain.ids import WHOLE, ModelName, RolloutId
-from glideslope.domain.metric import EXPOSURE, RESCUED
+from glideslope.domain.metric import EXPOSURE, OUTCOME_SEEN, RESCUED
 from glideslope.domain.plan import StageKind, Step
 from glideslope.domain.recomputation import sentence as differing
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
@@ -274,6 +274,7 @@ class Queries:
         elif state == "now" and rollout.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK):
             state = "left"
         candidate, incumbent = subjects.get(step.name, (0, 0))
+        scope = self._observer.scope(rollout.id)
         return StepView(
             name=step.name,
             stage=step.stage.value,
@@ -285,6 +286,8 @@ class Queries:
             state=state,
             candidate_subjects=candidate,
             incumbent_subjects=incumbent,
+            candidate_outcomes=scope.bins(step.name, OUTCOME_SEEN, WHOLE, Arm.CANDIDATE, size=1)[0],
+            incumbent_outcomes=scope.bins(step.name, OUTCOME_SEEN, WHOLE, Arm.INCUMBENT, size=1)[0],
         )
 
     def _subjects(self, rollout: Rollout) -> Mapping[str, tuple[int, int]]:

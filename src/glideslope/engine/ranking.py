@@ -8,11 +8,11 @@ from typing import Final
 import xxhash
 
 from glideslope.domain.ids import MetricName, RolloutId, SliceName, StepName
-from glideslope.domain.metric import BLOCK, Kind, Metric, gap_bin
+from glideslope.domain.metric import Kind, Metric, gap_bin
 from glideslope.domain.traffic import Arm
 from glideslope.stats.ranking import auc_gap, precision_gap
 
-MOST: Final = 4 * BLOCK
+MOST: Final = 128
 """Outcomes of one kind that wait for enough of the other; the oldest give way, in both arms alike."""
 
 
@@ -41,11 +41,11 @@ class Blocks:
     def __init__(self) -> None:
         self._waiting: dict[Place, _Waiting] = {}
 
-    def add(self, place: Place, scored: Scored) -> Sequence[Scored] | None:
-        """Take an outcome; return the block that it fills, in an order that chance made."""
+    def add(self, place: Place, scored: Scored, *, size: int) -> Sequence[Scored] | None:
+        """Take an outcome; return the block that it fills, in an order that chance made. A full one has `size` of each kind."""
         waiting = self._waiting.setdefault(place, _Waiting())
         (waiting.happened if scored.happened else waiting.others).append(scored)
-        if min(len(waiting.happened), len(waiting.others)) < BLOCK:
+        if min(len(waiting.happened), len(waiting.others)) < size:
             return None
         block = [*waiting.happened, *waiting.others]
         del self._waiting[place]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from glideslope.domain.doubt import Aside
+from glideslope.domain.experience import DELAY
 from glideslope.domain.ids import MetricName, RolloutId, SliceName, StepName
 from glideslope.domain.metric import LATENCY, Cell
 from glideslope.domain.traffic import Arm
@@ -62,7 +63,7 @@ class Scope:
             cell, growth = cells[str(key)], told
             if len(speakers) > 1 or self._aside:
                 growth = self._held(name, key) - self._held(name, key, but=(source, told))
-            if source == GATEWAY:
+            if source == GATEWAY and cell.metric != DELAY:  # which this server counts, though no gateway saw it
                 self.shared.add(cell.step)
             if source == OUTCOMES:
                 self._outcomes[key] = counted[key]
@@ -111,11 +112,11 @@ class Scope:
         """Count what was already made durable elsewhere."""
         self._add(cell, growth)
 
-    def add_outcome(self, cell: Cell) -> None:
-        """Count one outcome that was made durable as one more of OUTCOMES' total, so that reading it back adds nothing."""
+    def add_outcome(self, cell: Cell, *, count: int = 1) -> None:
+        """Count outcomes that were made durable as so many more of OUTCOMES' total, so that reading it back adds nothing."""
         key = cell.key()
-        self._outcomes[key] = count = self._outcomes.get(key, 0) + 1
-        for growth in self._totals.absorb(OUTCOMES, epoch="0", counts={key: count}).values():
+        self._outcomes[key] = total = self._outcomes.get(key, 0) + count
+        for growth in self._totals.absorb(OUTCOMES, epoch="0", counts={key: total}).values():
             self._add(cell, growth)
 
     def first(self, step: StepName, what: str, subject: str) -> bool | None:
@@ -164,9 +165,9 @@ class Own:
     totals: dict[str, int] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
 
-    def count(self, key: str) -> None:
-        """Count one."""
-        self.totals[key] = self.totals.get(key, 0) + 1
+    def count(self, key: str, *, growth: int = 1) -> None:
+        """Count one, or so many."""
+        self.totals[key] = self.totals.get(key, 0) + growth
         self.changed.add(key)
 
     def take(self) -> Sequence[Total]:

@@ -1,4 +1,7 @@
-"""What people and programs are shown: read models, plain values that become JSON as they are."""
+"""What people and programs are shown: read models, plain values that become JSON as they are.
+
+It is long because every door shows from this one list.
+"""
 
 from collections.abc import Mapping
 
@@ -26,6 +29,9 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     """`done`, `now`, `ahead`, or `left` for the step from which a rollout was rolled back."""
     candidate_subjects: int = 0
     incumbent_subjects: int = 0
+    candidate_outcomes: int = 0
+    """Of those subjects so many have their outcome."""
+    incumbent_outcomes: int = 0
 
 
 class GuardrailView(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,7 +67,7 @@ def errors_only_bets(*, pi: Fraction, null: Fraction, prior: Sequence[Fraction],
     for ratio in ratios:
         q = pi * ratio / (pi * ratio + 1 - pi)
         factors.append((Fraction(1), q / q0, Fraction(1), (1 - q) / (1 - q0)))
-    return Bets.of(prior=prior, factors=factors)
+    return Bets.staked(prior, factors=factors) if sum(prior) != 1 else Bets.of(prior=prior, factors=factors)
 
 
 def check_base_rate(base_rate: float) -> None:

@@ -95,13 +95,18 @@ class Walk:
             overshoots=pace.overshoots,
         )
 
+    @property
+    def whole(self) -> float:
+        """Return the log wealth of the mixture where all stand at their means."""
+        return _whole(self.means)
+
     def reached(self, line: float) -> float:
         """Return the probability that the wealth has been at a line (nats) by now.
 
         The mixture is above the line when any alternative, helped by all others, is: the likeliest of them counts.
         """
         top = max(self.means)
-        whole = _whole(self.means)
+        whole = self.whole
         best = 0.0
         for mean, variance, prior, over in zip(self.means, self.variances, self.priors, self.overshoots, strict=True):
             if top - mean > line:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from math import ceil, sqrt
 
 from glideslope.stats.reals import ln
+from glideslope.stats.score import BOLDEST
 
 HARM_OVERHEAD = 1.25
 """Nats that the mixture over unknown effects costs on top of ln(1/alpha): measured, 18 settings at two alphas."""
@@ -166,9 +167,19 @@ def order_deviation(size: int, *, pi: float) -> float:
 
 
 def pairs_to_pass_score(deviation: float, *, margin: float, alpha: float) -> int:
-    """Return mean pairs (or blocks) until `PairedScorePass` clears an equal candidate, differences deviating so much."""
+    """Return mean pairs (or blocks) until `PairedScorePass` clears an equal candidate, differences deviating so much.
+
+    Differences lie between -1 and 1, so no bet is bolder than `BOLDEST`: where they deviate little, that is what limits it.
+    """
     _above(margin, what="margin", bound=0.0)
-    return subjects(margin * margin / (2.0 * deviation * deviation), alpha=alpha, overhead=MEAN_OVERHEAD)
+    spread = deviation * deviation
+    bold = min(float(BOLDEST), margin / spread)
+    return subjects(bold * margin - bold * bold * spread / 2.0, alpha=alpha, overhead=MEAN_OVERHEAD)
+
+
+def orderable(size: int, *, pi: float) -> float:
+    """Return the chance that both arms have some of each kind in a block with *size* of each."""
+    return (1.0 - (1.0 - pi) ** size - pi**size) ** 2
 
 
 def pairs_to_harm(*, candidate_bad: float, incumbent_bad: float, alpha: float) -> int:

@@ -66,7 +66,17 @@ class Bets:
         Raises `ValueError` unless the prior is positive and sums to one and every factor is positive: a factor of zero
         would let one outcome end the test for good.
         """
-        if len(prior) != len(factors) or sum(prior) != 1 or min(prior) <= 0:
+        if sum(prior) != 1:
+            raise ValueError(f"a prior must be positive and sum to one over {len(factors)} alternatives, got {prior}")
+        return cls.staked(prior, factors=factors)
+
+    @classmethod
+    def staked(cls, prior: Sequence[Fraction], *, factors: Sequence[Sequence[Fraction]]) -> "Bets":
+        """Freeze a table of bets whose stakes may sum to anything: see `stats/credit.py` for when that is fair.
+
+        Raises `ValueError` unless stakes and factors are positive.
+        """
+        if len(prior) != len(factors) or min(prior) <= 0:
             raise ValueError(f"a prior must be positive and sum to one over {len(factors)} alternatives, got {prior}")
         if any(factor <= 0 for row in factors for factor in row):
             raise ValueError("a bet must leave some wealth whatever happens, got a factor at or below 0")

@@ -1,5 +1,6 @@
 """A plan of every kind of metric and what was found in its evidence stay what they were when they were released, bit for bit."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -36,3 +37,14 @@ def test_every_test_answers_as_it_did() -> None:
     assert len(asked["harm"]) == 9
     assert len(asked["proof"]) == 9
     assert len(asked["limit"]) == 1
+
+
+def test_every_test_stakes_what_it_staked() -> None:
+    """Also where no finding shows it: a plan that runs must not be judged by other bets than it was proposed with."""
+    spec = importlib.util.spec_from_file_location("golden_kinds_write", Path(__file__).parent / "write.py")
+    assert spec is not None
+    assert spec.loader is not None
+    write = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(write)
+
+    assert write.staked(PLAN) == BODY["bets"]

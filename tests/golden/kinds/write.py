@@ -2,6 +2,8 @@
 
 import json
 import sys
+from fractions import Fraction
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 
@@ -11,7 +13,16 @@ from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft
 from glideslope.domain.events import Registered
 from glideslope.domain.evidence import Counts, Evidence, Pairs
 from glideslope.domain.freeze import Baseline, freeze
-from glideslope.domain.gate import harm_findings, limit_findings, proof_findings
+from glideslope.domain.gate import (
+    calibration_test,
+    harm_findings,
+    harm_test,
+    limit_findings,
+    paired_harm,
+    paired_proof,
+    proof_findings,
+    proof_test,
+)
 from glideslope.domain.ids import WHOLE, Actor, MetricName, ModelName, VersionName
 from glideslope.domain.metric import RANKED, Better, Kind, differences
 from glideslope.domain.plan import HarmNull, Margin, MarginKind, Plan
@@ -96,10 +107,27 @@ def found(made: Plan, told: Evidence) -> dict[str, object]:
     return {question: msgspec.to_builtins(findings) for question, findings in asked.items()}
 
 
+def staked(made: Plan) -> dict[str, str]:
+    """Return a hash of all that each test stakes, to the last fraction, under a coin of one in four."""
+    found = {}
+    for g in made.guardrails:
+        tests: list[object] = []
+        if g.metric.kind is Kind.CALIBRATION:
+            tests = [calibration_test(g).bets()]
+        elif g.metric.kind in RANKED:
+            tests = [paired_harm(g).bets(), paired_proof(g, 1.0).bets()]
+        elif g.spends_alpha:
+            tests = [harm_test(g).bets(Fraction(1, 4)), proof_test(g, 1.0).bets(Fraction(1, 4))]
+        text = repr([(bets.prior, bets.factors) for bets in tests])  # type: ignore[attr-defined]  # they are bets
+        found[g.metric.name] = sha256(text.encode()).hexdigest()
+    return found
+
+
 if __name__ == "__main__":
     made = plan()
     told = evidence(made)
-    body = {"plan": msgspec.to_builtins(made), "evidence": msgspec.to_builtins(told), **found(made, told)}
+    body = {"plan": msgspec.to_builtins(made), "evidence": msgspec.to_builtins(told), "bets": staked(made)}
+    body |= found(made, told)
     path = Path(sys.argv[1])
     path.write_bytes(canonical.encode(body) + b"\n")
     json.loads(path.read_bytes())

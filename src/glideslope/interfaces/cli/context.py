@@ -97,6 +97,14 @@ class Demo(Protocol):
         ...
 
 
+class Evaluate(Protocol):
+    """The offline stage."""
+
+    def __call__(self, file: Path, *, work: Path | None, again: bool, write_split: Path | None, as_json: bool) -> int:
+        """Measure what a file declares, and return the exit status."""
+        ...
+
+
 class TokenLine(Protocol):
     """A token as it is listed; the secret itself is kept nowhere."""
 
@@ -175,6 +183,7 @@ class Outside:
     """Copy a folder, the second, into the artifacts of a state folder, the first, and return its digest."""
     start: Callable[[], Start]
     demo: Demo
+    evaluate: Evaluate
     tokens: Callable[[], Tokens]
     credentials: Callable[[], Credentials]
     create_certificate: Callable[[Path, Sequence[str]], Certificate]

@@ -5,6 +5,8 @@ from importlib.resources import files
 from typing import Final
 
 SCHEMA_FILE: Final = "glideslope.schema.json"
+EVALUATION_SCHEMA_FILE: Final = "evaluation.schema.json"
+REPORT_SCHEMA_FILE: Final = "report.schema.json"
 EXAMPLE_FILE: Final = "glideslope.yaml"
 PAGES: Final = ("errors.md", "reasons.md")
 

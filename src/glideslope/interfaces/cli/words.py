@@ -42,6 +42,19 @@ def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> list[str]:
     ]
 
 
+def maturity_words(step: StepView) -> str:
+    """Say how many of a step's subjects have their outcome, per arm; empty while none has."""
+    told = [
+        f"{outcomes / subjects:.0%} of the {arm}'s"
+        for arm, outcomes, subjects in (
+            ("candidate", step.candidate_outcomes, step.candidate_subjects),
+            ("incumbent", step.incumbent_outcomes, step.incumbent_subjects),
+        )
+        if outcomes and subjects
+    ]
+    return f"outcomes have arrived for {' and '.join(told)} subjects in {step.name}" if told else ""
+
+
 def step_words(step: StepView) -> str:
     """Name a step by what it exposes."""
     match step.stage:

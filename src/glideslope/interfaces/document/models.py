@@ -256,6 +256,19 @@ class Guardrail(Strict):
     quantile: Quantile | None = Field(
         default=None, description="Of a latency: the guardrail is about this quantile, p99, and not about the whole."
     )
+    strata: "Strata | None" = Field(
+        default=None, description="Judge the whole within groups of subjects: finds the same harm in fewer of them."
+    )
+
+
+class Strata(Strict):
+    """Groups of subjects that are known before an arm is chosen, so that what they explain is no noise."""
+
+    by: SlicePart = Field(description="A field under `slices`. Its value must not depend on which version answers.")
+    usual: dict[SlicePart, Annotated[float, Field(ge=0)]] = Field(
+        min_length=1,
+        description="The incumbent's rate or mean for each of its values. A wrong one costs power, no more.",
+    )
 
 
 class OwnMetric(Strict):

@@ -16,6 +16,7 @@ from glideslope.domain.draft import (
     Draft,
     GuardrailDraft,
     StageDraft,
+    StrataDraft,
 )
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.expression import ExpressionInvalid
@@ -75,7 +76,7 @@ def read(text: str, *, file: str) -> Document:
     try:
         model = models.Document.model_validate(found.value)
     except ValidationError as error:
-        raise _refusal(error, found) from None
+        raise refusal(error, found, root=models.Document) from None
     return Document(draft=_draft(model, found), tree=found)
 
 
@@ -100,18 +101,21 @@ _TYPES: Final = {
 }
 
 
-def _refusal(error: ValidationError, found: Tree) -> DocumentInvalid:
-    """Turn what pydantic found into one refusal: unknown keys first (they explain missing ones), then by place."""
+def refusal(error: ValidationError, found: Tree, *, root: type[BaseModel]) -> DocumentInvalid:
+    """Turn what pydantic found into one refusal: unknown keys first (they explain missing ones), then by place.
+
+    `root` is the model of the whole document.
+    """
     # A list whose entries are wrong is also called too short.
     order = {"extra_forbidden": 0, "missing": 2, "too_short": 3}
     ranked = [(order.get(each["type"], 1), each) for each in error.errors(include_url=False)]
     foremost = min(rank for rank, _ in ranked)
     # One is shown; each of thousands would cost a search for what it may have meant.
     candidates = islice((each for rank, each in ranked if rank == foremost), MOST_CONSIDERED)
-    return min((_one(each, found) for each in candidates), key=lambda refusal: (refusal.line, refusal.column))
+    return min((_one(each, found, root) for each in candidates), key=lambda one: (one.line, one.column))
 
 
-def _one(each: ErrorDetails, found: Tree) -> DocumentInvalid:
+def _one(each: ErrorDetails, found: Tree, root: type[BaseModel]) -> DocumentInvalid:
     # A union adds the name of the branch to the place, a mapping's key adds "[key]": neither is written in the file.
     written = tuple(part for part in each["loc"] if part != "[key]")
     path = _in_file(written, found)
@@ -119,7 +123,7 @@ def _one(each: ErrorDetails, found: Tree) -> DocumentInvalid:
     where, source = dotted(path), found.source
     match each["type"]:
         case "extra_forbidden":
-            allowed = _allowed(path[:-1])
+            allowed = _allowed(path[:-1], root)
             close = get_close_matches(str(path[-1]), allowed, n=1, cutoff=0.5)
             return source.refusal(
                 f"unknown key {name}",
@@ -134,7 +138,7 @@ def _one(each: ErrorDetails, found: Tree) -> DocumentInvalid:
         case "literal_error":
             given = str(each["input"])
             # A short form leaves out the last part of the place.
-            choices = _choices(path) or _choices(written)
+            choices = _choices(path, root) or _choices(written, root)
             close = get_close_matches(given, choices, n=1, cutoff=0.5)
             return source.refusal(
                 f"{name} cannot be `{given}`; there are {', '.join(choices)}",
@@ -202,27 +206,27 @@ def _step(kind: Any, part: str | int) -> Iterator[Any]:  # noqa: ANN401 - as abo
         yield from _models(get_args(kind)[1])
 
 
-def _kinds(path: Path) -> list[Any]:
-    kinds: list[Any] = [models.Document]
+def _kinds(path: Path, root: type[BaseModel]) -> list[Any]:
+    kinds: list[Any] = [root]
     for part in path:
         kinds = [after for kind in kinds for after in _step(kind, part)]
     elements = [after for kind in kinds if get_origin(kind) is tuple for after in _models(get_args(kind)[0])]
     return kinds + elements
 
 
-def _allowed(path: Path) -> tuple[str, ...]:
+def _allowed(path: Path, root: type[BaseModel]) -> tuple[str, ...]:
     """Return the keys that may be written at a place."""
     return tuple(
         field.alias or name
-        for kind in _kinds(path)
+        for kind in _kinds(path, root)
         if isinstance(kind, type) and issubclass(kind, BaseModel)
         for name, field in kind.model_fields.items()
     )
 
 
-def _choices(path: Path) -> tuple[str, ...]:
+def _choices(path: Path, root: type[BaseModel]) -> tuple[str, ...]:
     """Return the words that may be written at a place."""
-    return tuple(str(each) for kind in _kinds(path) for each in get_args(kind))
+    return tuple(str(each) for kind in _kinds(path, root) for each in get_args(kind))
 
 
 def _draft(model: models.Document, found: Tree) -> Draft:
@@ -337,6 +341,9 @@ def _guardrail(written: models.Guardrail) -> GuardrailDraft:
         weight=written.weight,
         required=written.required,
         quantile=written.quantile,
+        strata=None
+        if written.strata is None
+        else StrataDraft(by=written.strata.by, usual=tuple(written.strata.usual.items())),
     )
 
 
@@ -413,9 +420,23 @@ def _check_guardrails(model: models.Document, kinds: Mapping[str, Kind], found: 
             sentence, at = f"`{guardrail.metric}` is not a latency, so it has no quantile", (*path, "quantile")
         elif kind is not Kind.MEAN and guardrail.base_rate is not None and guardrail.base_rate < 0:
             sentence, at = f"`base_rate` must be at least 0, not `{guardrail.base_rate:g}`", (*path, "base_rate")
+        elif (strata := guardrail.strata) is not None:
+            sentence = _wrong_strata(strata, model)
+            at = (*path, "strata")
         if sentence:
             raise found.source.refusal(sentence, found.span(at), where=dotted(at))
         seen[asked] = number
+
+
+def _wrong_strata(strata: models.Strata, model: models.Document) -> str:
+    values = model.slices.get(strata.by)
+    if values is None:
+        return f"strata are by a field under `slices`, and `{strata.by}` is none"
+    if missing := [value for value in values if value not in strata.usual]:
+        return f"strata by `{strata.by}` need the usual rate of `{missing[0]}` too"
+    if stray := [value for value in strata.usual if value not in values]:
+        return f"`{stray[0]}` is no value of `{strata.by}` under `slices`"
+    return ""
 
 
 def _check_slices(model: models.Document, found: Tree) -> None:

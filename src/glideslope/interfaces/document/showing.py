@@ -60,7 +60,7 @@ def show(draft: Draft) -> str:
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of `glideslope.yaml`, for editors."""
-    found: dict[str, Any] = _without_null(models.Document.model_json_schema(by_alias=True))
+    found: dict[str, Any] = without_null(models.Document.model_json_schema(by_alias=True))
     return {"$schema": DIALECT, **found, "title": "glideslope.yaml"}
 
 
@@ -160,6 +160,7 @@ def _guardrail(draft: GuardrailDraft) -> dict[str, Any]:
         "required": draft.required,
         "base_rate": draft.base_rate,
         "quantile": None if draft.quantile is None else quantities.write_quantile(draft.quantile),
+        "strata": None if draft.strata is None else {"by": draft.strata.by, "usual": dict(draft.strata.usual)},
     }
     return {key: value for key, value in written.items() if value is not None}
 
@@ -179,16 +180,16 @@ def _pairs(rules: PairRules) -> dict[str, Any]:
     return {"threshold": rules.threshold, **limits}
 
 
-def _without_null(node: Any) -> Any:  # noqa: ANN401 - JSON
+def without_null(node: Any) -> Any:  # noqa: ANN401 - JSON
     """Leave out `null`: what is not wanted is not written, it has no empty value."""
     match node:
         case {"anyOf": [*options], **rest} if {"type": "null"} in options:
             kept = [each for each in options if each != {"type": "null"}]
             rest.pop("default", None)
-            return _without_null({**rest, **kept[0]} if len(kept) == 1 else {**rest, "anyOf": kept})
+            return without_null({**rest, **kept[0]} if len(kept) == 1 else {**rest, "anyOf": kept})
         case dict():
-            return {key: _without_null(each) for key, each in node.items()}
+            return {key: without_null(each) for key, each in node.items()}
         case list():
-            return [_without_null(each) for each in node]
+            return [without_null(each) for each in node]
         case _:
             return node

@@ -47,10 +47,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document's text under the name by which its author knows it."""
+    """A document's text under the name by which its author knows it, what the document is, and how it is refused."""
 
     text: str
     file: str
+    what: str = "plan"
+    error: type[DocumentInvalid] = DocumentInvalid
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -65,7 +67,7 @@ class Source:
         line = min(max(span.line, 1), len(lines))
         source = lines[line - 1]
         column = min(max(span.column, 1), len(source) + 1)
-        return DocumentInvalid(
+        return self.error(
             sentence,
             file=self.file,
             where=where,

@@ -76,10 +76,12 @@ class Tree:
         return self.values[()]
 
 
-def read(source: Source, *, largest: int = LARGEST, what: str = "a plan") -> Tree:
+def read(source: Source, *, largest: int = LARGEST, what: str = "") -> Tree:
     """Read a document of at most so many characters. Raises DocumentInvalid."""
     if len(source.text) > largest:
-        raise source.refusal(f"{what} of {len(source.text):,} characters is longer than {largest:,}", Span(1, 1))
+        raise source.refusal(
+            f"{what or _one(source)} of {len(source.text):,} characters is longer than {largest:,}", Span(1, 1)
+        )
     for number, line in enumerate(source.lines, start=1):
         indentation = line[: len(line) - len(line.lstrip(" \t"))]
         if "\t" in indentation and line.strip():
@@ -115,9 +117,13 @@ class _Reader:
         self._next()  # the document's end
         after = self._next()
         if not isinstance(after, yaml.StreamEndEvent):
-            raise self._source.refusal("a second document begins here; a file holds one plan", _span(after))
+            raise self._source.refusal(
+                f"a second document begins here; a file holds one {self._source.what}", _span(after)
+            )
         if not isinstance(value, dict):
-            raise self._source.refusal("a plan is a list of keys and values, like `model: late-arrival`", _span(root))
+            raise self._source.refusal(
+                f"{_one(self._source)} is a list of keys and values, like `model: late-arrival`", _span(root)
+            )
         self._tree.value.update(value)
         return self._tree
 
@@ -185,6 +191,10 @@ class _Reader:
             self._tree.keys[here] = _span(event)
             found[key] = self._value(self._next(), here)
         return found
+
+
+def _one(source: Source) -> str:
+    return f"{'an' if source.what[0] in 'aeiou' else 'a'} {source.what}"
 
 
 def is_number(text: str) -> bool:

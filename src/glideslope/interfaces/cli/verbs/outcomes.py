@@ -41,7 +41,7 @@ def command(ctx: click.Context, session: Session, *, file: str, kind: str | None
     a plan's metrics ask for is in "outcome" and "attributes", or in CSV in columns that name their type, like amount:number,
     complained:boolean, channel:text, outcome:number; an empty cell tells nothing.
     """
-    totals = {"counted": 0, "repeated": 0, "unmeasured": 0}
+    totals = {"counted": 0, "kept": 0, "repeated": 0, "unmeasured": 0}
     refused: list[dict[str, object]] = []
     undefined: list[dict[str, object]] = []
     sent = 0
@@ -60,8 +60,9 @@ def command(ctx: click.Context, session: Session, *, file: str, kind: str | None
     elif dry_run:
         say(f"{sent:,} outcomes can be read. Nothing was sent.")
     else:
+        kept = f"{totals['kept']:,} kept to be joined, " if totals["kept"] else ""
         say(
-            f"{sent:,} outcomes: {totals['counted']:,} counted, {totals['repeated']:,} known already, "
+            f"{sent:,} outcomes: {totals['counted']:,} counted, {kept}{totals['repeated']:,} known already, "
             f"{totals['unmeasured']:,} outside any comparison, {len(refused):,} refused."
         )
         for each in refused[:20]:

@@ -1,22 +1,27 @@
-"""`glideslope schema`: the JSON Schema of `glideslope.yaml`, with which editors complete and check it."""
+"""`glideslope schema`: the JSON Schemas of the files that people write, with which editors complete and check them, and of the report."""
 
 from pathlib import Path
+from typing import Final
 
 import click
 
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import json_option
-from glideslope.interfaces.cli.shipped import SCHEMA_FILE, shipped
+from glideslope.interfaces.cli.shipped import EVALUATION_SCHEMA_FILE, REPORT_SCHEMA_FILE, SCHEMA_FILE, shipped
+
+FILES: Final = {"plan": SCHEMA_FILE, "evaluation": EVALUATION_SCHEMA_FILE, "report": REPORT_SCHEMA_FILE}
 
 
 @click.command("schema")
-@click.option("--write", is_flag=True, help=f"Write {SCHEMA_FILE} into this folder instead.")
+@click.argument("of", type=click.Choice(list(FILES)), default="plan")
+@click.option("--write", is_flag=True, help="Write it into this folder instead.")
 @json_option
-def command(*, write: bool, as_json: bool) -> None:
-    """Print the JSON Schema (2020-12) of glideslope.yaml."""
-    text = shipped(SCHEMA_FILE)
+def command(*, of: str, write: bool, as_json: bool) -> None:
+    """Print the JSON Schema (2020-12) of glideslope.yaml, of evaluation.yaml, or of an evaluation's report."""
+    name = FILES[of]
+    text = shipped(name)
     if not write:
         say(text, nl=False)
         return
-    Path(SCHEMA_FILE).write_text(text, encoding="utf-8")
-    say(f'{{"written": "{SCHEMA_FILE}"}}' if as_json else f"Wrote {SCHEMA_FILE}.")
+    Path(name).write_text(text, encoding="utf-8")
+    say(f'{{"written": "{name}"}}' if as_json else f"Wrote {name}.")

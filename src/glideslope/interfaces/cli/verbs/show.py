@@ -10,6 +10,7 @@ from glideslope.interfaces.cli.session import Session, at, read, say_bytes, talk
 from glideslope.interfaces.cli.words import (
     guardrail_rows,
     headline,
+    maturity_words,
     number,
     pair_rows,
     percent,
@@ -66,6 +67,7 @@ def rollout_lines(view: RolloutView) -> list[str]:
     if view.confirmation_ms is not None:
         lines.append(f"  confirmed {view.confirmation_ms:g} ms after the decision")
     lines += worth_lines(view)
+    lines += [f"  mature    {words}" for step in view.steps if (words := maturity_words(step))]
     lines.append(f"  plan      {view.plan_digest}")
     rows = [["step", "stage", "state", "control", "least", "most", "candidate", "incumbent"]]
     rows += [

@@ -10,7 +10,7 @@ from glideslope.interfaces.cli.durations import Seconds
 from glideslope.interfaces.cli.exits import ApiRefused, Exit, exit_of_phase, is_passing
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, rollout_of, say_bytes, talks
-from glideslope.interfaces.cli.words import headline, worst_slice
+from glideslope.interfaces.cli.words import headline, maturity_words, worst_slice
 from glideslope.interfaces.cli.worth import worth_lines
 
 PAUSE: Final = 0.5
@@ -58,6 +58,9 @@ def command(ctx: click.Context, session: Session, *, rollout: str | None, wait: 
             say(line)
         if worst := worst_slice(view.guardrails):
             say(f"  Worst slice: {worst}")
+        for step in view.steps:
+            if step.state == "now" and (words := maturity_words(step)):
+                say(f"  {words[0].upper()}{words[1:]}.")
         if not view.ended:
             say(f"  Next: {view.next}")
     if timed_out:

@@ -1,0 +1,325 @@
+"""The rows of an evaluation: read, typed, split by time or by group, each known by a digest. Repairs nothing."""
+
+import csv
+import hashlib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from glideslope.domain.errors import Invalid, NotFound
+from glideslope.evaluate.declared import Evaluation
+from glideslope.evaluate.reading import refused
+from glideslope.interfaces.document.tree import Tree
+
+Value = str | int | float | bool | None
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+_INT: Final = re.compile(r"[-+]?[0-9]{1,15}")
+_MISSING: Final = frozenset({"", "NA", "NaN", "nan", "null"})
+_SCALARS: Final = (str, int, float, bool, type(None))
+
+
+class RowsInvalid(Invalid):
+    """The rows of an evaluation cannot be read, or there are none where some are needed."""
+
+    code = "rows-invalid"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows, in the file's order. Columns are lists of JSON scalars of one length; `None` is a missing value.
+
+    `outcome` tells the positive rows. `time` is in seconds since 1970, UTC. `group` numbers the groups from 0, each row being its own
+    where no group is declared; `keys` are their names, then empty.
+    """
+
+    columns: Mapping[str, Sequence[Value]]
+    features: tuple[str, ...]
+    outcome: Bools
+    time: Floats | None
+    group: Ints
+    keys: tuple[str, ...]
+    identity: tuple[str, ...]
+    """The columns by which two rows are the same: features, outcome, and time and group where declared."""
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+    @cached_property
+    def digests(self) -> tuple[bytes, ...]:
+        """Return a digest of each row, over the columns of its identity."""
+        return tuple(_row_digest([self.columns[name][k] for name in self.identity]) for k in range(len(self)))
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the digest of all rows in order."""
+        return "sha256:" + hashlib.sha256(b"".join(self.digests)).hexdigest()
+
+    @cached_property
+    def numeric(self) -> Mapping[str, Floats]:
+        """Return the features that are numbers (or missing) in all rows, NaN where missing; one at least is a number."""
+        found: dict[str, Floats] = {}
+        for name in self.features:
+            column = self.columns[name]
+            if all(v is None or (isinstance(v, int | float) and not isinstance(v, bool)) for v in column):
+                numbers = np.array([math.nan if v is None else float(v) for v in column])
+                if not np.isnan(numbers).all():
+                    found[name] = numbers
+        return found
+
+    def named(self, k: int) -> dict[str, Value]:
+        """Return a row's features by name."""
+        return {name: self.columns[name][k] for name in self.features}
+
+    def select(self, rows: Ints) -> "Part":
+        """Return these rows, with their groups numbered anew."""
+        kept, group = np.unique(self.group[rows], return_inverse=True)
+        return Part(
+            columns={name: [column[k] for k in rows] for name, column in self.columns.items()},
+            features=self.features,
+            outcome=self.outcome[rows],
+            time=None if self.time is None else self.time[rows],
+            group=group.astype(np.int64),
+            keys=tuple(self.keys[k] for k in kept) if self.keys else (),
+            identity=self.identity,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The held-out rows, the rows that were learned from (None if nobody said), and the digests of their files."""
+
+    test: Part
+    train: Part | None
+    files: Mapping[str, str]
+
+
+def prepare(written: Evaluation, found: Tree, *, folder: Path) -> Prepared:
+    """Read the files beside the document and split them. Raises EvaluationInvalid, RowsInvalid, NotFound."""
+    data = written.data
+    files: dict[str, str] = {}
+
+    def part(key: str, name: str) -> Part:
+        columns, files[name] = _read(folder / name)
+        return _part(columns, written, found, key=key, name=name)
+
+    if data.file is not None:
+        whole = part("file", data.file)
+        test, train = _split(whole, written, found)
+        prepared = Prepared(test=whole.select(test), train=whole.select(train), files=files)
+    else:
+        assert data.test is not None  # noqa: S101 - checked when it was read
+        held_out = part("test", data.test)
+        learned = None if data.train is None else part("train", data.train)
+        prepared = Prepared(test=held_out, train=learned, files=files)
+    positives = int(prepared.test.outcome.sum())
+    if not 0 < positives < len(prepared.test):
+        raise refused(
+            found,
+            f"of {len(prepared.test):,} held-out rows {positives:,} are positive: there must be some of both kinds",
+            "data",
+            "positive" if data.positive != 1 else "outcome",
+            key=False,
+        )
+    return prepared
+
+
+def write_lines(part: Part, path: Path) -> None:
+    """Write rows as JSON lines, all their columns, so that a trainer learns from exactly these."""
+    names = list(part.columns)
+    rows = zip(*part.columns.values(), strict=True)
+    encoder = msgspec.json.Encoder()
+    path.write_bytes(b"".join(encoder.encode(dict(zip(names, row, strict=True))) + b"\n" for row in rows))
+
+
+def _row_digest(values: Iterable[Value]) -> bytes:
+    # The same number is the same value, however a file spells it.
+    plain = [float(v) if isinstance(v, int) and not isinstance(v, bool) else v for v in values]
+    return hashlib.blake2b(msgspec.json.encode(plain), digest_size=16).digest()
+
+
+def _read(path: Path) -> tuple[dict[str, list[Value]], str]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise NotFound(what="file of rows", name=str(path), next_command="") from None
+    except OSError as error:
+        raise RowsInvalid(f"The rows {str(path)!r} cannot be read: {error.strerror}.") from None
+    readers: dict[str, Callable[[bytes, Path], dict[str, list[Value]]]] = {
+        ".csv": _csv,
+        ".jsonl": _lines,
+        ".ndjson": _lines,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise RowsInvalid(f"The rows {str(path)!r} are in no known format; expected {', '.join(readers)}.")
+    columns = reader(content, path)
+    if not columns or not next(iter(columns.values())):
+        raise RowsInvalid(f"The file {str(path)!r} holds no rows.")
+    return columns, "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def _csv(content: bytes, path: Path) -> dict[str, list[Value]]:
+    try:
+        table = list(csv.reader(content.decode("utf-8-sig").splitlines(), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RowsInvalid(f"{path} is not CSV in UTF-8: {error}.") from None
+    heading, *rows = table or [[]]
+    if len(set(heading)) != len(heading):
+        raise RowsInvalid(f"{path}:1: a column is named twice.")
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(heading):
+            raise RowsInvalid(f"{path}:{number}: {len(row)} fields, but the heading has {len(heading)}.")
+    return {name: _typed([row[k] for row in rows]) for k, name in enumerate(heading)}
+
+
+def _typed(texts: Sequence[str]) -> list[Value]:
+    """Read a column as numbers if all that is there is a number, else as text. What is missing is None."""
+    present = [text for text in texts if text not in _MISSING]
+    if present and all(_INT.fullmatch(text) for text in present):
+        return [None if text in _MISSING else int(text) for text in texts]
+    try:
+        numbers = [None if text in _MISSING else float(text) for text in texts]
+    except ValueError:
+        return [text or None for text in texts]
+    if any(number is not None and not math.isfinite(number) for number in numbers):
+        return [text or None for text in texts]
+    return list(numbers)
+
+
+def _lines(content: bytes, path: Path) -> dict[str, list[Value]]:
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(content.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = msgspec.json.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RowsInvalid(f"{path}:{number}: not JSON: {error}.") from None
+        if not isinstance(row, dict) or not all(isinstance(v, _SCALARS) for v in row.values()):
+            raise RowsInvalid(f"{path}:{number}: expected an object of text, numbers, true, false or null.")
+        rows.append(row)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _part(columns: Mapping[str, Sequence[Value]], written: Evaluation, found: Tree, *, key: str, name: str) -> Part:
+    data = written.data
+
+    def column(wanted: str, *path: str | int) -> Sequence[Value]:
+        if wanted not in columns:
+            shown = ", ".join(list(columns)[:12]) + (", ..." if len(columns) > 12 else "")
+            raise refused(found, f"{name} has no column `{wanted}`; there are {shown}", *path, key=False)
+        return columns[wanted]
+
+    outcome = _outcomes(column(data.outcome, "data", "outcome"), written, found, name=name)
+    time = None if data.time is None else _times(column(data.time, "data", "time"), name=name)
+    group, keys = np.arange(len(outcome)), ()
+    if data.group is not None:
+        names = [_text(v) for v in column(data.group, "data", "group")]
+        distinct, inverse = np.unique(np.array(names, dtype=object), return_inverse=True)
+        group, keys = inverse.astype(np.int64), tuple(distinct)
+    for k, wanted in enumerate(data.features or ()):
+        column(wanted, "data", "features", k)
+    for wanted in written.slices:
+        column(wanted, "slices", wanted)
+    for feature, known in data.known_at.items():
+        column(feature, "data", "known_at", feature)
+        column(known, "data", "known_at", feature)
+    other = {data.outcome, data.time, data.group, *data.known_at.values()}
+    features = data.features or tuple(each for each in columns if each not in other)
+    if not features:
+        raise refused(found, f"no column of {name} is left to be a feature", "data", key)
+    identity = tuple(dict.fromkeys([*features, data.outcome, *(each for each in (data.time, data.group) if each)]))
+    return Part(
+        columns=columns, features=features, outcome=outcome, time=time, group=group, keys=keys, identity=identity
+    )
+
+
+def _outcomes(column: Sequence[Value], written: Evaluation, found: Tree, *, name: str) -> Bools:
+    positive = written.data.positive
+    missing = next((k for k, v in enumerate(column) if v is None), None)
+    if missing is not None:
+        raise RowsInvalid(
+            f"{name}: row {missing + 1} has no outcome in `{written.data.outcome}`; a row without truth measures nothing."
+        )
+    distinct = {v if isinstance(v, bool) else _text(v) for v in column}
+    if len(distinct) > 2:
+        raise refused(
+            found,
+            f"`{written.data.outcome}` has {len(distinct)} values in {name}; an outcome is one of two",
+            "data",
+            "outcome",
+            key=False,
+        )
+    wanted = _text(positive)
+    return np.array([_text(v) == wanted for v in column])
+
+
+def _text(value: Value) -> str:
+    """Spell a value so that 1, 1.0 and "1" are one, and so are true and "true"."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return "" if value is None else str(value)
+
+
+def matches(column: Sequence[Value], wanted: object) -> Bools:
+    """Tell the rows whose value is the wanted one, however it is spelt."""
+    text = _text(wanted)  # type: ignore[arg-type]  # a scalar of the document
+    return np.array([_text(v) == text for v in column])
+
+
+def _times(column: Sequence[Value], *, name: str) -> Floats:
+    return np.array([moment(v, where=f"{name}: row {k + 1}") for k, v in enumerate(column)])
+
+
+def moment(value: object, *, where: str) -> float:
+    """Read a moment as seconds since 1970; without an offset it is taken as UTC. Raises RowsInvalid."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    try:
+        read = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise RowsInvalid(f"{where}: {value!r} is no moment; expected ISO 8601 or seconds since 1970.") from None
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+
+
+def _split(whole: Part, written: Evaluation, found: Tree) -> tuple[Ints, Ints]:
+    split = written.split
+    assert split is not None  # noqa: S101 - checked when it was read
+    if split.after is not None:
+        assert whole.time is not None  # noqa: S101 - as above
+        try:
+            cut = moment(split.after, where="split.after")
+        except RowsInvalid as error:
+            raise refused(found, error.sentence.rstrip("."), "split", "after", key=False) from None
+        held, kept = whole.time >= cut, whole.time < cut - split.gap / 1000
+    else:
+        assert split.share is not None  # noqa: S101 - as above
+        keys: Sequence[bytes] = [key.encode() for key in whole.keys] if whole.keys else whole.digests
+        chosen = np.array([_drawn(key, salt=written.holdout) < split.share for key in keys])
+        held = chosen[whole.group] if whole.keys else chosen
+        kept = ~held
+    if not held.any() or not kept.any():
+        side = "held out" if not held.any() else "left to learn from"
+        raise refused(found, f"this split leaves no row {side}", "split")
+    return np.flatnonzero(held), np.flatnonzero(kept)
+
+
+def _drawn(key: bytes, *, salt: str) -> float:
+    """Return a number in [0, 1) that depends on nothing but the key: who comes later changes nobody's side."""
+    digest = hashlib.blake2b(key, digest_size=8, salt=hashlib.blake2b(salt.encode(), digest_size=16).digest()).digest()
+    return int.from_bytes(digest, "big") / 2**64
