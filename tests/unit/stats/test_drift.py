@@ -111,6 +111,9 @@ def test_holm_is_the_textbook_s() -> None:
 def test_bands_hold_the_share_they_were_counted_from() -> None:
     for band, count in zip(drift.bands([5, 95, 900], tolerance=1.0), [5, 95, 900], strict=True):
         assert band.low < count / 1000 < band.high
+    for narrow, wide in zip(drift.bands([5, 95, 900], tolerance=1.0), drift.bands([5, 95, 900]), strict=True):
+        assert wide.low <= narrow.low / 1.24
+        assert wide.high >= min(1.0, narrow.high * 1.24)
     with pytest.raises(ValueError, match="tolerance"):
         drift.bands([1], tolerance=0.5)
 
