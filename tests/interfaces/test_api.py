@@ -28,6 +28,7 @@ from glideslope.interfaces.api.streams import follow
 ROUTES = [
     ("POST", "/v1/models/late-arrival/versions"),
     ("POST", "/v1/plan"),
+    ("POST", "/v1/plan/basis"),
     ("POST", "/v1/plan/defaults"),
     ("POST", "/v1/rollouts"),
     ("GET", "/v1/rollouts"),
@@ -40,6 +41,7 @@ ROUTES = [
     ("GET", "/v1/rollouts/late-arrival-1/decisions"),
     ("GET", "/v1/rollouts/late-arrival-1/decisions/2/replay"),
     ("GET", "/v1/rollouts/late-arrival-1/slices"),
+    ("GET", "/v1/rollouts/late-arrival-1/recomputation"),
     ("GET", "/v1/rollouts/late-arrival-1/disagreements"),
     ("GET", "/v1/rollouts/late-arrival-1/story"),
     ("GET", "/v1/rollouts/late-arrival-1/events"),
@@ -55,6 +57,7 @@ ROUTES = [
     ("GET", "/v1/doctor"),
     ("GET", "/v1/models/late-arrival/briefing"),
     ("POST", "/v1/observations"),
+    ("POST", "/v1/predictions"),
     ("POST", "/v1/shadow"),
     ("POST", "/v1/pairs"),
     ("POST", "/v1/outcomes"),
@@ -254,10 +257,18 @@ def test_nobody_unknown_is_let_in(http: Any, token: str | None) -> None:
 
 READS = {path for method, path in ROUTES if method == "GET" and "briefing" not in path} | {
     "/v1/plan",
+    "/v1/plan/basis",
     "/v1/plan/defaults",
 }
 CONTRACT_PATH = "/v1/models/late-arrival/contract"
-REPORTS = {"/v1/observations", "/v1/features", "/v1/shadow", "/v1/pairs", "/v1/models/late-arrival/briefing"}
+REPORTS = {
+    "/v1/observations",
+    "/v1/predictions",
+    "/v1/features",
+    "/v1/shadow",
+    "/v1/pairs",
+    "/v1/models/late-arrival/briefing",
+}
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -400,7 +411,7 @@ def test_a_reader_is_what_an_auditor_needs_and_no_more(http: Any, service: Any, 
     }
 
     refused = {place for place, answer in told.items() if answer.status_code == 401}
-    harmless = {("POST", "/v1/plan"), ("POST", "/v1/plan/defaults")}
+    harmless = {("POST", "/v1/plan"), ("POST", "/v1/plan/basis"), ("POST", "/v1/plan/defaults")}
     secret = {("GET", "/v1/models/{model}/briefing")}
     assert refused == {(method, path) for method, path in told if method != "GET"} - harmless | secret
     assert told["GET", "/v1/ledger"].content == b"".join(service.bundle)

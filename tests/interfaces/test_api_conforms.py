@@ -34,6 +34,7 @@ from glideslope.domain.ids import Actor, ModelName, RolloutId
 from glideslope.domain.receipt import Receipt, mint, model_hash, request_hash, subject_hash
 from glideslope.domain.traffic import Arm
 from glideslope.interfaces.api.app import create_app
+from glideslope.testing.logs import MemoryLog
 from glideslope.testing.traffic import KEY, Behaviour
 from glideslope.testing.world import ADA, GRACE, World, draft
 
@@ -57,7 +58,14 @@ def may(role: str, method: str, path: str) -> bool:
     """Tell whether a role may call an operation at all: the table of the reference, written down a second time."""
     if path == "/v1/healthz":
         return True
-    if path in {"/v1/observations", "/v1/features", "/v1/shadow", "/v1/pairs", "/v1/models/{model}/briefing"}:
+    if path in {
+        "/v1/observations",
+        "/v1/predictions",
+        "/v1/features",
+        "/v1/shadow",
+        "/v1/pairs",
+        "/v1/models/{model}/briefing",
+    }:
         return role in {"source", "admin"}
     if path.endswith("/contract") and method == "GET":
         return role in {"reader", "source", "member", "admin"}
@@ -82,9 +90,9 @@ def contract_text(model: str) -> str:
 
 async def lived() -> World:
     """A world with one rollout under way, one that waits for people, one that was rolled back and one that is halted."""
-    world = World()
+    world = World(log=MemoryLog())
     for model in MODELS:
-        await world.serves(model, per_second=4, v1=Behaviour(), v2=Behaviour())
+        await world.serves(model, per_second=8, v1=Behaviour(), v2=Behaviour())
     agreed = Contract(model=ModelName("delays"), features=(FeatureRule(name="distance", type=FeatureType.NUMBER),))
     await world.app.agree(AgreeContract(contract=agreed, by=ADA, why="agreed"), key=world.key())
     await world.propose(draft("delays", "v2"))

@@ -71,7 +71,7 @@ def outcomes(rollout: RolloutId, *, count: int, bad: tuple[int, int], seed: int)
     return Outcomes(outcomes=tuple(found))
 
 
-STRICT = GuardrailDraft(metric=MetricName("wrong"), margin=Margin(MarginKind.ABSOLUTE, 0.2), base_rate=0.05, weight=1)
+STRICT = GuardrailDraft(metric=MetricName("wrong"), margin=Margin(MarginKind.ABSOLUTE, 0.2), base_rate=0.06, weight=1)
 
 
 async def test_undeclared_harm_is_found_by_the_search_named_and_moves_nothing() -> None:

@@ -413,7 +413,7 @@ class LogUnavailable(Unavailable):
         )
 
 
-class LogAbsent(Refused):
+class LogAbsent(Conflict):
     """What was asked for needs a prediction log, and this server keeps none."""
 
     code = "prediction-log-absent"

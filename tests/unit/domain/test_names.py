@@ -77,7 +77,7 @@ def example(kind: type[GlideslopeError]) -> GlideslopeError:
     positional: list[Any] = []
     named: dict[str, Any] = {}
     for parameter in inspect.signature(kind).parameters.values():
-        value = 8080 if parameter.annotation is int else "something"
+        value = 8080 if parameter.annotation in (int, float) else "something"
         if parameter.default is not parameter.empty:
             continue
         if parameter.kind is parameter.KEYWORD_ONLY:

@@ -1,5 +1,6 @@
 """The queries: what there is, what was decided and why."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -135,7 +136,7 @@ def rollouts(door: Door) -> APIRouter:
     @router.get(
         "/v1/rollouts/{rollout}/recomputation",
         summary="Count it again from the prediction log",
-        **described(answer=RecomputationView),
+        **described(answer=RecomputationView, refusals=(HTTPStatus.CONFLICT,)),
     )
     async def recomputation(request: Request, rollout: str) -> Response:
         door.caller(request, LOOKING, act="look")

@@ -74,7 +74,7 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
     @router.post(
         "/v1/predictions",
         summary="Log what a service answered, for late outcomes and recomputation",
-        **described(body=Predictions, answer=PredictionsTaken, refusals=(HTTPStatus.NOT_FOUND,)),
+        **described(body=Predictions, answer=PredictionsTaken, refusals=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)),
     )
     async def predictions(request: Request) -> Response:
         by = door.caller(request, REPORTING, act="log predictions")
