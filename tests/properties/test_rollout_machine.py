@@ -378,8 +378,12 @@ def test_harm_wins_over_everything_else(moment: tuple[Rollout, Evidence, int]) -
     begun = rollout.phase not in DECIDED and rollout.phase is not Phase.PROPOSED and rollout.position >= 0
     harmed = any(f.verdict is Verdict.FAIL for f in harm_found(rollout.plan, evidence))
 
-    assert (decision.reasons == (Reason.BREACHED,)) == (begun and harmed)
+    # A comparison that means nothing blames nobody; the exposure ends all the same.
+    doubted = {(Reason.SPLIT_BROKEN,), (Reason.SOURCE_DOUBTED,), (Reason.LOPSIDED,)}
+    if begun and harmed:
+        assert isinstance(decision, RollBack) or (decision.reasons in doubted and not decision.exposed)
     assert isinstance(decision, RollBack) or decision.reasons != (Reason.BREACHED,)
+    assert (begun and harmed) or decision.reasons != (Reason.BREACHED,)
 
 
 @given(moments())

@@ -131,9 +131,9 @@ def _answered(table: Table) -> Table:
 def harm_found(plan: Plan, evidence: Evidence, tables: Tables | None = None) -> tuple[Finding, ...]:
     """Return of the same findings only those that say something: FAIL, or INVALID for malformed evidence.
 
-    `tables` are the evidence's, for a caller that has sorted them already.
+    `tables` are the evidence's, for a caller that has sorted and `answered` them already.
     """
-    return _told(_harm(plan, evidence, sorted_tables(plan, evidence) if tables is None else tables))
+    return _told(_harm(plan, evidence, answered(plan, sorted_tables(plan, evidence)) if tables is None else tables))
 
 
 def proof_findings(plan: Plan, evidence: Evidence, step: Step, tables: Tables | None = None) -> tuple[Finding, ...]:
