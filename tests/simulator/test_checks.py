@@ -195,7 +195,7 @@ class TestCounting:
         counting.saved({("gateway", 1, "r-0001/s1/candidate/exposure/all/0"): 5})
 
         with pytest.raises(Violation, match="kept at 5"):
-            counting.loaded("s0", "r-0001/", {("gateway", 1, "r-0001/s1/candidate/exposure/all/0"): 4})
+            counting.read("r-0001/", {("gateway", 1, "r-0001/s1/candidate/exposure/all/0"): 4})
 
 
 @pytest.mark.parametrize("needed", [set(), {"3"}, {"0", "9"}, {"2", "3", "7"}])

@@ -68,7 +68,12 @@ class StoreLine:
         self.watch.saved(totals)
 
     async def load(self, prefix: str) -> Sequence[Total]:
-        totals = await self._ask(lambda: self.store.load(prefix))
+        async def read() -> Sequence[Total]:
+            totals = await self.store.load(prefix)
+            self.watch.read(prefix, totals)
+            return totals
+
+        totals = await self._ask(read)
         self.watch.loaded(self.host.name, prefix, totals)
         return totals
 

@@ -103,6 +103,11 @@ class Watch:
         """Note what a server was told is kept."""
         self.counting.saved({(t.source, t.epoch, t.cell): t.count for t in totals})
 
+    def read(self, prefix: str, totals: Sequence[Total]) -> None:
+        """Note what the store answers to whoever asks for earlier counts."""
+        with self.asking():
+            self.counting.read(prefix, {(t.source, t.epoch, t.cell): t.count for t in totals})
+
     def loaded(self, host: str, prefix: str, totals: Sequence[Total]) -> None:
         """Note what a server read of earlier counts."""
         with self.asking():

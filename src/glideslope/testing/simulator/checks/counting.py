@@ -82,11 +82,14 @@ class Counting:
         for key, count in totals.items():
             self._kept[key] = max(self._kept.get(key, 0), count)
 
-    def loaded(self, process: str, prefix: str, totals: Kept) -> None:
-        """A server process read totals back; all that was kept must be among them. Raises Violation."""
+    def read(self, prefix: str, totals: Kept) -> None:
+        """The store is about to answer with these totals; all that is kept must be among them. Raises Violation."""
         for key, count in self._kept.items():
             if key[2].startswith(prefix) and totals.get(key, 0) < count:
                 raise Violation(PROMISE, f"{key} was kept at {count} and read back as {totals.get(key, 0)}")
+
+    def loaded(self, process: str, prefix: str, totals: Kept) -> None:
+        """A server process has the answer, which may have been under way for long: more may be kept by now."""
         found = _sums(totals, source="gateway", metric="exposure")
         self._read[process, prefix.removesuffix("/")] = found
 
