@@ -572,28 +572,18 @@ def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[_Asked]:
             continue
         ranked = g.metric.kind in RANKED
         paired = _is_shadowed(plan, g)
-        for (slice_, alpha), share in zip(_alphas(plan, g), harm_alphas(plan, g), strict=True):
-            if ranked:
+        for (slice_, _), share in zip(_alphas(plan, g), harm_alphas(plan, g), strict=True):
+            if not ranked:
                 yield _Asked(
                     question=Question.HARM,
                     crossing=Verdict.FAIL,
                     subject=g.metric.name,
                     slice=slice_,
-                    test=paired_harm(g),
-                    alpha=alpha,
-                    over=_tally(pairs.get((g.metric.name, slice_), []), metric=g.metric),
+                    test=harm_asked(g, slice_, alpha=share, over=tables[g.metric.name, slice_]),
+                    alpha=share,
+                    over=tables[g.metric.name, slice_],
                 )
-                continue
-            yield _Asked(
-                question=Question.HARM,
-                crossing=Verdict.FAIL,
-                subject=g.metric.name,
-                slice=slice_,
-                test=harm_asked(g, slice_, alpha=share, over=tables[g.metric.name, slice_]),
-                alpha=share,
-                over=tables[g.metric.name, slice_],
-            )
-            if paired:
+            if ranked or paired:
                 yield _Asked(
                     question=Question.HARM,
                     crossing=Verdict.FAIL,
