@@ -55,6 +55,8 @@ class PlanInvalid(Invalid):
     """A plan that cannot be read or cannot be run, with its place in the file when there is one."""
 
     code = "plan-invalid"
+    untouched: ClassVar[str] = "Nothing was started; traffic is unchanged."
+    usual_next: ClassVar[str] = "glideslope schema"
 
     def __init__(
         self,
@@ -66,9 +68,9 @@ class PlanInvalid(Invalid):
         width: int = 1,
         source: str = "",
         suggestion: str = "",
-        next_command: str = "glideslope schema",
+        next_command: str = "",
     ) -> None:
-        super().__init__(sentence, traffic="Nothing was started; traffic is unchanged.", next_command=next_command)
+        super().__init__(sentence, traffic=self.untouched, next_command=next_command or self.usual_next)
         self.where = where
         self.line = line
         self.column = column
@@ -81,30 +83,8 @@ class ContractInvalid(PlanInvalid):
     """A data contract that cannot be read or cannot be counted by, with its place in the file when there is one."""
 
     code = "contract-invalid"
-
-    def __init__(
-        self,
-        sentence: str,
-        *,
-        where: str = "",
-        line: int = 0,
-        column: int = 0,
-        width: int = 1,
-        source: str = "",
-        suggestion: str = "",
-        next_command: str = "glideslope contract schema",
-    ) -> None:
-        super().__init__(
-            sentence,
-            where=where,
-            line=line,
-            column=column,
-            width=width,
-            source=source,
-            suggestion=suggestion,
-            next_command=next_command,
-        )
-        self.traffic = "Nothing was registered; traffic is unchanged."
+    untouched = "Nothing was registered; traffic is unchanged."
+    usual_next = "glideslope contract schema"
 
 
 class PlanCannotDetect(Invalid):

@@ -10,7 +10,7 @@ from glideslope.domain.budget import Budget, Measure
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.gate import tolerated
 from glideslope.domain.metric import Kind, Origin, block_size
-from glideslope.domain.plan import AtMaximum, Evaluation, Guardrail, HarmNull, MarginKind, Plan, Step
+from glideslope.domain.plan import Evaluation, Guardrail, HarmNull, MarginKind, Plan, Step
 from glideslope.domain.traffic import FULL
 from glideslope.stats import planning
 from glideslope.stats.counted import CountHarm
@@ -59,23 +59,6 @@ class Warned(msgspec.Struct, frozen=True, kw_only=True):
 def forecast(plan: Plan, baseline: Baseline) -> tuple[Forecast, ...]:
     """Forecast every guardrail in every step with a coin."""
     return tuple(_forecast(plan, step, g, baseline) for step in plan.steps if step.has_coin for g in plan.guardrails)
-
-
-def blind_spots(forecasts: Iterable[Forecast], baseline: Baseline) -> Sequence[tuple[str, str, int, int]]:
-    """Return (guardrail, step, needed, available) where a step cannot prove its guardrail in all the time it may take.
-
-    Without recent traffic nothing is known, so nothing is refused.
-    """
-    if baseline.subjects_per_second <= 0:
-        return ()
-    found = []
-    for f in forecasts:
-        if not f.guardrail.required or f.subjects_to_proof is None:
-            continue
-        gets = _candidates(f.step, baseline) * (3 if f.step.at_maximum is AtMaximum.EXTEND else 1)
-        if f.subjects_to_proof > gets:
-            found.append((f.guardrail.metric.name, f.step.name, f.subjects_to_proof, int(gets)))
-    return tuple(found)
 
 
 def warnings(plan: Plan, baseline: Baseline) -> tuple[Warned, ...]:

@@ -9,7 +9,7 @@ from glideslope.domain.decision import Verdict
 from glideslope.domain.draft import DAY, MINUTE, Draft, GuardrailDraft, StageDraft
 from glideslope.domain.events import Registered
 from glideslope.domain.evidence import Counts, Evidence
-from glideslope.domain.forecast import blind_spots, forecast, warnings
+from glideslope.domain.forecast import forecast, warnings
 from glideslope.domain.freeze import Baseline, freeze
 from glideslope.domain.gate import proof_findings
 from glideslope.domain.ids import WHOLE, Actor, Digest, ModelName, VersionName
@@ -105,23 +105,10 @@ def subjects(plan: Plan, metric: Metric, chance: Random, *, tolerance: float) ->
             return sum(candidate)
 
 
-def test_a_plan_that_cannot_tell_in_its_time_is_found_out() -> None:
-    """It names the guardrail, the step, what it needs and what it gets."""
-    baseline = Baseline(histograms={ERRORS.name: (990, 10)}, subjects_per_second=1.0)
-    plan = frozen(ERRORS, Margin(MarginKind.ABSOLUTE, 0.005), baseline, maximum=10 * MINUTE)
-
-    ((metric, step, needs, gets),) = blind_spots(forecast(plan, baseline), baseline)
-
-    assert (metric, step, gets) == ("errors", "s1", 300)
-    assert needs > 1_000
-
-
-def test_nothing_is_refused_where_nothing_is_known() -> None:
-    """Without recent traffic times are unknown, which a warning says."""
+def test_without_recent_traffic_a_warning_says_that_times_are_unknown() -> None:
     baseline = Baseline()
     plan = frozen(ERRORS, Margin(MarginKind.ABSOLUTE, 0.005), baseline, maximum=10 * MINUTE)
 
-    assert blind_spots(forecast(plan, baseline), baseline) == ()
     assert {w.code for w in warnings(plan, baseline)} >= {"no-recent-traffic", "rate-unknown"}
 
 
