@@ -26,6 +26,7 @@ from glideslope.domain.gate import (
     sorted_tables,
     split_found,
 )
+from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.governed import Freeze, Governed, Permit, missing
 from glideslope.domain.governing.organisation import BREACH
 from glideslope.domain.ids import WHOLE, MetricName
@@ -104,7 +105,7 @@ def _forbidden(rollout: Rollout, evidence: Evidence, *, now: int) -> Reason | No
     governed = rollout.plan.governed
     if not isinstance(governed, Governed):
         return None
-    if _unapproved(governed, rollout, since=0, now=now):
+    if unapproved(governed, rollout, since=0, now=now):
         return Reason.AWAITING_APPROVAL if rollout.phase is Phase.PROPOSED else Reason.APPROVALS_RUN_OUT
     permit = evidence.permit
     if not isinstance(permit, Permit) or permit.policy != governed.policy:
@@ -116,16 +117,15 @@ def _forbidden(rollout: Rollout, evidence: Evidence, *, now: int) -> Reason | No
     return None
 
 
-def _unapproved(governed: Governed, rollout: Rollout, *, since: int, now: int) -> bool:
-    return bool(
-        missing(
-            governed,
-            rollout.approvals,
-            digest=rollout.plan_digest,
-            proposer=rollout.proposed_by,
-            since=since,
-            now=now,
-        )
+def unapproved(governed: Governed, rollout: Rollout, *, since: int, now: int) -> tuple[Need, ...]:
+    """Return which approvals a rollout still needs at this instant, of those given after `since`."""
+    return missing(
+        governed,
+        rollout.approvals,
+        digest=rollout.plan_digest,
+        proposer=rollout.proposed_by,
+        since=since,
+        now=now,
     )
 
 
@@ -134,14 +134,14 @@ def _taken_back(rollout: Rollout, evidence: Evidence, *, now: int) -> Hold | Non
     governed = rollout.plan.governed
     if not isinstance(governed, Governed):
         return None
-    if rollout.withdrawn and _unapproved(governed, rollout, since=0, now=now):
+    if rollout.withdrawn and unapproved(governed, rollout, since=0, now=now):
         return Hold(exposed=False, reasons=(Reason.APPROVAL_WITHDRAWN,))
     permit = evidence.permit
     if isinstance(permit, Permit) and permit.window and permit.window.asks is Freeze.RETURN:
         return Hold(exposed=False, reasons=(Reason.FROZEN_RETURN,))
     if rollout.limit_broken_at is not None and rollout.phase is Phase.LAPSED:
         anew = msgspec.structs.replace(governed, needs=BREACH)
-        if _unapproved(anew, rollout, since=rollout.limit_broken_at, now=now):
+        if unapproved(anew, rollout, since=rollout.limit_broken_at, now=now):
             return Hold(exposed=False, reasons=(Reason.SIGN_OFF_MISSING,))
     return None
 

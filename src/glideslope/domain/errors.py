@@ -307,9 +307,9 @@ class MakerMayNotApprove(Refused):
 class SignOffMissing(Refused):
     code = "sign-off-missing"
 
-    def __init__(self, *, rollout: str, functions: Sequence[str]) -> None:
+    def __init__(self, *, rollout: str, functions: Sequence[str], why: str) -> None:
         super().__init__(
-            f"A limit was broken in {rollout}. Before anybody is exposed again, {', '.join(functions)} must approve anew.",
+            f"{why} in {rollout}. Before anybody is exposed again, {', '.join(functions)} must approve.",
             traffic="Nobody is exposed, and it stays so.",
             next_command=f"glideslope approve {rollout} -m WHY",
         )

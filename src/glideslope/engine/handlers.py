@@ -1,4 +1,7 @@
-"""One method per command: load, ask the domain, record, wake the governor. Nothing is done before it is recorded."""
+"""One method per command: load, ask the domain, record, wake the governor. Nothing is done before it is recorded.
+
+Long because every command of a rollout passes the same door, which makes it idempotent.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -17,6 +20,7 @@ from glideslope.domain.commands import (
     Withdraw,
 )
 from glideslope.domain.contract import check_contract
+from glideslope.domain.decide import unapproved
 from glideslope.domain.decision import DECIDER, RollBack, Verdict
 from glideslope.domain.doubt import Aside, is_settled
 from glideslope.domain.draft import Draft
@@ -54,7 +58,7 @@ from glideslope.domain.events import (
 )
 from glideslope.domain.flow import second_of_week
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
-from glideslope.domain.governing.governed import Governed, missing
+from glideslope.domain.governing.governed import Governed
 from glideslope.domain.governing.organisation import BREACH, Right
 from glideslope.domain.ids import Digest, ModelName, RolloutId
 from glideslope.domain.plan import Evaluation, Plan, StageKind
@@ -282,7 +286,10 @@ class Handlers:
             if command.plan_digest != rollout.plan_digest:
                 raise DigestChanged(rollout=rollout.id, seen=command.plan_digest, current=rollout.plan_digest)
             governed = rollout.plan.governed
-            if isinstance(governed, Governed) and command.by in governed.makers:
+            if not isinstance(governed, Governed):
+                # Only where approvals expire are they given again while it runs.
+                _require(rollout, {Phase.PROPOSED})
+            elif command.by in governed.makers:
                 raise MakerMayNotApprove(rollout=rollout.id, actor=command.by)
             return Approved(
                 by=command.by,
@@ -292,10 +299,7 @@ class Handlers:
                 functions=self._governing.authority(command.by, rollout=rollout.id),
             )
 
-        # Where approvals expire they are given again while it runs.
-        governed = isinstance(self._record.rollout(command.rollout).plan.governed, Governed)
-        phases = set(Phase) - DECIDED if governed else {Phase.PROPOSED}
-        return await self._append(command.rollout, Approved, approved, key=key, phases=phases)
+        return await self._append(command.rollout, Approved, approved, key=key, phases=set(Phase) - DECIDED)
 
     async def withdraw(self, command: Withdraw, *, key: str) -> RolloutId:
         """Take an approval back; without it a governed rollout exposes nobody. Raises NotInPhase, RolloutEnded, NotFound, Conflict."""
@@ -347,20 +351,19 @@ class Handlers:
         return await self._append(command.rollout, Decided, ordered, key=key, phases=set(Phase) - DECIDED)
 
     def _check_signed_off(self, rollout: Rollout) -> None:
-        """After a broken limit nobody is exposed again without product, security and compliance. Raises SignOffMissing."""
+        """Say at once what `decide` would hold it for: sign-offs after a broken limit, approvals taken back. Raises SignOffMissing."""
         governed = rollout.plan.governed
-        if not isinstance(governed, Governed) or rollout.limit_broken_at is None:
+        if not isinstance(governed, Governed):
             return
-        lacking = missing(
-            msgspec.structs.replace(governed, needs=BREACH),
-            rollout.approvals,
-            digest=rollout.plan_digest,
-            proposer=rollout.proposed_by,
-            since=rollout.limit_broken_at,
-            now=self._record.now(rollout.id),
-        )
-        if lacking:
-            raise SignOffMissing(rollout=rollout.id, functions=[need.function for need in lacking])
+        now = self._record.now(rollout.id)
+        if rollout.limit_broken_at is not None:
+            anew = msgspec.structs.replace(governed, needs=BREACH)
+            if lacking := unapproved(anew, rollout, since=rollout.limit_broken_at, now=now):
+                functions = [need.function for need in lacking]
+                raise SignOffMissing(rollout=rollout.id, functions=functions, why="A limit was broken")
+        if rollout.withdrawn and (lacking := unapproved(governed, rollout, since=0, now=now)):
+            functions = [need.function for need in lacking]
+            raise SignOffMissing(rollout=rollout.id, functions=functions, why="An approval was taken back")
 
     def _not_credible(self, rollout: Rollout) -> tuple[Aside, ...]:
         """Return the sources that the last decision found not credible, and any found since."""
