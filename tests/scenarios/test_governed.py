@@ -1,6 +1,7 @@
 """Who decides: with an organisation in force a change needs the functions that its tier names, and goes back when they are taken back."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -190,7 +191,7 @@ async def test_raising_a_tier_tightens_the_same_plan() -> None:
     assert (before.plan.alpha, after.plan.alpha) == (0.01, 0.001)
     shares = [s.candidate for s in after.plan.steps if s.has_coin]
     assert shares[0] <= 100
-    assert all(b <= 5 * a for a, b in zip(shares, shares[1:], strict=False))
+    assert all(b <= 5 * a for a, b in pairwise(shares))
     assert {g.margin.size for g in after.plan.guardrails} == {g.margin.size / 2 for g in before.plan.guardrails}
     assert any(w.code == "tightened" for w in after.warnings)
     assert before.digest != after.digest
