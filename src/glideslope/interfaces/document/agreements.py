@@ -28,12 +28,21 @@ EACH: Final = "*"
 Pattern = tuple[str, ...]
 
 
-class AgreementRefused(DocumentInvalid):
+class AgreementRefused(AgreementInvalid):
     """What is wrong with an agreement, at its place in a file."""
 
-    code = AgreementInvalid.code
-    untouched = AgreementInvalid.untouched
-    usual_next = AgreementInvalid.usual_next
+    def __init__(self, error: DocumentInvalid) -> None:
+        super().__init__(
+            error.sentence,
+            where=error.where,
+            line=error.line,
+            column=error.column,
+            width=error.width,
+            source=error.source,
+            suggestion=error.suggestion,
+        )
+        self.file = error.file
+        self.allowed = error.allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +118,13 @@ UNITS: Final[Mapping[str, Mapping[Pattern, Unit]]] = {
 
 def read(text: str, *, file: str) -> AgreementDocument:
     """Read an agreement as written; its first key names its kind, like `organisation: 1`. Raises AgreementRefused."""
-    source = Source(text=text, file=file, what="agreement", error=AgreementRefused)
+    try:
+        return _document(Source(text=text, file=file, what="agreement"))
+    except DocumentInvalid as error:
+        raise AgreementRefused(error) from None
+
+
+def _document(source: Source) -> AgreementDocument:
     found = tree.read(source, largest=LARGEST, what="an agreement")
     of = next((key for key in found.value if key in KINDS), None)
     if of is None:
@@ -136,7 +151,7 @@ def read(text: str, *, file: str) -> AgreementDocument:
     except AgreementInvalid as error:
         _refuse(found, _path(error.where), error.sentence)
     name = of if kind.single else str(getattr(agreed, "name", of))
-    return AgreementDocument(of=of, name=name, agreed=agreed, text=text)
+    return AgreementDocument(of=of, name=name, agreed=agreed, text=source.text)
 
 
 def _meant(value: Value, path: Path, units: Mapping[Pattern, Unit], found: Tree) -> Any:  # noqa: ANN401 - JSON
