@@ -72,8 +72,7 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     Escalated: frozenset(Phase) - DECIDED,
     GlassAsked: frozenset(Phase) - DECIDED,
     GlassBroken: frozenset(Phase) - DECIDED,
-    # It may be looked at when all is over, and must be.
-    GlassReviewed: frozenset(Phase),
+    GlassReviewed: frozenset(),
     Decided: frozenset(Phase) - DECIDED,
     # A proposal that could be halted could be resumed, past its approvals.
     Halted: _EXPOSABLE,
@@ -186,9 +185,9 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
             return _confirmed(after, exposed=exposed)
         case Closed():
             return after
-        case Proposed() | Registered() | Installed() | ContractAgreed() | AgreementTabled() | AgreementAnswered():
+        case Proposed() | Registered() | Installed() | ContractAgreed() | GlassReviewed() | AgreementTabled():
             raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
-        case AgreementInForce() | AgreementReviewed():
+        case AgreementAnswered() | AgreementInForce() | AgreementReviewed():
             raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
         case _:
             assert_never(event)
@@ -219,7 +218,7 @@ def onward(rollout: Rollout) -> int | None:
 
 def _orders(event: Event) -> bool:
     """Tell whether an event says anew what the traffic shall do; approvals, confirmations and holding on do not."""
-    if isinstance(event, AgreementEvent | GlassEvent):
+    if isinstance(event, AgreementEvent | GlassEvent | GlassReviewed):
         return False
     match event:
         case Decided(decision=Hold(exposed=exposed)):

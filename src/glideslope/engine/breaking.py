@@ -9,7 +9,7 @@ from glideslope.domain.ids import RolloutId
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
 from glideslope.engine.governing import Governing
 from glideslope.engine.handlers import Handlers, reason
-from glideslope.engine.record import Record
+from glideslope.engine.record import Append, Record, model_stream
 
 OPEN = frozenset(Phase) - DECIDED
 
@@ -57,14 +57,20 @@ class Breaking:
     async def review(self, command: ReviewGlass, *, key: str) -> RolloutId:
         """Say afterwards whether it was justified. Raises NotEntitled for one of the two, Conflict where nothing was broken."""
         self._governing.require(command.by, Right.REVIEW, to="what was done")
-        event = GlassReviewed(by=command.by, justified=command.justified, why=reason(command.why))
-
-        def reviewed(rollout: Rollout) -> GlassReviewed:
-            glass = rollout.glass
-            if glass is None or not glass.second or glass.reviewed not in (None, command.by):
-                raise Conflict(f"No broken glass of {rollout.id} waits for a review.")
-            if command.by in (glass.asked.by, glass.second):
-                raise NotEntitled(actor=command.by, needs="somebody who was neither of the two that broke it")
-            return event
-
-        return await self._handlers.append(command.rollout, GlassReviewed, reviewed, key=key, phases=frozenset(Phase))
+        await self._record.refresh()
+        rollout = self._record.rollout(command.rollout)
+        event = GlassReviewed(rollout=rollout.id, by=command.by, justified=command.justified, why=reason(command.why))
+        glass = rollout.glass
+        if glass is None or not glass.broken:
+            raise Conflict(f"No broken glass of {rollout.id} waits for a review.")
+        if command.by in (glass.asked.by, glass.second):
+            raise NotEntitled(actor=command.by, needs="somebody who was neither of the two that broke it")
+        stream = model_stream(rollout.plan.model)
+        append = Append(
+            stream=stream,
+            expected=self._record.version(stream),
+            events=(event,),
+            key=f"glass-reviewed/{rollout.id}/{key}",
+        )
+        await self._record.append((append,))
+        return rollout.id

@@ -157,8 +157,10 @@ class Governing:
 
     def _owed(self, rollout: Rollout) -> Block | None:
         """Return what blocks a proposal while somebody must still look at how an earlier one was pushed through."""
+        reviewed = self._record.model(rollout.plan.model).glass_reviewed
         for earlier in self._record.rollouts():
-            if earlier.plan.model == rollout.plan.model and earlier.glass is not None and earlier.glass.owes_review:
+            broken = earlier.glass is not None and earlier.glass.broken
+            if broken and earlier.plan.model == rollout.plan.model and earlier.id not in reviewed:
                 why = f"the broken glass of {earlier.id} has not been reviewed"
                 return Block(rule="break-glass/review", answer=Answered.NO_EVIDENCE, why=why)
         return None

@@ -62,7 +62,7 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return f"The data plane confirms it after {milliseconds:.0f} ms: nobody is exposed to a candidate."
         case Closed(count=count):
             return f"The story ends after {count} entries."
-        case Registered() | Installed() | ContractAgreed():
+        case Registered() | Installed() | ContractAgreed() | GlassReviewed():
             return _of_model(event)
         case _:
             assert_never(event)
@@ -88,13 +88,11 @@ def _glass(event: GlassEvent) -> str:
             return f"{by} asks to break the glass for {lasting / 60_000:g} minutes ({emergency.value}): {why}"
         case GlassBroken(by=by, until=until, why=why):
             return f"{by} agrees: THE GLASS IS BROKEN until {rfc3339(until)}. Somebody must review it. {why}"
-        case GlassReviewed(by=by, justified=justified, why=why):
-            return f"{by} reviewed it and calls it {'justified' if justified else 'not justified'}: {why}"
         case _:
             assert_never(event)
 
 
-def _of_model(event: Registered | Installed | ContractAgreed) -> str:
+def _of_model(event: Registered | Installed | ContractAgreed | GlassReviewed) -> str:
     match event:
         case Registered(version=version, by=by):
             return f"{by} registers {version}."
@@ -102,6 +100,9 @@ def _of_model(event: Registered | Installed | ContractAgreed) -> str:
             return f"{by} installs {version} as the incumbent."
         case ContractAgreed(contract=contract, by=by):
             return f"{by} registers the data contract {contract.short} of {len(contract.features)} features."
+        case GlassReviewed(rollout=rollout, by=by, justified=justified, why=why):
+            said = "justified" if justified else "not justified"
+            return f"{by} reviewed the broken glass of {rollout} and calls it {said}: {why}"
         case _:
             assert_never(event)
 
@@ -191,6 +192,8 @@ def _set_aside(sources: tuple[Aside, ...]) -> str:
 def actor_of(event: Event) -> Actor:
     """Return who did it; glideslope itself where nobody else did."""
     if isinstance(event, AgreementEvent | GlassEvent):
+        return event.by
+    if isinstance(event, GlassReviewed):
         return event.by
     match event:
         case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed() | ContractAgreed():

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from glideslope.domain.ids import Actor
+from glideslope.domain.ids import Actor, RolloutId
 
 
 class Emergency(StrEnum):
@@ -50,14 +50,15 @@ class GlassBroken(
 class GlassReviewed(
     msgspec.Struct, frozen=True, kw_only=True, tag="glass-reviewed", tag_field="kind", forbid_unknown_fields=True
 ):
-    """Somebody who was neither of the two looked at it afterwards."""
+    """Somebody who was neither of the two looked at it afterwards. In the model's stream: the rollout's may be closed."""
 
+    rollout: RolloutId
     by: Actor
     justified: bool
     why: str
 
 
-GlassEvent = GlassAsked | GlassBroken | GlassReviewed
+GlassEvent = GlassAsked | GlassBroken
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +68,15 @@ class Glass:
     asked: GlassAsked
     second: Actor | None = None
     until: int = 0
-    reviewed: Actor | None = None
+
+    @property
+    def broken(self) -> bool:
+        """Tell whether it ever was: then somebody must look at it."""
+        return self.second is not None
 
     def passes(self, now: int) -> bool:
         """Tell whether it is broken at this instant."""
-        return self.second is not None and now < self.until
-
-    @property
-    def owes_review(self) -> bool:
-        """Tell whether somebody must still look at it."""
-        return self.second is not None and self.reviewed is None
+        return self.broken and now < self.until
 
 
 def break_on(glass: Glass | None, event: GlassEvent) -> Glass | None:
@@ -86,7 +86,5 @@ def break_on(glass: Glass | None, event: GlassEvent) -> Glass | None:
             return Glass(asked=event)
         case GlassBroken(by=by, until=until) if glass is not None:
             return Glass(asked=glass.asked, second=by, until=until)
-        case GlassReviewed(by=by) if glass is not None:
-            return Glass(asked=glass.asked, second=glass.second, until=glass.until, reviewed=by)
         case _:
             return glass
