@@ -248,6 +248,7 @@ class App:
             observer=self.observer,
             searching=self._searching,
             reconciler=self.reconciler,
+            governing=self.governing,
             clock=world.clock,
         )
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
