@@ -243,6 +243,19 @@ def figures(args: argparse.Namespace) -> dict[str, object]:
     }
 
 
+def _started(python: str, args: argparse.Namespace) -> "subprocess.Popen[str]":
+    """Begin the peers of another environment, at the same time: CPU seconds are compared, not those on the clock."""
+    numbers = ["--columns", str(args.columns), "--longest", str(args.longest), "--rows", str(args.rows)]
+    command = [python, str(Path(__file__).resolve()), "--json", "--peers-only", *numbers]
+    return subprocess.Popen(
+        [*command, *(["--quick"] if args.quick else [])],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
@@ -257,26 +270,14 @@ def main() -> None:
     args = parser.parse_args()
     if args.quick:
         args.rows = min(args.rows, 100_000)
+    running = [_started(other, args) for other in args.others]
     found = figures(args)
-    for other in args.others:
-        command = [
-            other,
-            str(Path(__file__).resolve()),
-            "--json",
-            "--peers-only",
-            "--columns",
-            str(args.columns),
-            "--longest",
-            str(args.longest),
-            "--rows",
-            str(args.rows),
-            *(["--quick"] if args.quick else []),
-        ]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
+    for other, run in zip(args.others, running, strict=True):
+        out, error = run.communicate()
         if run.returncode:
-            found["table"].append({"name": other, "failed": run.stderr[-200:]})  # type: ignore[attr-defined]
+            found["table"].append({"name": other, "failed": error[-200:]})  # type: ignore[attr-defined]
             continue
-        told = json.loads(run.stdout.splitlines()[-1])
+        told = json.loads(out.splitlines()[-1])
         found["table"] += told["table"]  # type: ignore[operator]
         found["seconds"] |= told["seconds"]  # type: ignore[operator]
     if args.json:

@@ -4,9 +4,13 @@ import asyncio
 import random
 import re
 import shlex
+import time
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+
+from tests.e2e.test_metrics_of_ones_own import healthy
 
 from glideslope.sdk import Glideslope
 from glideslope.testing.tree import Tree, tree, until
@@ -36,8 +40,8 @@ def flights(path: Path, *, rows: int) -> None:
     path.write_text("distance,carrier,tail_number,international,arrived_late\n" + "\n".join(lines) + "\n")
 
 
-async def register(running: Tree, version: str) -> None:
-    body = {"version": version, "digest": f"sha256:{version[-1] * 64}", "url": "http://127.0.0.1:9", "why": "trained"}
+async def register(running: Tree, version: str, *, url: str) -> None:
+    body = {"version": version, "digest": f"sha256:{version[-1] * 64}", "url": url, "why": "trained"}
     body |= {"incumbent": version == "v3"}
     status, told = await running.call("POST", "/v1/models/late-arrival/versions", body)
     assert status == 200, told
@@ -83,15 +87,17 @@ async def test_the_pages_can_be_followed_from_a_sample_to_what_drifted_and_a_rol
     flights(tmp_path / "flights.csv", rows=2_000)
     flights(tmp_path / "yesterday.csv", rows=300)
 
-    async with tree(tmp_path / ".glideslope", "--no-gateway") as running:
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(tree(tmp_path / ".glideslope", "--no-gateway"))
+        url = stack.enter_context(healthy())
 
         async def run(command: str) -> str:
             told = await running.cli(*shlex.split(command)[1:])
             assert told.status == 0, (command, told.out, told.err)
             return told.out
 
-        await register(running, "v3")
-        await register(running, "v4")
+        await register(running, "v3", url=url)
+        await register(running, "v4", url=url)
         await run(commands[0])
         (tmp_path / "contract.yaml").write_text(yaml[0])  # as a person edited it
         assert "0 of 300 rows break it" in await run(commands[1])
@@ -103,6 +109,10 @@ async def test_the_pages_can_be_followed_from_a_sample_to_what_drifted_and_a_rol
         assert '"influenced":' in await run(commands[4])
         (tmp_path / "plan.yaml").write_text(yaml[1])
         status, view = await running.call("POST", "/v1/rollouts", {"text": yaml[1]})
+        deadline = time.monotonic() + 60
+        while not (judged := (await running.call("GET", f"/v1/rollouts/{view['id']}"))[1])["guardrails"]:
+            assert time.monotonic() < deadline, judged
+            await asyncio.sleep(0.1)
         signals = [
             line[2:]
             for kind, text in blocks(root, "read-signals.md")
@@ -113,5 +123,5 @@ async def test_the_pages_can_be_followed_from_a_sample_to_what_drifted_and_a_rol
 
     assert shown.splitlines() == [line.rstrip() for line in seen.splitlines()]
     assert status == 201, view
-    assert {each["metric"] for each in view["guardrails"]} == {"errors", "contract"}
+    assert {each["metric"] for each in judged["guardrails"]} == {"errors", "contract"}
     assert all("advisory" in each for each in said)
