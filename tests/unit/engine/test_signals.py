@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from math import cos, exp, pi
 
+import msgspec
 import pytest
 
 from glideslope.domain.commands import AgreeContract, Register
@@ -147,6 +148,29 @@ async def test_what_was_learned_outlives_a_restart() -> None:
     await stream.pass_(36, missing=0.15)
 
     assert [flag.series for flag in again.signals.view(MODEL).flags] == ["feature distance missing"]
+
+
+async def test_what_another_release_learned_is_learned_anew_and_its_flags_are_kept() -> None:
+    """A detector of before followed fewer levels: it cannot go on where that one was."""
+    world, app = await served()
+    stream = Stream(app, world, seed=6)
+    await stream.pass_(WEEK + 10)
+    await app.signals.flush()
+    assert app.signals._summaries is not None
+    saved = await app.signals._summaries.summaries("signals/delays/now")
+    (before,) = [msgspec.msgpack.decode(data) for data in saved.values()]
+    for detector in before["detectors"].values():
+        detector["levels"], detector["errors"] = detector["levels"][:4], detector["errors"][:4]
+        del detector["highest"], detector["top"]
+    await app.signals._summaries.summarise({"signals/delays/now": msgspec.msgpack.encode(before)}, drop=[])
+
+    again = await world.start()
+    stream.app = again
+    await stream.pass_(5)
+
+    view = again.signals.view(MODEL)
+    assert before["detectors"]
+    assert view.learning == view.series
 
 
 async def test_a_flag_seen_again_is_the_same_flag() -> None:
