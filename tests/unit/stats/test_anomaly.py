@@ -102,17 +102,19 @@ def test_only_the_last_days_are_remembered_and_what_was_flagged_is_no_example() 
 
     while not detector.see(9.0, chance=chance.random(), line=LINE, looks=LOOKS):
         pass
+    raised = detector.raised
     days(detector, straying(chance, days=1, keep=0.0, spread=0.0), chance=chance)
 
     assert len(detector.highest) == SILENT + 1
     assert max(detector.highest) < before, "the flagged evidence is not among its day's"
-    assert detector.raised == pytest.approx(RAISE, abs=0.7)
+    assert raised == RAISE
+    assert detector.raised < raised, "it comes down again"
     days(detector, straying(chance, days=REMEMBERED + 5, keep=0.0, spread=0.0), chance=chance)
     assert len(detector.highest) == REMEMBERED
 
 
 def test_a_series_that_strays_by_itself_is_not_flagged_for_it_and_is_for_more() -> None:
-    """Five watched weeks of levels that stray by three times the noise, thrice; then a jump of forty. By the common line alone: 5, 5, 9 flags."""
+    """Five watched weeks of levels that stray by three times the noise; then a jump of forty. By the common line alone: 5, 5, 9 flags."""
     quiet, found = [], []
     for seed in range(3):
         detector, chance = learned(seed=seed, spread=3.0)
