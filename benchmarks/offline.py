@@ -20,7 +20,8 @@ import numpy as np
 from glideslope.evaluate.asking import Asker
 from glideslope.evaluate.declared import Request
 from glideslope.evaluate.loading import arrivals, load
-from glideslope.evaluate.scoring import Scored, compare
+from glideslope.evaluate.measures import Scored
+from glideslope.evaluate.scoring import compare
 
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"probability": 0.5}'
 SHIFT = 0.6

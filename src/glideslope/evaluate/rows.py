@@ -6,10 +6,11 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import msgspec
 import numpy as np
@@ -18,15 +19,21 @@ import numpy.typing as npt
 from glideslope.domain.errors import Invalid, NotFound
 from glideslope.evaluate.declared import Evaluation
 from glideslope.evaluate.reading import refused
+from glideslope.evaluate.spelling import Value, text_of
+from glideslope.interfaces.cli.boundary import ExtraMissing
 from glideslope.interfaces.document.tree import Tree
 
-Value = str | int | float | bool | None
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Truth = npt.NDArray[np.bool_] | npt.NDArray[np.int64] | npt.NDArray[np.float64]
+"""What happened: which rows are positive, the number of each row's class, or each row's number."""
 
+MOST_LISTED: Final = 12
+"""Values or columns that an error lists."""
 _INT: Final = re.compile(r"[-+]?[0-9]{1,15}")
 _MISSING: Final = frozenset({"", "NA", "NaN", "nan", "null"})
+_BATCH: Final = 10_000
 _SCALARS: Final = (str, int, float, bool, type(None))
 
 
@@ -40,13 +47,13 @@ class RowsInvalid(Invalid):
 class Part:
     """Some rows, in the file's order. Columns are lists of JSON scalars of one length; `None` is a missing value.
 
-    `outcome` tells the positive rows. `time` is in seconds since 1970, UTC. `group` numbers the groups from 0, each row being its own
-    where no group is declared; `keys` are their names, then empty.
+    `outcome` tells the positive rows, numbers the class, or is the number, by kind. `time` is in seconds since 1970, UTC. `group`
+    numbers the groups from 0, each row being its own where no group is declared; `keys` are their names, then empty.
     """
 
     columns: Mapping[str, Sequence[Value]]
     features: tuple[str, ...]
-    outcome: Bools
+    outcome: Truth
     time: Floats | None
     group: Ints
     keys: tuple[str, ...]
@@ -123,16 +130,40 @@ def prepare(written: Evaluation, found: Tree, *, folder: Path) -> Prepared:
         held_out = part("test", data.test)
         learned = None if data.train is None else part("train", data.train)
         prepared = Prepared(test=held_out, train=learned, files=files)
-    positives = int(prepared.test.outcome.sum())
-    if not 0 < positives < len(prepared.test):
-        raise refused(
-            found,
-            f"of {len(prepared.test):,} held-out rows {positives:,} are positive: there must be some of both kinds",
-            "data",
-            "positive" if data.positive != 1 else "outcome",
-            key=False,
-        )
+    _require_difference(prepared.test, written, found)
     return prepared
+
+
+def _require_difference(test: Part, written: Evaluation, found: Tree) -> None:
+    """Refuse held-out rows that all have the same outcome: they can tell no model from a constant."""
+    data = written.data
+    if test.outcome.min() != test.outcome.max():
+        return
+    same = test.columns[data.outcome][0]
+    match data.kind:
+        case "binary":
+            count, where = int(test.outcome.sum()), "positive" if data.positive != 1 else "outcome"
+            values = _distinct(test.columns[data.outcome])
+            raise refused(
+                found,
+                f"of {len(test):,} held-out rows {count:,} are positive: there must be some of both kinds (`{data.outcome}` holds "
+                f"{values}; `data.positive` is {text_of(data.positive)})",
+                "data",
+                where,
+                key=False,
+            )
+        case "multiclass" | "regression":
+            sentence = f"all {len(test):,} held-out rows have the outcome {same!r}: nothing can be told from them"
+            raise refused(found, sentence, "data", "outcome", key=False)
+        case _:
+            assert_never(data.kind)
+
+
+def _distinct(column: Sequence[Value]) -> str:
+    """List the values of a column, as people would write them."""
+    names = list(dict.fromkeys(text_of(v) for v in column))
+    shown = sorted(names)[:MOST_LISTED]
+    return ", ".join(shown) + (f", ... ({len(names):,} values)" if len(names) > MOST_LISTED else "")
 
 
 def write_lines(part: Part, path: Path) -> None:
@@ -160,6 +191,7 @@ def _read(path: Path) -> tuple[dict[str, list[Value]], str]:
         ".csv": _csv,
         ".jsonl": _lines,
         ".ndjson": _lines,
+        ".parquet": _parquet,
     }
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -214,12 +246,60 @@ def _lines(content: bytes, path: Path) -> dict[str, list[Value]]:
     return {name: [row.get(name) for row in rows] for name in names}
 
 
+class ParquetMissing(ExtraMissing):
+    """Rows are in Parquet, and what reads it is not installed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(module="duckdb", extra="log")
+        self.sentence = f"The rows {str(path)!r} are Parquet, which DuckDB reads, and it is not installed."
+
+
+def _parquet(_: bytes, path: Path) -> dict[str, list[Value]]:
+    """Read Parquet by DuckDB, which the prediction log rests on. Moments become ISO 8601, decimals numbers."""
+    try:
+        import duckdb
+    except ModuleNotFoundError:
+        raise ParquetMissing(path) from None
+    try:
+        with duckdb.connect(config={"threads": 1}) as connection:
+            # Moments that know their zone are shown in UTC, as moments without one are taken.
+            connection.execute("SET TimeZone = 'UTC'")
+            table = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
+            names = [str(column[0]) for column in table.description or ()]
+            columns: list[list[Value]] = [[] for _ in names]
+            while batch := table.fetchmany(_BATCH):
+                for name, column, values in zip(names, columns, zip(*batch, strict=True), strict=True):
+                    column += [
+                        _plain(value, where=f"{path}: row {len(column) + k + 1}, `{name}`")
+                        for k, value in enumerate(values)
+                    ]
+    except duckdb.Error as error:
+        raise RowsInvalid(f"{path} is not Parquet that can be read: {str(error).splitlines()[0]}.") from None
+    return dict(zip(names, columns, strict=True))
+
+
+def _plain(value: object, *, where: str) -> Value:
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case str() | int() | float() | None:
+            return value
+        case Decimal():
+            return float(value)
+        case datetime() | date():
+            return value.isoformat()
+        case _:
+            raise RowsInvalid(
+                f"{where} is a {type(value).__name__}; expected text, a number, true, false, a moment or null."
+            )
+
+
 def _part(columns: Mapping[str, Sequence[Value]], written: Evaluation, found: Tree, *, key: str, name: str) -> Part:
     data = written.data
 
     def column(wanted: str, *path: str | int) -> Sequence[Value]:
         if wanted not in columns:
-            shown = ", ".join(list(columns)[:12]) + (", ..." if len(columns) > 12 else "")
+            shown = ", ".join(list(columns)[:MOST_LISTED]) + (", ..." if len(columns) > MOST_LISTED else "")
             raise refused(found, f"{name} has no column `{wanted}`; there are {shown}", *path, key=False)
         return columns[wanted]
 
@@ -227,7 +307,7 @@ def _part(columns: Mapping[str, Sequence[Value]], written: Evaluation, found: Tr
     time = None if data.time is None else _times(column(data.time, "data", "time"), name=name)
     group, keys = np.arange(len(outcome)), ()
     if data.group is not None:
-        names = [_text(v) for v in column(data.group, "data", "group")]
+        names = [text_of(v) for v in column(data.group, "data", "group")]
         distinct, inverse = np.unique(np.array(names, dtype=object), return_inverse=True)
         group, keys = inverse.astype(np.int64), tuple(distinct)
     for k, wanted in enumerate(data.features or ()):
@@ -247,39 +327,69 @@ def _part(columns: Mapping[str, Sequence[Value]], written: Evaluation, found: Tr
     )
 
 
-def _outcomes(column: Sequence[Value], written: Evaluation, found: Tree, *, name: str) -> Bools:
-    positive = written.data.positive
+def _outcomes(column: Sequence[Value], written: Evaluation, found: Tree, *, name: str) -> Truth:
+    data = written.data
     missing = next((k for k, v in enumerate(column) if v is None), None)
     if missing is not None:
         raise RowsInvalid(
             f"{name}: row {missing + 1} has no outcome in `{written.data.outcome}`; a row without truth measures nothing."
         )
-    distinct = {v if isinstance(v, bool) else _text(v) for v in column}
+    match data.kind:
+        case "binary":
+            return _positives(column, written, found, name=name)
+        case "multiclass":
+            return _classes(column, written, found, name=name)
+        case "regression":
+            return _amounts(column, data.outcome, name=name)
+        case _:
+            assert_never(data.kind)
+
+
+def _positives(column: Sequence[Value], written: Evaluation, found: Tree, *, name: str) -> Bools:
+    distinct = {text_of(v) for v in column}
     if len(distinct) > 2:
         raise refused(
             found,
-            f"`{written.data.outcome}` has {len(distinct)} values in {name}; an outcome is one of two",
+            f"`{written.data.outcome}` has {len(distinct):,} values in {name}; an outcome is one of two. "
+            "For one of several say `kind: multiclass` and `classes`, for a number `kind: regression`",
             "data",
             "outcome",
             key=False,
         )
-    wanted = _text(positive)
-    return np.array([_text(v) == wanted for v in column])
+    wanted = text_of(written.data.positive)
+    return np.array([text_of(v) == wanted for v in column])
 
 
-def _text(value: Value) -> str:
-    """Spell a value so that 1, 1.0 and "1" are one, and so are true and "true"."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return "" if value is None else str(value)
+def _classes(column: Sequence[Value], written: Evaluation, found: Tree, *, name: str) -> Ints:
+    data = written.data
+    if data.classes is None:
+        sentence = (
+            f"say the `classes` in the order of the answer's probabilities; `{data.outcome}` holds {_distinct(column)}"
+        )
+        raise refused(found, sentence, "data", "kind")
+    places = {text_of(each): k for k, each in enumerate(data.classes)}
+    texts = [text_of(v) for v in column]
+    unknown = next((k for k, text in enumerate(texts) if text not in places), None)
+    if unknown is not None:
+        sentence = f"row {unknown + 1} of {name} has the outcome {column[unknown]!r}, which is none of the classes"
+        raise refused(found, sentence, "data", "classes", key=False)
+    return np.array([places[text] for text in texts], dtype=np.int64)
+
+
+def _amounts(column: Sequence[Value], outcome: str, *, name: str) -> Floats:
+    def is_amount(value: Value) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+    wrong = next((k for k, v in enumerate(column) if not is_amount(v)), None)
+    if wrong is not None:
+        raise RowsInvalid(f"{name}: row {wrong + 1} has {column[wrong]!r} in `{outcome}`; expected a finite number.")
+    return np.array(column, dtype=np.float64)
 
 
 def matches(column: Sequence[Value], wanted: object) -> Bools:
     """Tell the rows whose value is the wanted one, however it is spelt."""
-    text = _text(wanted)  # type: ignore[arg-type]  # a scalar of the document
-    return np.array([_text(v) == text for v in column])
+    text = text_of(wanted)  # type: ignore[arg-type]  # a scalar of the document
+    return np.array([text_of(v) == text for v in column])
 
 
 def _times(column: Sequence[Value], *, name: str) -> Floats:

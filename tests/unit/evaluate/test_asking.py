@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from glideslope.evaluate.asking import Asker, Kind, body_of, read_answer
+from glideslope.evaluate.asking import Asker, Expected, Kind, body_of, read_answer
 from glideslope.evaluate.declared import Request
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -93,14 +93,14 @@ async def test_what_a_server_sends_is_a_value(answer: bytes, kind: Kind, why: st
     ],
 )
 def test_only_a_finite_number_from_0_to_1_is_a_probability(body: str, kind: Kind) -> None:
-    assert read_answer(200, body.encode(), at="probability").kind is kind
+    assert read_answer(200, body.encode(), expected=Expected()).kind is kind
 
 
 def test_a_probability_may_stand_deeper() -> None:
     body = json.dumps({"data": [{"score": 0.25}]}).encode()
 
-    assert read_answer(200, body, at="data.0.score").probability == 0.25
-    assert read_answer(200, body, at="data.1.score").kind is Kind.BROKEN
+    assert read_answer(200, body, expected=Expected("data.0.score")).values == (0.25,)
+    assert read_answer(200, body, expected=Expected("data.1.score")).kind is Kind.BROKEN
 
 
 async def test_a_server_that_hangs_or_hangs_up_is_broken() -> None:
