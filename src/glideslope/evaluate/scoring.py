@@ -24,6 +24,8 @@ Asked = Mapping[str, Sequence[tuple[str, str, float | Margin]]]
 WHOLE: Final = "all"
 """The slice that is no slice."""
 UNITS: Final = {"log_loss": "nats", "accuracy": "share", "calibration_error": "probability", "recall": "share"}
+_SHARES: Final = frozenset({"accuracy", "recall"})
+_OF_SHARES: Final = frozenset({"f1", "macro_f1", "macro_recall"})
 METHODS: Final = {"calibration_error": "debiased, bootstrap by group", "bias": "size of the mean, bootstrap by group"}
 
 
@@ -133,7 +135,12 @@ def _comparison(
     spread = _SPREADS.get(metric, _plain_spread)
 
     def of(candidate: float, incumbent: float, constant: float = 0.0) -> Figure:
-        return spread(samples, candidate, incumbent, constant, confidence=confidence, groups=scored.groups)
+        found = spread(samples, candidate, incumbent, constant, confidence=confidence, groups=scored.groups)
+        if metric in _SHARES | _OF_SHARES and (candidate == 0.0 or incumbent == 0.0):
+            return _at_least_exact(
+                found, metric, samples, (candidate, incumbent), constant, scored=scored, confidence=confidence
+            )
+        return found
 
     bounds = []
     for kind, written, tolerance in asked:
@@ -152,6 +159,33 @@ def _comparison(
         method=METHODS.get(metric, "paired bootstrap by group"),
         bounds=tuple(bounds),
     )
+
+
+def _at_least_exact(
+    found: Figure,
+    metric: str,
+    samples: _Samples,
+    weights: tuple[float, float],
+    constant: float,
+    *,
+    scored: Scored,
+    confidence: float,
+) -> Figure:
+    """Widen the interval of one arm's share to the exact one, since rows without a mistake give samples without a mistake.
+
+    The exact interval takes rows as independent, or, where no sample differs from another, groups. Figures that are made of several
+    shares have no exact interval, and where no sample differs they have none.
+    """
+    arm = 0 if weights[0] else 1
+    if found.low is None or found.high is None or found.value is None:
+        return found
+    constant_samples = np.ptp(samples.replicates[arm]) == 0.0
+    if metric in _OF_SHARES:
+        return figure(found.value) if constant_samples else found
+    count = scored.groups if constant_samples else len(scored.happened)
+    ends = intervals.share(round(float(samples.value[arm]) * count), count, confidence=confidence)
+    low, high = sorted(weights[arm] * end + constant for end in ends)
+    return figure(found.value, (min(low, found.low), max(high, found.high)))
 
 
 def combination(tolerance: float | Margin, *, higher_is_better: bool) -> tuple[float, float, float]:

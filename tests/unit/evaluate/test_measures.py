@@ -152,6 +152,18 @@ def test_a_class_that_cannot_be_resampled_gives_no_interval_and_one_that_is_abse
     assert absent["macro_recall"].bounds[0].verdict is Verdict.PASS
 
 
+def test_a_class_without_a_mistake_is_not_taken_for_one_that_never_is_mistaken() -> None:
+    """All samples of 17 right rows are right; what 17 rows show is the exact interval."""
+    happened = np.repeat([0, 1], [17, 40])
+    sure = np.where(np.eye(2)[happened] > 0, 0.9, 0.1)
+    found = found_in(Scored(happened, sure, sure, np.arange(57), "multiclass", ("a", "b")), recall=0.9, macro_f1=0.9)
+
+    assert found["recall y=a"].candidate.low == pytest.approx(0.025 ** (1 / 17), rel=1e-4)
+    assert found["recall y=a"].bounds[0].verdict is Verdict.INCONCLUSIVE
+    assert found["recall y=b"].bounds[0].verdict is Verdict.PASS
+    assert found["macro_f1"].bounds[0].verdict is Verdict.INCONCLUSIVE
+
+
 def test_a_bias_is_judged_by_its_size_whichever_way_it_goes() -> None:
     for bias in (2.0, -2.0):
         found = found_in(amounts(1, bias=bias), bias=1.0)["bias"]
