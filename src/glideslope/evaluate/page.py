@@ -30,9 +30,10 @@ h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--soft); font-weight: 600; } caption { text-align: left; }
-td.n, th.n { text-align: right; } td { min-width: 4.5rem; } code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere; }
+td.n, th.n { text-align: right; } .ends { white-space: nowrap; } td { min-width: 4.5rem; } code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere; }
 svg { display: block; max-width: 100%; height: auto; margin: .5rem 0; } svg text { font: 12px system-ui, sans-serif; fill: var(--soft); }
 .axis { stroke: var(--line); } .one { stroke: var(--one); fill: var(--one); } .two { stroke: var(--two); fill: var(--two); }
+svg text.one, svg text.two { stroke: none; } svg text.one { fill: var(--one); } svg text.two { fill: var(--two); }
 .s-pass { stroke: var(--pass); fill: var(--pass); } .s-fail { stroke: var(--fail); fill: var(--fail); }
 .s-inconclusive, .s-invalid { stroke: var(--open); fill: var(--open); } .line { fill: none; stroke-width: 2; }
 details { margin: .4rem 0; } summary { cursor: pointer; } ul { margin: .2rem 0 .2rem 1.1rem; padding: 0; }
@@ -44,11 +45,6 @@ _SLICED: Final = {
     "regression": ("mae", "rmse", "bias", "r2"),
 }
 """The metrics by which slices are shown; by the first of them the worst is found."""
-_PREDICTED: Final = {
-    "binary": "predicted",
-    "multiclass": "predicted of the most probable class",
-    "regression": "predicted",
-}
 _BINS: Final = {
     "binary": "Rows in bins of equal count by the predicted probability, against the share of positives in each.",
     "multiclass": "Rows in bins of equal count by the probability of the most probable class, against the share of rows that are of it.",
@@ -109,6 +105,12 @@ def _table(heading: Sequence[str], rows: Iterable[Sequence[str]], *, caption: st
         f'<div class="scroll"><table><caption class="soft">{_text(caption)}</caption>'
         f"<thead>{_row([_text(h) for h in heading], head=True, numbers=right)}</thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _interval(figure: Figure, *, signed: bool = False) -> str:
+    """Write a figure with its interval, whose two ends stay on one line."""
+    value, bracket, ends = _text(interval(figure, signed=signed)).partition("[")
+    return f'{value}<span class="ends">{bracket}{ends}</span>'
 
 
 def _verdict(verdict: Verdict, *, skipped: bool = False) -> str:
@@ -174,8 +176,8 @@ def _targets(report: Report) -> Iterator[str]:
                 _text(asked(c, b)),
                 _value(c.incumbent, c.unit),
                 _value(c.candidate, c.unit),
-                _text(interval(c.difference, signed=True)),
-                _text(interval(b.excess, signed=True)),
+                _interval(c.difference, signed=True),
+                _interval(b.excess, signed=True),
             ]
             for c, b in rows
         ],
@@ -241,7 +243,7 @@ def _classes(report: Report) -> Iterator[str]:
                     for cell in (
                         _value(c.incumbent, ""),
                         _value(c.candidate, ""),
-                        _text(interval(c.difference, signed=True)),
+                        _interval(c.difference, signed=True),
                     )
                 ),
             ]
@@ -266,7 +268,7 @@ def _slices(report: Report) -> Iterator[str]:
     )
     yield "<h2>Slices and seasons</h2>"
     if worst is not None:
-        yield f"<p>Worst for the candidate by {first.replace('_', ' ')}: <strong>{_text(worst.slice)}</strong>, {_text(interval(worst.difference, signed=True))}.</p>"
+        yield f"<p>Worst for the candidate by {first.replace('_', ' ')}: <strong>{_text(worst.slice)}</strong>, {_interval(worst.difference, signed=True)}.</p>"
     yield _table(
         ["slice", "rows", "groups", *(f"{m}, candidate - incumbent" for m in metrics)],
         [
@@ -274,7 +276,7 @@ def _slices(report: Report) -> Iterator[str]:
                 _text(name),
                 f"{found[first, name].count:,}",
                 f"{found[first, name].groups:,}",
-                *(_text(interval(found[m, name].difference, signed=True)) for m in metrics),
+                *(_interval(found[m, name].difference, signed=True) for m in metrics),
             ]
             for name in names
         ],
@@ -287,8 +289,8 @@ def _calibration(bins: Sequence[Reliability], kind: str) -> Iterator[str]:
     if not bins:
         return
     yield "<h2>Calibration</h2>"
-    size, pad, label, caption = 300, 36, _PREDICTED[kind], _BINS[kind]
-    yield f"<p>{caption} On the line, what was predicted happened.</p>"
+    size, pad = 300, 44
+    yield f"<p>{_BINS[kind]} On the thin line, what was predicted happened.</p>"
     low, high = 0.0, 1.0
     if kind == "regression":
         ends = [end for b in bins for end in (b.predicted, b.happened)]
@@ -301,10 +303,19 @@ def _calibration(bins: Sequence[Reliability], kind: str) -> Iterator[str]:
     def y(p: float) -> float:
         return pad / 2 + (1 - (p - low) / width) * size
 
-    drawn = [f'<line class="axis" x1="{x(low):.1f}" y1="{y(low):.1f}" x2="{x(high):.1f}" y2="{y(high):.1f}"/>']
+    left, right, top, bottom = x(low), x(high), y(high), y(low)
+    drawn = [
+        f'<path class="axis" fill="none" d="M{left:.1f} {top:.1f}V{bottom:.1f}H{right:.1f}M{left:.1f} {bottom:.1f}L{right:.1f} {top:.1f}"/>',
+        *(f'<text x="{x(p):.0f}" y="{bottom + 16:.0f}" text-anchor="middle">{number(p)}</text>' for p in (low, high)),
+        *(f'<text x="{left - 6:.0f}" y="{y(p) + 4:.0f}" text-anchor="end">{number(p)}</text>' for p in (low, high)),
+        f'<text x="{(left + right) / 2:.0f}" y="{bottom + 32:.0f}" text-anchor="middle">predicted</text>',
+        f'<text transform="translate({left - 16:.0f} {(top + bottom) / 2:.0f}) rotate(-90)" text-anchor="middle">happened</text>',
+    ]
+    for k, (arm, style) in enumerate((("candidate", "one"), ("incumbent", "two"))):
+        drawn.append(f'<text class="{style}" x="{left + 10:.0f}" y="{top + 12 + 16 * k:.0f}">{arm}</text>')
     for arm, style in (("incumbent", "two"), ("candidate", "one")):
         points = " ".join(f"{x(b.predicted):.1f},{y(b.happened):.1f}" for b in bins if b.arm == arm)
-        drawn.append(f'<polyline class="{style} line" fill="none" points="{points}"><title>{arm}</title></polyline>')
+        drawn.append(f'<polyline class="{style} line" points="{points}"><title>{arm}</title></polyline>')
         drawn += [
             f'<circle class="{style}" cx="{x(b.predicted):.1f}" cy="{y(b.happened):.1f}" r="3"/>'
             for b in bins
@@ -312,10 +323,7 @@ def _calibration(bins: Sequence[Reliability], kind: str) -> Iterator[str]:
         ]
     yield (
         f'<svg viewBox="0 0 {size + 2 * pad} {size + 2 * pad}" width="{size + 2 * pad}" height="{size + 2 * pad}" role="img" '
-        'aria-label="What happened against what was predicted; the table below says the same">'
-        f"{''.join(drawn)}<text x='{x((low + high) / 2):.0f}' y='{y(low) + 24:.0f}' text-anchor='middle'>{label} ({number(low)} to {number(high)}); "
-        "blue: candidate, grey: incumbent"
-        "</text></svg>"
+        f'aria-label="What happened against what was predicted; the table below says the same">{"".join(drawn)}</svg>'
     )
     yield "<details><summary>The same as a table</summary>"
     yield _table(
@@ -346,11 +354,8 @@ def _service(levels: Sequence[Level]) -> Iterator[str]:
                     arm,
                     f"{carried.offered:,}",
                     f"{carried.failed:,}",
-                    _text(interval(carried.carried)),
-                    *(
-                        _text(interval(each))
-                        for each in (carried.latency_p50, carried.latency_p95, carried.latency_p99)
-                    ),
+                    _interval(carried.carried),
+                    *(_interval(each) for each in (carried.latency_p50, carried.latency_p95, carried.latency_p99)),
                     cpu,
                     number(carried.sent_late_p99),
                     {Verdict.PASS: "carried", Verdict.FAIL: "not carried"}.get(verdict, "in doubt"),
@@ -428,7 +433,7 @@ def _behaviour(b: Behaviour | None) -> str:
         return "-"
     worst = "" if b.worst is None else f"; largest move {number(b.worst)}"
     crashed = f"; its server ended {b.crashes} times" if b.crashes else ""
-    return f"{b.broken:,} of {b.cases:,} broken {_text(interval(b.share))}; {b.answered:,} answered, {b.refused:,} refused{worst}{crashed}"
+    return f"{b.broken:,} of {b.cases:,} broken {_interval(b.share)}; {b.answered:,} answered, {b.refused:,} refused{worst}{crashed}"
 
 
 def _examples(b: Behaviour) -> str:
