@@ -1,26 +1,22 @@
-"""The rows of an evaluation: read, typed, split by time or by group, each known by a digest. Repairs nothing."""
+"""The rows of an evaluation: what they mean, split by time or by group, each known by a digest. Repairs nothing."""
 
-import csv
 import hashlib
 import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from glideslope.domain.errors import Invalid, NotFound
 from glideslope.evaluate.declared import Evaluation
+from glideslope.evaluate.files import RowsInvalid, read_rows
 from glideslope.evaluate.reading import refused
 from glideslope.evaluate.spelling import Value, text_of
-from glideslope.interfaces.cli.boundary import ExtraMissing
 from glideslope.interfaces.document.tree import Tree
 
 Floats = npt.NDArray[np.float64]
@@ -31,16 +27,6 @@ Truth = npt.NDArray[np.bool_] | npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 MOST_LISTED: Final = 12
 """Values or columns that an error lists."""
-_INT: Final = re.compile(r"[-+]?[0-9]{1,15}")
-_MISSING: Final = frozenset({"", "NA", "NaN", "nan", "null"})
-_BATCH: Final = 10_000
-_SCALARS: Final = (str, int, float, bool, type(None))
-
-
-class RowsInvalid(Invalid):
-    """The rows of an evaluation cannot be read, or there are none where some are needed."""
-
-    code = "rows-invalid"
 
 
 @dataclass(frozen=True)
@@ -118,7 +104,7 @@ def prepare(written: Evaluation, found: Tree, *, folder: Path) -> Prepared:
     files: dict[str, str] = {}
 
     def part(key: str, name: str) -> Part:
-        columns, files[name] = _read(folder / name)
+        columns, files[name] = read_rows(folder / name)
         return _part(columns, written, found, key=key, name=name)
 
     if data.file is not None:
@@ -178,120 +164,6 @@ def _row_digest(values: Iterable[Value]) -> bytes:
     # The same number is the same value, however a file spells it.
     plain = [float(v) if isinstance(v, int) and not isinstance(v, bool) else v for v in values]
     return hashlib.blake2b(msgspec.json.encode(plain), digest_size=16).digest()
-
-
-def _read(path: Path) -> tuple[dict[str, list[Value]], str]:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise NotFound(what="file of rows", name=str(path), next_command="") from None
-    except OSError as error:
-        raise RowsInvalid(f"The rows {str(path)!r} cannot be read: {error.strerror}.") from None
-    readers: dict[str, Callable[[bytes, Path], dict[str, list[Value]]]] = {
-        ".csv": _csv,
-        ".jsonl": _lines,
-        ".ndjson": _lines,
-        ".parquet": _parquet,
-    }
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise RowsInvalid(f"The rows {str(path)!r} are in no known format; expected {', '.join(readers)}.")
-    columns = reader(content, path)
-    if not columns or not next(iter(columns.values())):
-        raise RowsInvalid(f"The file {str(path)!r} holds no rows.")
-    return columns, "sha256:" + hashlib.sha256(content).hexdigest()
-
-
-def _csv(content: bytes, path: Path) -> dict[str, list[Value]]:
-    try:
-        table = list(csv.reader(content.decode("utf-8-sig").splitlines(), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise RowsInvalid(f"{path} is not CSV in UTF-8: {error}.") from None
-    heading, *rows = table or [[]]
-    if len(set(heading)) != len(heading):
-        raise RowsInvalid(f"{path}:1: a column is named twice.")
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(heading):
-            raise RowsInvalid(f"{path}:{number}: {len(row)} fields, but the heading has {len(heading)}.")
-    return {name: _typed([row[k] for row in rows]) for k, name in enumerate(heading)}
-
-
-def _typed(texts: Sequence[str]) -> list[Value]:
-    """Read a column as numbers if all that is there is a number, else as text. What is missing is None."""
-    present = [text for text in texts if text not in _MISSING]
-    if present and all(_INT.fullmatch(text) for text in present):
-        return [None if text in _MISSING else int(text) for text in texts]
-    try:
-        numbers = [None if text in _MISSING else float(text) for text in texts]
-    except ValueError:
-        return [text or None for text in texts]
-    if any(number is not None and not math.isfinite(number) for number in numbers):
-        return [text or None for text in texts]
-    return list(numbers)
-
-
-def _lines(content: bytes, path: Path) -> dict[str, list[Value]]:
-    rows: list[dict[str, Any]] = []
-    for number, line in enumerate(content.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise RowsInvalid(f"{path}:{number}: not JSON: {error}.") from None
-        if not isinstance(row, dict) or not all(isinstance(v, _SCALARS) for v in row.values()):
-            raise RowsInvalid(f"{path}:{number}: expected an object of text, numbers, true, false or null.")
-        rows.append(row)
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
-
-
-class ParquetMissing(ExtraMissing):
-    """Rows are in Parquet, and what reads it is not installed."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(module="duckdb", extra="log")
-        self.sentence = f"The rows {str(path)!r} are Parquet, which DuckDB reads, and it is not installed."
-
-
-def _parquet(_: bytes, path: Path) -> dict[str, list[Value]]:
-    """Read Parquet by DuckDB, which the prediction log rests on. Moments become ISO 8601, decimals numbers."""
-    try:
-        import duckdb
-    except ModuleNotFoundError:
-        raise ParquetMissing(path) from None
-    try:
-        with duckdb.connect(config={"threads": 1}) as connection:
-            # Moments that know their zone are shown in UTC, as moments without one are taken.
-            connection.execute("SET TimeZone = 'UTC'")
-            table = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
-            names = [str(column[0]) for column in table.description or ()]
-            columns: list[list[Value]] = [[] for _ in names]
-            while batch := table.fetchmany(_BATCH):
-                for name, column, values in zip(names, columns, zip(*batch, strict=True), strict=True):
-                    column += [
-                        _plain(value, where=f"{path}: row {len(column) + k + 1}, `{name}`")
-                        for k, value in enumerate(values)
-                    ]
-    except duckdb.Error as error:
-        raise RowsInvalid(f"{path} is not Parquet that can be read: {str(error).splitlines()[0]}.") from None
-    return dict(zip(names, columns, strict=True))
-
-
-def _plain(value: object, *, where: str) -> Value:
-    match value:
-        case float() if not math.isfinite(value):
-            return None
-        case str() | int() | float() | None:
-            return value
-        case Decimal():
-            return float(value)
-        case datetime() | date():
-            return value.isoformat()
-        case _:
-            raise RowsInvalid(
-                f"{where} is a {type(value).__name__}; expected text, a number, true, false, a moment or null."
-            )
 
 
 def _part(columns: Mapping[str, Sequence[Value]], written: Evaluation, found: Tree, *, key: str, name: str) -> Part:
