@@ -6,6 +6,7 @@ September and October, a third of their days, or the last third in time; of each
 
 import csv
 import json
+from datetime import date
 from pathlib import Path
 
 import joblib
@@ -15,7 +16,7 @@ from glideslope.demo.flights import FEATURES, ORIGINS, Bools, Flights, clock, lo
 from glideslope.demo.training import held_out, train
 
 ASKED = 3_000
-LAST_THIRD = "2013-10-12"
+LAST_THIRD = date(2013, 10, 12)
 
 
 def write_model(name: str, flights: Flights, learned: Bools) -> None:
@@ -44,9 +45,7 @@ def write_rows(path: Path, flights: Flights, rows: Bools, *, most: int | None = 
 
 flights = load_flights()
 recent = flights.months(9, 10)
-# A day of flights begins before midnight UTC; the cut is at midnight, where next to none leaves.
-cut = np.datetime64(LAST_THIRD).astype("datetime64[s]").astype(np.int64)
-later = recent & (flights.departs >= cut)
+later = flights.between(LAST_THIRD, date(2013, 10, 31))
 write_model("v1", flights, flights.months(1, 8))
 for name, held in (("random", held_out(flights, "random")), ("days", held_out(flights, "by-day")), ("time", later)):
     learned = recent & ~held
