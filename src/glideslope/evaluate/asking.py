@@ -81,7 +81,7 @@ class Expected:
 
 def read_answer(status: int, body: bytes, *, expected: Expected) -> Answer:
     """Read an answer. What is no valid answer is refused or broken, and `why` says it."""
-    shown = body[:SHOWN].decode("utf-8", "replace")
+    shown = " ".join(body[:SHOWN].decode("utf-8", "replace").split())
     if 400 <= status < 500:
         return Answer(Kind.REFUSED, why=f"{status} {shown}")
     if not 200 <= status < 300:

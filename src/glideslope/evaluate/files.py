@@ -26,6 +26,7 @@ Columns = dict[str, list[Value]]
 _INT: Final = re.compile(r"[-+]?[0-9]{1,15}")
 _MISSING: Final = frozenset({"", "NA", "NaN", "nan", "null"})
 _SCALARS: Final = (str, int, float, bool, type(None))
+_NOT_FINITE: Final = re.compile(rb"[:,\[]\s*-?(NaN|Infinity)\b")
 _BATCH: Final = 10_000
 _SHARED: Final = 100_000
 """Distinct values of a column that are remembered so as to be kept once."""
@@ -108,7 +109,9 @@ def _records(content: bytes, path: Path) -> tuple[list[str], Iterator[list[str]]
             if not row:
                 continue  # an empty line
             if len(row) != len(heading):
-                raise RowsInvalid(f"{path}:{lines.line_num}: {len(row)} fields, but the heading has {len(heading)}.")
+                number = lines.line_num
+                sentence = f"{path}:{number}: {len(row)} fields, but the heading has {len(heading)}."
+                raise RowsInvalid(sentence, next_command=f"sed -n {number}p {path}")
             yield row
 
     return heading, rows()
@@ -153,9 +156,13 @@ def _lines(content: bytes, path: Path) -> Columns:
         try:
             row = msgspec.json.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise RowsInvalid(f"{path}:{number}: not JSON: {error}.") from None
+            why = (
+                "JSON has no NaN and no Infinity; write null for what is missing" if _NOT_FINITE.search(line) else error
+            )
+            raise RowsInvalid(f"{path}:{number}: not JSON: {why}.", next_command=f"sed -n {number}p {path}") from None
         if not isinstance(row, dict) or not all(isinstance(v, _SCALARS) for v in row.values()):
-            raise RowsInvalid(f"{path}:{number}: expected an object of text, numbers, true, false or null.")
+            sentence = f"{path}:{number}: expected an object of text, numbers, true, false or null."
+            raise RowsInvalid(sentence, next_command=f"sed -n {number}p {path}")
         for name in row:
             if name not in columns:
                 columns[name] = [None] * count

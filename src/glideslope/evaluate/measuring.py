@@ -25,7 +25,7 @@ from glideslope.evaluate.loading import Round
 from glideslope.evaluate.measures import Scored
 from glideslope.evaluate.results import Behaviour, Comparison, Leak, Level, Quality, Reliability, Scenario
 from glideslope.evaluate.rows import Part, Prepared, matches
-from glideslope.evaluate.serving import Server, serving
+from glideslope.evaluate.serving import Server, ServerNotReady, serving
 from glideslope.evaluate.spelling import text_of
 from glideslope.ledger import canonical
 
@@ -332,8 +332,18 @@ class Run:
         return asker
 
     async def _greet(self, arm: str, asker: Asker) -> None:
-        """Warm a server up, and see that it answers as it did when this evaluation was begun. Raises EvaluationChanged."""
-        await _ask_all(asker, [self._body(k) for k in range(min(WARMED, len(self.prepared.test)))])
+        """Warm a server up, and see that it answers, and as it did when this evaluation was begun.
+
+        Raises EvaluationChanged, and ServerNotReady when no row at all is answered: then the scenarios would tell nothing either.
+        """
+        warmed = await _ask_all(asker, [self._body(k) for k in range(min(WARMED, len(self.prepared.test)))])
+        if all(each.kind is not Kind.ANSWERED for each in warmed):
+            request = self.written.request
+            raise ServerNotReady(
+                arm=arm,
+                why=f"of the first {len(warmed)} rows it answered none. To POST {asker.url}{request.path} it said: {warmed[0].why}. "
+                f"Is `request` right (path, form, under, answer: {request.answer}), and are these its `data.features`?",
+            )
         kept = self.journal.get(f"answers/{arm}/0", _Answered)
         if kept is None:
             return

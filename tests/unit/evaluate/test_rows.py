@@ -191,6 +191,7 @@ def test_the_side_that_is_written_for_a_trainer_reads_back_the_same(prepared: Ma
         ("rows.csv", "x,code\n", "holds no rows"),
         ("rows.jsonl", '{"x": 1}\n{"x": [1]}\n', "rows.jsonl:2: expected an object"),
         ("rows.jsonl", '{"x": 1}\nno\n', "rows.jsonl:2: not JSON"),
+        ("rows.jsonl", '{"x": 1}\n{"x": NaN}\n', "rows.jsonl:2: not JSON: JSON has no NaN and no Infinity; write null"),
         ("rows.txt", "x\n1\n", "no known format"),
     ],
 )
