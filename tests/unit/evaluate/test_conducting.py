@@ -210,6 +210,31 @@ def test_after_kill_9_no_server_is_left_and_what_was_finished_is_not_measured_ag
     assert run(folder, again=True)[1]["quality_digest"] == resumed["quality_digest"]
 
 
+def test_ctrl_c_ends_the_servers_keeps_what_was_finished_and_says_how_to_go_on(folder: Path, small: str) -> None:
+    (folder / "evaluation.yaml").write_text(small)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "glideslope", "evaluate", "evaluation.yaml"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3] / "src")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    journal = folder / "evaluation.work" / NAME
+    try:
+        assert until(lambda: journal.exists() and b"answers/candidate/0" in journal.read_bytes())
+        servers = children_of(process.pid)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=300)
+    finally:
+        process.kill()
+
+    assert process.returncode == 130
+    assert "Interrupted; the servers are ended" in said
+    assert until(lambda: not any(is_running(pid) for pid in servers))
+    assert run(folder)[0] == 0
+
+
 def test_a_finished_evaluation_asks_nobody_and_gives_the_same_bytes(folder: Path, small: str) -> None:
     run(folder, text=small)
     content = (folder / "evaluation.work" / "report.json").read_bytes()
