@@ -159,12 +159,13 @@ def draw_kind(kind: Kind, seed: int, *, rows: int, groups: int) -> Scored:
     happened = rng.choice(3, rows, p=[0.5, 0.3, 0.2])
     seen = np.eye(3)[happened] * (1.5 + shared[:, None]) + rng.normal(0, 1, (rows, 3))
 
-    def probabilities(strength: float) -> npt.NDArray[np.float64]:
-        raised = np.exp(strength * seen)
+    def probabilities(seen: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        raised = np.exp(1.5 * seen)
         found: npt.NDArray[np.float64] = raised / raised.sum(axis=1, keepdims=True)
         return found
 
-    return Scored(happened, probabilities(1.5), probabilities(0.5), group, kind, CLASSES)
+    blurred = seen + rng.normal(0, 0.7, (rows, 3))
+    return Scored(happened, probabilities(seen), probabilities(blurred), group, kind, CLASSES)
 
 
 def measure_kind(scored: Scored, *, seed: int, replicates: int) -> dict[str, Any]:

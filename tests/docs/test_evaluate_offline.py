@@ -130,6 +130,7 @@ def evaluate(folder: Path, root: Path, file: str) -> int:
     return run.returncode
 
 
+@pytest.mark.slow
 def test_classes_and_numbers_can_be_followed_and_bad_versions_are_told_from_good_ones(
     root: Path, tmp_path: Path
 ) -> None:

@@ -3,8 +3,9 @@
 Groups are drawn with replacement, both arms and all metrics under the same draws, so what makes a day hard for both cancels.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Final, assert_never
 
 import numpy as np
@@ -210,22 +211,19 @@ def _plain_spread(
     return figure(value, intervals.percentiles(drawn, confidence=confidence, groups=groups))
 
 
-def _apart(
-    weights: tuple[float, float],
-    constant: float,
-    *,
-    value_of: Callable[[int], float],
-    ends_of: Callable[[int], tuple[float, float] | None],
+def _calibration_spread(
+    samples: _Samples, candidate: float, incumbent: float, constant: float, *, confidence: float, groups: int
 ) -> Figure:
-    """Combine two figures, each with an interval of its own (Zou and Donner 2008).
+    """Combine two root mean squared errors, each with an interval of its own (Zou and Donner 2008).
 
     Their correlation is left out: with a positive one, as on the same rows, the interval is wider than it need be.
     """
     parts: list[tuple[float, float | None, float | None]] = []
-    for arm, weight in enumerate(weights):
+    for arm, weight in enumerate((candidate, incumbent)):
         if weight == 0.0:
             continue
-        ends, value = ends_of(arm), value_of(arm)
+        ends = _root_interval(samples, arm, confidence=confidence, groups=groups)
+        value = float(np.sqrt(np.maximum(0.0, samples.value[arm])))
         if ends is None:
             parts.append((weight * value, None, None))
         else:
@@ -242,31 +240,53 @@ def _apart(
     )
 
 
-def _calibration_spread(
-    samples: _Samples, candidate: float, incumbent: float, constant: float, *, confidence: float, groups: int
-) -> Figure:
-    """Combine two root mean squared errors, whose debiased squares may be below zero."""
-    return _apart(
-        (candidate, incumbent),
-        constant,
-        value_of=lambda arm: float(np.sqrt(np.maximum(0.0, samples.value[arm]))),
-        ends_of=lambda arm: _root_interval(samples, arm, confidence=confidence, groups=groups),
-    )
-
-
 def _size_spread(
     samples: _Samples, candidate: float, incumbent: float, constant: float, *, confidence: float, groups: int
 ) -> Figure:
-    """Combine the sizes of two means. That of one follows from the mean's own interval, and holds when that one does."""
+    """Combine the sizes of two means; they may lie on different sides of zero, so neither is taken as independent of the other.
 
-    def ends(arm: int) -> tuple[float, float] | None:
-        found = intervals.percentiles(samples.replicates[arm], confidence=confidence, groups=groups)
-        if found is None:
-            return None
-        sizes = sorted(abs(end) for end in found)
-        return (0.0 if found[0] <= 0.0 <= found[1] else sizes[0]), sizes[1]
+    The size of one follows from the mean's own interval, and holds when that one does. Of two, a|c| - b|i| is the largest over the
+    sign of c of the smallest over the sign of i of linear combinations, each of which has a paired interval: the same choice of their
+    ends is an end of it. Two of them must hold at once, so each may err half as often.
+    """
+    weights = (candidate, incumbent)
+    value = sum(weight * abs(float(mean)) for weight, mean in zip(weights, samples.value, strict=True)) + constant
 
-    return _apart((candidate, incumbent), constant, value_of=lambda arm: float(abs(samples.value[arm])), ends_of=ends)
+    def end(weights: tuple[float, float]) -> float | None:
+        """Return an upper end, without the constant."""
+        ends: dict[tuple[int, int], float] = {}
+        for signs in product((1, -1), (1, -1)):
+            drawn = sum(
+                weight * sign * each for weight, sign, each in zip(weights, signs, samples.replicates, strict=True)
+            )
+            found = intervals.percentiles(drawn, confidence=(1.0 + confidence) / 2, groups=groups)
+            if found is None:
+                return None
+            ends[signs] = found[1]
+        grows = 0 if weights[0] > 0 else 1
+        return max(min(each for signs, each in ends.items() if signs[grows] == sign) for sign in (1, -1))
+
+    if 0.0 in weights:
+        return _size_of_one(samples, weights, constant, confidence=confidence, groups=groups)
+    high, low = end(weights), end((-candidate, -incumbent))
+    if high is None or low is None:
+        return figure(value)
+    return figure(value, (constant - low, constant + high))
+
+
+def _size_of_one(
+    samples: _Samples, weights: tuple[float, float], constant: float, *, confidence: float, groups: int
+) -> Figure:
+    arm = 0 if weights[0] else 1
+    value = weights[arm] * abs(float(samples.value[arm])) + constant
+    found = intervals.percentiles(samples.replicates[arm], confidence=confidence, groups=groups)
+    if found is None:
+        return figure(value)
+    smallest, largest = sorted(abs(each) for each in found)
+    if found[0] <= 0.0 <= found[1]:
+        smallest = 0.0
+    low, high = sorted(weights[arm] * each + constant for each in (smallest, largest))
+    return figure(value, (low, high))
 
 
 _SPREADS: Final = {"calibration_error": _calibration_spread, "bias": _size_spread}
