@@ -55,7 +55,7 @@ from glideslope.engine.observer import Observer, pair_metric
 from glideslope.engine.pairing import Pair, Pairing
 from glideslope.engine.ports import Alike, Counters, Total
 from glideslope.engine.ranking import Blocks, Scored, gaps, name_of
-from glideslope.engine.receipts import Batch, Group, Receipts, alike, elsewhere, grown, new_times, row_of
+from glideslope.engine.receipts import Batch, Group, Receipts, alike, elsewhere, grown, new_times, row_of, spelled
 from glideslope.engine.record import Model, Record, rollout_id
 from glideslope.engine.scopes import OUTCOMES
 from glideslope.engine.searching import Searching
@@ -146,16 +146,18 @@ class OutcomeDesk:
         self, outcomes: Sequence[Outcome], *, by: Identity | None = None
     ) -> tuple[OutcomesTaken, Sequence[Outcome]]:
         """Count by the batch what can be, and return what is left for `take`."""
-        rollouts = [r for r in self._receipts.rollouts(outcomes) if await self._is_batched(r.id)]
+        told = spelled(outcomes)
+        rollouts = [r for r in self._receipts.rollouts(told) if await self._is_batched(r.id)]
         if not rollouts:
             return _NONE_TAKEN, outcomes
-        batch, rest = self._receipts.read(outcomes, rollouts=rollouts, by=by)
+        batch, rest = self._receipts.read(told, rollouts=rollouts, by=by)
         if not batch.keys:
             return _NONE_TAKEN, rest
+        has_log = self._log.has_log
         rows = [
             row_of(outcome, key, batch.groups[member], score=score, by=_actor(by))
             for outcome, key, member, score in zip(batch.outcomes, batch.keys, batch.members, batch.scores, strict=True)
-            if self._log.has_log
+            if has_log
         ]
         async with self._observer.counting:
             if rows:

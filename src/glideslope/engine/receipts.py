@@ -14,8 +14,9 @@ import binascii
 import hmac
 import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
 from typing import Final
 
 from msgspec import UNSET
@@ -43,22 +44,40 @@ _STEM: Final = 4
 Keys = Mapping[int, ReceiptKey]
 
 
-class _Kinds(dict[int, int]):
-    """By 2 x score + happened the number of the bins that a plan's metrics count it in: there are few of those."""
+class Kinds:
+    """The bins that a plan's metrics count an outcome in, made once for every score: there are few kinds of them.
+
+    For what happened or did not, no metric's bin ever turns back as the score grows; so where two scores have the same bins,
+    all between them have.
+    """
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
-        super().__init__()
+        """Take metrics that a score and what happened decide."""
         self._metrics = metrics
         self._numbers: dict[tuple[int, ...], int] = {}
         self.bins: list[Mapping[MetricName, int]] = []
+        self.of = [0] * (2 * SCORE_LEVELS + 2)
+        """At place 2 x score + happened the place of its bins."""
+        for happened in (False, True):
+            ends = [
+                (0, self._number(0, happened=happened), SCORE_LEVELS, self._number(SCORE_LEVELS, happened=happened))
+            ]
+            while ends:
+                low, first, high, last = ends.pop()
+                if first == last or high - low == 1:
+                    self.of[2 * low + happened : 2 * high + happened : 2] = [first] * (high - low)
+                    self.of[2 * high + happened] = last
+                else:
+                    middle = (low + high) // 2
+                    number = self._number(middle, happened=happened)
+                    ends += [(low, first, middle, number), (middle, number, high, last)]
 
-    def __missing__(self, place: int) -> int:
-        probability, happened = (place >> 1) / SCORE_LEVELS, bool(place & 1)
+    def _number(self, score: int, *, happened: bool) -> int:
+        probability = score / SCORE_LEVELS
         bins = tuple(outcome_bin(m, probability=probability, happened=happened) for m in self._metrics)
         number = self._numbers.setdefault(bins, len(self.bins))
         if number == len(self.bins):
             self.bins.append(dict(zip((m.name for m in self._metrics), bins, strict=True)))
-        self[place] = number
         return number
 
 
@@ -71,7 +90,11 @@ class _Head:
     arm: Arm
     stem: bytes
     key: ReceiptKey
-    kinds: _Kinds
+    kinds: Kinds
+
+    def group(self, places: bytes, kind: int) -> "Group":
+        """Return where outcomes with these fields and bins count."""
+        return Group(self.rollout, self.step, self.arm, places, self.kinds.bins[kind])
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +123,33 @@ class Group:
         ]
 
 
-@dataclass(slots=True)
-class Batch:
-    """Outcomes that were read: per outcome its key, its group and when it was answered (seconds since 1970)."""
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """Outcomes whose predictions are spelled like receipts, with those one after the other, and the others."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
-    keys: list[bytes] = field(default_factory=list)
-    members: list[int] = field(default_factory=list)
-    at: list[int] = field(default_factory=list)
-    scores: list[int] = field(default_factory=list)
-    groups: list[Group] = field(default_factory=list)
+    outcomes: Sequence[Outcome]
+    data: bytes
+    rest: Sequence[Outcome]
+
+    @property
+    def starts(self) -> set[bytes]:
+        """Return the different first eight bytes."""
+        size = _FIELDS.size
+        return set(
+            map(self.data.__getitem__, map(slice, range(0, len(self.data), size), range(8, len(self.data), size)))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Outcomes that were read: per outcome its key, its group and when it was answered (seconds since 2020)."""
+
+    outcomes: Sequence[Outcome] = ()
+    keys: Sequence[bytes] = ()
+    members: Sequence[int] = ()
+    at: Sequence[int] = ()
+    scores: Sequence[int] = ()
+    groups: Sequence[Group] = ()
 
 
 class Receipts:
@@ -118,14 +158,12 @@ class Receipts:
     def __init__(self, *, record: Record, keys: Keys) -> None:
         self._record = record
         self._keys = keys
-        self._kinds: dict[tuple[Metric, ...], _Kinds] = {}
+        self._kinds: dict[tuple[Metric, ...], Kinds] = {}
 
-    def rollouts(self, outcomes: Sequence[Outcome]) -> list[Rollout]:
+    def rollouts(self, spelled: Spelled) -> list[Rollout]:
         """Return which rollouts receipts claim to be of whose plans can be counted by the batch; nothing is verified yet."""
-        data, _ = _decoded(outcomes)
-        numbers = {int.from_bytes(data[start + 3 : start + 6]) for start in range(0, len(data), _FIELDS.size)}
         found = []
-        for number in sorted(numbers):
+        for number in sorted({int.from_bytes(start[3:6]) for start in spelled.starts}):
             try:
                 rollout = self._record.rollout(rollout_id(number))
             except GlideslopeError:
@@ -135,39 +173,46 @@ class Receipts:
         return found
 
     def read(
-        self, outcomes: Sequence[Outcome], *, rollouts: Sequence[Rollout], by: Identity | None
+        self, spelled: Spelled, *, rollouts: Sequence[Rollout], by: Identity | None
     ) -> tuple[Batch, list[Outcome]]:
         """Read those that are of these rollouts; return the others too, of which some are good and some are not."""
-        data, rest = _decoded(outcomes)
-        left = {id(outcome) for outcome in rest}
-        told = [outcome for outcome in outcomes if id(outcome) not in left] if left else outcomes
-        heads = self._heads(data, {r.id: r for r in rollouts}, by=by)
-        genuine = _verified(data, heads)
-        batch, numbers = Batch(), dict[tuple[bytes, bytes, int], int]()
-        for is_genuine, outcome, (start, at, places, score, request, subject, _) in zip(
-            genuine, told, _FIELDS.iter_unpack(data), strict=True
-        ):
-            if not (is_genuine and _is_sound(outcome)):
-                rest.append(outcome)
-                continue
-            head = heads[start]
-            kind = head.kinds[2 * score + (outcome.happened is True)]
-            like = (start, places, kind)
-            number = numbers.get(like)
-            if number is None:
-                number = numbers[like] = len(batch.groups)
-                batch.groups.append(Group(head.rollout, head.step, head.arm, places, head.kinds.bins[kind]))
-            batch.outcomes.append(outcome)
-            batch.keys.append(head.stem + (subject if subject != _NOBODY else request))
-            batch.members.append(number)
-            batch.at.append(at + EPOCH_2020)
-            batch.scores.append(score)
+        heads = self._heads(spelled.starts, {r.id: r for r in rollouts}, by=by)
+        good = _verified(spelled.data, heads)
+        if not all(map(_is_bare, spelled.outcomes)):
+            good = [fine and _is_sound(outcome) for fine, outcome in zip(good, spelled.outcomes, strict=True)]
+        rest = [*spelled.rest, *(outcome for fine, outcome in zip(good, spelled.outcomes, strict=True) if not fine)]
+        if not any(good):
+            return Batch(), rest
+        outcomes = list(compress(spelled.outcomes, good))
+        # By columns: a loop over whole receipts takes twice as long.
+        columns = zip(*compress(_FIELDS.iter_unpack(spelled.data), good), strict=True)
+        starts, times, fields, scores, requests, subjects, _ = columns
+        of = {start: head.kinds.of for start, head in heads.items()}
+        kinds = [
+            of[start][2 * score + (outcome.happened is True)]
+            for start, score, outcome in zip(starts, scores, outcomes, strict=True)
+        ]
+        likes = list(zip(starts, fields, kinds, strict=True))
+        numbers = {like: number for number, like in enumerate(dict.fromkeys(likes))}
+        stems = {start: head.stem for start, head in heads.items()}
+        batch = Batch(
+            outcomes=outcomes,
+            keys=[
+                stems[start] + (subject if subject != _NOBODY else request)
+                for start, subject, request in zip(starts, subjects, requests, strict=True)
+            ],
+            members=list(map(numbers.__getitem__, likes)),
+            at=times,
+            scores=scores,
+            groups=[heads[start].group(places, kind) for start, places, kind in numbers],
+        )
         return batch, rest
 
-    def _heads(self, data: bytes, rollouts: Mapping[str, Rollout], *, by: Identity | None) -> dict[bytes, _Head]:
-        claimed = {data[start : start + 8] for start in range(0, len(data), _FIELDS.size)}
+    def _heads(
+        self, starts: Iterable[bytes], rollouts: Mapping[str, Rollout], *, by: Identity | None
+    ) -> dict[bytes, _Head]:
         found = {}
-        for start in claimed:
+        for start in starts:
             key, model, number, step, arm = struct.unpack(">B2s3sBB", start)
             rollout = rollouts.get(rollout_id(int.from_bytes(number)))
             if rollout is None or key not in self._keys or not 1 <= step <= len(rollout.plan.steps):
@@ -185,10 +230,10 @@ class Receipts:
             )
         return found
 
-    def _kinds_of(self, metrics: tuple[Metric, ...]) -> _Kinds:
+    def _kinds_of(self, metrics: tuple[Metric, ...]) -> Kinds:
         found = self._kinds.get(metrics)
         if found is None:
-            found = self._kinds[metrics] = _Kinds(metrics)
+            found = self._kinds[metrics] = Kinds(metrics)
         return found
 
 
@@ -230,7 +275,7 @@ def elsewhere(batch: Batch, notes: Sequence[bytes | None]) -> tuple[list[bytes],
 
 def grown(batch: Batch, notes: Sequence[bytes | None]) -> Counter[int]:
     """Return how many outcomes of each group were new."""
-    return Counter(member for member, note in zip(batch.members, notes, strict=True) if note is None)
+    return Counter(compress(batch.members, map(_is_none, notes)))
 
 
 def row_of(outcome: Outcome, key: bytes, group: Group, *, score: int, by: Actor) -> OutcomeRow:
@@ -255,15 +300,23 @@ def row_of(outcome: Outcome, key: bytes, group: Group, *, score: int, by: Actor)
 
 
 def new_times(batch: Batch, notes: Sequence[bytes | None]) -> Counter[tuple[int, int]]:
-    """Return how many new outcomes there are by group and time of the answer."""
-    times = zip(batch.members, batch.at, notes, strict=True)
-    return Counter((member, at) for member, at, note in times if note is None)
+    """Return how many new outcomes there are by group and time of the answer, in seconds since 1970."""
+    times = Counter(compress(zip(batch.members, batch.at, strict=True), map(_is_none, notes)))
+    return Counter({(member, at + EPOCH_2020): size for (member, at), size in times.items()})
+
+
+def _is_none(note: bytes | None) -> bool:
+    return note is None
 
 
 def _unit(key: bytes) -> int:
     """Return what the log says counts once, of a key: the subject, or minus one minus the request."""
     who = key[_STEM:]
     return int.from_bytes(who) if len(who) == len(_NOBODY) else -1 - int.from_bytes(who)
+
+
+def _is_bare(outcome: Outcome) -> bool:
+    return outcome.happened is not UNSET and outcome.attributes is UNSET and outcome.at is UNSET
 
 
 def _is_sound(outcome: Outcome) -> bool:
@@ -273,21 +326,21 @@ def _is_sound(outcome: Outcome) -> bool:
     return outcome.at is UNSET or 0 <= outcome.at <= LARGEST_NUMBER
 
 
-def _decoded(outcomes: Sequence[Outcome]) -> tuple[bytes, list[Outcome]]:
-    """Return the receipts one after the other, and the outcomes whose prediction is spelled like none."""
-    spelled = [o.prediction for o in outcomes if len(o.prediction) == LENGTH and o.prediction.isascii()]
-    data = _all_decoded("".join(spelled))
-    if data is not None and len(spelled) == len(outcomes):
-        return data, []
-    parts, rest = [], []
+def spelled(outcomes: Sequence[Outcome]) -> Spelled:
+    """Decode what may be receipts; nothing is verified yet."""
+    if all(len(outcome.prediction) == LENGTH for outcome in outcomes):
+        data = _all_decoded("".join([outcome.prediction for outcome in outcomes]))
+        if data is not None:
+            return Spelled(outcomes, data, ())
+    found, parts, rest = [], [], []
     for outcome in outcomes:
-        is_spelled = len(outcome.prediction) == LENGTH and outcome.prediction.isascii()
-        part = _all_decoded(outcome.prediction) if is_spelled else None
+        part = _all_decoded(outcome.prediction) if len(outcome.prediction) == LENGTH else None
         if part is None:
             rest.append(outcome)
         else:
+            found.append(outcome)
             parts.append(part)
-    return b"".join(parts), rest
+    return Spelled(found, b"".join(parts), rest)
 
 
 def _all_decoded(text: str) -> bytes | None:

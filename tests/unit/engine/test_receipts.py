@@ -8,12 +8,13 @@ import pytest
 from glideslope.domain.draft import SECOND, GuardrailDraft, StageDraft
 from glideslope.domain.errors import StoreUnavailable
 from glideslope.domain.ids import MetricName, ModelName, RolloutId
-from glideslope.domain.metric import Dimension
+from glideslope.domain.metric import BUILT_IN, Dimension, Origin, outcome_bin
 from glideslope.domain.observation import Outcome, Outcomes
 from glideslope.domain.plan import Margin, MarginKind, StageKind
 from glideslope.domain.receipt import EPOCH_2020, NO_SLICE, SCORE_LEVELS, Receipt, mint, model_hash
 from glideslope.domain.traffic import Arm
 from glideslope.engine.ports import Total
+from glideslope.engine.receipts import Kinds
 from glideslope.engine.record import rollout_number
 from glideslope.engine.scopes import OUTCOMES
 from glideslope.testing.logs import MemoryLog
@@ -149,3 +150,12 @@ async def test_a_lost_acknowledgement_counts_nothing_twice() -> None:
     assert once == [t for t in await clean.store.load(f"{same}/") if t.source == OUTCOMES]
     found, expected = (w.app.observer.evidence(w.app.record.rollout(rollout), in_force=True) for w in (world, clean))
     assert (found.counts, found.maturity) == (expected.counts, expected.maturity)
+
+
+def test_bins_made_for_all_scores_at_once_are_those_of_each_score() -> None:
+    metrics = tuple(m for m in BUILT_IN.values() if m.origin is Origin.OUTCOME)
+    kinds = Kinds(metrics)
+    for score in range(SCORE_LEVELS + 1):
+        for happened in (False, True):
+            bins = {m.name: outcome_bin(m, probability=score / SCORE_LEVELS, happened=happened) for m in metrics}
+            assert kinds.bins[kinds.of[2 * score + happened]] == bins
