@@ -53,9 +53,9 @@ from glideslope.engine.formulas import Worth, check_outcome, worth
 from glideslope.engine.log_desk import LogDesk, key_of, own_time
 from glideslope.engine.observer import Observer, pair_metric
 from glideslope.engine.pairing import Pair, Pairing
-from glideslope.engine.ports import Alike, Counters, Total
+from glideslope.engine.ports import Counters, Total
 from glideslope.engine.ranking import Blocks, Scored, gaps, name_of
-from glideslope.engine.receipts import Batch, Group, Receipts, alike, elsewhere, grown, new_times, row_of, spelled
+from glideslope.engine.receipts import Batch, Receipts, added, elsewhere, grown, new_times, row_of, spelled
 from glideslope.engine.record import Model, Record, rollout_id
 from glideslope.engine.scopes import OUTCOMES
 from glideslope.engine.searching import Searching
@@ -179,17 +179,17 @@ class OutcomeDesk:
         return new
 
     async def _count_alike(self, batch: Batch) -> int:
-        notes = await self._counters.once_alike(batch.keys, batch.members, [alike(group) for group in batch.groups])
+        notes = await self._counters.once_alike(batch.keys, batch.members, [group.adds for group in batch.groups])
         sizes = grown(batch, notes)
         cells: Counter[Cell] = Counter()
         for member, size in sizes.items():
-            self._scan_alike(batch.groups[member], size)
-            for cell in batch.groups[member].cells():
+            for cell in batch.groups[member].cells:
                 cells[cell] += size
+        self._scan_alike(batch, sizes)
         keys, places, more = elsewhere(batch, notes)
         if keys:
-            groups = [Alike(b"", tuple(Total(OUTCOMES, 0, cell.key(), 1) for cell in cells_)) for cells_ in more]
-            for place, note in zip(places, await self._counters.once_alike(keys, places, groups), strict=True):
+            notes_of_more = await self._counters.once_alike(keys, places, [added(each) for each in more])
+            for place, note in zip(places, notes_of_more, strict=True):
                 if note is None:
                     cells.update(more[place])
         self._observer.counted(cells)
@@ -200,10 +200,20 @@ class OutcomeDesk:
         self._observer.delayed(delays)
         return sizes.total()
 
-    def _scan_alike(self, group: Group, size: int) -> None:
-        for cell in group.cells():
-            if cell.slice == WHOLE and cell.metric != OUTCOME_SEEN:
-                self._searching.count(cell, tuple(group.places), growth=size)
+    def _scan_alike(self, batch: Batch, sizes: Mapping[int, int]) -> None:
+        joint: Counter[tuple[Cell, bytes]] = Counter()
+        asked: dict[tuple[RolloutId, bytes], bool] = {}
+        for member, size in sizes.items():
+            group = batch.groups[member]
+            where = (group.rollout.id, group.places)
+            if where not in asked:
+                asked[where] = self._searching.asks(group.rollout.plan, tuple(group.places))
+            if asked[where]:
+                for cell in group.cells:
+                    if cell.slice == WHOLE and cell.metric != OUTCOME_SEEN:
+                        joint[cell, group.places] += size
+        for (cell, places), size in joint.items():
+            self._searching.count(cell, tuple(places), growth=size)
 
     async def _is_batched(self, rollout: RolloutId) -> bool:
         """Tell whether no outcome of a rollout was counted one by one, as earlier versions did."""

@@ -23,7 +23,7 @@ from msgspec import UNSET
 
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import WHOLE, Actor, MetricName, StepName
+from glideslope.domain.ids import WHOLE, Actor, MetricName, SliceName, StepName
 from glideslope.domain.logged import OutcomeRow, canonical_slices
 from glideslope.domain.metric import OUTCOME_SEEN, RANKED, Cell, Metric, Origin, outcome_bin, slices_of
 from glideslope.domain.observation import MOST_ATTRIBUTES, Outcome
@@ -40,6 +40,9 @@ _FIELDS: Final = struct.Struct(">8sI3sH5s6s8s")
 _SIGNED: Final = struct.Struct(">28s8s")
 _NOBODY: Final = bytes(6)
 _STEM: Final = 4
+
+MOST_GROUPS: Final = 20_000
+"""Groups that are kept made; what a rollout's outcomes differ in is a few thousand."""
 
 Keys = Mapping[int, ReceiptKey]
 
@@ -94,7 +97,13 @@ class _Head:
 
     def group(self, places: bytes, kind: int) -> "Group":
         """Return where outcomes with these fields and bins count."""
-        return Group(self.rollout, self.step, self.arm, places, self.kinds.bins[kind])
+        plan, name, bins = self.rollout.plan, self.rollout.id, self.kinds.bins[kind]
+        cells = [Cell(name, self.step, self.arm, OUTCOME_SEEN, WHOLE, 0)] + [
+            Cell(name, self.step, self.arm, metric, slice_, bin_)
+            for slice_ in (WHOLE, *slices_of(plan.dimensions, plan.crosses or (), places))
+            for metric, bin_ in bins.items()
+        ]
+        return Group(self.rollout, self.step, self.arm, places, cells, added(cells, note=places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +115,20 @@ class Group:
     arm: Arm
     places: bytes
     """Per dimension the number of the value, as in the receipts."""
-    bins: Mapping[MetricName, int]
+    cells: Sequence[Cell]
+    """Where each counts."""
+    adds: Alike
+    """The same as it is written."""
 
-    def cells(self, *, but: bytes | None = None) -> list[Cell]:
-        """Return where each counts; `but` in no slice of a subject's first outcome, whose fields are given."""
-        plan, name = self.rollout.plan, self.rollout.id
-        slices = [WHOLE, *slices_of(plan.dimensions, plan.crosses or (), self.places)]
-        if but is not None:
-            before = {WHOLE, *slices_of(plan.dimensions, plan.crosses or (), but)}
-            slices = [slice_ for slice_ in slices if slice_ not in before]
-        seen = [Cell(name, self.step, self.arm, OUTCOME_SEEN, WHOLE, 0)] if but is None else []
-        return seen + [
-            Cell(name, self.step, self.arm, metric, slice_, bin_)
-            for slice_ in slices
-            for metric, bin_ in self.bins.items()
-        ]
+    def elsewhere(self, before: bytes) -> Mapping[SliceName, list[Cell]]:
+        """Return where one counts whose subject's first outcome had other fields: in its slices that are new, by slice."""
+        plan = self.rollout.plan
+        known = {WHOLE, *slices_of(plan.dimensions, plan.crosses or (), before)}
+        found: dict[SliceName, list[Cell]] = {}
+        for cell in self.cells:
+            if cell.slice not in known:
+                found.setdefault(cell.slice, []).append(cell)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +167,7 @@ class Receipts:
         self._record = record
         self._keys = keys
         self._kinds: dict[tuple[Metric, ...], Kinds] = {}
+        self._groups: dict[tuple[bytes, bytes, int], Group] = {}
 
     def rollouts(self, spelled: Spelled) -> list[Rollout]:
         """Return which rollouts receipts claim to be of whose plans can be counted by the batch; nothing is verified yet."""
@@ -204,9 +213,18 @@ class Receipts:
             members=list(map(numbers.__getitem__, likes)),
             at=times,
             scores=scores,
-            groups=[heads[start].group(places, kind) for start, places, kind in numbers],
+            groups=[self._group(like, heads) for like in numbers],
         )
         return batch, rest
+
+    def _group(self, like: tuple[bytes, bytes, int], heads: Mapping[bytes, _Head]) -> Group:
+        found = self._groups.get(like)
+        if found is None:
+            if len(self._groups) >= MOST_GROUPS:
+                self._groups.clear()
+            start, places, kind = like
+            found = self._groups[like] = heads[start].group(places, kind)
+        return found
 
     def _heads(
         self, starts: Iterable[bytes], rollouts: Mapping[str, Rollout], *, by: Identity | None
@@ -246,9 +264,9 @@ def is_plain(plan: Plan) -> bool:
     )
 
 
-def alike(group: Group) -> Alike:
-    """Return what each outcome of a group adds."""
-    return Alike(note=group.places, totals=tuple(Total(OUTCOMES, 0, cell.key(), 1) for cell in group.cells()))
+def added(cells: Sequence[Cell], *, note: bytes = b"") -> Alike:
+    """Return what one outcome adds that counts in these cells."""
+    return Alike(note=note, totals=tuple(Total(OUTCOMES, 0, cell.key(), 1) for cell in cells))
 
 
 def elsewhere(batch: Batch, notes: Sequence[bytes | None]) -> tuple[list[bytes], list[int], list[list[Cell]]]:
@@ -261,10 +279,7 @@ def elsewhere(batch: Batch, notes: Sequence[bytes | None]) -> tuple[list[bytes],
         group = batch.groups[member]
         if note is None or note == group.places:
             continue
-        by_slice: dict[str, list[Cell]] = {}
-        for cell in group.cells(but=note):
-            by_slice.setdefault(cell.slice, []).append(cell)
-        for slice_, cells in by_slice.items():
+        for slice_, cells in group.elsewhere(note).items():
             number = numbers.setdefault((member, note, slice_), len(groups))
             if number == len(groups):
                 groups.append(cells)
