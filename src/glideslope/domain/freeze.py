@@ -21,6 +21,7 @@ from glideslope.domain.metric import (
     BUILT_IN,
     COUNT_EDGES,
     LATENCY_EDGES,
+    RANKED,
     RESERVED,
     SPENDS_NO_ALPHA,
     Better,
@@ -148,6 +149,13 @@ def _check_recompute(plan: Plan) -> None:
                     where="recompute",
                 )
         for g in plan.guardrails:
+            if g.metric.kind in RANKED:
+                # A block is made of what arrived together, and those that are not full are lost at a restart.
+                raise PlanInvalid(
+                    f"{g.metric.name} is judged by blocks of outcomes as they arrived, and those cannot be recomputed from the"
+                    " prediction log, so nothing would confirm what it says.",
+                    where="recompute",
+                )
             if g.strata is not msgspec.UNSET:
                 # The log keeps each outcome's slice; a stratum is that of a subject's first.
                 raise PlanInvalid(

@@ -55,11 +55,16 @@ class Recomputation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Rows that sources say they wrote, and the log does not hold."""
     uncovered: tuple[MetricName, ...] = ()
     """Guardrails that cannot be recomputed from the log."""
+    unconfirmed: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """What a shadow stage is judged by: its pairs are not in the log, so nothing confirms them. Canaries are judged
+    without. Absent where the plan has no such stage."""
 
     @property
     def agrees(self) -> bool:
-        """Tell whether all that was compared is the same, and all was compared."""
-        return self.cells > 0 and not (self.differing or self.missing or self.uncovered)
+        """Tell whether all that was compared is the same, and all was compared. In a shadow stage there is nothing yet."""
+        return (self.cells > 0 or self.unconfirmed is not msgspec.UNSET) and not (
+            self.differing or self.missing or self.uncovered
+        )
 
 
 def is_covered(metric: Metric, *, in_process: bool = False) -> bool:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from glideslope.domain.errors import GlideslopeError, Invalid, LogAbsent
+from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, Actor, MetricName, ModelName, RolloutId, SliceName
 from glideslope.domain.logged import (
     LONGEST_ID,
@@ -41,7 +42,7 @@ from glideslope.domain.metric import (
     outcome_bin,
 )
 from glideslope.domain.observation import MOST_REFUSALS, Outcome
-from glideslope.domain.plan import Plan, thresholds
+from glideslope.domain.plan import Plan, StageKind, thresholds
 from glideslope.domain.receipt import SCORE_LEVELS
 from glideslope.domain.recomputation import MOST_DIFFERENCES, Recomputation, compare, is_covered
 from glideslope.domain.rollout import DECIDED, Rollout
@@ -227,6 +228,7 @@ class LogDesk:
             differences=differences[:MOST_DIFFERENCES],
             missing=max(0, found.missing),
             uncovered=tuple(m.name for m in plan.counted if not is_covered(m, in_process=self._in_process)),
+            unconfirmed=unconfirmed(plan),
         )
         compared = self._compared[rollout.id] = Compared(at=at, result=result, unmatched=found.unmatched)
         self._observer.changed.add(rollout.id)
@@ -297,6 +299,14 @@ class LogDesk:
             metrics=prediction.metrics,
             attributes={k: v[:LONGEST_TEXT] for k, v in prediction.attributes.items() if k in loggable},
         )
+
+
+def unconfirmed(plan: Plan) -> tuple[str, ...] | msgspec.UnsetType:
+    """Name the pairs by which a plan's shadow stage is judged, if it has one: the candidate's answers there are not logged."""
+    if not any(s.stage is StageKind.SHADOW for s in plan.steps):
+        return msgspec.UNSET
+    paired = [g.metric.name for g in plan.guardrails if is_paired(g.metric)]
+    return tuple(f"pairs of {name}" for name in (*paired, *(limit.kind.value for limit in plan.rules.limits)))
 
 
 def key_of(model: ModelName, prediction: str) -> int:

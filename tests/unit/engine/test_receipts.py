@@ -116,7 +116,7 @@ async def test_what_was_begun_one_by_one_goes_on_so_after_an_upgrade() -> None:
     """Else the outcomes that were counted before would count once more when they are sent again."""
     world, rollout = await given(one_by_one=True)
     part = Outcomes(outcomes=tuple(told(rollout, Random(2))))
-    await world.app.outcomes(part)
+    await world.app._desk.take(part)
     before = counted(world, rollout)
     await world.app.flush()
 
