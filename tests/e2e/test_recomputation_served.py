@@ -91,7 +91,8 @@ async def until(running: Tree, rollout: str, service: Service, *, wanted: str, p
         _, view = await running.call("GET", f"/v1/rollouts/{rollout}")
         if wanted == view["phase"] or wanted in view["reasons"]:
             return view
-        assert time.monotonic() < deadline, (view, service.observer.refusals, running.said[-2000:])
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{json.dumps(view)}\n{service.observer.refusals}\n{running.said[-2000:]}")
         await answer(running, service, chance, first=first)
         first += 50
         await asyncio.sleep(0.1)

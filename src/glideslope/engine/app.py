@@ -594,7 +594,8 @@ class App:
 
     def _require_log(self, draft: Draft) -> None:
         """Refuse a plan that could never advance here. Raises LogAbsent."""
-        if draft.recompute is not None and not self.log.has_log:
+        asked = draft.recompute is not None or any(own.no_outcome_within for own in draft.metrics)
+        if asked and not self.log.has_log:
             raise LogAbsent
 
 

@@ -55,6 +55,7 @@ from glideslope.engine.prediction_log import (
     Joined,
     PredictionLog,
     Recount,
+    Silence,
 )
 from glideslope.engine.record import Record
 from glideslope.engine.scopes import JOINED
@@ -158,7 +159,7 @@ class LogDesk:
         if self._log is None:
             return
         for rollout in self._record.open_rollouts():
-            if _told_by_outcomes(rollout.plan):
+            if _told_by_outcomes(rollout.plan) or _silent(rollout.plan):
                 await self._join(rollout, self._log)
 
     async def _join(self, rollout: Rollout, log: PredictionLog) -> None:
@@ -177,6 +178,19 @@ class LogDesk:
         for group in joined.groups:
             for cell in _cells(rollout.id, group):
                 counts[cell.key()] = counts.get(cell.key(), 0) + group.count
+        for metric in _silent(plan):
+            for each in await log.silence(
+                Silence(
+                    model=plan.model,
+                    rollout=rollout.id,
+                    until=until,
+                    within=metric.within or 0,
+                    metric=metric.name,
+                    members=partial(members_of, plan.dimensions, plan.crosses or ()),
+                )
+            ):
+                cell = Cell(rollout.id, each.step, each.arm, each.metric, each.slice, each.bin)
+                counts[cell.key()] = counts.get(cell.key(), 0) + each.count
         if counts:
             await self._counters.save([Total(JOINED, 0, cell, count) for cell, count in counts.items()])
         # Both at once: a recomputation must know until when what it finds has been counted.
@@ -317,6 +331,11 @@ def key_of(model: ModelName, prediction: str) -> int:
 def _told_by_outcomes(plan: Plan) -> tuple[Metric, ...]:
     """Return the metrics that a score and what happened decide."""
     return tuple(m for m in plan.counted if m.origin is Origin.OUTCOME and is_covered(m))
+
+
+def _silent(plan: Plan) -> tuple[Metric, ...]:
+    """Return the metrics that are about outcomes which do not come."""
+    return tuple(m for m in plan.counted if m.within is not msgspec.UNSET)
 
 
 def _require_id(prediction: str) -> None:

@@ -25,7 +25,6 @@ from glideslope.domain.metric import (
     RANKED,
     Cell,
     Metric,
-    Origin,
     baseline_scope,
     block_size,
     loss_bin,
@@ -441,7 +440,7 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, worths: Worth, *, happe
     if happened is not None:
         claims[f"{stem}/{OUTCOME_SEEN}"] = Cell(rollout.id, step, receipt.arm, OUTCOME_SEEN, WHOLE, 0)
         for metric in rollout.plan.counted:
-            if metric.origin is Origin.OUTCOME and metric.formula is UNSET:
+            if metric.is_of_outcomes:
                 bins[metric.name] = outcome_bin(metric, probability=receipt.probability, happened=happened)
     strata = {g.metric.name: g.strata.field for g in rollout.plan.guardrails if g.strata is not UNSET}
     for name, bin_ in bins.items():

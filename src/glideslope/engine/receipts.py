@@ -244,7 +244,7 @@ class Receipts:
                 arm=Arm.CANDIDATE if arm else Arm.INCUMBENT,
                 stem=number + step.to_bytes(),
                 key=self._keys[key].of(plan.model),
-                kinds=self._kinds_of(tuple(m for m in plan.counted if m.origin is Origin.OUTCOME)),
+                kinds=self._kinds_of(tuple(m for m in plan.counted if m.is_of_outcomes)),
             )
         return found
 

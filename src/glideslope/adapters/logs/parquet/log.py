@@ -46,6 +46,7 @@ from glideslope.engine.prediction_log import (
     Recount,
     Recounted,
     Recounts,
+    Silence,
     Whose,
 )
 
@@ -161,6 +162,9 @@ class ParquetLog:
 
     async def join(self, asked: Join) -> Joined:
         return await self._ask(lambda: self._join(asked))
+
+    async def silence(self, asked: Silence) -> Sequence[Recounted]:
+        return await self._ask(lambda: self._silence(asked))
 
     async def recount(self, asked: Recount) -> Recounts:
         return await self._ask(lambda: self._recount(asked))
@@ -324,6 +328,17 @@ class ParquetLog:
             late=sum(one.late for one in contradicted),
             contradictions=contradicted[:MOST_CONTRADICTIONS],
         )
+
+    def _silence(self, asked: Silence) -> list[Recounted]:
+        with self._writing:
+            self._clock = max(self._clock, asked.until)
+        values: dict[str, object] = {
+            "model": asked.model,
+            "rollout": asked.rollout,
+            "until": asked.until,
+            "within": asked.within,
+        }
+        return self._counted(asked.metric, sql.SILENCE, values, asked.members)
 
     def _give_members(self, texts: str, members: Members) -> None:
         """Tell which slices each set of fields belongs to; there are few sets, however many rows."""
