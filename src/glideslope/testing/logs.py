@@ -241,7 +241,8 @@ class MemoryLog:
             unit = ((r.source, r.epoch), r.step, r.subject or -r.number)
             if EXPOSURE in r.metrics and unit not in exposed:
                 exposed.add(unit)
-                counts[r.step, r.arm, EXPOSURE, WHOLE, 0] += 1
+                for slice_ in asked.members(r.slices):
+                    counts[r.step, r.arm, EXPOSURE, slice_, 0] += 1
         return sum(asked.services.values()) - len(rows)
 
     def _count_outcomes(self, asked: Recount, counts: Counts) -> int:

@@ -510,6 +510,24 @@ class PredictionLogContract:
         }
         assert again == found
 
+    async def test_exposures_that_services_count_are_recounted_in_slices_as_they_count_them(
+        self, log: PredictionLog
+    ) -> None:
+        """Where services are the gateway they count whom they serve as they count all else: in each slice of the first answer."""
+        rows = [
+            prediction("a", number=1, subject=1, slices='{"origin":"EWR"}', metrics={"exposure": 1.0}),
+            prediction("b", number=2, subject=1, slices='{"origin":"JFK"}', metrics={"exposure": 1.0}),
+            prediction("c", number=3, subject=2, slices='{"origin":"EWR"}', metrics={"exposure": 1.0}),
+        ]
+        await log.write(predictions=rows, now=NOON)
+
+        found = await log.recount(_recount(services=3))
+
+        assert {(r.metric, r.slice): r.count for r in found.counts} == {
+            ("exposure", WHOLE): 2,
+            ("exposure", "origin=EWR"): 2,
+        }
+
     async def test_what_is_old_is_forgotten_and_what_is_new_stays(self, log: PredictionLog) -> None:
         await log.write(predictions=[prediction("a", subject=1, score=HIGH)], now=NOON)
 

@@ -428,10 +428,10 @@ class ParquetLog:
         return self._counted(metric.name, text, values | _marks(kind.marks(asked)) | own, asked.members)
 
     def _counted(self, metric: MetricName, text: str, values: dict[str, object], members: Members) -> list[Recounted]:
-        """Run a statement over units, and count each in every slice of its fields; exposures are counted on the whole only."""
+        """Run a statement over units, and count each in every slice of its fields; the gateway knows of none."""
         counts: dict[tuple[str, str, SliceName, int], int] = {}
         for step, arm, slices, bin_, count in self._rows(text, values):
-            for slice_ in members(slices) if metric != EXPOSURE else (WHOLE,):
+            for slice_ in members(slices):
                 place = (step, arm, slice_, bin_)
                 counts[place] = counts.get(place, 0) + count
         return [
