@@ -1,4 +1,7 @@
-"""What every PredictionLog promises: rows outlive duplicates and any order, and each question has one answer."""
+"""What every PredictionLog promises: rows outlive duplicates and any order, and each question has one answer.
+
+Long because it is one contract: every question that the log answers, asked of the same few rows.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
