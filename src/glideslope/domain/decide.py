@@ -363,8 +363,9 @@ def _mature(plan: Plan, step: Step, evidence: Evidence, exposed: Exposed, metric
     """Fast outcomes of one arm must not run ahead: both arms' must have arrived, in the share that the plan asks.
 
     A formula may ask for more than the truth, which comes in messages of its own or not at all: so what counts is where it had a value.
+    So it is of silence, which has one once the deadline has passed.
     """
-    if metric.formula is not msgspec.UNSET:
+    if not metric.is_of_outcomes:
         row = next((c for c in evidence.counts if (c.step, c.metric, c.slice) == (step.name, metric.name, WHOLE)), None)
         candidate, incumbent = (sum(row.candidate), sum(row.incumbent)) if row else (0, 0)
     else:

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from glideslope.domain.defining import defined
-from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft, StrataDraft
+from glideslope.domain.draft import DAY, SECOND, Draft, GuardrailDraft, MetricDraft, StageDraft, StrataDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
 from glideslope.domain.experience import Experience
@@ -22,6 +22,7 @@ from glideslope.domain.metric import (
     BUILT_IN,
     COUNT_EDGES,
     LATENCY_EDGES,
+    RANKED,
     RESERVED,
     SPENDS_NO_ALPHA,
     Better,
@@ -151,6 +152,13 @@ def _check_recompute(plan: Plan) -> None:
                     where="recompute",
                 )
         for g in plan.guardrails:
+            if g.metric.kind in RANKED:
+                # A block is made of what arrived together, and those that are not full are lost at a restart.
+                raise PlanInvalid(
+                    f"{g.metric.name} is judged by blocks of outcomes as they arrived, and those cannot be recomputed from the"
+                    " prediction log, so nothing would confirm what it says.",
+                    where="recompute",
+                )
             if g.strata is not msgspec.UNSET:
                 # The log keeps each outcome's slice; a stratum is that of a subject's first.
                 raise PlanInvalid(
@@ -175,9 +183,25 @@ def _own(draft: MetricDraft) -> Metric:
             where=where,
         )
     _check_keys(draft, where=where)
+    if draft.no_outcome_within:
+        return _silence(draft, where=where)
     edges = _edges(draft, where=where)
     better = Better.HIGHER if draft.better is Better.HIGHER else msgspec.UNSET
     return Metric(name=draft.name, kind=draft.kind, origin=Origin.SERVICE, edges=edges, better=better)
+
+
+LONGEST_SILENCE: Final = 60 * DAY
+"""Rows of an open rollout stay in the prediction log, but nobody should wait for longer."""
+
+
+def _silence(draft: MetricDraft, *, where: str) -> Metric:
+    if draft.kind is not Kind.EVENT or draft.expression or draft.plugin:
+        raise PlanInvalid(
+            f"{draft.name}: no_outcome_within is itself an event, without expression or plug-in.", where=where
+        )
+    if not SECOND <= draft.no_outcome_within <= LONGEST_SILENCE:
+        raise PlanInvalid(f"{draft.name}: no_outcome_within is from 1 second to 60 days.", where=where)
+    return Metric(name=draft.name, kind=Kind.EVENT, origin=Origin.OUTCOME, within=draft.no_outcome_within)
 
 
 _OWN_KEYS: Final[Mapping[Kind, frozenset[str]]] = {

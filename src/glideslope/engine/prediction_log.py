@@ -113,6 +113,22 @@ class Recounted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Ask of a rollout's subjects whether an outcome came within `within` milliseconds of their first answer in a step.
+
+    All times are by the log's clock: when the first answer was received, and the first statement about any of the subject's
+    predictions in the step. A subject is counted once its time is over before `until`, with the fields of its first answer.
+    """
+
+    model: ModelName
+    rollout: RolloutId
+    until: int
+    within: int
+    metric: MetricName
+    members: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recounts:
     """What came of a recount."""
 
@@ -165,6 +181,10 @@ class PredictionLog(Protocol):
 
     async def join(self, asked: Join) -> Joined:
         """Join late outcomes to predictions. Rows that are received afterwards never change what was due before `until`."""
+        ...
+
+    async def silence(self, asked: Silence) -> Sequence[Recounted]:
+        """Count subjects in bin 0 where an outcome came in time, else in bin 1. What is received afterwards changes none."""
         ...
 
     async def recount(self, asked: Recount) -> Recounts:

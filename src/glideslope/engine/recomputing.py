@@ -38,6 +38,7 @@ async def recomputation_view(rollout: Rollout, desk: LogDesk, observer: Observer
         missing=result.missing,
         unmatched=compared.unmatched,
         uncovered=result.uncovered,
+        unconfirmed=result.unconfirmed or (),
         waiting=waiting,
         contradicted=contradicted,
         late=late,

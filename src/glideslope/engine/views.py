@@ -405,6 +405,8 @@ class RecomputationView(msgspec.Struct, frozen=True, kw_only=True):
     """Outcomes that came with a receipt whose prediction the log does not hold."""
     uncovered: tuple[str, ...]
     """Guardrails that cannot be recomputed from the log."""
+    unconfirmed: tuple[str, ...]
+    """What a shadow stage is judged by and nothing confirms, since its pairs are not logged."""
     waiting: int
     """Outcomes for ids of callers' own whose prediction is not known."""
     contradicted: int

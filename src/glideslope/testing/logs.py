@@ -32,6 +32,7 @@ from glideslope.engine.prediction_log import (
     Recount,
     Recounted,
     Recounts,
+    Silence,
     Whose,
 )
 
@@ -110,6 +111,29 @@ class MemoryLog:
             late=sum(c.late for c in contradictions),
             contradictions=contradictions[:MOST_CONTRADICTIONS],
         )
+
+    async def silence(self, asked: Silence) -> Sequence[Recounted]:
+        self.before("silence")
+        self._clock = max(self._clock, asked.until)
+        answers: dict[tuple[StepName, int], list[PredictionRow]] = defaultdict(list)
+        for row in self.predictions:
+            if row.model == asked.model and row.rollout == asked.rollout:
+                answers[row.step, _unit(row)].append(row)
+        counts: Counts = defaultdict(int)
+        for (step, unit), rows in answers.items():
+            first, keys = rows[0], {row.key for row in rows}
+            deadline = first.received + asked.within
+            if deadline >= asked.until:
+                continue
+            came = any(
+                o.received <= deadline
+                and (o.key in keys or (o.counted and (o.rollout, o.step, o.unit) == (asked.rollout, step, unit)))
+                for o in self.outcomes
+                if o.model == asked.model
+            )
+            for slice_ in asked.members(first.slices):
+                counts[step, first.arm, asked.metric, slice_, int(not came)] += 1
+        return [Recounted(*place, count) for place, count in sorted(counts.items())]
 
     async def recount(self, asked: Recount) -> Recounts:
         self.before("recount")
@@ -217,7 +241,8 @@ class MemoryLog:
             unit = ((r.source, r.epoch), r.step, r.subject or -r.number)
             if EXPOSURE in r.metrics and unit not in exposed:
                 exposed.add(unit)
-                counts[r.step, r.arm, EXPOSURE, WHOLE, 0] += 1
+                for slice_ in asked.members(r.slices):
+                    counts[r.step, r.arm, EXPOSURE, slice_, 0] += 1
         return sum(asked.services.values()) - len(rows)
 
     def _count_outcomes(self, asked: Recount, counts: Counts) -> int:

@@ -138,6 +138,8 @@ def _metric(draft: MetricDraft) -> dict[str, Any]:
         written["expression"] = draft.expression
     if draft.plugin:
         written["plugin"] = draft.plugin
+    if draft.no_outcome_within:
+        written["no_outcome_within"] = quantities.write_duration(draft.no_outcome_within)
     return written
 
 

@@ -44,6 +44,8 @@ def lines(view: RecomputationView) -> Iterator[str]:
         yield "  Nothing has been counted yet."
     if view.uncovered:
         yield f"  Cannot be recomputed: {', '.join(view.uncovered)}."
+    if view.unconfirmed:
+        yield f"  Not confirmed, since a shadow's answers are not logged: {', '.join(view.unconfirmed)}."
     if view.unmatched:
         yield f"  {view.unmatched:,} outcomes came with receipts of predictions that were not logged."
     if view.waiting:
