@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.decide import decide
 from glideslope.domain.decision import DECIDER, Advance, Decision, Promote, Question, RollBack, Verdict
 from glideslope.domain.errors import Invalid
@@ -28,20 +29,13 @@ from glideslope.domain.events import (
 )
 from glideslope.domain.evidence import NOTHING, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
 from glideslope.domain.freeze import plan_digest
-from glideslope.domain.gate import (
-    harm_findings,
-    harm_found,
-    harm_test,
-    is_paired,
-    proof_findings,
-    proof_test,
-    tables_of,
-)
+from glideslope.domain.gate import harm_findings, harm_found, harm_test, proof_findings, proof_test
 from glideslope.domain.ids import MACHINE, Actor, Digest, MetricName, ModelName, SliceName, StepName, VersionName
 from glideslope.domain.metric import Kind, Origin
 from glideslope.domain.plan import AtMaximum, Evaluation, Plan, StageKind
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import DECIDED, ENDED, Phase, Rollout, apply, exposure, fold
+from glideslope.domain.tables import tables_of
 from glideslope.domain.traffic import FULL, TOTAL, Arm
 from glideslope.ledger import canonical
 from glideslope.stats.wealth import log_wealth

@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.experience import DELAY, DELAY_EDGES, HOURS, TRAFFIC, WATCHED, Experience, Lesson
 from glideslope.domain.freeze import Baseline
-from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, MetricName, RolloutId
 from glideslope.domain.metric import EXPOSURE, NO_STEP, OUTCOME_SEEN, Kind, Metric, baseline_scope, differences
 from glideslope.domain.plan import Plan

@@ -11,11 +11,11 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.evidence import FORMAT, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
 from glideslope.domain.experience import DELAY, TRAFFIC, WATCHED, delay_bin, hour_of_week
 from glideslope.domain.freeze import Baseline
-from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
 from glideslope.domain.metric import (
     BUILT_IN,

@@ -53,7 +53,8 @@ class GuardrailView(msgspec.Struct, frozen=True, kw_only=True):
     proof_wealth: float
     proof_line: float
     word: str
-    """`proven`, `harm`, `beyond its limit`, `watching`, `no evidence`, or `asymptotic, advisory` for what moves no traffic."""
+    """`proven`, `harm`, `beyond its limit`, `watching`, `no evidence`; `not in a shadow` for what cannot be compared there and is
+    judged from the canary on; or `asymptotic, advisory` for what moves no traffic."""
     candidate_count: int
     incumbent_count: int
     worth: float | None = None
