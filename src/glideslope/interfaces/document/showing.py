@@ -26,7 +26,7 @@ _WORDS_OF_OTHERS: Final = {"true", "false", "null", "yes", "no", "on", "off", "y
 
 def show(draft: Draft) -> str:
     """Write the draft as a file. Raises Invalid for a draft that no file can say (an offline stage with times)."""
-    kinds = {metric.name: metric.kind for metric in (*BUILT_IN.values(), *draft.metrics)}
+    kinds = {name: metric.kind for name, metric in BUILT_IN.items()} | {own.name: own.kind for own in draft.metrics}
     written: dict[str, Any] = {
         "model": draft.model,
         "candidate": draft.candidate,
