@@ -164,7 +164,9 @@ def impossible(plan: Plan, baseline: Baseline) -> tuple[str, ...]:
         if not is_foreseen(g)
     ]
     if plan.pairs:
-        said.append("How the arms' answers will differ is not foreseen; the shadow is taken to keep the plan's limits.")
+        said.append(
+            "Limits on pairs are foreseen by themselves; elsewhere the shadow is taken to keep them, and to take no longer for it."
+        )
     if plan.recompute:
         said.append("Recomputations are taken to agree, and to take no time.")
     for harm in harms_of(plan):

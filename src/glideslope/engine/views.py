@@ -11,6 +11,7 @@ from glideslope.domain.decision import Finding
 from glideslope.domain.experience import Lesson
 from glideslope.domain.foresight import Prospect
 from glideslope.domain.freeze import Baseline
+from glideslope.domain.pair_foresight import PairProspect
 from glideslope.domain.plan import Plan
 from glideslope.domain.recomputation import Difference
 
@@ -315,6 +316,8 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     """What to expect of a sound candidate, then of each harm; empty where no traffic is known."""
     lessons: tuple[Lesson, ...] = ()
     """From where what is expected was learned."""
+    pair_prospects: tuple[PairProspect, ...] = ()
+    """What the shadow will tell of each limit on pairs."""
 
 
 class BasisView(msgspec.Struct, frozen=True, kw_only=True):
