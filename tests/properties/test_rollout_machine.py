@@ -405,12 +405,16 @@ def test_every_finding_tells_the_wealth_of_its_test_to_four_places(moment: tuple
             sum(sum(row) for row in rows) for rows in ([t.candidate for t in tables], [t.incumbent for t in tables])
         )
     step = plan.steps[2]
-    for found in proof_findings(plan, evidence, step):
+    told = proof_findings(plan, evidence, step, awaiting=False)
+    for found, waiting in zip(told, proof_findings(plan, evidence, step), strict=True):
         g = next(g for g in plan.guardrails if g.metric.name == found.subject)
         tables = tables_of(plan, evidence, g, found.slice)
         if tables is None or g.metric.kind is Kind.LATENCY:
             continue
         assert found.wealth.hex() == round(log_wealth(proof_test(g, step.loosen), tables), 4).hex()
+        if waiting.verdict is not Verdict.INVALID:
+            assert waiting.wealth <= found.wealth
+            assert (waiting.wealth == found.wealth) or waiting.awaited
 
 
 @given(
