@@ -102,10 +102,16 @@ async def relieve(folder: Path) -> bool:
 
 
 async def sweep(folder: Path, *, drain: float = 10.0) -> None:
-    """End an Envoy that nobody supervises in `folder`, after the requests under way."""
+    """End an Envoy that nobody supervises in `folder`, after the requests under way; another's is left alone."""
     home = Folder.at(folder)
-    if home.path.exists() and (envoy := process.find(home)) is not None:
-        await process.stop(envoy, home, drain=drain)
+    if not home.path.exists():
+        return
+    try:
+        with _sole_supervisor(home):
+            if (envoy := process.find(home)) is not None:
+                await process.stop(envoy, home, drain=drain)
+    except DriverUnavailable:
+        _log.warning("another supervisor works in %s; its Envoy goes on", home.path)
 
 
 async def _adopted(home: Folder, gateway: Gateway, drain: float) -> Envoy | None:
