@@ -360,6 +360,17 @@ class MaturityView(msgspec.Struct, frozen=True, kw_only=True):
     labelled: int
 
 
+class SliceMaturityView(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the subjects of a slice that an arm answered in a step have their outcome. Shown; a proof asks it of the whole."""
+
+    slice: str
+    step: str
+    arm: str
+    subjects: int
+    """By the slices of a subject's first prediction."""
+    labelled: int
+
+
 class ForeseenView(msgspec.Struct, frozen=True, kw_only=True):
     """ADVISORY, never evidence: what an arm's scores alone let expect, beside the truth as far as it is known.
 
@@ -413,6 +424,8 @@ class RecomputationView(msgspec.Struct, frozen=True, kw_only=True):
     """Ids whose last word came too late to count."""
     contradictions: tuple[ContradictionView, ...]
     maturity: tuple[MaturityView, ...]
+    by_slice: tuple[SliceMaturityView, ...] = ()
+    """The same per slice, over all hours, the least mature first."""
     foreseen: tuple[ForeseenView, ...]
 
 
