@@ -36,7 +36,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     def finding(self) -> Finding:
         verdict, wealth = Verdict.INVALID, 0.0
-        candidate, incumbent = (size - put for size, put in zip(sizes(self.over), self.awaited, strict=True))
+        (candidate, incumbent), (ours, theirs) = sizes(self.over), self.awaited
+        candidate, incumbent = candidate - ours, incumbent - theirs
         if self.over is not None:
             reached, wealth = weighed(self.test, self.over, self.alpha, places=_PLACES)  # type: ignore[arg-type]  # as above
             # Silence of one arm can carry a bet over its line; it proves nothing.
@@ -51,7 +52,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             line=_line(self.alpha),
             candidate=candidate,
             incumbent=incumbent,
-            awaited=sum(self.awaited) or msgspec.UNSET,
+            awaited=ours + theirs or msgspec.UNSET,
         )
 
 

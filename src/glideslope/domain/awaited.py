@@ -5,14 +5,14 @@ alarm nor a proof: an alarm takes it for good, a proof for whatever speaks most 
 under way, so their part of all that was counted goes to nothing and a sound candidate's proof is late, never lost.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from glideslope.domain.evidence import Evidence
 from glideslope.domain.ids import WHOLE, StepName
 from glideslope.domain.metric import Kind, Origin
 from glideslope.domain.plan import Guardrail, Plan
-from glideslope.domain.tables import Tables, coins_of, judged_slices, table_under
+from glideslope.domain.tables import Tables, coins_of, countable, judged_slices
 from glideslope.stats.counts import Table
 from glideslope.stats.wealth import Test, held
 
@@ -46,33 +46,42 @@ def _answered(table: Table) -> Table:
     return Table(table.candidate_weight, table.control_weight, (good + missing, *bad), table.incumbent)
 
 
+def begun(plan: Plan, evidence: Evidence) -> Mapping[StepName, Waiting] | None:
+    """Return how many requests of each arm were seen to begin, per step with a coin; None for exposure that cannot be."""
+    coins = coins_of(plan)
+    found: dict[StepName, Waiting] = {}
+    for e in evidence.exposed:
+        if e.step in coins:
+            if not countable((e.candidate, e.incumbent)):
+                return None
+            candidate, incumbent = found.get(e.step, (0, 0))
+            found[e.step] = max(candidate, e.candidate), max(incumbent, e.incumbent)
+    return found
+
+
 def under_way(
-    plan: Plan, evidence: Evidence, g: Guardrail, tables: Sequence[Table]
-) -> Sequence[tuple[Table, Waiting]] | None:
-    """Return a gateway's metric's tables, each with what is still to come of it; None for malformed exposure.
+    plan: Plan, evidence: Evidence, g: Guardrail, tables: Sequence[Table], *, seen: Mapping[StepName, Waiting]
+) -> Sequence[tuple[Table, Waiting]]:
+    """Return a gateway's metric's tables, each with what is still to come of those `seen` to begin; empty where nothing is.
 
     `tables` are those of the whole, in the evidence's order. A step of which nobody has had an answer has a table, too. A subject
     who fails after a good answer counts twice in an event, so as many others may wait unseen: each of those is known to be bad.
     """
-    coins = coins_of(plan)
-    asked = [c.step for c in evidence.counts if c.step in coins and (c.metric, c.slice) == (g.metric.name, WHOLE)]
+    coins, name = coins_of(plan), g.metric.name
+    asked = [c.step for c in evidence.counts if c.metric == name and c.slice == WHOLE and c.step in coins]
     known = dict(zip(asked, tables, strict=True))
-    begun: dict[StepName, Waiting] = {}
-    for e in evidence.exposed:
-        if e.step in coins:
-            if table_under(coins[e.step], (e.candidate,), (e.incumbent,)) is None:
-                return None
-            candidate, incumbent = begun.get(e.step, (0, 0))
-            begun[e.step] = max(candidate, e.candidate), max(incumbent, e.incumbent)
-    found = []
-    for step, coin in coins.items():
-        none = (0,) * g.metric.bins
-        table = known.get(step) or Table(coin.candidate, coin.control, none, none)
-        candidate, incumbent = begun.get(step, (0, 0))
-        missing = max(0, candidate - sum(table.candidate)), max(0, incumbent - sum(table.incumbent))
-        if step in known or any(missing):
-            found.append((table, missing))
-    return found
+    missing: dict[StepName, Waiting] = {}
+    for step, (candidate, incumbent) in seen.items():
+        if (table := known.get(step)) is not None:
+            candidate, incumbent = candidate - sum(table.candidate), incumbent - sum(table.incumbent)  # noqa: PLW2901 - what is left of it
+        if candidate > 0 or incumbent > 0:
+            missing[step] = max(0, candidate), max(0, incumbent)
+    if not missing:
+        return ()
+    none = (0,) * g.metric.bins
+    for step in missing.keys() - known.keys():
+        known[step] = Table(coins[step].candidate, coins[step].control, none, none)
+    return [(table, missing.get(step, (0, 0))) for step, table in known.items()]
 
 
 def against(test: Test, tables: Iterable[tuple[Table, Waiting]]) -> tuple[tuple[Table, ...], Waiting]:

@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from glideslope.domain.alphas import alphas_of, harm_alphas, is_paired, is_shadowed, pair_alphas
 from glideslope.domain.asked import Asked, told
-from glideslope.domain.awaited import Waiting, against, answered, under_way
+from glideslope.domain.awaited import Waiting, against, answered, begun, under_way
 from glideslope.domain.decision import Finding, Question, Verdict
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.evidence import Evidence, Pairs
@@ -369,6 +369,7 @@ def _harm(plan: Plan, evidence: Evidence, tables: Tables) -> Iterable[Asked]:
 
 def _proofs(plan: Plan, evidence: Evidence, step: Step, tables: Tables, *, awaiting: bool) -> Iterable[Asked]:
     shadow = step.stage is StageKind.SHADOW
+    seen = begun(plan, evidence) if awaiting else None
     for g in plan.guardrails:
         if not g.required or (shadow and not is_paired(g.metric)):
             continue
@@ -376,15 +377,15 @@ def _proofs(plan: Plan, evidence: Evidence, step: Step, tables: Tables, *, await
             yield _proof(plan, g, paired_proof(g, step.loosen), tally_of(evidence, g, WHOLE))
             continue
         test, over = proof_asked(g, step.loosen), tables[g.metric.name, WHOLE]
-        if not awaiting or over is None or g.metric.origin is not Origin.GATEWAY:
-            yield _proof(plan, g, test, None if over is None else tuple(_turned(g, table) for table in over))
-            continue
-        known = under_way(plan, evidence, g, over)
-        if known is None:
-            yield _proof(plan, g, test, None)
-            continue
-        filled, put = against(test, [(_turned(g, table), _facing(g, *waiting)) for table, waiting in known])
-        yield _proof(plan, g, test, filled, awaited=put)
+        if awaiting and over is not None and g.metric.origin is Origin.GATEWAY:
+            if seen is None:
+                yield _proof(plan, g, test, None)
+                continue
+            if known := under_way(plan, evidence, g, over, seen=seen):
+                filled, put = against(test, [(_turned(g, table), _facing(g, *waiting)) for table, waiting in known])
+                yield _proof(plan, g, test, filled, awaited=put)
+                continue
+        yield _proof(plan, g, test, None if over is None else tuple(_turned(g, table) for table in over))
     if shadow:
         yield from pair_proofs(plan, evidence)
 

@@ -125,12 +125,13 @@ def _counted(candidate_weight: int, control_weight: int, row: bytes, /) -> Table
 
 def added(rows: Sequence[tuple[int, ...]], *, bins: int) -> Tally | None:
     """Add histograms, each of which must itself be one: a count below zero may not hide in a sum."""
-    if any(len(row) != bins for row in rows) or not _countable(tuple(chain.from_iterable(rows))):
+    if any(len(row) != bins for row in rows) or not countable(tuple(chain.from_iterable(rows))):
         return None
     return Tally(tuple(map(sum, zip(*rows, strict=True))) or (0,) * bins)
 
 
-def _countable(counts: Sequence[int]) -> bool:
+def countable(counts: Sequence[int]) -> bool:
+    """Tell whether these can be counts."""
     return not counts or (set(map(type, counts)) == {int} and min(counts) >= 0 and max(counts) <= LARGEST_INTEGER)
 
 
