@@ -14,15 +14,17 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.alphas import alpha_of
 from glideslope.domain.decide import EXTENSIONS
 from glideslope.domain.flow import Flow, flow_of
 from glideslope.domain.freeze import Baseline
-from glideslope.domain.gate import alpha_of, harm_test, paired_harm, paired_proof, proof_test
+from glideslope.domain.gate import harm_test, proof_test
 from glideslope.domain.ids import MetricName, StepName
 from glideslope.domain.metric import Kind, Origin
 from glideslope.domain.plan import AtMaximum, Guardrail, Plan, StageKind, Step
 from glideslope.domain.simulation import cells_of, stakes
 from glideslope.domain.supposed import Supposed, foreseen, harm_name, harms_of, is_foreseen, suppose
+from glideslope.domain.tallied import paired_harm, paired_proof
 from glideslope.domain.traffic import FULL
 from glideslope.stats.passage import Pace, Walk
 from glideslope.stats.reals import ln
@@ -162,7 +164,9 @@ def impossible(plan: Plan, baseline: Baseline) -> tuple[str, ...]:
         if not is_foreseen(g)
     ]
     if plan.pairs:
-        said.append("How the arms' answers will differ is not foreseen; the shadow is taken to keep the plan's limits.")
+        said.append(
+            "Limits on pairs are foreseen by themselves; elsewhere the shadow is taken to keep them, and to take no longer for it."
+        )
     if plan.recompute:
         said.append("Recomputations are taken to agree, and to take no time.")
     for harm in harms_of(plan):

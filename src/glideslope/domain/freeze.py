@@ -10,12 +10,13 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.alphas import harm_alphas
 from glideslope.domain.defining import defined
 from glideslope.domain.draft import DAY, SECOND, Draft, GuardrailDraft, MetricDraft, StageDraft, StrataDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
 from glideslope.domain.experience import Experience
-from glideslope.domain.gate import check_tests, harm_alphas
+from glideslope.domain.gate import check_tests
 from glideslope.domain.governing.governed import Governed
 from glideslope.domain.ids import Digest, MetricName, StepName
 from glideslope.domain.metric import (

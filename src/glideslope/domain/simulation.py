@@ -14,19 +14,21 @@ from math import inf
 from operator import mul
 from typing import Final, assert_never
 
+from glideslope.domain.alphas import alpha_of
 from glideslope.domain.decide import EXTENSIONS, decide
 from glideslope.domain.decision import DECIDER, Advance, Decision, Hold, Promote, Question, RollBack, Verdict
 from glideslope.domain.events import Approved, Decided, Proposed
 from glideslope.domain.evidence import FORMAT, NOTHING, Counts, Evidence, Exposed, Freshness, Maturity, Pairs
 from glideslope.domain.flow import Flow
 from glideslope.domain.freeze import plan_digest
-from glideslope.domain.gate import alpha_of, harm_test, paired_harm, paired_proof, proof_test
+from glideslope.domain.gate import harm_test, proof_test
 from glideslope.domain.ids import MACHINE, WHOLE, Actor, MetricName, RolloutId, StepName
 from glideslope.domain.metric import Kind, Origin
 from glideslope.domain.plan import AtMaximum, Guardrail, Plan, Step
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Rollout, apply, begin
 from glideslope.domain.supposed import Supposed
+from glideslope.domain.tallied import paired_harm, paired_proof
 from glideslope.domain.traffic import FULL
 from glideslope.stats.passage import Pace
 from glideslope.stats.reals import ln

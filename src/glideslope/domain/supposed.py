@@ -13,9 +13,9 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.experience import Experience
 from glideslope.domain.freeze import Baseline
-from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import MetricName
 from glideslope.domain.metric import RANKED, Kind, Metric, differences
 from glideslope.domain.plan import DeclaredHarm, Guardrail, MarginKind, Plan

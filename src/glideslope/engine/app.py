@@ -57,6 +57,7 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.pair_foresight import pair_prospects, unseen_in_shadow
 from glideslope.domain.pairs import Half, Halves
 from glideslope.domain.plan import thresholds
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
@@ -310,10 +311,12 @@ class App:
                 *(Warning_(code="tightened", sentence=sentence) for sentence in self.governing.strict(draft)[1]),
                 *(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
                 *(Warning_(code="not-foreseen", sentence=sentence) for sentence in impossible(plan, baseline)),
+                *(Warning_(code="not-in-shadow", sentence=sentence) for sentence in unseen_in_shadow(plan)),
             ),
             traffic_per_second=baseline.subjects_per_second if known else None,
             earliest_seconds=sum(s.minimum for s in plan.steps) / 1000,
             prospects=foreseen,
+            pair_prospects=pair_prospects(plan, baseline, starts=self._starts()),
             lessons=baseline.experience.lessons,
             budgets=tuple(_outlook(o) for o in outlooks(plan)),
         )

@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.errors import GlideslopeError, Invalid, LogAbsent
-from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, Actor, MetricName, ModelName, RolloutId, SliceName
 from glideslope.domain.logged import (
     LONGEST_ID,

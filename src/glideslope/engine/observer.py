@@ -11,11 +11,11 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.evidence import FORMAT, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
 from glideslope.domain.experience import DELAY, TRAFFIC, WATCHED, delay_bin, hour_of_week
 from glideslope.domain.freeze import Baseline
-from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
 from glideslope.domain.metric import (
     BUILT_IN,
@@ -35,7 +35,7 @@ from glideslope.domain.metric import (
     logged_cell,
 )
 from glideslope.domain.observation import Totals, TotalsTaken
-from glideslope.domain.pairs import PAIRS, PairKind, pair_values
+from glideslope.domain.pairs import PAIRS, PairKind, answers_metric, pair_values
 from glideslope.domain.plan import Plan, StageKind, thresholds
 from glideslope.domain.recomputation import Recomputation
 from glideslope.domain.rollout import DECIDED, Rollout, exposure
@@ -54,8 +54,6 @@ MOST_IDLE: Final = 60 * 24 * 7
 
 PAIR_PREFIX: Final = "pair."
 """A pair's cell names its metric with this before it, and the candidate as its arm."""
-ANSWERS_PREFIX: Final = "answers."
-"""The same for what two answers say about each other without an outcome."""
 
 
 class Observer:
@@ -570,11 +568,6 @@ class Observer:
 def pair_metric(metric: MetricName) -> MetricName:
     """Return the name under which a metric's pairs are counted."""
     return MetricName(f"{PAIR_PREFIX}{metric}")
-
-
-def answers_metric(kind: PairKind) -> MetricName:
-    """Return the name under which it is counted how answers compare."""
-    return MetricName(f"{ANSWERS_PREFIX}{kind.value}")
 
 
 def _is_bad(request: Served) -> bool:

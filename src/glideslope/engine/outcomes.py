@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import UNSET
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.errors import (
     GlideslopeError,
     Invalid,
@@ -14,7 +15,6 @@ from glideslope.domain.errors import (
     ReceiptInvalid,
     StoreUnavailable,
 )
-from glideslope.domain.gate import is_paired
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import MACHINE, WHOLE, Actor, MetricName, ModelName, RolloutId, SliceName, StepName
 from glideslope.domain.logged import OutcomeRow, canonical_slices

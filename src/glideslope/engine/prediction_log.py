@@ -158,6 +158,18 @@ class Cohort:
     """Sums of the losses to be expected if each probability is what it says."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ripeness:
+    """Of the subjects that one arm first answered in a step with the same sliced values, how many have their outcome."""
+
+    step: StepName
+    arm: Arm
+    slices: str
+    """As `canonical_slices` writes them."""
+    subjects: int
+    labelled: int
+
+
 class PredictionLog(Protocol):
     """Keeps rows and answers questions about them. Every method may raise LogUnavailable."""
 
@@ -193,6 +205,10 @@ class PredictionLog(Protocol):
 
     async def cohorts(self, model: ModelName, rollout: RolloutId) -> Sequence[Cohort]:
         """Return a rollout's cohorts, oldest first."""
+        ...
+
+    async def ripeness(self, model: ModelName, rollout: RolloutId) -> Sequence[Ripeness]:
+        """Return how many outcomes have come per step, arm and sliced values, in that order."""
         ...
 
     async def forget(self, *, before: int) -> int:

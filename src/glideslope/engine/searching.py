@@ -5,7 +5,7 @@ In memory, saved each second with what the gateway saw. No decision rests on it.
 
 from typing import Final
 
-from glideslope.domain.gate import is_paired
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName, StepName
 from glideslope.domain.metric import Cell, Metric, differences
 from glideslope.domain.observation import Totals

@@ -32,6 +32,7 @@ from glideslope.engine.prediction_log import (
     Recount,
     Recounted,
     Recounts,
+    Ripeness,
     Silence,
     Whose,
 )
@@ -148,17 +149,29 @@ class MemoryLog:
 
     async def cohorts(self, model: ModelName, rollout: RolloutId) -> Sequence[Cohort]:
         self.before("cohorts")
+        found: dict[tuple[int, StepName, Arm], list[tuple[PredictionRow, bool]]] = defaultdict(list)
+        for first, seen in self._firsts(model, rollout):
+            found[first.received // HOUR * HOUR, first.step, first.arm].append((first, seen))
+        return [_cohort(*place, members) for place, members in sorted(found.items())]
+
+    async def ripeness(self, model: ModelName, rollout: RolloutId) -> Sequence[Ripeness]:
+        self.before("ripeness")
+        found: dict[tuple[StepName, Arm, str], list[bool]] = defaultdict(list)
+        for first, seen in self._firsts(model, rollout):
+            found[first.step, first.arm, first.slices].append(seen)
+        return [
+            Ripeness(step=step, arm=arm, slices=slices, subjects=len(seen), labelled=sum(seen))
+            for (step, arm, slices), seen in sorted(found.items())
+        ]
+
+    def _firsts(self, model: ModelName, rollout: RolloutId) -> list[tuple[PredictionRow, bool]]:
+        """Return each subject's first prediction of a step, and whether an outcome of any of its own has come."""
         labelled = {o.key for o in self.outcomes if o.model == model}
         units: dict[tuple[StepName, int], list[PredictionRow]] = defaultdict(list)
         for row in self.predictions:
             if row.model == model and row.rollout == rollout:
                 units[row.step, _unit(row)].append(row)
-        found: dict[tuple[int, StepName, Arm], list[tuple[PredictionRow, bool]]] = defaultdict(list)
-        for rows in units.values():
-            first = rows[0]
-            seen = any(r.key in labelled for r in rows)
-            found[first.received // HOUR * HOUR, first.step, first.arm].append((first, seen))
-        return [_cohort(*place, members) for place, members in sorted(found.items())]
+        return [(rows[0], any(r.key in labelled for r in rows)) for rows in units.values()]
 
     async def forget(self, *, before: int) -> int:
         self.before("forget")

@@ -3,13 +3,14 @@
 import msgspec
 import pytest
 
+from glideslope.domain.alphas import harm_alphas
 from glideslope.domain.decision import Question, Verdict
 from glideslope.domain.draft import Draft, GuardrailDraft, StrataDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
 from glideslope.domain.evidence import Counts, Evidence
 from glideslope.domain.freeze import Baseline, freeze
-from glideslope.domain.gate import harm_alphas, harm_asked, harm_findings, harm_test, proof_asked, proof_findings
+from glideslope.domain.gate import harm_asked, harm_findings, harm_test, proof_asked, proof_findings
 from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, ModelName, SliceName, StepName, VersionName
 from glideslope.domain.metric import Dimension
 from glideslope.domain.plan import HarmNull, Margin, MarginKind, Plan

@@ -531,6 +531,30 @@ class PredictionLogContract:
             ("exposure", "origin=EWR"): 2,
         }
 
+    async def test_ripeness_tells_of_each_combination_of_sliced_values_how_many_outcomes_have_come(
+        self, log: PredictionLog
+    ) -> None:
+        """A subject is where its first prediction was, and has its outcome when any of its own in the step has."""
+        lga, jfk = '{"origin":"LGA"}', '{"origin":"JFK"}'
+        await log.write(
+            predictions=[
+                prediction("a", number=1, subject=1, slices=lga),
+                prediction("b", number=2, subject=1, slices=jfk),
+                prediction("c", number=3, subject=2, slices=lga),
+                prediction("d", number=4, subject=3, slices=jfk, arm=Arm.INCUMBENT),
+                prediction("e", number=5, subject=4, rollout=RolloutId("r-other-1"), slices=lga),
+            ],
+            now=NOON,
+        )
+        await log.write(outcomes=[outcome("b", True), outcome("b", False), outcome("e", True)], now=NOON)
+
+        found = await log.ripeness(MODEL, ROLLOUT)
+
+        assert [(r.step, r.arm, r.slices, r.subjects, r.labelled) for r in found] == [
+            (S1, Arm.CANDIDATE, lga, 2, 1),
+            (S1, Arm.INCUMBENT, jfk, 1, 0),
+        ]
+
     async def test_what_is_old_is_forgotten_and_what_is_new_stays(self, log: PredictionLog) -> None:
         await log.write(predictions=[prediction("a", subject=1, score=HIGH)], now=NOON)
 

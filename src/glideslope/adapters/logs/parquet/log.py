@@ -46,6 +46,7 @@ from glideslope.engine.prediction_log import (
     Recount,
     Recounted,
     Recounts,
+    Ripeness,
     Silence,
     Whose,
 )
@@ -185,6 +186,13 @@ class ParquetLog:
                 brier=brier,
             )
             for step, arm, hour, subjects, labelled, scored, wrong, log_loss, brier in rows
+        ]
+
+    async def ripeness(self, model: ModelName, rollout: RolloutId) -> Sequence[Ripeness]:
+        rows = await self._ask(lambda: self._rows(sql.RIPENESS, {"model": model, "rollout": rollout}))
+        return [
+            Ripeness(step=StepName(step), arm=Arm(arm), slices=slices, subjects=subjects, labelled=labelled)
+            for step, arm, slices, subjects, labelled in rows
         ]
 
     async def forget(self, *, before: int) -> int:

@@ -213,3 +213,12 @@ COHORTS: Final = """WITH firsts AS (SELECT p.n, p.key, p.received, p.step, p.arm
             0)::DOUBLE,
         coalesce(sum(p * (1 - p)), 0)::DOUBLE
     FROM rated GROUP BY step, arm, hour ORDER BY hour, step, arm""".replace("{unit}", UNIT)
+
+RIPENESS: Final = """WITH firsts AS (SELECT p.n, p.key, p.step, p.arm, p.slices, {unit} AS unit
+        FROM predictions p WHERE p.model = $model AND p.rollout = $rollout),
+    labels AS (SELECT DISTINCT step, unit FROM firsts
+        WHERE key IN (SELECT key FROM outcomes WHERE model = $model)),
+    subjects AS (SELECT * FROM firsts QUALIFY row_number() OVER (PARTITION BY step, unit ORDER BY n) = 1)
+    SELECT s.step, s.arm, s.slices, count(*), count(l.unit)
+    FROM subjects s LEFT JOIN labels l ON l.step = s.step AND l.unit = s.unit
+    GROUP BY ALL ORDER BY s.step, s.arm, s.slices""".replace("{unit}", UNIT)
