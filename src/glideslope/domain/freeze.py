@@ -383,7 +383,7 @@ def _strata(draft: StrataDraft, metric: Metric, dimensions: Sequence[Dimension])
             f"{metric.name}: strata by {draft.by} need a usual rate for each of its values; {wanted}.",
             where=f"guardrails.{metric.name}",
         )
-    return Strata(draft.by, tuple(usual[value] for value in values))
+    return Strata(draft.by, tuple(usual[value] for value in values), whole=True)
 
 
 def _base_rate(metric: Metric, histogram: tuple[int, ...]) -> float:

@@ -21,7 +21,7 @@ from glideslope.domain.metric import RANKED, Kind, Metric, Origin, differences
 from glideslope.domain.pair_tests import harm_tests, proof_tests
 from glideslope.domain.pairs import PairLimit, pair_values
 from glideslope.domain.plan import Criterion, Evaluation, Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
-from glideslope.domain.stakes import by_strata, staked_harm
+from glideslope.domain.stakes import by_strata, staked_harm, unstaked
 from glideslope.domain.traffic import Weights
 from glideslope.ledger.canonical import LARGEST_INTEGER
 from glideslope.stats import family
@@ -34,7 +34,7 @@ from glideslope.stats.paired import PairedHarm, PairedPass, PairedScoreHarm, Pai
 from glideslope.stats.quantile import QuantileHarm, QuantilePass
 from glideslope.stats.reals import ln, written
 from glideslope.stats.scaled import ScaledHarm, ScaledPass
-from glideslope.stats.score import DifferenceHarm, DifferencePass, ScoreHarm, ScorePass
+from glideslope.stats.score import DifferenceHarm, DifferencePass, ScoreHarm, ScorePass, StrataMean
 from glideslope.stats.split import ALPHA as SPLIT_ALPHA
 from glideslope.stats.split import SplitTest
 from glideslope.stats.strata import OddsHarm, Stratified
@@ -290,8 +290,19 @@ def harm_asked(g: Guardrail, slice_: SliceName, *, alpha: float, over: Sequence[
     return harm_test(g)
 
 
+def harm_after(g: Guardrail, slice_: SliceName) -> Test:
+    """Return the test of harm once no credit holds any more; the same for every alpha."""
+    if g.stakes is msgspec.UNSET or (g.strata is not msgspec.UNSET and slice_ == WHOLE):
+        return harm_asked(g, slice_, alpha=0.0, over=())
+    return unstaked(g.stakes, base_rate=g.base_rate)
+
+
 @lru_cache(maxsize=4096)
 def _stratified_harm(g: Guardrail) -> Test:
+    if (
+        mean := _mean_by_strata(g, g.margin.size if g.harm is HarmNull.BEYOND_MARGIN else 0.0, proof=False)
+    ) is not None:
+        return mean
     return Stratified(
         tuple(
             harm_test(each)
@@ -307,7 +318,18 @@ def proof_asked(g: Guardrail, loosen: float) -> Test:
     """Return the test of proof that the whole's outcomes are put to."""
     if g.strata is msgspec.UNSET:
         return proof_test(g, loosen)
+    if (mean := _mean_by_strata(g, g.margin.size * loosen, proof=True)) is not None:
+        return mean
     return Stratified(tuple(proof_test(each, loosen) for each in _strata_of(g)))
+
+
+def _mean_by_strata(g: Guardrail, margin: float, *, proof: bool) -> Test | None:
+    """Return the test of the whole's mean by strata; None where it is by ratios, which are staked alike in all strata."""
+    if g.strata is msgspec.UNSET or not g.strata.whole:
+        return None
+    if g.metric.kind is Kind.EVENT and (g.margin.kind is MarginKind.RELATIVE or not (proof or margin)):
+        return None
+    return StrataMean(values=g.metric.values, centres=(*g.strata.usual, g.base_rate), margin=margin, proof=proof)
 
 
 def _strata_of(g: Guardrail) -> Sequence[Guardrail]:

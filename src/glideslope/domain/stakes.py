@@ -54,6 +54,9 @@ class Strata(msgspec.Struct, frozen=True, cache_hash=True, forbid_unknown_fields
 
     field: str
     usual: tuple[float, ...]
+    whole: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether means are judged over all strata at once. Without, each stratum is staked for itself, as plans did at first:
+    their proofs are of the margin in every stratum, and say nothing where only some are beyond it."""
 
 
 def stakes_of(base_rate: float, *, coin: Weights | None, alphas: Sequence[float], stratified: bool) -> Stakes:
@@ -82,6 +85,11 @@ def staked_harm(stakes: Stakes, *, base_rate: float, alpha: float, tables: Seque
     for at, each in enumerate(stakes.credits):
         if each.alpha == alpha and credit.applies(tables or (), coin=(each.candidate, each.control)):
             return _tests(stakes, base_rate)[at + 1]
+    return _tests(stakes, base_rate)[0]
+
+
+def unstaked(stakes: Stakes, *, base_rate: float) -> Test:
+    """Return the test of harm without any credit: what is asked once the coin has changed, or of any alpha."""
     return _tests(stakes, base_rate)[0]
 
 

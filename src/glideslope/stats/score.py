@@ -181,6 +181,57 @@ class DifferencePass:
         return _pass_bets((0.0, 1.0), centre=self.base_rate, margin=self.margin, pi=pi, usual=[1 - base, base])
 
 
+@dataclass(frozen=True, slots=True)
+class StrataMean:
+    """Harm or proof on the mean of the whole, whose strata have centres of their own; the bins of each follow each other.
+
+    Null of harm: the candidate's mean loss, over all strata as they come, never exceeds the incumbent's by more than the
+    margin; of a proof, it exceeds it by the margin or more. What is staked is the same in every stratum. Whoever staked more where
+    losses vary little could prove a candidate that is well within the margin there and far beyond it elsewhere.
+    """
+
+    values: tuple[float, ...]
+    centres: tuple[float, ...]
+    margin: float
+    proof: bool
+
+    def __post_init__(self) -> None:
+        if not self.centres:
+            raise ValueError("there must be at least one stratum")
+        for centre in self.centres:
+            _check(self.values, centre=centre, margin=self.margin, positive=self.proof)
+
+    def __hash__(self) -> int:
+        # Looked up at every look: the rest would cost more than it tells apart.
+        return hash((self.centres, self.margin, self.proof))
+
+    @property
+    def bins(self) -> int:
+        return len(self.values) * len(self.centres)
+
+    def bets(self, pi: Fraction) -> Bets:
+        values, margin = list(map(written, self.values)), written(self.margin)
+        sign, size = -1 if self.proof else 1, len(self.values)
+        each = [
+            _moves(values=values, centre=written(centre), margin=margin, pi=pi, sign=sign) for centre in self.centres
+        ]
+        candidate = [move for moves in each for move in moves[:size]]
+        return mean_bets(candidate + [move for moves in each for move in moves[size:]], likely=self._likely(pi))
+
+    def _likely(self, pi: Fraction) -> list[Fraction]:
+        """Return the cells' chances if an event is as usual in all strata, the last of which is empty; else nothing."""
+        if not self.proof or self.bins != 2 * len(self.centres) or self.values != (0.0, 1.0):
+            return []
+        shares = [Fraction(1, max(1, len(self.centres) - 1))] * (len(self.centres) - 1) or [Fraction(1)]
+        shares += [Fraction(0)] * (len(self.centres) - len(shares))
+        usual = [
+            share * p
+            for share, centre in zip(shares, self.centres, strict=True)
+            for p in (1 - written(centre), written(centre))
+        ]
+        return [pi * p for p in usual] + [(1 - pi) * p for p in usual]
+
+
 def _pass_bets(
     values: Sequence[float], *, centre: float, margin: float, pi: Fraction, usual: Sequence[Fraction]
 ) -> Bets:
