@@ -21,19 +21,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 import detect
-from glideslope.domain.stakes import Stakes, stakes_of
+from glideslope.domain.stakes import Stakes, staked_harm, stakes_of
 from glideslope.domain.traffic import Weights
 from glideslope.stats.credit import MOST_BAD, RATIOS, SHARES, StakedHarm
 from glideslope.stats.label import EventHarm, EventHarmBeyond
 from glideslope.stats.planning import information
 from glideslope.stats.score import ScoreHarm
 from glideslope.stats.strata import OddsHarm, Stratified
+from paths import Asked, firsts, shipped_first
+from paths import Course as Followed
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 ALPHAS = (0.05, 0.01)
+PART = 500
+"""Runs that are drawn at once."""
+CHECKED = range(2)
+"""Of these, the runs that the shipped code is asked about too, after every outcome."""
 GOALS = {0.05: 1.30, 0.01: 1.20}
 
 
@@ -168,26 +174,34 @@ class Bads:
 Weighted = Sequence[tuple[int, int]]
 
 
-def alarms(found: Bads, coins: Weighted, stakes: Stakes) -> dict[float, int]:
-    """Return, per alpha that the stakes have credit for, how many runs ever cross, looked at after every bad outcome."""
-    tables = [rows_of(StakedHarm(stakes.ratios, stakes.stakes), weights) for weights in coins]
-    ups = np.array([rows[:, 1] for rows in tables] + [np.zeros(len(stakes.ratios))])
-    downs = np.array([rows[:, 2] for rows in tables] + [np.zeros(len(stakes.ratios))])
-    counts = dict.fromkeys((c.alpha for c in stakes.credits), 0)
-    for runs in np.array_split(np.arange(len(found.coin)), max(1, found.coin.size // 400_000)):
-        candidate, coin = found.candidate[runs], found.coin[runs]
-        logs = np.empty((len(stakes.ratios), *coin.shape))
-        for h in range(len(stakes.ratios)):
-            logs[h] = np.cumsum(np.where(candidate, ups[coin, h], downs[coin, h]), axis=1)
-        plain = np.logaddexp.reduce(logs + tables[0][:, 0][:, None, None], axis=0)
-        first = (np.cumsum(coin > 0, axis=1) == 0) & (np.cumsum(coin >= 0, axis=1) <= MOST_BAD)
-        upto = int(first.any(axis=0).sum())
-        for each in stakes.credits:
-            credited = np.logaddexp.reduce(logs[:, :, :upto] + np.log(each.stakes)[:, None, None], axis=0)
-            wealth = plain.copy()
-            wealth[:, :upto] = np.where(first[:, :upto], credited, plain[:, :upto])
-            counts[each.alpha] += int((wealth >= log(1 / each.alpha)).any(axis=1).sum())
-    return counts
+def alarms(found: Bads, coins: Weighted, stakes: Stakes) -> dict[float, Bools]:
+    """Return, per alpha that the stakes have credit for, which runs ever cross, looked at after every bad outcome.
+
+    The first few are looked at by the shipped code too.
+    """
+    course = Followed.of(StakedHarm(stakes.ratios, stakes.stakes), coins)
+    nothing = course.nothing
+    cells = np.where(found.coin < 0, nothing, 4 * found.coin + np.where(found.candidate, 1, 3))
+    first = (np.cumsum(found.coin > 0, axis=1) == 0) & (np.cumsum(found.coin >= 0, axis=1) <= MOST_BAD)
+    upto = int(first.any(axis=0).sum())
+    early = np.where(first[:, :upto], cells[:, :upto], nothing)
+    result_of = {}
+    for each in stakes.credits:
+        at_first = firsts(course, early, alpha=each.alpha, stakes=np.array(each.stakes))
+        later = firsts(course, cells, alpha=each.alpha)
+        # What is credited is never less than the plain wealth, so this is the earlier of the two.
+        result_of[each.alpha] = (at_first >= 0) | (later >= 0)
+        for run in CHECKED:
+            mine = np.where(at_first >= 0, at_first, later)[run]
+            theirs = shipped_first(
+                lambda tables, alpha=each.alpha: staked_harm(stakes, base_rate=0.01, alpha=alpha, tables=tables),
+                cells[run].tolist(),
+                coins,
+                bins=2,
+                alpha=each.alpha,
+            )
+            assert mine == theirs, (run, mine, theirs)
+    return result_of
 
 
 def tossed(legs: Sequence[tuple[float, int]], *, runs: int, rng: np.random.Generator) -> Bads:
@@ -241,62 +255,64 @@ def counted_from(
 
 def many_slices(*, runs: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     """One metric on the whole and on 200 slices, which share its alpha, each looked at after every bad outcome of its own."""
-    results = []
-    for alpha in ALPHAS:
-        found = 0
-        whole, part = alpha / 2, alpha / 2 / 200
-        stakes = staked(0.01, (1, 4), alphas=(part,))
-        of_whole = staked(0.01, (1, 4), alphas=(whole,))
-        for _ in range(runs // 100):
-            bads = tossed([(0.2, 40)], runs=100 * 200, rng=rng)
-            harmed = np.zeros(100, dtype=bool)
-            for each, run_of in ((stakes, np.arange(100 * 200) // 200),):
-                hits = hit_runs(bads, each, (1, 4))
-                harmed[run_of[hits]] = True
-            merged = Bads(bads.candidate.reshape(100, -1), bads.coin.reshape(100, -1))
-            harmed |= hit_runs(merged, of_whole, (1, 4))
-            found += int(harmed.sum())
-        results.append(result("200 slices and the whole", alpha, found, runs=runs // 100 * 100, looks=8_000))
-    return results
-
-
-def hit_runs(found: Bads, stakes: Stakes, weights: tuple[int, int]) -> Bools:
-    """Return which runs cross, for stakes with one credit."""
-    rows = rows_of(StakedHarm(stakes.ratios, stakes.stakes), weights)
-    (credit,) = stakes.credits
-    logs = np.array([np.cumsum(np.where(found.candidate, r[1], r[2]), axis=1) for r in rows])
-    wealth = np.logaddexp.reduce(logs + rows[:, 0][:, None, None], axis=0)
-    early = np.logaddexp.reduce(logs[:, :, :MOST_BAD] + np.log(credit.stakes)[:, None, None], axis=0)
-    wealth[:, : early.shape[1]] = early
-    return np.asarray((wealth >= log(1 / credit.alpha)).any(axis=1))
+    found = dict.fromkeys(ALPHAS, 0)
+    parts = {alpha: staked(0.01, (1, 4), alphas=(alpha / 2 / 200,)) for alpha in ALPHAS}
+    wholes = {alpha: staked(0.01, (1, 4), alphas=(alpha / 2,)) for alpha in ALPHAS}
+    for _ in range(runs // 100):
+        bads = tossed([(0.2, 40)], runs=100 * 200, rng=rng)
+        merged = Bads(bads.candidate.reshape(100, -1), bads.coin.reshape(100, -1))
+        for alpha in ALPHAS:
+            (of_parts,) = alarms(bads, [(1, 4)], parts[alpha]).values()
+            (of_whole,) = alarms(merged, [(1, 4)], wholes[alpha]).values()
+            found[alpha] += int((of_parts.reshape(100, 200).any(axis=1) | of_whole).sum())
+    return [
+        result("200 slices and the whole", alpha, found[alpha], runs=runs // 100 * 100, looks=8_000) for alpha in ALPHAS
+    ]
 
 
 def within_strata(*, subjects: int, runs: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Three strata of very different rates that drift, whose usual rates the plan has wrong."""
-    weights = (1, 4)
     usual = (0.03, 0.3, 0.5)
     test = Stratified(tuple(OddsHarm(rate, RATIOS, SHARES) for rate in usual))
-    rows = np.array(test.bets(Fraction(1, 5)).rows)
-    most = []
-    for _ in range(runs // 50):
-        stratum = rng.integers(0, 3, (50, subjects))
-        drift = 1 + 0.5 * np.sin(np.linspace(0, 20, subjects))
-        bad = rng.random((50, subjects)) < np.array([0.05, 0.2, 0.6])[stratum] * drift
-        arm = rng.random((50, subjects)) >= weights[0] / sum(weights)
-        cell = 2 * stratum + bad + 6 * arm
-        logs = [row[0] + np.cumsum(row[1:][cell], axis=1) for row in rows]
-        most.append(np.logaddexp.reduce(logs, axis=0).max(axis=1))
-    wealth = np.concatenate(most)
-    return [
-        result(
-            "strata that drift, told wrong",
-            alpha,
-            int((wealth >= log(1 / alpha)).sum()),
-            runs=len(wealth),
-            looks=subjects,
-        )
-        for alpha in ALPHAS
-    ]
+    drift = 1 + 0.5 * np.sin(np.linspace(0, 20, subjects))
+
+    def draw(size: tuple[int, int]) -> Ints:
+        stratum = rng.integers(0, 3, size)
+        bad = rng.random(size) < np.array([0.05, 0.2, 0.6])[stratum] * drift
+        return np.asarray(2 * stratum + bad + 6 * (rng.random(size) >= 0.2))
+
+    return looked_at("strata that drift, told wrong", test, [(1, 4)], draw, subjects=subjects, runs=runs)
+
+
+def with_goods(
+    name: str, told: float, rates: Sequence[float], *, bads: int, runs: int, rng: np.random.Generator
+) -> list[dict[str, Any]]:
+    """An event that is bet on by its good outcomes too, whose rate goes through these: so many bad ones each, on average."""
+    course = np.concatenate([np.full(round(bads / len(rates) / rate), rate) for rate in rates])
+
+    def draw(size: tuple[int, int]) -> Ints:
+        return np.asarray((rng.random(size) < course) + 2 * (rng.random(size) >= 0.2))
+
+    test = EventHarm(told, ratios=RATIOS, prior=SHARES)
+    return looked_at(name, test, [(1, 4)], draw, subjects=len(course), runs=runs)
+
+
+def looked_at(
+    name: str, test: Asked, coins: Weighted, draw: Callable[[tuple[int, int]], Ints], *, subjects: int, runs: int
+) -> list[dict[str, Any]]:
+    """Return how often a test is ever crossed where subjects are drawn so, at every one; the first few by the shipped code."""
+    course = Followed.of(test, coins)
+    found = dict.fromkeys(ALPHAS, 0)
+    for _ in range(max(1, runs // PART)):
+        cells = draw((min(PART, runs), subjects))
+        for alpha in ALPHAS:
+            at = firsts(course, cells, alpha=alpha)
+            found[alpha] += int((at >= 0).sum())
+            for run in CHECKED:
+                theirs = shipped_first(lambda _: test, cells[run].tolist(), coins, bins=test.bins, alpha=alpha)
+                assert at[run] == theirs, (name, run, at[run], theirs)
+    done = max(1, runs // PART) * min(PART, runs)
+    return [result(name, alpha, found[alpha], runs=done, looks=subjects) for alpha in ALPHAS]
 
 
 def result(world: str, alpha: float, found: int, *, runs: int, looks: int) -> dict[str, Any]:
@@ -349,32 +365,18 @@ def healthy(*, runs: int, bads: int, rng: np.random.Generator) -> list[dict[str,
         found = dict.fromkeys(ALPHAS, 0)
         looks, done = 0, 0
         while done < runs:
-            drawn = world(max(50, runs // 10))
+            drawn = world(min(PART, runs))
             done += len(drawn.coin)
             looks = drawn.coin.shape[1]
-            for alpha, number in alarms(drawn, coins, each).items():
-                found[alpha] += number
+            for alpha, which in alarms(drawn, coins, each).items():
+                found[alpha] += int(which.sum())
         results += [result(name, alpha, found[alpha], runs=done, looks=looks) for alpha in ALPHAS]
-    for name, told, legs in (
-        ("10 %, good outcomes too", 0.1, [detect.Leg((1, 4), 0.1, 0.1, bads // 4)]),
-        (
-            "daily rhythm, good outcomes too",
-            0.1,
-            [detect.Leg((1, 4), r, r, bads // 24) for r in (0.05, 0.1, 0.3, 0.5, 0.3, 0.1, 0.05, 0.02)],
-        ),
-        (
-            "shared outage, good outcomes too",
-            0.06,
-            [detect.Leg((1, 4), r, r, bads // 12) for r in (0.06, 0.6, 0.06)],
-        ),
+    for name, told, rates in (
+        ("10 %, good outcomes too", 0.1, (0.1,)),
+        ("daily rhythm, good outcomes too", 0.1, (0.05, 0.1, 0.3, 0.5, 0.3, 0.1, 0.05, 0.02)),
+        ("shared outage, good outcomes too", 0.06, (0.06, 0.6, 0.06)),
     ):
-        test = EventHarm(told, ratios=RATIOS, prior=SHARES)
-        for alpha in ALPHAS:
-            number = sum(
-                int(np.isfinite(detect.first_crossings(test, legs, alpha=alpha, runs=runs // 10, rng=rng)).sum())
-                for _ in range(10)
-            )
-            results.append(result(name, alpha, number, runs=runs // 10 * 10, looks=sum(leg.bad for leg in legs)))
+        results += with_goods(name, told, rates, bads=bads // 4, runs=runs, rng=rng)
     results += within_strata(subjects=3_000, runs=runs, rng=rng)
     results += many_slices(runs=runs, rng=rng)
     return results
