@@ -121,8 +121,9 @@ def power(*, runs: int, rng: np.random.Generator) -> list[dict[str, Any]]:
             for weights in detect.SHARES:
                 pi = weights[0] / sum(weights)
                 limit = log(1 / alpha) / information(base, candidate_rate=rate, pi=pi)
-                if staked(base, weights, alphas=()).goods:
-                    test = EventHarm(base, ratios=RATIOS, prior=SHARES)
+                stakes = staked(base, weights, alphas=())
+                if stakes.goods:
+                    test = EventHarm(base, ratios=stakes.ratios, prior=stakes.stakes)
                     leg = [detect.Leg(weights, rate, base, 10**9)]
                     found = detect.first_crossings(test, leg, alpha=alpha, runs=runs, rng=rng)
                     mean, error = float(found.mean()), float(found.std() / runs**0.5)
@@ -293,7 +294,8 @@ def with_goods(
     def draw(size: tuple[int, int]) -> Ints:
         return np.asarray((rng.random(size) < course) + 2 * (rng.random(size) >= 0.2))
 
-    test = EventHarm(told, ratios=RATIOS, prior=SHARES)
+    stakes = staked(told, (1, 4))
+    test = EventHarm(told, ratios=stakes.ratios, prior=stakes.stakes)
     return looked_at(name, test, [(1, 4)], draw, subjects=len(course), runs=runs)
 
 

@@ -18,8 +18,8 @@ from glideslope.stats.label import EventHarm
 from glideslope.stats.strata import side_by_side
 from glideslope.stats.wealth import Test
 
-RARE: Final = 0.05
-"""Up to this rate good outcomes say less than the credit that is given for doing without them."""
+RARE: Final = 0.02
+"""Up to this rate good outcomes say less than the credit that is given for doing without them: at 2 % they say as much."""
 
 
 class Credit(msgspec.Struct, frozen=True, cache_hash=True, forbid_unknown_fields=True):
@@ -64,8 +64,10 @@ def stakes_of(base_rate: float, *, coin: Weights | None, alphas: Sequence[float]
 
     Strata say nothing to who bets on bad outcomes alone, since it is by what is usual among the good ones that they differ.
     """
-    if base_rate > RARE or stratified:
+    if stratified:  # here they are ratios of odds, which have no end
         return Stakes(goods=True, ratios=credit.RATIOS, stakes=credit.SHARES)
+    if base_rate > RARE:
+        return Stakes(goods=True, ratios=credit.FREQUENT_RATIOS, stakes=credit.FREQUENT_SHARES)
     plain = credit.reserved()
     weights = [] if coin is None else [(coin.candidate, coin.control)]
     return Stakes(
