@@ -377,14 +377,29 @@ def proof_test(g: Guardrail, loosen: float) -> Test:
         case Kind.EVENT:
             return DifferencePass(margin=g.margin.size * loosen, base_rate=g.base_rate)
         case Kind.SCORE:
-            return ScorePass(values=g.metric.values, centre=g.base_rate, margin=g.margin.size * loosen)
+            # Plans of before have no trust, and no reference of a score was ever asked.
+            reference = g.reference if g.trust else ()
+            margin = g.margin.size * loosen
+            return ScorePass(
+                values=g.metric.values, centre=g.base_rate, margin=margin, reference=reference, trust=g.trust or None
+            )
         case Kind.MEAN | Kind.COUNT if g.margin.kind is MarginKind.RELATIVE:
             return ScaledPass(
-                values=g.metric.values, centre=_centre(g), factor=_factor(g, loosen), reference=g.reference
+                values=g.metric.values,
+                centre=_centre(g),
+                factor=_factor(g, loosen),
+                reference=g.reference,
+                trust=g.trust or None,
             )
         case Kind.MEAN | Kind.COUNT:
             margin = g.margin.size * loosen
-            return ScorePass(values=g.metric.values, centre=_centre(g), margin=margin, reference=g.reference)
+            return ScorePass(
+                values=g.metric.values,
+                centre=_centre(g),
+                margin=margin,
+                reference=g.reference,
+                trust=g.trust or None,
+            )
         case Kind.LATENCY if g.quantile is not msgspec.UNSET:
             # With the arms swapped, as below.
             return QuantilePass(level=g.quantile, tolerated=tolerated(g), cut=_cut(g), size=g.metric.bins)
