@@ -175,10 +175,10 @@ class Bads:
 Weighted = Sequence[tuple[int, int]]
 
 
-def alarms(found: Bads, coins: Weighted, stakes: Stakes) -> dict[float, Bools]:
+def alarms(found: Bads, coins: Weighted, stakes: Stakes, *, check: bool) -> dict[float, Bools]:
     """Return, per alpha that the stakes have credit for, which runs ever cross, looked at after every bad outcome.
 
-    The first few are looked at by the shipped code too.
+    With `check`, the first few are looked at by the shipped code too.
     """
     course = Followed.of(StakedHarm(stakes.ratios, stakes.stakes), coins)
     nothing = course.nothing
@@ -192,7 +192,7 @@ def alarms(found: Bads, coins: Weighted, stakes: Stakes) -> dict[float, Bools]:
         later = firsts(course, cells, alpha=each.alpha)
         # What is credited is never less than the plain wealth, so this is the earlier of the two.
         result_of[each.alpha] = (at_first >= 0) | (later >= 0)
-        for run in CHECKED:
+        for run in CHECKED if check else ():
             mine = np.where(at_first >= 0, at_first, later)[run]
             theirs = shipped_first(
                 lambda tables, alpha=each.alpha: staked_harm(stakes, base_rate=0.01, alpha=alpha, tables=tables),
@@ -245,16 +245,18 @@ def counted_from(
     parts = []
     for _ in range(max(1, runs // 50)):
         cells, counted = world((50, 8_000), pi=weights[0] / sum(weights), rng=rng)
-        cells = np.take_along_axis(cells, np.argsort(counted, axis=1), axis=1)
-        is_bad = (cells == 1) | (cells == 3)
-        # Bad ones first, in their order; as many as the fullest run has.
-        order = np.argsort(~is_bad, axis=1, kind="stable")[:, :700]
-        parts.append(np.where(np.take_along_axis(is_bad, order, axis=1), np.take_along_axis(cells, order, axis=1), -1))
+        run, at = np.nonzero((cells == 1) | (cells == 3))
+        order = np.lexsort((counted[run, at], run))
+        run, at = run[order], at[order]
+        place = np.arange(len(run)) - np.searchsorted(run, run)
+        bads = np.full((50, 700), -1)
+        bads[run[place < 700], place[place < 700]] = cells[run, at][place < 700]
+        parts.append(bads)
     cells = np.concatenate(parts)
     return Bads(cells == 1, np.where(cells >= 0, 0, -1))
 
 
-def many_slices(*, runs: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+def many_slices(*, runs: int, rng: np.random.Generator, check: bool) -> list[dict[str, Any]]:
     """One metric on the whole and on 200 slices, which share its alpha, each looked at after every bad outcome of its own."""
     found = dict.fromkeys(ALPHAS, 0)
     parts = {alpha: staked(0.01, (1, 4), alphas=(alpha / 2 / 200,)) for alpha in ALPHAS}
@@ -263,15 +265,15 @@ def many_slices(*, runs: int, rng: np.random.Generator) -> list[dict[str, Any]]:
         bads = tossed([(0.2, 40)], runs=100 * 200, rng=rng)
         merged = Bads(bads.candidate.reshape(100, -1), bads.coin.reshape(100, -1))
         for alpha in ALPHAS:
-            (of_parts,) = alarms(bads, [(1, 4)], parts[alpha]).values()
-            (of_whole,) = alarms(merged, [(1, 4)], wholes[alpha]).values()
+            (of_parts,) = alarms(bads, [(1, 4)], parts[alpha], check=check).values()
+            (of_whole,) = alarms(merged, [(1, 4)], wholes[alpha], check=check).values()
             found[alpha] += int((of_parts.reshape(100, 200).any(axis=1) | of_whole).sum())
     return [
         result("200 slices and the whole", alpha, found[alpha], runs=runs // 100 * 100, looks=8_000) for alpha in ALPHAS
     ]
 
 
-def within_strata(*, subjects: int, runs: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+def within_strata(*, subjects: int, runs: int, rng: np.random.Generator, check: bool) -> list[dict[str, Any]]:
     """Three strata of very different rates that drift, whose usual rates the plan has wrong."""
     usual = (0.03, 0.3, 0.5)
     test = Stratified(tuple(OddsHarm(rate, RATIOS, SHARES) for rate in usual))
@@ -282,11 +284,18 @@ def within_strata(*, subjects: int, runs: int, rng: np.random.Generator) -> list
         bad = rng.random(size) < np.array([0.05, 0.2, 0.6])[stratum] * drift
         return np.asarray(2 * stratum + bad + 6 * (rng.random(size) >= 0.2))
 
-    return looked_at("strata that drift, told wrong", test, [(1, 4)], draw, subjects=subjects, runs=runs)
+    return looked_at("strata that drift, told wrong", test, [(1, 4)], draw, subjects=subjects, runs=runs, check=check)
 
 
 def with_goods(
-    name: str, told: float, rates: Sequence[float], *, bads: int, runs: int, rng: np.random.Generator
+    name: str,
+    told: float,
+    rates: Sequence[float],
+    *,
+    bads: int,
+    runs: int,
+    rng: np.random.Generator,
+    check: bool,
 ) -> list[dict[str, Any]]:
     """An event that is bet on by its good outcomes too, whose rate goes through these: so many bad ones each, on average."""
     course = np.concatenate([np.full(round(bads / len(rates) / rate), rate) for rate in rates])
@@ -296,40 +305,62 @@ def with_goods(
 
     stakes = staked(told, (1, 4))
     test = EventHarm(told, ratios=stakes.ratios, prior=stakes.stakes)
-    return looked_at(name, test, [(1, 4)], draw, subjects=len(course), runs=runs)
+    return looked_at(name, test, [(1, 4)], draw, subjects=len(course), runs=runs, check=check)
 
 
 def looked_at(
-    name: str, test: Asked, coins: Weighted, draw: Callable[[tuple[int, int]], Ints], *, subjects: int, runs: int
+    name: str,
+    test: Asked,
+    coins: Weighted,
+    draw: Callable[[tuple[int, int]], Ints],
+    *,
+    subjects: int,
+    runs: int,
+    check: bool,
 ) -> list[dict[str, Any]]:
     """Return how often a test is ever crossed where subjects are drawn so, at every one; the first few by the shipped code."""
     course = Followed.of(test, coins)
-    found = dict.fromkeys(ALPHAS, 0)
-    for _ in range(max(1, runs // PART)):
-        cells = draw((min(PART, runs), subjects))
-        for alpha in ALPHAS:
-            at = firsts(course, cells, alpha=alpha)
-            found[alpha] += int((at >= 0).sum())
-            for run in CHECKED:
-                theirs = shipped_first(lambda _: test, cells[run].tolist(), coins, bins=test.bins, alpha=alpha)
-                assert at[run] == theirs, (name, run, at[run], theirs)
-    done = max(1, runs // PART) * min(PART, runs)
-    return [result(name, alpha, found[alpha], runs=done, looks=subjects) for alpha in ALPHAS]
+    cells = draw((runs, subjects))
+    found = {}
+    for alpha in ALPHAS:
+        at = firsts(course, cells, alpha=alpha)
+        found[alpha] = int((at >= 0).sum())
+        for run in CHECKED if check else ():
+            theirs = shipped_first(lambda _: test, cells[run].tolist(), coins, bins=test.bins, alpha=alpha)
+            assert at[run] == theirs, (name, run, at[run], theirs)
+    return [result(name, alpha, found[alpha], runs=runs, looks=subjects) for alpha in ALPHAS]
 
 
 def result(world: str, alpha: float, found: int, *, runs: int, looks: int) -> dict[str, Any]:
-    return {
-        "world": world,
-        "alpha": alpha,
+    return {"world": world, "alpha": alpha, "found": found, "runs": runs, "looks": looks}
+
+
+def bounded(row: dict[str, Any]) -> dict[str, Any]:
+    found, runs = row["found"], row["runs"]
+    return row | {
         "false rollbacks": found / runs,
         "99% lower bound": 1 - detect.upper_bound(runs - found, runs=runs) if found else 0.0,
         "99% upper bound": detect.upper_bound(found, runs=runs),
-        "runs": runs,
-        "looks": looks,
     }
 
 
-def healthy(*, runs: int, bads: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+def healthy(*, runs: int, bads: int, rng: np.random.Generator, into: Path | None) -> list[dict[str, Any]]:
+    """Go through all worlds until there are so many runs of each; what is found so far is written down each time."""
+    total: dict[tuple[str, float], dict[str, Any]] = {}
+    done = 0
+    while done < runs:
+        part = min(PART, runs - done)
+        for row in healthy_part(runs=part, bads=bads, rng=rng, check=not done):
+            known = total.setdefault((row["world"], row["alpha"]), row | {"found": 0, "runs": 0})
+            known["found"] += row["found"]
+            known["runs"] += row["runs"]
+        done += part
+        if into is not None:
+            into.write_text(json.dumps([bounded(row) for row in total.values()], indent=1))
+    return [bounded(row) for row in total.values()]
+
+
+def healthy_part(*, runs: int, bads: int, rng: np.random.Generator, check: bool) -> list[dict[str, Any]]:
     """Return false rollbacks of a candidate that is not worse, in worlds that mislead, looked at after every outcome."""
     ramp: Weighted = [(1, 4), (1, 1)]
     stakes = staked(0.01, (1, 4))
@@ -364,23 +395,17 @@ def healthy(*, runs: int, bads: int, rng: np.random.Generator) -> list[dict[str,
     ]
     results = []
     for name, coins, each, world in worlds:
-        found = dict.fromkeys(ALPHAS, 0)
-        looks, done = 0, 0
-        while done < runs:
-            drawn = world(min(PART, runs))
-            done += len(drawn.coin)
-            looks = drawn.coin.shape[1]
-            for alpha, which in alarms(drawn, coins, each).items():
-                found[alpha] += int(which.sum())
-        results += [result(name, alpha, found[alpha], runs=done, looks=looks) for alpha in ALPHAS]
+        drawn = world(runs)
+        for alpha, which in alarms(drawn, coins, each, check=check).items():
+            results.append(result(name, alpha, int(which.sum()), runs=len(drawn.coin), looks=drawn.coin.shape[1]))
     for name, told, rates in (
         ("10 %, good outcomes too", 0.1, (0.1,)),
         ("daily rhythm, good outcomes too", 0.1, (0.05, 0.1, 0.3, 0.5, 0.3, 0.1, 0.05, 0.02)),
         ("shared outage, good outcomes too", 0.06, (0.06, 0.6, 0.06)),
     ):
-        results += with_goods(name, told, rates, bads=bads // 4, runs=runs, rng=rng)
-    results += within_strata(subjects=3_000, runs=runs, rng=rng)
-    results += many_slices(runs=runs, rng=rng)
+        results += with_goods(name, told, rates, bads=bads // 4, runs=runs, rng=rng, check=check)
+    results += within_strata(subjects=3_000, runs=runs, rng=rng, check=check)
+    results += many_slices(runs=runs, rng=rng, check=check)
     return results
 
 
@@ -543,6 +568,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["power", "healthy", "digits", "flights"], help="one part")
     parser.add_argument("--folder", type=Path, help="where the demo's models are trained once; without it no flights")
     parser.add_argument("--runs", type=int, default=10_000, help="rollouts in each healthy world")
+    parser.add_argument("--into", type=Path, help="where what is found in healthy worlds so far is kept")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     start = perf_counter()
@@ -564,7 +590,7 @@ def main() -> None:
                 shown = show_real
             case _:
                 runs, bads = (200, 800) if options.quick else (options.runs, 2_000)
-                figures[part] = healthy(runs=runs, bads=bads, rng=rng)
+                figures[part] = healthy(runs=runs, bads=bads, rng=rng, into=options.into)
                 shown = show_healthy
         if not options.json:
             shown(figures[part])
