@@ -17,18 +17,18 @@ import msgspec
 from glideslope.domain.decide import EXTENSIONS
 from glideslope.domain.flow import Flow, flow_of
 from glideslope.domain.freeze import Baseline
-from glideslope.domain.gate import alpha_of, harm_after, harm_asked, paired_harm, paired_proof, proof_asked
+from glideslope.domain.gate import alpha_of, harm_asked, paired_harm, paired_proof, proof_asked
 from glideslope.domain.ids import WHOLE, MetricName, StepName
 from glideslope.domain.metric import Kind, Origin
 from glideslope.domain.plan import AtMaximum, Guardrail, Plan, StageKind, Step
 from glideslope.domain.simulation import cells_of, stakes
-from glideslope.domain.stakes import Credit
+from glideslope.domain.stakes import Credit, unstaked
 from glideslope.domain.supposed import Supposed, foreseen, harm_name, harms_of, is_foreseen, suppose
 from glideslope.domain.traffic import FULL
 from glideslope.stats.credit import MOST_BAD
 from glideslope.stats.passage import Pace, Walk
 from glideslope.stats.reals import ln
-from glideslope.stats.wealth import held_pairs
+from glideslope.stats.wealth import Test, held_pairs
 
 COARSE: Final = 2.0
 FINE: Final = 1.15
@@ -433,11 +433,18 @@ class _Racer:
             elif credited:
                 test = harm_asked(g, WHOLE, alpha=self._alpha, over=())
             else:
-                test = harm_after(g, WHOLE)
+                test = harm_after(g)
             bets = stakes(test, step, swapped=swapped)
             found = Pace.of(bets, cells=cells_of(self._supposed, g.metric.name, step, swapped=swapped))
             self._paces[step.name, credited] = found
         return found
+
+
+def harm_after(g: Guardrail) -> Test:
+    """Return the test of harm of the whole once no credit holds any more; the same for every alpha."""
+    if g.stakes is msgspec.UNSET or g.strata is not msgspec.UNSET:
+        return harm_asked(g, WHOLE, alpha=0.0, over=())
+    return unstaked(g.stakes, base_rate=g.base_rate)
 
 
 def _credit_of(g: Guardrail, alpha: float) -> Credit | None:

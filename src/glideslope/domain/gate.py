@@ -21,7 +21,7 @@ from glideslope.domain.metric import RANKED, Kind, Metric, Origin, differences
 from glideslope.domain.pair_tests import harm_tests, proof_tests
 from glideslope.domain.pairs import PairLimit, pair_values
 from glideslope.domain.plan import Criterion, Evaluation, Guardrail, HarmNull, MarginKind, Plan, StageKind, Step
-from glideslope.domain.stakes import by_strata, staked_harm, unstaked
+from glideslope.domain.stakes import by_strata, staked_harm
 from glideslope.domain.traffic import Weights
 from glideslope.ledger.canonical import LARGEST_INTEGER
 from glideslope.stats import family
@@ -288,13 +288,6 @@ def harm_asked(g: Guardrail, slice_: SliceName, *, alpha: float, over: Sequence[
     if g.stakes is not msgspec.UNSET:
         return staked_harm(g.stakes, base_rate=g.base_rate, alpha=alpha, tables=over)
     return harm_test(g)
-
-
-def harm_after(g: Guardrail, slice_: SliceName) -> Test:
-    """Return the test of harm once no credit holds any more; the same for every alpha."""
-    if g.stakes is msgspec.UNSET or (g.strata is not msgspec.UNSET and slice_ == WHOLE):
-        return harm_asked(g, slice_, alpha=0.0, over=())
-    return unstaked(g.stakes, base_rate=g.base_rate)
 
 
 @lru_cache(maxsize=4096)

@@ -8,9 +8,9 @@ import pytest
 from glideslope.domain.draft import DAY, Draft, GuardrailDraft, StageDraft, StrataDraft
 from glideslope.domain.events import Registered
 from glideslope.domain.flow import flow_of
-from glideslope.domain.foresight import Prospect, prospect
+from glideslope.domain.foresight import Prospect, harm_after, prospect
 from glideslope.domain.freeze import Baseline, freeze
-from glideslope.domain.gate import alpha_of, harm_after, harm_asked
+from glideslope.domain.gate import alpha_of, harm_asked
 from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, ModelName, VersionName
 from glideslope.domain.metric import LATENCY_EDGES, Dimension
 from glideslope.domain.plan import Margin, MarginKind, Plan, StageKind
@@ -102,8 +102,8 @@ def test_the_test_after_the_credit_has_the_plain_stakes() -> None:
     (g,) = frozen(ERRORS).guardrails
     assert g.stakes is not msgspec.UNSET
 
-    assert harm_after(g, WHOLE) == StakedHarm(g.stakes.ratios, g.stakes.stakes)
-    assert harm_asked(g, WHOLE, alpha=g.stakes.credits[0].alpha, over=()) != harm_after(g, WHOLE)
+    assert harm_after(g) == StakedHarm(g.stakes.ratios, g.stakes.stakes)
+    assert harm_asked(g, WHOLE, alpha=g.stakes.credits[0].alpha, over=()) != harm_after(g)
 
 
 def test_the_credit_is_not_lost_with_guardrails_that_cannot_be_foreseen() -> None:
@@ -117,7 +117,7 @@ def test_the_credit_is_not_lost_with_guardrails_that_cannot_be_foreseen() -> Non
 
     assert alpha_of(judged, g) == pytest.approx(alpha_of(plan, plan.guardrails[0]))
     assert [c.alpha for c in g.stakes.credits] == [alpha_of(judged, g)]
-    assert harm_asked(g, WHOLE, alpha=alpha_of(judged, g), over=()) != harm_after(g, WHOLE)
+    assert harm_asked(g, WHOLE, alpha=alpha_of(judged, g), over=()) != harm_after(g)
 
 
 def test_strata_are_supposed_to_be_as_full_as_makes_the_usual_rate_and_to_err_alike() -> None:
