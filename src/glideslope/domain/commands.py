@@ -1,9 +1,12 @@
 """What people and services may ask for: imperatives, each carried to exactly one handler."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
+from glideslope.domain.governing.glass import Emergency
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
 from glideslope.domain.plan import Evaluation
 
@@ -91,6 +94,82 @@ class Retry:
     by: Actor
     why: str
     draft: Draft | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Take one's own approval back."""
+
+    rollout: RolloutId
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableAgreement:
+    """Ask that a document be in force in place of the one of its name."""
+
+    of: str
+    name: str
+    document: Mapping[str, Any]
+    text: str
+    by: Actor
+    why: str
+    admin: bool
+    """The caller's token is an administrator's; it counts while no organisation is in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAgreement:
+    """Say yes or no to exactly the document with this digest."""
+
+    of: str
+    name: str
+    digest: Digest
+    granted: bool
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewAgreement:
+    """Stand by what is in force."""
+
+    of: str
+    name: str
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskGlass:
+    """Ask to pass what governance forbids, in an emergency."""
+
+    rollout: RolloutId
+    emergency: Emergency
+    lasting: int
+    """Milliseconds."""
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """Agree with whoever asked; now the glass is broken."""
+
+    rollout: RolloutId
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewGlass:
+    """Look at it afterwards."""
+
+    rollout: RolloutId
+    justified: bool
+    by: Actor
+    why: str
 
 
 Command = Register | Propose | Approve | Halt | Resume | OrderRollback | Retry

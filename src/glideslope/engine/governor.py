@@ -15,6 +15,7 @@ from glideslope.domain.errors import Conflict, GlideslopeError, LeaseLost, Store
 from glideslope.domain.events import Decided, Lapsed
 from glideslope.domain.ids import MACHINE, RolloutId
 from glideslope.domain.rollout import DECIDED, ENDED, Phase, Rollout, exposure, news
+from glideslope.engine.governing import Governing
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Clock, Fence, Lease, Leases
 from glideslope.engine.reconciler import Reconciler
@@ -42,6 +43,7 @@ class Governor:
         *,
         record: Record,
         observer: Observer,
+        governing: Governing,
         reconciler: Reconciler,
         leases: Leases,
         clock: Clock,
@@ -50,6 +52,7 @@ class Governor:
     ) -> None:
         self._record = record
         self._observer = observer
+        self._governing = governing
         self._reconciler = reconciler
         self._leases = leases
         self._clock = clock
@@ -156,6 +159,7 @@ class Governor:
         try:
             if self._reconciler.lapsed(self._record.rollout(id_)):
                 await self._lapse(self._record.rollout(id_), fence, why="the lease was not renewed in time")
+            await self._escalate(self._record.rollout(id_), fence)
             if self._is_due(self._record.rollout(id_)):
                 await self._judge(self._record.rollout(id_), fence)
             self._troubled.pop(id_, None)
@@ -187,7 +191,8 @@ class Governor:
             self._observer.changed.discard(rollout.id)
             self._judged[rollout.id] = (self._clock.monotonic(), rollout.version)
             at = self._record.now(rollout.id)
-            evidence = self._observer.evidence(rollout, in_force=self._reconciler.in_force(rollout))
+            counted = self._observer.evidence(rollout, in_force=self._reconciler.in_force(rollout))
+            evidence = self._governing.add_to(counted, rollout)
             decision = decide(rollout, evidence, now=at)
             if not news(rollout, decision) or self._too_soon(rollout, decision, at=at):
                 return
@@ -220,6 +225,18 @@ class Governor:
                 held.append(recorded.at)
         pause = min(LONGEST_PAUSE, 1_000 << max(0, len(held) - HOLDS_AT_ONCE))
         return len(held) >= HOLDS_AT_ONCE and at - held[0] < pause
+
+    async def _escalate(self, rollout: Rollout, fence: Fence) -> None:
+        """Tell the next ones when a sign-off is missing for too long; it moves nothing."""
+        event = self._governing.escalation(rollout)
+        if event is not None:
+            append = Append(
+                stream=rollout.id,
+                expected=rollout.version,
+                events=(event,),
+                key=f"{rollout.id}/{event.after}/escalated",
+            )
+            await self._record.append((append,), fence=fence)
 
     async def _lapse(self, rollout: Rollout, fence: Fence, *, why: str) -> None:
         step = rollout.step

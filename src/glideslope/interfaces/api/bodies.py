@@ -1,7 +1,10 @@
 """What callers write in the bodies of commands. Unknown members are refused, nothing is converted."""
 
+from typing import Annotated
+
 import msgspec
 
+from glideslope.domain.governing.glass import Emergency
 from glideslope.domain.plan import Evaluation
 
 
@@ -46,6 +49,37 @@ class ApprovalBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     plan_digest: str
     why: str
     granted: bool = True
+
+
+class AgreementBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A document to be agreed on, as written."""
+
+    text: str
+    file: str
+    why: str
+
+
+class AnswerBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A yes or no to exactly the document with this digest."""
+
+    digest: str
+    granted: bool
+    why: str
+
+
+class GlassBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why the glass should be broken, and for how long."""
+
+    emergency: Emergency
+    minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)]
+    why: str
+
+
+class GlassReviewBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody thinks of it afterwards."""
+
+    justified: bool
+    why: str
 
 
 class ReasonBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

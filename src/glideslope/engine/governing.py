@@ -1,0 +1,194 @@
+"""What governs now: the organisation in force, the rules that it puts on a plan, and the permit that a decision rests on."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from glideslope.domain.decide import unapproved
+from glideslope.domain.draft import Draft
+from glideslope.domain.errors import AgreementInvalid, Conflict, NotEntitled, OwnerUnknown
+from glideslope.domain.events import Escalated
+from glideslope.domain.evidence import Evidence
+from glideslope.domain.governing.agreement import ORGANISATION, Edition
+from glideslope.domain.governing.approval import Need, together
+from glideslope.domain.governing.calendar import Calendar
+from glideslope.domain.governing.governed import Answered, Block, Governed, Permit
+from glideslope.domain.governing.kinds import agreed_of
+from glideslope.domain.governing.organisation import BREACH, Organisation, Right
+from glideslope.domain.governing.tiers import tighten
+from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
+from glideslope.domain.reasons import Reason
+from glideslope.domain.rollout import Phase, Rollout
+from glideslope.engine.calendars import HolidaysOf, check_zone, no_holidays, queue, window
+from glideslope.engine.record import Record
+
+
+class Governing:
+    """Reads the agreements of the record. Without an organisation in force nothing is governed, as before there was any."""
+
+    def __init__(self, record: Record, *, holidays: HolidaysOf = no_holidays) -> None:
+        self._record = record
+        self._holidays = holidays
+        self._known: tuple[Digest, Organisation] | None = None
+        self._read: dict[Digest, Calendar] = {}
+
+    @property
+    def organisation(self) -> Organisation | None:
+        """Return the organisation in force."""
+        agreement = self._record.agreement(ORGANISATION, ORGANISATION)
+        if agreement is None or agreement.in_force is None:
+            return None
+        digest = agreement.in_force.digest
+        if self._known is None or self._known[0] != digest:
+            found = agreed_of(ORGANISATION, agreement.in_force.document)
+            if not isinstance(found, Organisation):
+                raise TypeError(found)
+            self._known = (digest, found)
+        return self._known[1]
+
+    def require(self, actor: Actor, right: Right, *, to: str) -> None:
+        """Let nobody do what the organisation does not let them. Raises NotEntitled."""
+        organisation = self.organisation
+        if organisation is not None and not organisation.may(actor, right):
+            raise NotEntitled(actor=actor, needs=f"the right to {right.value} {to}")
+
+    def authority(self, actor: Actor, *, rollout: RolloutId) -> tuple[str, ...] | UnsetType:
+        """Return the functions in which somebody approves now; UNSET where no organisation is in force. Raises NotEntitled."""
+        organisation = self.organisation
+        if organisation is None:
+            return UNSET
+        found = organisation.authority(actor, now=self._record.now())
+        if not found:
+            raise NotEntitled(
+                actor=actor,
+                needs="the right to review, in a function, and not to be away",
+                next_command=f"glideslope show {rollout}",
+            )
+        return found
+
+    def strict(self, draft: Draft) -> tuple[Draft, tuple[str, ...]]:
+        """Return a draft as strict as its model's tier asks, with a sentence for each change."""
+        organisation = self.organisation
+        tier = organisation.tier_of(draft.model) if organisation is not None else None
+        return (draft, ()) if tier is None else tighten(draft, tier)
+
+    def governed(self, draft: Draft) -> Governed | UnsetType:
+        """Return what governs a change that is proposed now. Raises OwnerUnknown, Conflict for sign-offs that nobody could give."""
+        agreement = self._record.agreement(ORGANISATION, ORGANISATION)
+        organisation = self.organisation
+        if organisation is None or agreement is None or agreement.in_force is None:
+            return UNSET
+        if not organisation.is_reachable(draft.owner):
+            raise OwnerUnknown(owner=draft.owner)
+        tier = organisation.tier_of(draft.model)
+        breach = self.open_breach(draft.model)
+        needs = together(tier.approvals if tier else (), BREACH if breach else ())
+        _check_possible(organisation, needs)
+        return Governed(
+            organisation=agreement.in_force.digest,
+            tier=tier.name if tier else "",
+            needs=needs,
+            valid_for=tier.valid_for if tier else _LASTING,
+            after_breach=breach.id if breach else UNSET,
+        )
+
+    def open_breach(self, model: ModelName) -> Rollout | None:
+        """Return the last attempt with a model if it ended by a breach: what follows it needs sign-offs of its own."""
+        of_model = [r for r in self._record.rollouts() if r.plan.model == model]
+        for rollout in reversed(of_model):
+            if rollout.phase is Phase.PROMOTED:
+                return None
+            if rollout.phase in (Phase.ROLLED_BACK, Phase.ROLLING_BACK):
+                reasons = rollout.last.reasons if rollout.last is not None else ()
+                if _BROKEN.intersection(reasons):
+                    return rollout
+        return None
+
+    def escalation(self, rollout: Rollout) -> Escalated | None:
+        """Return whom to tell now that a sign-off has been missing for so long; None when nobody is due."""
+        governed, organisation = rollout.plan.governed, self.organisation
+        if isinstance(governed, UnsetType) or organisation is None or not organisation.escalations:
+            return None
+        now = self._record.now(rollout.id)
+        waited = now - rollout.proposed_at
+        due = [e for e in organisation.escalations if rollout.escalated < e.after <= waited]
+        if rollout.phase is not Phase.PROPOSED or not due:
+            return None
+        lacking = unapproved(governed, rollout, since=0, now=now)
+        last = max(due, key=lambda e: e.after)
+        return Escalated(to=last.to, needs=lacking, after=last.after) if lacking else None
+
+    def permit(self, rollout: Rollout) -> Permit | UnsetType:
+        """Return what governance says about a rollout at this moment; UNSET where nothing governs it, or nothing is known."""
+        if isinstance(rollout.plan.governed, UnsetType):
+            return UNSET
+        try:
+            calendars = self.calendars
+            found = window(calendars, rollout, now=self._record.now(rollout.id), holidays=self._holidays)
+        except AgreementInvalid:
+            # A zone or a country that is known no more: not knowing is not a yes.
+            return UNSET
+        waits = queue(calendars, rollout, self._record.open_rollouts())
+        owed = self._owed(rollout) if rollout.phase is Phase.PROPOSED else None
+        blocks = tuple(block for block in (waits, owed) if block is not None)
+        return Permit(blocks=blocks, window=found or UNSET)
+
+    @property
+    def calendars(self) -> tuple[Calendar, ...]:
+        """Return the calendars in force."""
+        held = [a.in_force for a in self._record.agreements() if a.of == CALENDAR and a.in_force is not None]
+        return tuple(self._calendar(edition) for edition in held)
+
+    def _calendar(self, edition: Edition) -> Calendar:
+        if edition.digest not in self._read:
+            found = agreed_of(CALENDAR, edition.document)
+            if not isinstance(found, Calendar):
+                raise TypeError(found)
+            self._read[edition.digest] = found
+        return self._read[edition.digest]
+
+    def check(self, agreed: msgspec.Struct) -> None:
+        """Refuse what only the world outside shows to be impossible: zones and holidays. Raises AgreementInvalid."""
+        if isinstance(agreed, Calendar):
+            check_zone(agreed, self._holidays, year=instant_year(self._record.now()))
+
+    def _owed(self, rollout: Rollout) -> Block | None:
+        """Return what blocks a proposal while somebody must still look at how an earlier one was pushed through."""
+        reviewed = self._record.model(rollout.plan.model).glass_reviewed
+        for earlier in self._record.rollouts():
+            broken = earlier.glass is not None and earlier.glass.broken
+            if broken and earlier.plan.model == rollout.plan.model and earlier.id not in reviewed:
+                why = f"the broken glass of {earlier.id} has not been reviewed"
+                return Block(rule="break-glass/review", answer=Answered.NO_EVIDENCE, why=why)
+        return None
+
+    def add_to(self, evidence: Evidence, rollout: Rollout) -> Evidence:
+        """Return evidence with the permit of the moment."""
+        permit = self.permit(rollout)
+        return evidence if isinstance(permit, UnsetType) else replace(evidence, permit=permit)
+
+
+CALENDAR = "calendar"
+
+
+def instant_year(now: int) -> int:
+    """Return the year of an instant, UTC."""
+    return datetime.fromtimestamp(now / 1000, UTC).year
+
+
+_LASTING = 3_650 * 86_400_000
+_BROKEN = frozenset({Reason.BREACHED, Reason.BUDGET_SPENT, Reason.DIGEST_DIFFERS})
+
+
+def _check_possible(organisation: Organisation, needs: Iterable[Need]) -> None:
+    able = [f for p in organisation.people if Right.REVIEW in p.rights for f in p.functions]
+    lacking = sorted(need.function for need in needs if able.count(need.function) < need.count)
+    if lacking:
+        raise Conflict(
+            f"This needs approval by {', '.join(lacking)}, and the organisation has too few people who may give it. "
+            "Add them to it first.",
+            next_command="glideslope agree show organisation",
+        )
