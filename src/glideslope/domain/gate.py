@@ -39,7 +39,7 @@ from glideslope.stats.label import BinsHarm, EventHarm, EventHarmBeyond, RatioPa
 from glideslope.stats.quantile import QuantileHarm, QuantilePass
 from glideslope.stats.reals import written
 from glideslope.stats.scaled import ScaledHarm, ScaledPass
-from glideslope.stats.score import DifferenceHarm, DifferencePass, ScoreHarm, ScorePass
+from glideslope.stats.score import DifferenceHarm, DifferencePass, ScoreHarm, ScorePass, StrataMean
 from glideslope.stats.split import ALPHA as SPLIT_ALPHA
 from glideslope.stats.split import SplitTest
 from glideslope.stats.strata import OddsHarm, Stratified
@@ -196,6 +196,10 @@ def harm_asked(g: Guardrail, slice_: SliceName, *, alpha: float, over: Sequence[
 
 @lru_cache(maxsize=4096)
 def _stratified_harm(g: Guardrail) -> Test:
+    if (
+        mean := _mean_by_strata(g, g.margin.size if g.harm is HarmNull.BEYOND_MARGIN else 0.0, proof=False)
+    ) is not None:
+        return mean
     return Stratified(
         tuple(
             harm_test(each)
@@ -211,7 +215,18 @@ def proof_asked(g: Guardrail, loosen: float) -> Test:
     """Return the test of proof that the whole's outcomes are put to."""
     if g.strata is msgspec.UNSET:
         return proof_test(g, loosen)
+    if (mean := _mean_by_strata(g, g.margin.size * loosen, proof=True)) is not None:
+        return mean
     return Stratified(tuple(proof_test(each, loosen) for each in _strata_of(g)))
+
+
+def _mean_by_strata(g: Guardrail, margin: float, *, proof: bool) -> Test | None:
+    """Return the test of the whole's mean by strata; None where it is by ratios, which are staked alike in all strata."""
+    if g.strata is msgspec.UNSET or not g.strata.whole:
+        return None
+    if g.metric.kind is Kind.EVENT and (g.margin.kind is MarginKind.RELATIVE or not (proof or margin)):
+        return None
+    return StrataMean(values=g.metric.values, centres=(*g.strata.usual, g.base_rate), margin=margin, proof=proof)
 
 
 def _strata_of(g: Guardrail) -> Sequence[Guardrail]:
@@ -259,14 +274,29 @@ def proof_test(g: Guardrail, loosen: float) -> Test:
         case Kind.EVENT:
             return DifferencePass(margin=g.margin.size * loosen, base_rate=g.base_rate)
         case Kind.SCORE:
-            return ScorePass(values=g.metric.values, centre=g.base_rate, margin=g.margin.size * loosen)
+            # Plans of before have no trust, and no reference of a score was ever asked.
+            reference = g.reference if g.trust else ()
+            margin = g.margin.size * loosen
+            return ScorePass(
+                values=g.metric.values, centre=g.base_rate, margin=margin, reference=reference, trust=g.trust or None
+            )
         case Kind.MEAN | Kind.COUNT if g.margin.kind is MarginKind.RELATIVE:
             return ScaledPass(
-                values=g.metric.values, centre=_centre(g), factor=_factor(g, loosen), reference=g.reference
+                values=g.metric.values,
+                centre=_centre(g),
+                factor=_factor(g, loosen),
+                reference=g.reference,
+                trust=g.trust or None,
             )
         case Kind.MEAN | Kind.COUNT:
             margin = g.margin.size * loosen
-            return ScorePass(values=g.metric.values, centre=_centre(g), margin=margin, reference=g.reference)
+            return ScorePass(
+                values=g.metric.values,
+                centre=_centre(g),
+                margin=margin,
+                reference=g.reference,
+                trust=g.trust or None,
+            )
         case Kind.LATENCY if g.quantile is not msgspec.UNSET:
             # With the arms swapped, as below.
             return QuantilePass(level=g.quantile, tolerated=tolerated(g), cut=_cut(g), size=g.metric.bins)

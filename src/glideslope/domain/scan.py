@@ -134,7 +134,10 @@ def search(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One guardrail's test of harm, under the coin or on pairs."""
+    """One guardrail's test of harm, under the coin or on pairs.
+
+    Without credit for overshoot, which is computed for one alpha: a p-value is for all of them. Without strata, like every slice.
+    """
 
     guardrail: Guardrail
     paired: bool
