@@ -5,12 +5,13 @@ from random import Random
 import msgspec
 import pytest
 
+from glideslope.domain.alphas import alpha_of
 from glideslope.domain.draft import DAY, Draft, GuardrailDraft, StageDraft, StrataDraft
 from glideslope.domain.events import Registered
 from glideslope.domain.flow import flow_of
 from glideslope.domain.foresight import Prospect, harm_after, prospect
 from glideslope.domain.freeze import Baseline, freeze
-from glideslope.domain.gate import alpha_of, harm_asked
+from glideslope.domain.gate import harm_asked
 from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, ModelName, VersionName
 from glideslope.domain.metric import LATENCY_EDGES, Dimension
 from glideslope.domain.plan import Margin, MarginKind, Plan, StageKind
