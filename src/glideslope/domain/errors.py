@@ -87,6 +87,14 @@ class ContractInvalid(PlanInvalid):
     usual_next = "glideslope contract schema"
 
 
+class FactsInvalid(PlanInvalid):
+    """Facts about a version that cannot be read or cannot be, with their place in the file when there is one."""
+
+    code = "facts-invalid"
+    untouched = "Nothing was recorded; traffic is unchanged."
+    usual_next = "glideslope facts schema"
+
+
 class PlanCannotDetect(Invalid):
     code = "plan-cannot-detect"
 
