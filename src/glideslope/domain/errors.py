@@ -95,6 +95,22 @@ class FactsInvalid(PlanInvalid):
     usual_next = "glideslope facts schema"
 
 
+class PolicyInvalid(PlanInvalid):
+    """A policy that cannot be read or could not decide, with its place in the file when there is one."""
+
+    code = "policy-invalid"
+    untouched = "Nothing was examined; traffic is unchanged."
+    usual_next = "glideslope schema policy"
+
+
+class DossierInvalid(PlanInvalid):
+    """A dossier that cannot be read or cannot be: no policy is asked about it, and that blocks."""
+
+    code = "dossier-invalid"
+    untouched = "Nothing was examined, so nothing may go on; traffic is unchanged."
+    usual_next = "glideslope schema dossier"
+
+
 class PlanCannotDetect(Invalid):
     code = "plan-cannot-detect"
 
