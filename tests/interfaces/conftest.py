@@ -75,6 +75,7 @@ from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.cli.context import Outside
 from glideslope.interfaces.cli.exits import ApiRefused
 from glideslope.interfaces.cli.main import glideslope
+from glideslope.wiring import rules
 
 AT = "2013-12-10T09:14:00.000Z"
 VKEY = "glideslope.example/ledger+c1f4ed0a+AQ0WGvKZZqVnNrjrbk3bdyA4nxH5yZvzDg2hPqLk7tHf"
@@ -745,6 +746,7 @@ class Desk:
             start=self.start,
             demo=self.demo,
             evaluate=self.evaluate,
+            told=rules.told,
             tokens=self.tokens,
             credentials=self.credentials,
             create_certificate=self.create_certificate,

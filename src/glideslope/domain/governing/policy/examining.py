@@ -8,7 +8,8 @@ import msgspec
 
 from glideslope.domain.errors import PolicyInvalid
 from glideslope.domain.governing.dossier import Dossier, dossier_digest
-from glideslope.domain.governing.policy.answers import Answer, Outcome
+from glideslope.domain.governing.policy.answers import Answer, NoEvidence, Outcome
+from glideslope.domain.governing.policy.forms import misformed
 from glideslope.domain.governing.policy.kinds import AnyRule, Cel, Opa
 from glideslope.domain.governing.policy.rule import Name, Rule, Text, Tier
 from glideslope.domain.ids import Digest
@@ -63,7 +64,8 @@ def examine(policy: Policy, dossier: Dossier, told: Mapping[str, Outcome] | None
 
 def _outcome(rule: Rule, policy: Policy, dossier: Dossier, told: Mapping[str, Outcome]) -> Outcome:
     if isinstance(rule, (Cel, Opa)) and rule.id in told and rule.concerns(dossier, policy.tiers):
-        return told[rule.id]
+        unmet = tuple(each.what for each in rule.unmet(dossier)) if isinstance(rule, Cel) else ()
+        return NoEvidence(unmet) if unmet else told[rule.id]
     return rule.answer(dossier, policy.tiers)
 
 
@@ -81,6 +83,9 @@ def check_policy(policy: Policy) -> None:
     """Refuse what could not decide. Raises PolicyInvalid with `where` naming the part: `rules.3.need`."""
     if policy.policy != FORMAT:
         raise PolicyInvalid(f"this reads policies of format {FORMAT}", where="policy")
+    for path, expected in misformed(policy):
+        written = path[-1] if isinstance(path[-1], str) else path[-2]
+        raise PolicyInvalid(f"`{written}` must be {expected}", where=".".join(map(str, path)))
     if len(set(policy.tiers)) != len(policy.tiers):
         raise PolicyInvalid("a tier is listed twice", where="tiers")
     seen: set[str] = set()

@@ -9,21 +9,15 @@ from msgspec import UNSET, UnsetType
 
 from glideslope.domain.governing.dossier import Dossier, Evaluated
 from glideslope.domain.governing.policy.answers import Beside, Missing, Outcome, Shown, Sight, Wrong, outcome
+from glideslope.domain.governing.policy.forms import of_form
 from glideslope.domain.plan import Milliseconds
 
 T = TypeVar("T")
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="A name without spaces.")]
+Name = Annotated[str, of_form(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "a name of letters, digits and _.- between them")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
-Duration = Annotated[
-    str, msgspec.Meta(pattern=r"^(0|[1-9][0-9]{0,5})(s|m|h|d)$", description="A time, like 30s, 10m, 2h or 90d.")
-]
-Share = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"^(100|[1-9]?[0-9](\.[0-9]{1,2})?)%$", description="A share of the traffic, like 5% or 0.25%."
-    ),
-]
+Duration = Annotated[str, of_form(r"(0|[1-9][0-9]{0,5})(s|m|h|d)", "a time, like 30s, 10m, 2h or 90d")]
+Share = Annotated[str, of_form(r"(100|[1-9]?[0-9](\.[0-9]{1,2})?)%", "a share of the traffic, like 5% or 0.25%")]
 Tier = Name
 Words = Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
@@ -131,7 +125,7 @@ def per_tier(value: T | dict[str, T], say: Callable[[T], str]) -> str:
     if not isinstance(value, dict):
         return say(value)
     *some, last = (f"{say(each)} ({tier})" for tier, each in value.items())
-    between = "; " if any("," in each or " and " in each for each in (*some, last)) else ", "
+    between = "; " if any(", " in each or " and " in each for each in (*some, last)) else ", "
     return f"{between.join(some)}{between if between == '; ' else ' '}or {last}" if some else last
 
 

@@ -1,6 +1,6 @@
 """Trying a policy out before it is in force: cases with what they should be answered, and an edit over changes that were."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -80,8 +80,13 @@ def edited(document: Mapping[str, Any], case: Case) -> dict[str, Any]:
     return whole
 
 
-def tried(policy: Policy, case: Case, document: Mapping[str, Any], told: Mapping[str, Outcome] | None = None) -> Tried:
-    """Answer a case. Raises PathUnknown."""
+def tried(
+    policy: Policy,
+    case: Case,
+    document: Mapping[str, Any],
+    told: Callable[[Dossier], Mapping[str, Outcome]] = lambda _: {},
+) -> Tried:
+    """Answer a case. `told` asks others about the rules that are theirs. Raises PathUnknown."""
     whole = edited(document, case)
     try:
         dossier = dossier_of(whole)
@@ -91,7 +96,7 @@ def tried(policy: Policy, case: Case, document: Mapping[str, Any], told: Mapping
         return Tried(case, (refused,) if expected_to_pass else (), ())
     if case.agreed:
         dossier = as_agreed(dossier)
-    answers = examine(policy, dossier, told)
+    answers = examine(policy, dossier, told(dossier))
     words = {answer.rule: word(answer.outcome) for answer in answers}
     wrong = [
         f"{rule} answers {words[rule]}, expected {expected}" if rule in words else f"the policy has no rule {rule}"

@@ -9,6 +9,7 @@ import msgspec
 from glideslope.domain.governing.dossier import Dossier
 from glideslope.domain.governing.facts import DataField, Dataset, Use
 from glideslope.domain.governing.policy.answers import Missing, Shown, Sight, Wrong
+from glideslope.domain.governing.policy.forms import of_form
 from glideslope.domain.governing.policy.rule import (
     FACTS,
     ByTier,
@@ -24,7 +25,10 @@ from glideslope.domain.governing.policy.rule import (
 )
 
 Hops = Annotated[int, msgspec.Meta(ge=0, le=16)]
-Tag = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9_.:/-]{0,62}[a-z0-9])?$")]
+Tag = Annotated[
+    str,
+    of_form(r"[a-z0-9]([a-z0-9_.:/-]{0,62}[a-z0-9])?", "a tag of lower-case letters, digits and -_.:/ between them"),
+]
 Tags = Annotated[tuple[Tag, ...], msgspec.Meta(min_length=1)]
 DATASETS: Final = Missing("the datasets that the candidate was made from")
 
