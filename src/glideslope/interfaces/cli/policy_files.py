@@ -42,7 +42,7 @@ def cases_of(policy: PolicyDocument, path: Path, beside: Path | None) -> tuple[t
     return policies.read_cases(_text(chosen, what="cases"), file=str(chosen)), chosen.parent
 
 
-def pasts(path: Path, *, last: int) -> tuple[Past, ...]:
+def pasts(path: Path, *, last: int | None) -> tuple[Past, ...]:
     """Return changes that were, oldest first: every dossier of a folder, or the last of each change in a ledger's bundle.
 
     Raises NotFound, Invalid.

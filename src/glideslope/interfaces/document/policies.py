@@ -124,7 +124,9 @@ def _tree(text: str, *, file: str, what: str, error: type[DocumentInvalid]) -> T
 
 
 def _at_its_place(error: PlanInvalid, found: Tree) -> DocumentInvalid:
-    return found.source.refusal(error.sentence, found.span(place(found, error.where)), where=error.where)
+    # What is wrong with a key is shown at the key.
+    key = error.sentence.startswith(f"`{error.where.rpartition('.')[2]}` is no ")
+    return found.source.refusal(error.sentence, found.span(place(found, error.where), key=key), where=error.where)
 
 
 def _json(text: str) -> dict[str, Any] | None:

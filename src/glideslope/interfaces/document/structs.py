@@ -14,6 +14,9 @@ from glideslope.interfaces.document.tree import Path, Tree, dotted
 
 T = TypeVar("T")
 
+MOST_NAMED: Final = 12
+"""Choices that are all named where one of them was probably meant."""
+
 _WHERE: Final = re.compile(r" - at `(?:key in )?\$(.*)`$")
 _PART: Final = re.compile(r"\.([^.\[]+)|\[(\d+)\]|(\[\.\.\.\])")
 _FIELD: Final = re.compile(r"Object (missing required|contains unknown) field `(.+)`")
@@ -78,7 +81,8 @@ def _refusal(message: str, found: Tree, kind: type, document: object) -> Documen
     if _INVALID.fullmatch(said) and choices:
         close = get_close_matches(str(given), choices, n=1, cutoff=0.5)
         suggestion = f"`{close[0]}`" if close else ""
-        sentence = f"{name} cannot be {_shown(given)}; there are {', '.join(choices)}"
+        there = f"; there are {', '.join(choices)}" if len(choices) <= MOST_NAMED or not close else ""
+        sentence = f"{name} cannot be {_shown(given)}{there}"
     elif expected := _EXPECTED.match(said):
         sentence = _expected(expected, name, given, tuple(dict.fromkeys(_described(path, kind, document))))
     else:

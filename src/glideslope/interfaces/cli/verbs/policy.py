@@ -178,9 +178,9 @@ def _tried(ctx: click.Context, policy: Policy, case: Case, document: Mapping[str
 @click.argument("new", type=_path)
 @click.option("--over", type=_path, required=True, help="A folder of past dossiers, or a ledger's bundle.")
 @click.option("--old", type=_path, help="The policy that it would replace; else every blocked change is named.")
-@click.option("--last", type=click.IntRange(1), default=0, metavar="N", help="Only the last N changes.")
+@click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the last N changes.")
 @json_option
-def dry_run_(new: Path, *, over: Path, old: Path | None, last: int, as_json: bool) -> None:
+def dry_run_(new: Path, *, over: Path, old: Path | None, last: int | None, as_json: bool) -> None:
     """Say which changes that were NEW would have decided otherwise."""
     policy, before = read_policy(new).policy, None if old is None else read_policy(old).policy
     found = dry_run(policy, pasts(over, last=last), old=before)
