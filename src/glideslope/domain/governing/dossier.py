@@ -276,6 +276,9 @@ def check_dossier(dossier: Dossier) -> None:
     for block in ("candidate", "incumbent"):
         facts = getattr(dossier, block)
         if isinstance(facts, Facts):
+            for name in ("model", "version"):  # which facts themselves are not asked about
+                for path, sentence in _wrong_text((block, name), getattr(facts, name)):
+                    raise DossierInvalid(sentence, where=".".join(map(str, path)))
             try:
                 check_facts(facts)
             except FactsInvalid as error:

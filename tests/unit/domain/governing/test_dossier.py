@@ -43,10 +43,12 @@ def test_the_schema_and_the_reader_agree_about_every_damage(document: dict[str, 
     validator = jsonschema.Draft202012Validator(dict(schema()))
     assert validator.is_valid(document)
 
+    # Of each list one entry: jsonschema takes its time.
+    done = [d for d in damages(document) if d.how in DESTROYED and not any(isinstance(p, int) and p for p in d.path)]
     apart = [
         (damage.where, damage.how, reads(damage.document))
-        for damage in damages(document)
-        if damage.how in DESTROYED and validator.is_valid(damage.document) is not reads(damage.document)
+        for damage in done
+        if validator.is_valid(damage.document) is not reads(damage.document)
     ]
 
     # Facts look at their own forms beyond their schema (what goes with what); a number that is none is no JSON to begin with.
@@ -109,8 +111,8 @@ def test_a_dossier_goes_through_json_and_comes_back_the_same(made: Callable[...,
 
 
 def test_a_plans_figures_are_taken_from_its_steps() -> None:
-    events = [json.loads(path.read_text("utf-8")) for path in sorted(GOLDEN.glob("*-rollout-proposed.json"))]
-    proposed = event_of("rollout-proposed", {k: v for k, v in events[0].items() if k != "kind"})
+    (path, *_) = sorted(GOLDEN.glob("*-rollout-proposed.json"))
+    proposed = event_of("rollout-proposed", json.loads(path.read_text("utf-8"))["body"])
     assert isinstance(proposed, Proposed)
 
     figures = plan_figures(proposed.plan, proposed.plan_digest)

@@ -1,13 +1,13 @@
 """What is missing or ruined blocks: nine documents that let other engines' gates open, and every field of a dossier in turn."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 import pytest
 
 from glideslope.domain.errors import DossierInvalid
-from glideslope.domain.governing.dossier import Dossier, dossier_of
+from glideslope.domain.governing.dossier import dossier_of
 from glideslope.domain.governing.policy import KINDS, AnyRule, NotApplicable, Policy, examine
 from glideslope.domain.governing.policy.answers import Beside, Missing, Shown, Wrong, outcome
 from glideslope.domain.governing.policy.damaging import REPLACED, damages, score
@@ -82,7 +82,7 @@ def test_of_a_bank_every_other_value_of_what_people_agreed_on_is_noticed(
 def test_of_a_team_what_survives_is_what_no_rule_of_it_asks(
     document: dict[str, Any], shipped: Mapping[str, Policy]
 ) -> None:
-    """Its policy asks for two functions, owners of models and datasets, no reviews, and no time of a drill: damage to the rest is no matter."""
+    """It asks for two functions, owners of models and datasets, no reviews and no time of a drill: damage to the rest is no matter."""
     found = score(shipped[TEAM], document)
 
     asked_for_nowhere = ("approvals.2", "owners.", "drills.0.restored_in", "reviews")
@@ -170,9 +170,7 @@ def test_a_rule_that_saw_nothing_does_not_pass() -> None:
     assert outcome([Beside("x"), Missing("z")]).__struct_config__.tag == "no-evidence"
 
 
-def test_a_dossier_that_does_not_pass_is_not_damaged(
-    made: Callable[..., Dossier], document: dict[str, Any], shipped: Mapping[str, Policy]
-) -> None:
+def test_a_dossier_that_does_not_pass_is_not_damaged(document: dict[str, Any], shipped: Mapping[str, Policy]) -> None:
     """Where all is blocked, all damage is noticed, and a score would say nothing."""
     with pytest.raises(DossierInvalid, match="blocked already, by SIGN-OFF"):
         score(shipped[BANK], damaged(document, drop=("approvals.2",)))
