@@ -13,6 +13,12 @@ from glideslope.domain.decision import Decision
 from glideslope.domain.doubt import Aside
 from glideslope.domain.errors import EventUnknown, Invalid
 from glideslope.domain.evidence import Evidence
+from glideslope.domain.governing.agreement import (
+    AgreementAnswered,
+    AgreementInForce,
+    AgreementReviewed,
+    AgreementTabled,
+)
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.plan import Evaluation, Plan
 
@@ -76,6 +82,8 @@ class Approved(
     granted: bool
     plan_digest: Digest
     why: str
+    functions: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """In which the person had authority at that moment; absent where no organisation was in force."""
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True, tag="decided", tag_field="kind", forbid_unknown_fields=True):
@@ -134,6 +142,15 @@ class Closed(
     root: str
 
 
+class Withdrawn(
+    msgspec.Struct, frozen=True, kw_only=True, tag="approval-withdrawn", tag_field="kind", forbid_unknown_fields=True
+):
+    """A person took their approval back."""
+
+    by: Actor
+    why: str
+
+
 Event = (
     Registered
     | Installed
@@ -146,6 +163,11 @@ Event = (
     | Lapsed
     | Confirmed
     | Closed
+    | Withdrawn
+    | AgreementTabled
+    | AgreementAnswered
+    | AgreementInForce
+    | AgreementReviewed
 )
 
 _KINDS: dict[str, type[Event]] = {
@@ -162,6 +184,11 @@ _KINDS: dict[str, type[Event]] = {
         Lapsed,
         Confirmed,
         Closed,
+        Withdrawn,
+        AgreementTabled,
+        AgreementAnswered,
+        AgreementInForce,
+        AgreementReviewed,
     )
 }
 

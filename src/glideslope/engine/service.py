@@ -3,7 +3,20 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import (
+    AgreeContract,
+    AnswerAgreement,
+    Approve,
+    Halt,
+    OrderRollback,
+    Propose,
+    Register,
+    Resume,
+    Retry,
+    ReviewAgreement,
+    TableAgreement,
+    Withdraw,
+)
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
 from glideslope.domain.identity import Identity
@@ -20,6 +33,7 @@ from glideslope.domain.observation import (
     TotalsTaken,
 )
 from glideslope.domain.pairs import Halves
+from glideslope.engine.governing_views import AgreementView, OwnedView
 from glideslope.engine.views import (
     BasisView,
     CheckView,
@@ -51,6 +65,16 @@ class Service(Protocol):
     async def basis(self, draft: Draft) -> BasisView: ...
     async def propose(self, command: Propose, *, key: str) -> RolloutView: ...
     async def approve(self, command: Approve, *, key: str) -> RolloutView: ...
+    async def withdraw(self, command: Withdraw, *, key: str) -> RolloutView: ...
+    async def table(self, command: TableAgreement, *, key: str) -> AgreementView: ...
+    async def answer(self, command: AnswerAgreement, *, key: str) -> AgreementView: ...
+    async def review(self, command: ReviewAgreement, *, key: str) -> AgreementView: ...
+    async def agreements(self) -> Sequence[AgreementView]: ...
+    async def agreement(self, of: str, name: str) -> AgreementView: ...
+    async def owned(self, *, owner: str, kind: str, name: str) -> Sequence[OwnedView]:
+        """Return who owns what; empty arguments leave nothing out. Raises NotFound where no organisation is in force."""
+        ...
+
     async def halt(self, command: Halt, *, key: str) -> RolloutView: ...
     async def resume(self, command: Resume, *, key: str) -> RolloutView: ...
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutView: ...
