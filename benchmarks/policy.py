@@ -2,9 +2,9 @@
 
     PYTHONPATH=src python benchmarks/policy.py [--quick] [--json]
 
-Peers are measured where they are installed (a venv of their own): cel-expr-python, cedarpy, gordon-to-regorus, regopy, jsonschema. CPU time.
-Each peer is written as its own documentation writes rules; Rego both ways, as a deny-list and as what must be proven. The document is
-the one of the first comparison: one change, 8 slices, 60 training fields, 3 approvals.
+All is CPU time. Peers are measured where they are installed, in a venv of their own: cel-expr-python, cedarpy, gordon-to-regorus,
+regopy, jsonschema. Each is written as its own documentation writes rules; Rego both ways, as a deny-list and as what must be proven.
+The document is the one of the first comparison: one change, 8 slices, 60 training fields, 3 approvals.
 """
 
 import argparse
@@ -80,7 +80,7 @@ def own_document() -> dict[str, Any]:
     return json.loads(msgspec.json.encode(dossier))
 
 
-def without(document: dict[str, Any], *path: str | int, value: Any = None, drop: bool = True) -> dict[str, Any]:
+def without(document: dict[str, Any], *path: str | int, value: object = None, drop: bool = True) -> dict[str, Any]:
     """Return a copy with a part dropped, or given another value."""
     whole: Any = deepcopy(document)
     holder = whole
@@ -286,7 +286,7 @@ def peers() -> Iterator[tuple[str, str, Passes]]:
             engine = regorus.Engine()
             engine.add_policy("rollout.rego", text)
 
-            def rust(d: dict[str, Any], engine: Any = engine) -> bool:
+            def rust(d: dict[str, Any], engine: regorus.Engine = engine) -> bool:
                 engine.set_input_json(json.dumps(d))
                 return not engine.eval_rule("data.rollout.deny")
 
@@ -299,7 +299,7 @@ def peers() -> Iterator[tuple[str, str, Passes]]:
             interpreter = regopy.Interpreter()
             interpreter.add_module("rollout", text)
 
-            def cpp(d: dict[str, Any], interpreter: Any = interpreter) -> bool:
+            def cpp(d: dict[str, Any], interpreter: regopy.Interpreter = interpreter) -> bool:
                 interpreter.set_input(d)
                 found = json.loads(str(interpreter.query("x = data.rollout.deny")))
                 return found[0]["bindings"]["x"] == [] if isinstance(found, list) else found["bindings"]["x"] == []
@@ -349,7 +349,9 @@ def main() -> None:
     bank = msgspec.structs.replace(
         bank,
         rules=tuple(
-            msgspec.structs.replace(r, **{need[r.id][0]: tuple(need[r.id][1]) if r.id == "EVAL-SLICES" else need[r.id][1]})
+            msgspec.structs.replace(
+                r, **{need[r.id][0]: tuple(need[r.id][1]) if r.id == "EVAL-SLICES" else need[r.id][1]}
+            )
             if r.id in need
             else r
             for r in bank.rules
@@ -361,7 +363,7 @@ def main() -> None:
     assert not any(answer.blocks for answer in examine(bank, dossier))
     rows: dict[str, Any] = {}
 
-    def whole(policy: Policy) -> Any:
+    def whole(policy: Policy) -> object:
         return examine(policy, dossier_of(msgspec.json.decode(raw)))
 
     for name, call in (
@@ -391,7 +393,9 @@ def main() -> None:
         }  # fmt: skip
     except ModuleNotFoundError:
         pass
-    damage = score(policies.read((FILES / "regulated-bank.yaml").read_text("utf-8"), file="bank").policy, shipped_document())
+    damage = score(
+        policies.read((FILES / "regulated-bank.yaml").read_text("utf-8"), file="bank").policy, shipped_document()
+    )
     found = {
         "bytes": len(raw), "rows": rows,
         "damage": {"done": damage.done, "refused": damage.refused, "blocked": damage.blocked, "share": damage.share},
@@ -405,7 +409,9 @@ def main() -> None:
         told = "" if opened is None else f"  lets {len(opened)} of 9 pass: {', '.join(opened) or '-'}"
         wrong = "" if row.get("good_passes", True) else "  BUT REFUSES THE GOOD ONE"
         print(f"{name:<66} {row['min_ms']:8.3f} {row['median_ms']:8.3f}{told}{wrong}")
-    print(f"\ndamage: {damage.done} done, {damage.refused} refused, {damage.blocked} blocked: {damage.share:.1%} noticed")
+    print(
+        f"\ndamage: {damage.done} done, {damage.refused} refused, {damage.blocked} blocked: {damage.share:.1%} noticed"
+    )
 
 
 def shipped_document() -> dict[str, Any]:

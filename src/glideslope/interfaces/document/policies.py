@@ -11,6 +11,7 @@ from glideslope.domain.errors import DossierInvalid, PlanInvalid, PolicyInvalid
 from glideslope.domain.governing import dossier as dossiers
 from glideslope.domain.governing.dossier import Dossier, check_dossier, dossier_of, with_moments
 from glideslope.domain.governing.policy import Policy, check_policy
+from glideslope.domain.governing.policy.examining import FORMAT
 from glideslope.domain.governing.policy.trying import Case, Cases
 from glideslope.interfaces.document import tree
 from glideslope.interfaces.document.structs import converted, place
@@ -53,6 +54,10 @@ class PolicyDocument:
 def read(text: str, *, file: str) -> PolicyDocument:
     """Read a policy as written. Raises PolicyRefused."""
     found = _tree(text, file=file, what="policy", error=PolicyRefused)
+    if "policy" not in found.value:
+        raise found.source.refusal(
+            f"`policy` is missing; a policy begins with its format, `policy: {FORMAT}`", found.span(())
+        )
     policy = converted(found, Policy, without=CASES)
     try:
         check_policy(policy)
@@ -104,7 +109,9 @@ def policy_schema() -> Mapping[str, Any]:
     del root, cases
     policy = parts.pop("Policy")
     beside = parts.pop("Cases")
+    policy["properties"]["policy"] = {"const": FORMAT, "description": "The format of this file."}
     policy["properties"][CASES] = beside["properties"][CASES]
+    policy["required"] = ["policy", *policy["required"]]
     return {
         "$schema": DIALECT,
         "$id": "urn:glideslope:policy:1",

@@ -16,6 +16,7 @@ from glideslope.domain.ids import Digest
 from glideslope.ledger import canonical
 
 FORMAT: Final = 1
+"""Of a policy; a file must say it."""
 ENGINE: Final = "glideslope-policy/1"
 """By which a record of answers names how they were made. A rule that would answer otherwise is another engine's."""
 MOST_RULES: Final = 200
@@ -24,7 +25,7 @@ MOST_RULES: Final = 200
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is required of a change."""
 
-    policy: Annotated[int, msgspec.Meta(ge=1)]
+    policy: int = 1
     """The format of the document."""
     name: Name
     says: Text | msgspec.UnsetType = msgspec.UNSET

@@ -1,10 +1,11 @@
 """A policy, its answers and an edit of it, in sentences: what a risk officer reads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 import msgspec
 
+from glideslope.domain.governing.governed import Answered, Block
 from glideslope.domain.governing.policy.answers import Answer, Fail, NoEvidence, NotApplicable, Outcome, Pass
 from glideslope.domain.governing.policy.examining import Policy
 from glideslope.domain.governing.policy.rule import Rule, known, listed
@@ -28,6 +29,15 @@ def because(outcome: Outcome) -> tuple[str, ...]:
             return (why,)
         case _:
             assert_never(outcome)
+
+
+def blocks(answers: Iterable[Answer]) -> tuple[Block, ...]:
+    """Return what a permit says about answers: the rules that do not let a change go on, each with its reasons."""
+    return tuple(
+        Block(rule=answer.rule, answer=Answered(word(answer.outcome)), why="; ".join(because(answer.outcome)))
+        for answer in answers
+        if answer.blocks
+    )
 
 
 def sentence(answer: Answer) -> str:
