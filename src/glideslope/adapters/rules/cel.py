@@ -31,7 +31,7 @@ class CelSource:
         except Exception as error:  # noqa: BLE001 - the binding raises RuntimeError for all that it refuses
             return NoEvidence((f"an expression that can be compiled: {_first(error)}",))
         try:
-            found = expression.eval(data=msgspec.to_builtins(dossier)).plain_value()
+            found = expression.eval(data=msgspec.json.decode(msgspec.json.encode(dossier))).plain_value()
         except Exception as error:  # noqa: BLE001 - as above
             return NoEvidence((f"an answer of CEL: {_first(error)}",))
         if not isinstance(found, list) or not all(isinstance(each, str) for each in found):

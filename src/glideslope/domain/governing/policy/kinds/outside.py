@@ -14,7 +14,7 @@ Member = Annotated[str, of_form(r"[a-z_]+(\.[a-z_]+)*", "a member of the dossier
 
 
 def _there(value: Any, path: list[str]) -> bool:  # noqa: ANN401 - JSON
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return bool(value) and all(_there(each, path) for each in value)
     if not path:
         return not (isinstance(value, (dict, str)) and not value)
