@@ -44,7 +44,7 @@ def test_a_test_that_fails_says_in_what(bank: Any) -> None:
 
     assert result.exit_code == Exit.FAILED
     assert "FAILED  a change with everything goes on" in result.output
-    assert "it is blocked by SIGN-OFF, expected to pass" in result.output
+    assert "it is blocked by APPROVED, expected to pass" in result.output
     assert json.loads(bank.run("policy", "test", "--json").stdout)["failed"] >= 1
 
 

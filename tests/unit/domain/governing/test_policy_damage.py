@@ -172,5 +172,5 @@ def test_a_rule_that_saw_nothing_does_not_pass() -> None:
 
 def test_a_dossier_that_does_not_pass_is_not_damaged(document: dict[str, Any], shipped: Mapping[str, Policy]) -> None:
     """Where all is blocked, all damage is noticed, and a score would say nothing."""
-    with pytest.raises(DossierInvalid, match="blocked already, by SIGN-OFF"):
+    with pytest.raises(DossierInvalid, match="blocked already, by APPROVED"):
         score(shipped[BANK], damaged(document, drop=("approvals.2",)))
