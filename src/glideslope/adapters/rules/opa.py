@@ -118,7 +118,7 @@ def _outcome(body: bytes, path: str) -> Outcome:
         if isinstance(whole.result, msgspec.UnsetType):
             return NoEvidence((f"a document at {path}: the OPA server has none, or it is undefined",))
         found = msgspec.convert(whole.result, _Answer)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return NoEvidence((f'`{{"passes": ..., "findings": [...]}}` of the OPA server: {error}',))
     if found.findings:
         return Fail(tuple(each[:500] or "(no text)" for each in found.findings[:MOST_FINDINGS]))
