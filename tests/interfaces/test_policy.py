@@ -155,6 +155,24 @@ def test_a_policy_without_cases_is_no_tested_policy(bank: Any) -> None:
     assert bank.run("policy", "test", "bare.yaml").exit_code == 0
 
 
+def test_advisories_come_from_a_file(bank: Any) -> None:
+    record = {
+        "id": "GHSA-1",
+        "affected": [{"package": {"name": "NumPy"}, "versions": ["2.3.4"]}],
+        "database_specific": {"severity": "HIGH"},
+    }
+    whole = {"as_of": "2026-11-19", "source": "osv.dev", "advisories": [record]}
+    Path("osv.json").write_text(json.dumps(whole), encoding="utf-8")
+    Path("none.json").write_text("[", encoding="utf-8")
+
+    result = bank.run("policy", "examine", "--dossier", "dossier.yaml", "--advisories", "osv.json")
+
+    assert result.exit_code == Exit.REFUSED
+    assert "ADVISORIES: does not hold: NumPy 2.3.4: GHSA-1, high" in result.output
+    none = bank.run("policy", "examine", "--dossier", "dossier.yaml", "--advisories", "none.json")
+    assert none.exit_code == Exit.INVALID
+
+
 def test_rules_in_cel_are_asked(bank: Any) -> None:
     rule = (
         "  - id: SMALL\n    kind: cel\n    says: Every slice has many rows.\n    needs: [evaluations.results]\n"

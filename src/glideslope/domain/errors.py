@@ -8,7 +8,9 @@ GlideslopeError
 ├── Denied        who are you?             (HTTP 401, exit 4)
 └── Unavailable   try later                (HTTP 503, exit 1)
 
-It is long because the whole tree stands in one place. Each class has a stable code: its HTTP problem type, its line in the terminal, its heading in the reference.
+It is long because the whole tree stands in one place.
+
+Each class has a stable code: its HTTP problem type, its line in the terminal, its heading in the reference.
 Code reads fields, people read the sentence.
 """
 

@@ -149,7 +149,7 @@ class Advisory(_Block, frozen=True, kw_only=True):
     id: str
     package: str
     versions: tuple[str, ...]
-    """The affected ones, each named."""
+    """The affected ones, each named; `*` is every version."""
     severity: str
     """`low`, `moderate`, `high`, `critical`, or `unknown`."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from glideslope.domain.errors import DossierInvalid, Invalid, NotFound
+from glideslope.domain.governing.advisories import advisories_of
 from glideslope.domain.governing.dossier import Dossier, dossier_of
 from glideslope.domain.governing.policy.trying import Case, Past
 from glideslope.interfaces.cli.contents import file_bytes
@@ -26,6 +27,17 @@ def read_policy(path: Path) -> PolicyDocument:
 def read_dossier(path: Path) -> Dossier:
     """Read a dossier. Raises NotFound, Invalid."""
     return policies.read_dossier(_text(path, what="dossier"), file=str(path))
+
+
+def with_advisories(dossier: Dossier, path: Path | None) -> Dossier:
+    """Return a dossier with the advisories of a file (JSON) in place of its own. Raises NotFound, Invalid."""
+    if path is None:
+        return dossier
+    try:
+        document = msgspec.json.decode(file_bytes(path, what="advisories"))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(f"The advisories file {str(path)!r} is no JSON: {error}.") from None
+    return msgspec.structs.replace(dossier, advisories=advisories_of(document))
 
 
 def read_document(path: Path) -> dict[str, object]:

@@ -16,7 +16,14 @@ from glideslope.domain.governing.policy.trying import Case, PathUnknown, Shift, 
 from glideslope.domain.governing.policy.wording import differences, explained, sentence, word
 from glideslope.interfaces.cli.context import Outside
 from glideslope.interfaces.cli.exits import Exit
-from glideslope.interfaces.cli.policy_files import cases_of, pasts, read_document, read_dossier, read_policy
+from glideslope.interfaces.cli.policy_files import (
+    cases_of,
+    pasts,
+    read_document,
+    read_dossier,
+    read_policy,
+    with_advisories,
+)
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import json_option
 from glideslope.interfaces.cli.shipped import DOSSIER_FILE, POLICIES, POLICY_SCHEMA_FILE, shipped
@@ -90,13 +97,23 @@ def explain(file: Path, *, as_json: bool) -> None:
 @command.command("examine")
 @_policy_option
 @click.option("--dossier", type=_path, required=True, help="The dossier, in YAML or JSON.")
+@click.option("--advisories", type=_path, help="A file of advisories in the OSV format, in place of the dossier's own.")
 @_opa_option
 @_opa_token_option
 @json_option
 @click.pass_context
-def examine_(ctx: click.Context, *, file: Path, dossier: Path, opa: str, opa_token: str, as_json: bool) -> None:
+def examine_(
+    ctx: click.Context,
+    *,
+    file: Path,
+    dossier: Path,
+    advisories: Path | None,
+    opa: str,
+    opa_token: str,
+    as_json: bool,
+) -> None:
     """Ask a policy about a dossier. Ends with 3 when the change may not go on."""
-    policy, about = read_policy(file).policy, read_dossier(dossier)
+    policy, about = read_policy(file).policy, with_advisories(read_dossier(dossier), advisories)
     found = examined(policy, about, _outside(ctx).told(policy, about, opa, opa_token))
     if as_json:
         _say_json({**msgspec.to_builtins(found), "passed": found.passed})

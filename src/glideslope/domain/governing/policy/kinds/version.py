@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from glideslope.domain.governing.dossier import Dossier, advisories_digest
+from glideslope.domain.governing.dossier import Advisory, Dossier, advisories_digest
 from glideslope.domain.governing.facts import SignatureState
 from glideslope.domain.governing.policy.answers import Missing, Shown, Sight, Wrong
 from glideslope.domain.governing.policy.rule import FACTS, Duration, Rule, Words, known, listed, spoken, too_old
@@ -139,7 +139,8 @@ class NoKnownAdvisory(Rule, frozen=True, kw_only=True, tag="no_known_advisory"):
             yield Wrong(f"the advisories are not those of {advisories.source}")
         installed = {(normal(package.name), package.version) for package in packages or ()}
         for advisory in advisories.entries:
-            hit = [v for v in advisory.versions if (normal(advisory.package), v) in installed]
+            name = normal(advisory.package)
+            hit = [version for package, version in sorted(installed) if package == name and _affects(advisory, version)]
             if not hit or advisory.id in (known(self.accepted) or ()):
                 continue
             if advisory.severity in self.severities:
@@ -157,6 +158,11 @@ class NoKnownAdvisory(Rule, frozen=True, kw_only=True, tag="no_known_advisory"):
 
     def mend(self) -> str:
         return "Use a version of the package without the weakness, or let it be accepted by those who answer for it."
+
+
+def _affects(advisory: Advisory, version: str) -> bool:
+    # Where ranges are named and no versions, none can be shown to be free of it.
+    return version in advisory.versions or "*" in advisory.versions
 
 
 def normal(package: str) -> str:
