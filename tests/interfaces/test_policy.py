@@ -107,7 +107,7 @@ def test_an_edit_names_what_it_would_have_blocked_in_a_ledger(bank: Any, tmp_pat
 
     assert result.exit_code == 0, result.output
     assert result.output.splitlines() == [
-        "This edit would have blocked 1 of the last change that regulated-bank let pass.",
+        "This edit would have blocked 1 of 1 change that regulated-bank let pass.",
         "  rollout/credit-1  DATA-FRESH: claims is from 51 days ago",
     ]
 

@@ -69,7 +69,7 @@ RULES = [
 VALUES = [-1, 0, 0.5, 1, 3, 5, 6.5, "a", "b", "c", True, False]
 
 
-@pytest.mark.parametrize(("old", "new"), product(RULES, RULES))
+@pytest.mark.parametrize(("old", "new"), list(product(RULES, RULES)))
 def test_a_value_that_was_good_and_is_not_shows_in_what_breaks(old: dict[str, Any], new: dict[str, Any]) -> None:
     """By the contract's own placing of values: where nothing breaks, whatever was good stays good."""
     before, after = FeatureRule(name="x", **old), FeatureRule(name="x", **new)

@@ -206,10 +206,10 @@ def dry_run_(new: Path, *, over: Path, old: Path | None, last: int | None, as_js
         return
     stopped = [shift for shift in found.shifts if shift.blocked]
     passed = [shift for shift in found.shifts if not shift.blocked]
-    word_ = "change" if found.changes == 1 else f"{found.changes} changes"
+    counted = "1 change" if found.changes == 1 else f"the last {found.changes} changes"
     more = f" that {before.name} let pass" if before is not None else ""
     edit = "This edit" if before is not None else policy.name
-    say(f"{edit} would have blocked {len(stopped)} of the last {word_}{more}.")
+    say(f"{edit} would have blocked {len(stopped)} of {counted}{more}.")
     _say_shifts(stopped)
     if passed:
         say(f"It would have let {len(passed)} pass that {before.name if before else ''} blocked.")
