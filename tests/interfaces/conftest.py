@@ -17,6 +17,8 @@ from glideslope.domain.commands import (
     AgreeContract,
     AnswerAgreement,
     Approve,
+    AskGlass,
+    BreakGlass,
     Halt,
     OrderRollback,
     Propose,
@@ -24,6 +26,7 @@ from glideslope.domain.commands import (
     Resume,
     Retry,
     ReviewAgreement,
+    ReviewGlass,
     TableAgreement,
     Withdraw,
 )
@@ -375,6 +378,18 @@ class FakeService:
         self.keys[key] = command
         left = tuple(who for who in view.approved_by if who != command.by)
         return self.move(view.id, f"{command.by} takes the approval back.", approved_by=left)
+
+    async def ask_glass(self, command: AskGlass, *, key: str) -> RolloutView:
+        self.keys[key] = command
+        return self.move(self._open(command.rollout).id, f"{command.by} asks to break the glass.")
+
+    async def break_glass(self, command: BreakGlass, *, key: str) -> RolloutView:
+        self.keys[key] = command
+        return self.move(self._open(command.rollout).id, f"{command.by} agrees.")
+
+    async def review_glass(self, command: ReviewGlass, *, key: str) -> RolloutView:
+        self.keys[key] = command
+        return self.move(self._known(command.rollout).id, f"{command.by} reviewed it.")
 
     async def table(self, command: TableAgreement, *, key: str) -> AgreementView:
         self._begin()

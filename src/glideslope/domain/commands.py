@@ -6,6 +6,7 @@ from typing import Any
 
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
+from glideslope.domain.governing.glass import Emergency
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
 from glideslope.domain.plan import Evaluation
 
@@ -136,6 +137,37 @@ class ReviewAgreement:
 
     of: str
     name: str
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskGlass:
+    """Ask to pass what governance forbids, in an emergency."""
+
+    rollout: RolloutId
+    emergency: Emergency
+    lasting: int
+    """Milliseconds."""
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """Agree with whoever asked; now the glass is broken."""
+
+    rollout: RolloutId
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewGlass:
+    """Look at it afterwards."""
+
+    rollout: RolloutId
+    justified: bool
     by: Actor
     why: str
 

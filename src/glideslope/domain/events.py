@@ -19,6 +19,8 @@ from glideslope.domain.governing.agreement import (
     AgreementReviewed,
     AgreementTabled,
 )
+from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassReviewed
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.plan import Evaluation, Plan
 
@@ -151,6 +153,17 @@ class Withdrawn(
     why: str
 
 
+class Escalated(
+    msgspec.Struct, frozen=True, kw_only=True, tag="escalated", tag_field="kind", forbid_unknown_fields=True
+):
+    """A sign-off was still missing after so long, so these are told. Silence is never consent: nothing moves by it."""
+
+    to: tuple[str, ...]
+    needs: tuple[Need, ...]
+    after: int
+    """Milliseconds since it was proposed, as the organisation says."""
+
+
 Event = (
     Registered
     | Installed
@@ -168,6 +181,10 @@ Event = (
     | AgreementAnswered
     | AgreementInForce
     | AgreementReviewed
+    | Escalated
+    | GlassAsked
+    | GlassBroken
+    | GlassReviewed
 )
 
 _KINDS: dict[str, type[Event]] = {
@@ -189,6 +206,10 @@ _KINDS: dict[str, type[Event]] = {
         AgreementAnswered,
         AgreementInForce,
         AgreementReviewed,
+        Escalated,
+        GlassAsked,
+        GlassBroken,
+        GlassReviewed,
     )
 }
 

@@ -18,6 +18,8 @@ from glideslope.domain.commands import (
     AgreeContract,
     AnswerAgreement,
     Approve,
+    AskGlass,
+    BreakGlass,
     Halt,
     OrderRollback,
     Propose,
@@ -25,6 +27,7 @@ from glideslope.domain.commands import (
     Resume,
     Retry,
     ReviewAgreement,
+    ReviewGlass,
     TableAgreement,
     Withdraw,
 )
@@ -60,6 +63,8 @@ from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.agreements import Agreements
+from glideslope.engine.breaking import Breaking
+from glideslope.engine.calendars import HolidaysOf, no_holidays
 from glideslope.engine.drifting import features_view
 from glideslope.engine.features import Features
 from glideslope.engine.governing import Governing
@@ -164,6 +169,8 @@ class World:
     """Milliseconds for which an outcome for an id of a caller's own may be corrected before it counts."""
     keep: timedelta = KEEP
     """How long the prediction log keeps rows."""
+    holidays: HolidaysOf = no_holidays
+    """Public holidays, for calendars that name a country."""
     plugins: Plugins = NO_PLUGINS
     """Metrics that installed packages provide."""
 
@@ -213,7 +220,7 @@ class App:
             plugins=world.plugins,
         )
         self._pairs = PairDesk(record=self.record, observer=self.observer)
-        self.governing = Governing(self.record)
+        self.governing = Governing(self.record, holidays=world.holidays)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
             record=self.record,
@@ -234,12 +241,14 @@ class App:
             governing=self.governing,
             wake=self.governor.wake,
         )
+        self._breaking = Breaking(self.record, self.governing, self._handlers)
         self._agreements = Agreements(self.record, self.governing, wake=self.governor.wake)
         self._queries = Queries(
             record=self.record,
             observer=self.observer,
             searching=self._searching,
             reconciler=self.reconciler,
+            governing=self.governing,
             clock=world.clock,
         )
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
@@ -312,6 +321,15 @@ class App:
 
     async def withdraw(self, command: Withdraw, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.withdraw(command, key=key))
+
+    async def ask_glass(self, command: AskGlass, *, key: str) -> RolloutView:
+        return self._queries.rollout(await self._breaking.ask(command, key=key))
+
+    async def break_glass(self, command: BreakGlass, *, key: str) -> RolloutView:
+        return self._queries.rollout(await self._breaking.agree(command, key=key))
+
+    async def review_glass(self, command: ReviewGlass, *, key: str) -> RolloutView:
+        return self._queries.rollout(await self._breaking.review(command, key=key))
 
     async def table(self, command: TableAgreement, *, key: str) -> AgreementView:
         return self._agreed(await self._agreements.table(command, key=key))

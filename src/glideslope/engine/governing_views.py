@@ -5,7 +5,7 @@ import msgspec
 from glideslope.domain.events import rfc3339
 from glideslope.domain.governing.agreement import Agreement, Edition
 from glideslope.domain.governing.approval import Need
-from glideslope.domain.governing.governed import Governed, counting, missing
+from glideslope.domain.governing.governed import Governed, Permit, counting, missing
 from glideslope.domain.governing.organisation import Organisation, Owned
 from glideslope.domain.rollout import Rollout
 
@@ -66,6 +66,10 @@ class GovernedView(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn: tuple[str, ...]
     after_breach: str
     """The earlier attempt whose breach asks for sign-offs; empty otherwise."""
+    glass: str
+    """In words: nobody asked, somebody asks, broken until when and by whom, owes a review; empty for nothing."""
+    blocks: tuple[str, ...]
+    """What does not permit it at this moment, as sentences: rules, freezes, its turn."""
     policy: str
     """Digest of the policy that must permit it; empty where none is in force."""
 
@@ -95,7 +99,9 @@ def agreement_view(agreement: Agreement, *, needs: tuple[Need, ...]) -> Agreemen
     )
 
 
-def governed_view(rollout: Rollout, *, now: int) -> GovernedView | None:
+def governed_view(
+    rollout: Rollout, *, now: int, reviewed: bool, permit: Permit | msgspec.UnsetType
+) -> GovernedView | None:
     """Return what governs a rollout, as of `now`; None where nothing does."""
     governed = rollout.plan.governed
     if not isinstance(governed, Governed):
@@ -127,8 +133,30 @@ def governed_view(rollout: Rollout, *, now: int) -> GovernedView | None:
         makers=governed.makers,
         withdrawn=tuple(sorted(rollout.withdrawn)),
         after_breach=governed.after_breach or "",
+        glass=_glass(rollout, now=now, reviewed=reviewed),
+        blocks=_blocks(permit),
         policy=governed.policy or "",
     )
+
+
+def _blocks(permit: Permit | msgspec.UnsetType) -> tuple[str, ...]:
+    if isinstance(permit, msgspec.UnsetType):
+        return ("whether it is permitted is not known",)
+    told = [f"{block.rule}: {block.why} ({block.answer.value})" for block in permit.blocks]
+    if permit.window:
+        told.append(f"{permit.window.name}, until {rfc3339(permit.window.until)} ({permit.window.asks.value})")
+    return tuple(told)
+
+
+def _glass(rollout: Rollout, *, now: int, reviewed: bool) -> str:
+    glass = rollout.glass
+    if glass is None:
+        return ""
+    if not glass.broken:
+        return f"{glass.asked.by} asks to break the glass ({glass.asked.emergency.value}); a second person must agree"
+    state = f"broken until {rfc3339(glass.until)}" if glass.passes(now) else "was broken"
+    review = "reviewed" if reviewed else "owes a review"
+    return f"{state} by {glass.asked.by} and {glass.second} ({glass.asked.emergency.value}); {review}"
 
 
 def owned_view(thing: Owned, organisation: Organisation) -> OwnedView:

@@ -21,6 +21,7 @@ from glideslope.domain.events import (
     rfc3339,
 )
 from glideslope.domain.governing.agreement import Agreement, AgreementEvent, fold
+from glideslope.domain.governing.glass import GlassReviewed
 from glideslope.domain.ids import ModelName, RolloutId, VersionName
 from glideslope.domain.rollout import ENDED, Rollout, apply, begin
 from glideslope.engine.ports import Clock, Draft, Fence, Store
@@ -56,6 +57,8 @@ class Model:
     """Every incumbent so far, oldest first."""
     contract: Contract | None = None
     """What its live input must look like; None before any was registered."""
+    glass_reviewed: frozenset[RolloutId] = frozenset()
+    """Rollouts whose broken glass somebody has looked at."""
 
     def version(self, name: VersionName) -> Registered:
         """Return a registered version. Raises NotFound."""
@@ -310,6 +313,8 @@ def _model(model: Model | None, event: Event, *, name: ModelName, at: int) -> Mo
             return replace(before, incumbent=version, installed=(*before.installed, version))
         case ContractAgreed(contract=contract):
             return replace(before, contract=contract)
+        case GlassReviewed(rollout=rollout):
+            return replace(before, glass_reviewed=before.glass_reviewed | {rollout})
         case _:
             raise Invalid(f"{type(event).__name__} does not belong to a model.")
 

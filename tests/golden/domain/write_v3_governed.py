@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from write_v1 import NINE, Writer, write
 
-from glideslope.domain.events import Approved, Withdrawn
+from glideslope.domain.events import Approved, Escalated, Withdrawn
 from glideslope.domain.evidence import Evidence
 from glideslope.domain.governing.agreement import (
     AgreementAnswered,
@@ -20,6 +20,7 @@ from glideslope.domain.governing.agreement import (
     agreement_digest,
 )
 from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.glass import Emergency, GlassAsked, GlassBroken, GlassReviewed
 from glideslope.domain.governing.governed import Answered, Block, Freeze, Governed, Permit, Window
 from glideslope.domain.ids import Actor, Digest, RolloutId
 from glideslope.ledger.entry import Entry
@@ -86,10 +87,16 @@ def entries() -> list[Entry]:
     decided.decide(permitted(examples.evidence(plan, "s1"), msgspec.structs.replace(good, window=window)))
     decided.add(Withdrawn(by=APPROVER, why="An advisory"))
     decided.decide(permitted(examples.evidence(plan, "s1"), good), after=1)
+    decided.add(GlassAsked(by=OWNER, emergency=Emergency.OUTAGE, lasting=60 * MINUTE, why="v1 is down"))
+    decided.add(GlassBroken(by=Actor("sam"), until=decided.at + 60 * MINUTE, why="I see it too"))
     unmet = msgspec.structs.replace(examples.plan(approvals=0), governed=governed)
     waiting = Writer("r-delays-12", found, at=NINE + 760 * MINUTE, decider=3)
     waiting.propose(unmet)
     waiting.decide(permitted(Evidence(), good))
+    waiting.add(Escalated(to=("owners", "pia"), needs=(Need("product", 2),), after=24 * 60 * MINUTE))
+    model = Writer("model.delays-11", found, at=NINE + 800 * MINUTE, decider=3)
+    reviewed = GlassReviewed(rollout=RolloutId("r-delays-11"), by=Actor("cat"), justified=False, why="v1 was up")
+    model.add(reviewed)
     return found
 
 

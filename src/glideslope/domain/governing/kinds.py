@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from glideslope.domain.errors import AgreementInvalid, PolicyInvalid
+from glideslope.domain.governing.calendar import Calendar, check_calendar
 from glideslope.domain.governing.organisation import Organisation, check_organisation
 from glideslope.domain.governing.policy import Policy, check_policy
 
@@ -32,6 +33,7 @@ def _check_policy(policy: Policy) -> None:
 
 KINDS: Final[Mapping[str, Kind]] = {
     "organisation": Kind(Organisation, check_organisation, single=True),
+    "calendar": Kind(Calendar, check_calendar),
     "policy": Kind(Policy, _check_policy, beside=("cases",)),
 }
 

@@ -1,7 +1,10 @@
 """What callers write in the bodies of commands. Unknown members are refused, nothing is converted."""
 
+from typing import Annotated
+
 import msgspec
 
+from glideslope.domain.governing.glass import Emergency
 from glideslope.domain.plan import Evaluation
 
 
@@ -61,6 +64,21 @@ class AnswerBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     digest: str
     granted: bool
+    why: str
+
+
+class GlassBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why the glass should be broken, and for how long."""
+
+    emergency: Emergency
+    minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)]
+    why: str
+
+
+class GlassReviewBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody thinks of it afterwards."""
+
+    justified: bool
     why: str
 
 
