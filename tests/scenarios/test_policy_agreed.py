@@ -36,6 +36,7 @@ async def answer(world: World, digest: Any, *, by: Actor) -> Any:
 
 async def test_a_policy_and_each_edit_of_it_is_agreed_on() -> None:
     world = World(seed=901)
+    await world.start()
     await table(world, "organisation", "organisation", document_of(ORGANISATION))
     text = shipped("policies/lab.yaml")
     tabled = agreements.read(text, file="policy.yaml")
