@@ -31,11 +31,14 @@ from schemathesis.specs.openapi.checks import (
 from glideslope.domain.commands import AgreeContract, Approve, AskGlass, BreakGlass, Halt, OrderRollback, TableAgreement
 from glideslope.domain.contract import Contract, FeatureRule, FeatureType
 from glideslope.domain.governing.glass import Emergency
+from glideslope.domain.governing.incident import IncidentNoted, IncidentOpened, Remedy
 from glideslope.domain.governing.kinds import document_of
 from glideslope.domain.identity import Identity, Role
-from glideslope.domain.ids import Actor, ModelName, RolloutId
+from glideslope.domain.ids import Actor, ModelName, RolloutId, VersionName
+from glideslope.domain.reasons import Reason
 from glideslope.domain.receipt import Receipt, mint, model_hash, request_hash, subject_hash
 from glideslope.domain.traffic import Arm
+from glideslope.engine.record import Append, incident_stream
 from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.document import agreements
 from glideslope.testing.logs import MemoryLog
@@ -63,6 +66,9 @@ FITTING = {
     "glass": "r-0006",
     "agree": "r-0006",
     "review": "r-0005",
+    "notes": "r-0003",
+    "close": "r-0003",
+    "{rollout}": "r-0003",
 }
 """What each order may work on."""
 OPS = (Actor("ola"), Actor("pat"))
@@ -140,6 +146,25 @@ async def break_glasses(world: World) -> None:
             await world.app.break_glass(BreakGlass(rollout=rollout, by=OPS[1], why="seen"), key=world.key())
 
 
+async def open_incident(world: World) -> None:
+    """Of the one that was rolled back, with all that it must say, so that it may be closed."""
+    opened = IncidentOpened(
+        rollout=RolloutId("r-0003"),
+        model=ModelName("spam"),
+        incumbent=VersionName("v1"),
+        candidate=VersionName("v2"),
+        reasons=(Reason.BREACHED,),
+        breaches=(),
+        step="s1",
+        exposed=9,
+        lasted=1_000,
+    )
+    done = Remedy(what="a test", owner="us", due="2026-12-24", done=True)
+    noted = IncidentNoted(by=ADA, why="looked", gap="none had such input", hypotheses=("the parser",), remedies=(done,))
+    append = Append(stream=incident_stream(RolloutId("r-0003")), expected=0, events=(opened, noted), key="incident")
+    await world.app.record.append((append,))
+
+
 async def lived() -> World:
     """A world with one rollout under way, one that waits for people, one that was rolled back and one that is halted."""
     world = World(log=MemoryLog())
@@ -162,6 +187,7 @@ async def lived() -> World:
     for edition in (0, 1):  # one in force, one that waits for answers
         await table(world, edition)
     await break_glasses(world)
+    await open_incident(world)
     assert [str(r.phase.value) for r in world.app.record.rollouts()][:4] == [
         "running",
         "proposed",

@@ -1,5 +1,6 @@
 """Who decides: with an organisation in force a change needs the functions that its tier names, and goes back when they are taken back."""
 
+import dataclasses
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -13,7 +14,9 @@ from glideslope.domain.commands import (
     Approve,
     AskGlass,
     BreakGlass,
+    CloseIncident,
     Halt,
+    NoteIncident,
     OrderRollback,
     Register,
     Resume,
@@ -22,11 +25,12 @@ from glideslope.domain.commands import (
     Withdraw,
 )
 from glideslope.domain.draft import Draft
-from glideslope.domain.errors import NotEntitled, OwnerUnknown, SelfApproval, SignOffMissing
+from glideslope.domain.errors import IncidentIncomplete, NotEntitled, OwnerUnknown, SelfApproval, SignOffMissing
 from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.calendar import Calendar, Day, FreezeRule
 from glideslope.domain.governing.glass import Emergency
 from glideslope.domain.governing.governed import Freeze
+from glideslope.domain.governing.incident import Remedy
 from glideslope.domain.governing.kinds import document_of
 from glideslope.domain.governing.organisation import (
     DAY,
@@ -436,3 +440,53 @@ async def test_broken_glass_passes_no_statistics() -> None:
     await world.app.ask_glass(ask, key=world.key())
     await world.app.break_glass(BreakGlass(rollout=rollout, by=SAM, why="seen"), key=world.key())
     await world.until(rollout, phase="rolled-back", within=120)
+
+
+async def test_a_breach_opens_an_incident_that_cannot_be_closed_before_it_says_all() -> None:
+    world = await given(330, replace(ORGANISATION, models={}), v2=Behaviour(errors=0.4))
+    rollout = await world.propose(change())
+    await world.until(rollout, phase="rolled-back", within=120)
+    (view,) = await world.app.incidents()
+    assert (view.rollout, view.candidate, view.step) == (rollout, "v2", "s1")
+    assert view.exposed > 0
+    assert view.breaches[0].metric == "errors"
+    assert view.breaches[0].wealth >= view.breaches[0].line
+    close = CloseIncident(rollout=rollout, by=CAT, why="enough")
+    with pytest.raises(IncidentIncomplete, match="a hypothesis why"):
+        await world.app.close_incident(close, key=world.key())
+    remedy = Remedy(what="a test of the new parser", owner="owners", due="2026-12-24")
+    note = NoteIncident(
+        rollout=rollout,
+        by=ADA,
+        why="looked",
+        gap="no test had such input",
+        hypotheses=("the parser",),
+        remedies=(remedy,),
+    )
+    await world.app.note_incident(note, key=world.key())
+    with pytest.raises(IncidentIncomplete, match="owners does: a test of the new parser"):
+        await world.app.close_incident(close, key=world.key())
+    with pytest.raises(OwnerUnknown):
+        await world.app.note_incident(replace_note(note, owner="nobody"), key=world.key())
+    done = NoteIncident(rollout=rollout, by=ADA, why="done", remedies=(replace(remedy, done=True),))
+    await world.app.note_incident(done, key=world.key())
+    with pytest.raises(NotEntitled, match="review"):
+        await world.app.close_incident(CloseIncident(rollout=rollout, by=ADA, why="enough"), key=world.key())
+    closed = await world.app.close_incident(close, key=world.key())
+    assert (closed.closed_by, closed.lacking) == (CAT, ())
+    await world.run(1)
+
+
+def replace_note(note: NoteIncident, *, owner: str) -> NoteIncident:
+    remedies = note.remedies
+    assert isinstance(remedies, tuple)
+    return dataclasses.replace(note, remedies=(replace(remedies[0], owner=owner),))
+
+
+async def test_a_rollback_that_a_person_ordered_opens_none() -> None:
+    world = await given(331, replace(ORGANISATION, models={}))
+    rollout = await world.propose(change())
+    await world.until(rollout, step="s1", within=5)
+    await world.app.roll_back(OrderRollback(rollout=rollout, by=ADA, why="enough"), key=world.key())
+    await world.run(1)
+    assert await world.app.incidents() == []

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
 from glideslope.domain.governing.glass import Emergency
+from glideslope.domain.governing.incident import Remedy
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
 from glideslope.domain.plan import Evaluation
 
@@ -168,6 +171,27 @@ class ReviewGlass:
 
     rollout: RolloutId
     justified: bool
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteIncident:
+    """Say what one makes of an incident; what is UNSET stays as it was."""
+
+    rollout: RolloutId
+    by: Actor
+    why: str
+    gap: str | UnsetType = UNSET
+    hypotheses: tuple[str, ...] | UnsetType = UNSET
+    remedies: tuple[Remedy, ...] | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class CloseIncident:
+    """Say that an incident says all that it must."""
+
+    rollout: RolloutId
     by: Actor
     why: str
 

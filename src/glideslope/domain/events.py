@@ -21,6 +21,7 @@ from glideslope.domain.governing.agreement import (
 )
 from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassReviewed
+from glideslope.domain.governing.incident import IncidentClosed, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.plan import Evaluation, Plan
 
@@ -185,6 +186,9 @@ Event = (
     | GlassAsked
     | GlassBroken
     | GlassReviewed
+    | IncidentOpened
+    | IncidentNoted
+    | IncidentClosed
 )
 
 _KINDS: dict[str, type[Event]] = {
@@ -210,6 +214,9 @@ _KINDS: dict[str, type[Event]] = {
         GlassAsked,
         GlassBroken,
         GlassReviewed,
+        IncidentOpened,
+        IncidentNoted,
+        IncidentClosed,
     )
 }
 

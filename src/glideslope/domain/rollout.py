@@ -33,6 +33,7 @@ from glideslope.domain.governing.agreement import (
 )
 from glideslope.domain.governing.approval import Approval
 from glideslope.domain.governing.glass import Glass, GlassAsked, GlassBroken, GlassEvent, GlassReviewed, break_on
+from glideslope.domain.governing.incident import IncidentClosed, IncidentEvent, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import Actor, Digest, RolloutId
 from glideslope.domain.plan import Plan, Step
 from glideslope.domain.reasons import Reason
@@ -73,6 +74,9 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     GlassAsked: frozenset(Phase) - DECIDED,
     GlassBroken: frozenset(Phase) - DECIDED,
     GlassReviewed: frozenset(),
+    IncidentOpened: frozenset(),
+    IncidentNoted: frozenset(),
+    IncidentClosed: frozenset(),
     Decided: frozenset(Phase) - DECIDED,
     # A proposal that could be halted could be resumed, past its approvals.
     Halted: _EXPOSABLE,
@@ -167,6 +171,8 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
     after = replace(rollout, version=version, changed_at=at, order=version if _orders(event) else rollout.order)
     if rollout.phase not in _FOLLOWS[type(event)]:
         raise Invalid(f"{rollout.id} is {rollout.phase}; {type(event).__name__} cannot follow.")
+    if isinstance(event, AgreementEvent | IncidentEvent | GlassReviewed):
+        raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
     if isinstance(event, GlassEvent):
         return replace(after, glass=break_on(rollout.glass, event))
     if isinstance(event, Approved | Withdrawn | Escalated):
@@ -185,9 +191,7 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
             return _confirmed(after, exposed=exposed)
         case Closed():
             return after
-        case Proposed() | Registered() | Installed() | ContractAgreed() | GlassReviewed() | AgreementTabled():
-            raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
-        case AgreementAnswered() | AgreementInForce() | AgreementReviewed():
+        case Proposed() | Registered() | Installed() | ContractAgreed():
             raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
         case _:
             assert_never(event)
@@ -218,7 +222,7 @@ def onward(rollout: Rollout) -> int | None:
 
 def _orders(event: Event) -> bool:
     """Tell whether an event says anew what the traffic shall do; approvals, confirmations and holding on do not."""
-    if isinstance(event, AgreementEvent | GlassEvent | GlassReviewed):
+    if isinstance(event, AgreementEvent | GlassEvent | GlassReviewed | IncidentEvent):
         return False
     match event:
         case Decided(decision=Hold(exposed=exposed)):

@@ -20,7 +20,9 @@ from glideslope.domain.commands import (
     Approve,
     AskGlass,
     BreakGlass,
+    CloseIncident,
     Halt,
+    NoteIncident,
     OrderRollback,
     Propose,
     Register,
@@ -68,9 +70,17 @@ from glideslope.engine.calendars import HolidaysOf, no_holidays
 from glideslope.engine.drifting import features_view
 from glideslope.engine.features import Features
 from glideslope.engine.governing import Governing
-from glideslope.engine.governing_views import AgreementView, OwnedView, agreement_view, owned_view
+from glideslope.engine.governing_views import (
+    AgreementView,
+    IncidentView,
+    OwnedView,
+    agreement_view,
+    incident_view,
+    owned_view,
+)
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
+from glideslope.engine.incidents import Incidents
 from glideslope.engine.log_desk import KEEP, LogDesk
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
@@ -241,6 +251,7 @@ class App:
             governing=self.governing,
             wake=self.governor.wake,
         )
+        self._incidents = Incidents(self.record, self.governing)
         self._breaking = Breaking(self.record, self.governing, self._handlers)
         self._agreements = Agreements(self.record, self.governing, wake=self.governor.wake)
         self._queries = Queries(
@@ -330,6 +341,18 @@ class App:
 
     async def review_glass(self, command: ReviewGlass, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._breaking.review(command, key=key))
+
+    async def note_incident(self, command: NoteIncident, *, key: str) -> IncidentView:
+        return incident_view(await self._incidents.note(command, key=key))
+
+    async def close_incident(self, command: CloseIncident, *, key: str) -> IncidentView:
+        return incident_view(await self._incidents.close(command, key=key))
+
+    async def incidents(self) -> Sequence[IncidentView]:
+        return [incident_view(each) for each in reversed(self.record.incidents())]
+
+    async def incident(self, rollout: RolloutId) -> IncidentView:
+        return incident_view(self._incidents.get(rollout))
 
     async def table(self, command: TableAgreement, *, key: str) -> AgreementView:
         return self._agreed(await self._agreements.table(command, key=key))
@@ -639,6 +662,7 @@ class App:
             dimensions=open_.plan.dimensions if open_ else (),
             crosses=(open_.plan.crosses or ()) if open_ else (),
             numbered=True,
+            usage=True,
             shadow=open_.id if open_ and _mirrors(open_) else RolloutId(""),
             key_id=key.id,
             key=key.secret,

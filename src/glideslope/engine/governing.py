@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from glideslope.domain.decide import unapproved
+from glideslope.domain.decision import Decision, RollBack
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import AgreementInvalid, Conflict, NotEntitled, OwnerUnknown
 from glideslope.domain.events import Escalated
@@ -16,6 +17,7 @@ from glideslope.domain.governing.agreement import ORGANISATION, Edition
 from glideslope.domain.governing.approval import Need, together
 from glideslope.domain.governing.calendar import Calendar
 from glideslope.domain.governing.governed import Answered, Block, Governed, Permit
+from glideslope.domain.governing.incident import open_incident
 from glideslope.domain.governing.kinds import agreed_of
 from glideslope.domain.governing.organisation import BREACH, Organisation, Right
 from glideslope.domain.governing.tiers import tighten
@@ -23,7 +25,7 @@ from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Phase, Rollout
 from glideslope.engine.calendars import HolidaysOf, check_zone, no_holidays, queue, window
-from glideslope.engine.record import Record
+from glideslope.engine.record import Append, Record, incident_stream
 
 
 class Governing:
@@ -106,6 +108,16 @@ class Governing:
                 if _BROKEN.intersection(reasons):
                     return rollout
         return None
+
+    def incident(self, rollout: Rollout, decision: Decision, evidence: Evidence, *, at: int) -> tuple[Append, ...]:
+        """Return what a rollback for cause of a governed rollout opens, to be recorded with it."""
+        if isinstance(rollout.plan.governed, UnsetType) or not isinstance(decision, RollBack):
+            return ()
+        step = rollout.step.name if rollout.step else ""
+        lasted = at - rollout.proposed_at
+        event = open_incident(rollout.id, rollout.plan, decision, evidence, step=step, lasted=lasted)
+        stream = incident_stream(rollout.id)
+        return () if event is None else (Append(stream=stream, expected=0, events=(event,), key=f"{stream}/opened"),)
 
     def escalation(self, rollout: Rollout) -> Escalated | None:
         """Return whom to tell now that a sign-off has been missing for so long; None when nobody is due."""

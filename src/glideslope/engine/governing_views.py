@@ -6,6 +6,7 @@ from glideslope.domain.events import rfc3339
 from glideslope.domain.governing.agreement import Agreement, Edition
 from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.governed import Governed, Permit, counting, missing
+from glideslope.domain.governing.incident import Incident
 from glideslope.domain.governing.organisation import Organisation, Owned
 from glideslope.domain.rollout import Rollout
 
@@ -72,6 +73,48 @@ class GovernedView(msgspec.Struct, frozen=True, kw_only=True):
     """What does not permit it at this moment, as sentences: rules, freezes, its turn."""
     policy: str
     """Digest of the policy that must permit it; empty where none is in force."""
+
+
+class BreachView(msgspec.Struct, frozen=True, kw_only=True):
+    """A guardrail that broke."""
+
+    metric: str
+    slice: str
+    wealth: float
+    line: float
+    candidate: int
+    incumbent: int
+
+
+class RemedyView(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to be done, by somebody, until a day."""
+
+    what: str
+    owner: str
+    due: str
+    done: bool
+
+
+class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a breach measured, what people make of it, and what is lacking before it can be closed."""
+
+    rollout: str
+    model: str
+    incumbent: str
+    candidate: str
+    opened_at: str
+    sentences: tuple[str, ...]
+    breaches: tuple[BreachView, ...]
+    step: str
+    exposed: int
+    lasted_seconds: float
+    gap: str
+    hypotheses: tuple[str, ...]
+    remedies: tuple[RemedyView, ...]
+    lacking: tuple[str, ...]
+    closed_by: str
+    """Empty while it is open."""
+    closed_at: str
 
 
 class OwnedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +200,39 @@ def _glass(rollout: Rollout, *, now: int, reviewed: bool) -> str:
     state = f"broken until {rfc3339(glass.until)}" if glass.passes(now) else "was broken"
     review = "reviewed" if reviewed else "owes a review"
     return f"{state} by {glass.asked.by} and {glass.second} ({glass.asked.emergency.value}); {review}"
+
+
+def incident_view(incident: Incident) -> IncidentView:
+    """Return an incident as it is shown."""
+    opened = incident.opened
+    return IncidentView(
+        rollout=opened.rollout,
+        model=opened.model,
+        incumbent=opened.incumbent,
+        candidate=opened.candidate,
+        opened_at=rfc3339(incident.opened_at),
+        sentences=tuple(r.sentence for r in opened.reasons),
+        breaches=tuple(
+            BreachView(
+                metric=b.metric,
+                slice=b.slice,
+                wealth=b.wealth,
+                line=b.line,
+                candidate=b.candidate,
+                incumbent=b.incumbent,
+            )
+            for b in opened.breaches
+        ),
+        step=opened.step,
+        exposed=opened.exposed,
+        lasted_seconds=opened.lasted / 1000,
+        gap=incident.gap,
+        hypotheses=incident.hypotheses,
+        remedies=tuple(RemedyView(what=r.what, owner=r.owner, due=r.due, done=r.done) for r in incident.remedies),
+        lacking=() if incident.closed_by else incident.lacking,
+        closed_by=incident.closed_by or "",
+        closed_at=rfc3339(incident.closed_at) if incident.closed_by else "",
+    )
 
 
 def owned_view(thing: Owned, organisation: Organisation) -> OwnedView:

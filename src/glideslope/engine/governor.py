@@ -199,7 +199,8 @@ class Governor:
             event = Decided(decision=decision, evidence=evidence, decider=DECIDER, by=MACHINE)
             key = f"{rollout.id}/{rollout.version}/decided"
             append = Append(stream=rollout.id, expected=rollout.version, events=(event,), key=key)
-            await self._record.append((append,), fence=fence, at=at)
+            opened = self._governing.incident(rollout, decision, evidence, at=at)
+            await self._record.append((append, *opened), fence=fence, at=at)
             if not (isinstance(decision, Hold) and decision.exposed):
                 self._reconciler.committed(rollout.id)
             # Act after the commit, at once: a rollback must not wait for its turn.

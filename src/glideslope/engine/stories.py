@@ -31,6 +31,7 @@ from glideslope.domain.governing.agreement import (
     AgreementTabled,
 )
 from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassEvent, GlassReviewed
+from glideslope.domain.governing.incident import IncidentClosed, IncidentEvent, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import MACHINE, WHOLE, Actor
 from glideslope.domain.plan import Plan
 from glideslope.domain.recomputation import sentence as differing
@@ -42,6 +43,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
         return agreed(event)
     if isinstance(event, GlassEvent):
         return _glass(event)
+    if isinstance(event, IncidentEvent):
+        return incident(event)
     if isinstance(event, Approved | Withdrawn | Escalated):
         return _answered(event)
     match event:
@@ -78,6 +81,20 @@ def _answered(event: Approved | Withdrawn | Escalated) -> str:
             return f"{by} takes the approval back: {why}"
         case Escalated(to=to, needs=needs):
             return f"Still missing: {', '.join(n.function for n in needs)}. {', '.join(to)} should know."
+        case _:
+            assert_never(event)
+
+
+def incident(event: IncidentEvent) -> str:
+    """Return one event of an incident as a sentence."""
+    match event:
+        case IncidentOpened(rollout=rollout, candidate=candidate, exposed=exposed, reasons=reasons):
+            why = " ".join(r.sentence for r in reasons)
+            return f"{rollout} of {candidate} was rolled back after {exposed:,} subjects met it. {why}"
+        case IncidentNoted(by=by, why=why):
+            return f"{by} notes: {why}"
+        case IncidentClosed(by=by, why=why):
+            return f"{by} closes it: {why}"
         case _:
             assert_never(event)
 
@@ -191,7 +208,9 @@ def _set_aside(sources: tuple[Aside, ...]) -> str:
 
 def actor_of(event: Event) -> Actor:
     """Return who did it; glideslope itself where nobody else did."""
-    if isinstance(event, AgreementEvent | GlassEvent):
+    if isinstance(event, IncidentOpened):
+        return MACHINE
+    if isinstance(event, AgreementEvent | GlassEvent | IncidentEvent):
         return event.by
     if isinstance(event, GlassReviewed):
         return event.by

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from glideslope.domain.governing.glass import Emergency
+from glideslope.domain.governing.incident import Remedy
 from glideslope.domain.plan import Evaluation
 
 
@@ -80,6 +81,15 @@ class GlassReviewBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     justified: bool
     why: str
+
+
+class NoteBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody makes of an incident; an absent part stays as it was, a present one replaces it."""
+
+    why: str
+    gap: str | msgspec.UnsetType = msgspec.UNSET
+    hypotheses: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    remedies: tuple[Remedy, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ReasonBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

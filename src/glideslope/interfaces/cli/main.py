@@ -27,6 +27,7 @@ VERBS: Final = {
     "approve": Verb("Say yes (or no) to a plan.", _CHANGE),
     "withdraw": Verb("Take your approval back.", _CHANGE),
     "agree": Verb("Say who decides: the organisation, and what it agreed on.", _CHANGE),
+    "incident": Verb("Say what a breach was about, and what is done.", _CHANGE),
     "retry": Verb("Try a rolled-back change again.", _CHANGE),
     "outcomes": Verb("Send the truth about predictions from a file.", _CHANGE),
     "halt": Verb("Withdraw the exposure and freeze.", _STOP),
