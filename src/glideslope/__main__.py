@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from glideslope.domain.governing.dossier import Dossier
+    from glideslope.domain.governing.policy import Outcome, Policy
     from glideslope.interfaces.cli.context import Api, Certificate, Credentials, Outside, Place, Start, Tokens
     from glideslope.settings import Doors
 
@@ -35,6 +37,7 @@ def _outside() -> Outside:
         start=_start,
         demo=_demo,
         evaluate=_evaluate,
+        told=_told,
         tokens=_tokens,
         credentials=_credentials,
         create_certificate=_create_certificate,
@@ -176,6 +179,12 @@ def _evaluate(file: Path, *, work: Path | None, again: bool, write_split: Path |
     from glideslope.evaluate.conducting import conduct
 
     return conduct(file, work=work, again=again, write_split=write_split, as_json=as_json)
+
+
+def _told(policy: Policy, dossier: Dossier, opa: str, token: str) -> Mapping[str, Outcome]:
+    from glideslope.wiring import rules
+
+    return rules.told(policy, dossier, opa, token)
 
 
 def _connect(address: str, token: str, ca: str = "") -> Api:

@@ -108,6 +108,7 @@ from glideslope.interfaces.cli.exits import ApiRefused
 from glideslope.interfaces.cli.main import glideslope
 from glideslope.testing.clock import ManualClock
 from glideslope.testing.memory import MemoryStore
+from glideslope.wiring import rules
 
 AT = "2013-12-10T09:14:00.000Z"
 VKEY = "glideslope.example/ledger+c1f4ed0a+AQ0WGvKZZqVnNrjrbk3bdyA4nxH5yZvzDg2hPqLk7tHf"
@@ -851,6 +852,7 @@ class Desk:
             start=self.start,
             demo=self.demo,
             evaluate=self.evaluate,
+            told=rules.told,
             tokens=self.tokens,
             credentials=self.credentials,
             create_certificate=self.create_certificate,

@@ -457,6 +457,7 @@ def test_every_verb_that_answers_offers_json(desk: Any) -> None:
         "agree",
         "break-glass",
         "incident",
+        "policy",
         "token",
         "credentials",
         "tls",

@@ -11,6 +11,8 @@ from glideslope.domain.errors import NotFound
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from glideslope.domain.governing.dossier import Dossier
+    from glideslope.domain.governing.policy import Outcome, Policy
     from glideslope.settings import Doors
 
 Place = tuple[str, int]
@@ -184,6 +186,8 @@ class Outside:
     start: Callable[[], Start]
     demo: Demo
     evaluate: Evaluate
+    told: Callable[[Policy, Dossier, str, str], Mapping[str, Outcome]]
+    """What others answer to a policy's rules that are theirs; an OPA server's address and token, empty for none."""
     tokens: Callable[[], Tokens]
     credentials: Callable[[], Credentials]
     create_certificate: Callable[[Path, Sequence[str]], Certificate]
