@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from glideslope.interfaces.cli.main import glideslope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from glideslope.interfaces.cli.context import Api, Certificate, Credentials, Outside, Place, Start, Tokens
@@ -31,6 +31,7 @@ def _outside() -> Outside:
     return Outside(
         connect=_connect,
         folder_digest=_folder_digest,
+        files=_files,
         keep=_keep,
         start=_start,
         demo=_demo,
@@ -48,6 +49,12 @@ def _new_key() -> str:
     import secrets
 
     return secrets.token_hex(16)
+
+
+def _files(folder: Path) -> Iterable[tuple[str, Path]]:
+    from glideslope.sdk.digest import walk_folder
+
+    return walk_folder(folder)
 
 
 def _folder_digest(folder: Path) -> str:

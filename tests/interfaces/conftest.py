@@ -13,7 +13,17 @@ import pytest
 from click.testing import CliRunner, Result
 from fastapi import FastAPI
 
-from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import (
+    AgreeContract,
+    Approve,
+    Halt,
+    OrderRollback,
+    Propose,
+    RecordFacts,
+    Register,
+    Resume,
+    Retry,
+)
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import (
@@ -29,6 +39,7 @@ from glideslope.domain.errors import (
 )
 from glideslope.domain.events import Registered
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
+from glideslope.domain.governing.facts import unknown
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.metric import BUILT_IN
@@ -48,6 +59,7 @@ from glideslope.domain.plan import Plan
 from glideslope.domain.scan import Searched, Tier
 from glideslope.domain.traffic import Arm
 from glideslope.engine.drifting import features_view
+from glideslope.engine.facts import FactsView
 from glideslope.engine.features import Held
 from glideslope.engine.slices_display import slices_view
 from glideslope.engine.views import (
@@ -75,6 +87,7 @@ from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.cli.context import Outside
 from glideslope.interfaces.cli.exits import ApiRefused
 from glideslope.interfaces.cli.main import glideslope
+from glideslope.sdk.digest import walk_folder
 
 AT = "2013-12-10T09:14:00.000Z"
 VKEY = "glideslope.example/ledger+c1f4ed0a+AQ0WGvKZZqVnNrjrbk3bdyA4nxH5yZvzDg2hPqLk7tHf"
@@ -146,6 +159,7 @@ class FakeService:
         }
         self.models: dict[str, dict[str, Register]] = {}
         self.contracts: dict[str, Contract] = {}
+        self.facts_: dict[tuple[str, str], FactsView] = {}
         self.days: dict[int, dict[Arm, Held]] = {}
         self.flagged: list[SignalView] = []
         self.plans: dict[str, Plan] = {}
@@ -488,6 +502,31 @@ class FakeService:
         self.contracts[command.contract.model] = command.contract
         return command.contract
 
+    async def record_facts(self, command: RecordFacts, *, key: str) -> FactsView:
+        self._begin()
+        self.keys[key] = command
+        facts = command.facts
+        await self.model(facts.model)
+        self.facts_[facts.model, facts.version] = FactsView(
+            model=facts.model,
+            version=facts.version,
+            digest=self.models[facts.model][facts.version].digest,
+            facts=facts,
+            unknown=unknown(facts),
+            by=command.by,
+            why=command.why,
+            at=AT,
+            entry=7,
+            superseded=(),
+        )
+        return self.facts_[facts.model, facts.version]
+
+    async def facts(self, model: ModelName, version: VersionName) -> FactsView:
+        self._begin()
+        if (model, version) not in self.facts_:
+            raise NotFound(what="facts about", name=f"{model} {version}")
+        return self.facts_[model, version]
+
     async def contract(self, model: ModelName) -> Contract:
         self._begin()
         if model not in self.contracts:
@@ -741,6 +780,7 @@ class Desk:
         outside = Outside(
             connect=self.connect,
             folder_digest=lambda folder: digest_of(str(len(list(folder.iterdir())))),
+            files=walk_folder,
             keep=self._keep,
             start=self.start,
             demo=self.demo,

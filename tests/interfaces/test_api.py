@@ -49,6 +49,8 @@ ROUTES = [
     ("GET", "/v1/models/late-arrival"),
     ("GET", "/v1/models/late-arrival/contract"),
     ("POST", "/v1/models/late-arrival/contract"),
+    ("GET", "/v1/models/late-arrival/versions/v3/facts"),
+    ("POST", "/v1/models/late-arrival/versions/v3/facts"),
     ("GET", "/v1/models/late-arrival/features"),
     ("GET", "/v1/models/late-arrival/signals"),
     ("POST", "/v1/features"),
@@ -260,6 +262,7 @@ READS = {path for method, path in ROUTES if method == "GET" and "briefing" not i
     "/v1/plan/basis",
     "/v1/plan/defaults",
 }
+FACTS_PATH = "/v1/models/late-arrival/versions/v3/facts"
 CONTRACT_PATH = "/v1/models/late-arrival/contract"
 REPORTS = {
     "/v1/observations",
@@ -278,7 +281,8 @@ def test_each_role_may_do_what_it_is_for(  # noqa: PLR0917 - fixtures and one ro
 ) -> None:
     proposed(http, written)
     service.move("late-arrival-1", ended=True, phase="rolled-back")  # so that its event stream ends
-    reads = path in READS and (method, path) not in {("POST", "/v1/rollouts"), ("POST", CONTRACT_PATH)}
+    acts = {("POST", "/v1/rollouts"), ("POST", CONTRACT_PATH), ("POST", FACTS_PATH)}
+    reads = path in READS and (method, path) not in acts
     may = {
         "reader": reads,
         "source": path in REPORTS | {"/v1/outcomes"} or (method, path) == ("GET", CONTRACT_PATH),

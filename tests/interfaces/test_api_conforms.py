@@ -27,10 +27,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from glideslope.domain.commands import AgreeContract, Halt, OrderRollback
+from glideslope.domain.commands import AgreeContract, Halt, OrderRollback, RecordFacts
 from glideslope.domain.contract import Contract, FeatureRule, FeatureType
+from glideslope.domain.governing.facts import Facts
 from glideslope.domain.identity import Identity, Role
-from glideslope.domain.ids import Actor, ModelName, RolloutId
+from glideslope.domain.ids import Actor, ModelName, RolloutId, VersionName
 from glideslope.domain.receipt import Receipt, mint, model_hash, request_hash, subject_hash
 from glideslope.domain.traffic import Arm
 from glideslope.interfaces.api.app import create_app
@@ -95,6 +96,8 @@ async def lived() -> World:
         await world.serves(model, per_second=8, v1=Behaviour(), v2=Behaviour())
     agreed = Contract(model=ModelName("delays"), features=(FeatureRule(name="distance", type=FeatureType.NUMBER),))
     await world.app.agree(AgreeContract(contract=agreed, by=ADA, why="agreed"), key=world.key())
+    facts = Facts(model=ModelName("delays"), version=VersionName("v2"), seed=7)
+    await world.app.record_facts(RecordFacts(facts=facts, by=ADA, why="trained"), key=world.key())
     await world.propose(draft("delays", "v2"))
     await world.run(8)
     await world.propose(draft("arrivals", "v2", approvals=1))
@@ -156,7 +159,7 @@ def api() -> Iterator[Api]:
 
 def known(api: Api, case: Any, chance: random.Random) -> None:
     """Put in what the description cannot know."""
-    numbers = list(range(1, 9))
+    numbers = ["v1", "v2"] if "/versions/" in case.operation.path else list(range(1, 9))
     paths = {"model": [*MODELS, "new-one"], "rollout": [*ROLLOUTS, "r-0009"], "version": numbers}
     for name in sorted(set(case.path_parameters or {}) & set(paths)):
         if chance.random() < 0.8:
@@ -172,6 +175,8 @@ def known(api: Api, case: Any, chance: random.Random) -> None:
     texts = [plan("mail"), plan("spam"), plan("mail", more="alpha: 7\n"), plan("mail", candidate="v9"), plan("nobody")]
     if case.operation.path.endswith("/contract"):
         texts = [contract_text((case.path_parameters or {}).get("model", "mail"))] * 2 + [contract_text("nobody")]
+    if case.operation.path.endswith("/facts"):
+        texts = ["facts: 1\nseed: 7\n", "facts: 1\nseed: 8\n", "facts: 1\nseeds: 8\n"]
     values: dict[str, Callable[[], Any]] = {
         "text": lambda: chance.choice(texts[:2] if chance.random() < 0.6 else texts),
         "plan_digest": lambda: chance.choice([*digests, None] if "text" in body else digests),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
+from glideslope.domain.governing.facts import Facts
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
 from glideslope.domain.plan import Evaluation
 
@@ -28,6 +29,15 @@ class AgreeContract:
     """Say what the live input of a registered model must look like."""
 
     contract: Contract
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFacts:
+    """Say what is known about how a registered version was made."""
+
+    facts: Facts
     by: Actor
     why: str
 

@@ -13,6 +13,7 @@ from glideslope.domain.decision import Decision
 from glideslope.domain.doubt import Aside
 from glideslope.domain.errors import EventUnknown, Invalid
 from glideslope.domain.evidence import Evidence
+from glideslope.domain.governing.facts import Facts
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.plan import Evaluation, Plan
 
@@ -134,6 +135,16 @@ class Closed(
     root: str
 
 
+class FactsRecorded(
+    msgspec.Struct, frozen=True, kw_only=True, tag="facts-recorded", tag_field="kind", forbid_unknown_fields=True
+):
+    """What is known about how a version was made, in place of what was known before."""
+
+    facts: Facts
+    by: Actor
+    why: str
+
+
 Event = (
     Registered
     | Installed
@@ -146,6 +157,7 @@ Event = (
     | Lapsed
     | Confirmed
     | Closed
+    | FactsRecorded
 )
 
 _KINDS: dict[str, type[Event]] = {
@@ -162,6 +174,7 @@ _KINDS: dict[str, type[Event]] = {
         Lapsed,
         Confirmed,
         Closed,
+        FactsRecorded,
     )
 }
 

@@ -15,6 +15,7 @@ from glideslope.domain.events import (
     ContractAgreed,
     Decided,
     Event,
+    FactsRecorded,
     Halted,
     Installed,
     Lapsed,
@@ -60,6 +61,7 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     Lapsed: _EXPOSABLE | (DECIDED - ENDED),
     Confirmed: frozenset(Phase) - ENDED,
     Closed: ENDED,
+    FactsRecorded: frozenset(),
 }
 """In which phases each kind of event can happen."""
 
@@ -157,7 +159,7 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
             return _confirmed(after, exposed=exposed)
         case Closed():
             return after
-        case Proposed() | Registered() | Installed() | ContractAgreed():
+        case Proposed() | Registered() | Installed() | ContractAgreed() | FactsRecorded():
             raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
         case _:
             assert_never(event)
@@ -193,7 +195,16 @@ def _orders(event: Event) -> bool:
             return not exposed
         case Decided() | Halted() | Resumed() | Lapsed():
             return True
-        case Approved() | Confirmed() | Closed() | Proposed() | Registered() | Installed() | ContractAgreed():
+        case (
+            Approved()
+            | Confirmed()
+            | Closed()
+            | Proposed()
+            | Registered()
+            | Installed()
+            | ContractAgreed()
+            | FactsRecorded()
+        ):
             return False
         case _:
             assert_never(event)

@@ -14,7 +14,17 @@ from typing import TypeVar
 
 import msgspec
 
-from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import (
+    AgreeContract,
+    Approve,
+    Halt,
+    OrderRollback,
+    Propose,
+    RecordFacts,
+    Register,
+    Resume,
+    Retry,
+)
 from glideslope.domain.contract import Contract
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
@@ -46,6 +56,7 @@ from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.drifting import features_view
+from glideslope.engine.facts import FactsDesk, FactsView
 from glideslope.engine.features import Features
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
@@ -221,6 +232,7 @@ class App:
             reconciler=self.reconciler,
             clock=world.clock,
         )
+        self._facts = FactsDesk(record=self.record, wake=self.governor.wake)
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
         self._trouble: dict[str, str] = {}
 
@@ -253,6 +265,12 @@ class App:
 
     async def agree(self, command: AgreeContract, *, key: str) -> Contract:
         return await self.contract(await self._handlers.agree(command, key=key))
+
+    async def record_facts(self, command: RecordFacts, *, key: str) -> FactsView:
+        return await self._facts.take(command, key=key)
+
+    async def facts(self, model: ModelName, version: VersionName) -> FactsView:
+        return self._facts.view(model, version)
 
     async def plan(self, draft: Draft) -> PlanView:
         self._require_log(draft)

@@ -11,6 +11,7 @@ from glideslope.domain.events import (
     Closed,
     ContractAgreed,
     Event,
+    FactsRecorded,
     Installed,
     Proposed,
     Registered,
@@ -20,6 +21,7 @@ from glideslope.domain.events import (
     kind_of,
     rfc3339,
 )
+from glideslope.domain.governing.facts import Facts
 from glideslope.domain.ids import ModelName, RolloutId, VersionName
 from glideslope.domain.rollout import ENDED, Rollout, apply, begin
 from glideslope.engine.ports import Clock, Draft, Fence, Store
@@ -54,6 +56,8 @@ class Model:
     """Every incumbent so far, oldest first."""
     contract: Contract | None = None
     """What its live input must look like; None before any was registered."""
+    facts: Mapping[VersionName, Facts] = field(default_factory=dict)
+    """What is known about how each version was made, as it was stated last."""
 
     def version(self, name: VersionName) -> Registered:
         """Return a registered version. Raises NotFound."""
@@ -290,6 +294,8 @@ def _model(model: Model | None, event: Event, *, name: ModelName, at: int) -> Mo
             return replace(before, incumbent=version, installed=(*before.installed, version))
         case ContractAgreed(contract=contract):
             return replace(before, contract=contract)
+        case FactsRecorded(facts=facts):
+            return replace(before, facts={**before.facts, facts.version: facts})
         case _:
             raise Invalid(f"{type(event).__name__} does not belong to a model.")
 

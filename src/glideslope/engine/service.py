@@ -3,11 +3,21 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import (
+    AgreeContract,
+    Approve,
+    Halt,
+    OrderRollback,
+    Propose,
+    RecordFacts,
+    Register,
+    Resume,
+    Retry,
+)
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import ModelName, RolloutId, SliceName
+from glideslope.domain.ids import ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.logged import Predictions, PredictionsTaken
 from glideslope.domain.observation import (
     Briefing,
@@ -20,6 +30,7 @@ from glideslope.domain.observation import (
     TotalsTaken,
 )
 from glideslope.domain.pairs import Halves
+from glideslope.engine.facts import FactsView
 from glideslope.engine.views import (
     BasisView,
     CheckView,
@@ -56,7 +67,10 @@ class Service(Protocol):
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutView: ...
     async def retry(self, command: Retry, *, key: str) -> RolloutView: ...
 
+    async def record_facts(self, command: RecordFacts, *, key: str) -> FactsView: ...
+
     async def contract(self, model: ModelName) -> Contract: ...
+    async def facts(self, model: ModelName, version: VersionName) -> FactsView: ...
     async def drift(self, model: ModelName) -> FeaturesView:
         """Hold the live input against the data contract. Advisory."""
         ...

@@ -13,6 +13,7 @@ from glideslope.domain.events import (
     ContractAgreed,
     Decided,
     Event,
+    FactsRecorded,
     Halted,
     Installed,
     Lapsed,
@@ -49,12 +50,22 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return f"The data plane confirms it after {milliseconds:.0f} ms: nobody is exposed to a candidate."
         case Closed(count=count):
             return f"The story ends after {count} entries."
+        case Registered() | Installed() | ContractAgreed() | FactsRecorded():
+            return _about_a_model(event)
+        case _:
+            assert_never(event)
+
+
+def _about_a_model(event: Registered | Installed | ContractAgreed | FactsRecorded) -> str:
+    match event:
         case Registered(version=version, by=by):
             return f"{by} registers {version}."
         case Installed(version=version, by=by):
             return f"{by} installs {version} as the incumbent."
         case ContractAgreed(contract=contract, by=by):
             return f"{by} registers the data contract {contract.short} of {len(contract.features)} features."
+        case FactsRecorded(facts=facts, by=by):
+            return f"{by} records facts {facts.short} about {facts.version}."
         case _:
             assert_never(event)
 
@@ -125,7 +136,17 @@ def _set_aside(sources: tuple[Aside, ...]) -> str:
 def actor_of(event: Event) -> Actor:
     """Return who did it; glideslope itself where nobody else did."""
     match event:
-        case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed() | ContractAgreed():
+        case (
+            Proposed()
+            | Approved()
+            | Decided()
+            | Halted()
+            | Resumed()
+            | Registered()
+            | Installed()
+            | ContractAgreed()
+            | FactsRecorded()
+        ):
             return event.by
         case Lapsed() | Confirmed() | Closed():
             return MACHINE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # `--help` must not pay for pathlib
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -179,6 +179,8 @@ class Outside:
     connect: Callable[[str, str, str], Api]
     """From an address, a token and the file of the CA to trust, empty for what the system trusts; calls nobody yet."""
     folder_digest: Callable[[Path], str]
+    files: Callable[[Path], Iterable[tuple[str, Path]]]
+    """The files of a folder by their POSIX paths relative to it."""
     keep: Callable[[Path, Path], str]
     """Copy a folder, the second, into the artifacts of a state folder, the first, and return its digest."""
     start: Callable[[], Start]

@@ -19,6 +19,8 @@ VERBS: Final = {
     "register": Verb("Make a version of a model known.", _CHANGE),
     "evaluate": Verb("Measure a candidate offline, before anybody meets it.", _CHANGE),
     "contract": Verb("Agree on what a model's input looks like.", _CHANGE),
+    "facts": Verb("Record how a version was made.", _CHANGE),
+    "signature": Verb("Sign a version's files, or check who did.", _PROVE),
     "plan": Verb("Show what a rollout would do; changes nothing.", _CHANGE),
     "simulate": Verb("Carry a plan through by chance, many times.", _CHANGE),
     "backtest": Verb("Show what a plan would have decided on recorded rollouts.", _CHANGE),
