@@ -62,6 +62,7 @@ from glideslope.engine.drifting import features_view
 from glideslope.engine.facts import FactsView
 from glideslope.engine.features import Held
 from glideslope.engine.slices_display import slices_view
+from glideslope.engine.version_record import EntryView, VersionRecordView
 from glideslope.engine.views import (
     BasisView,
     CheckView,
@@ -526,6 +527,23 @@ class FakeService:
         if (model, version) not in self.facts_:
             raise NotFound(what="facts about", name=f"{model} {version}")
         return self.facts_[model, version]
+
+    async def version(self, model: ModelName, version: VersionName) -> VersionRecordView:
+        self._begin()
+        known = self.models.get(model, {}).get(version)
+        if known is None:
+            raise NotFound(what="version of", name=f"{model} {version}")
+        return VersionRecordView(
+            model=model,
+            version=version,
+            digest=known.digest,
+            registered=EntryView(entry=1, at=AT, by=known.by, what=known.why),
+            evaluations=known.evaluations,
+            installed=(),
+            facts=self.facts_.get((model, version)),
+            attempts=(),
+            incumbent="",
+        )
 
     async def contract(self, model: ModelName) -> Contract:
         self._begin()

@@ -56,7 +56,7 @@ from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.drifting import features_view
-from glideslope.engine.facts import FactsDesk, FactsView
+from glideslope.engine.facts import FactsDesk, FactsView, facts_view
 from glideslope.engine.features import Features
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
@@ -87,6 +87,7 @@ from glideslope.engine.searching import Searching
 from glideslope.engine.signals import EVERY as LOOK_EVERY
 from glideslope.engine.signals import Signals
 from glideslope.engine.turns import by_turns
+from glideslope.engine.version_record import VersionRecordView, version_record
 from glideslope.engine.views import (
     BasisView,
     BudgetForecast,
@@ -270,7 +271,10 @@ class App:
         return await self._facts.take(command, key=key)
 
     async def facts(self, model: ModelName, version: VersionName) -> FactsView:
-        return self._facts.view(model, version)
+        return facts_view(self.record, model, version)
+
+    async def version(self, model: ModelName, version: VersionName) -> VersionRecordView:
+        return version_record(self.record, model, version)
 
     async def plan(self, draft: Draft) -> PlanView:
         self._require_log(draft)

@@ -57,7 +57,7 @@ class FactsDesk:
             done = await self._append(event, key=key)
         if done is not None and done.event != event:
             raise KeyReused
-        return self.view(facts.model, facts.version)
+        return facts_view(self._record, facts.model, facts.version)
 
     def _check_digest(self, facts: Facts) -> None:
         registered = self._record.model(facts.model).version(facts.version).digest
@@ -82,29 +82,30 @@ class FactsDesk:
 
         return await _persist(once, wake=self._wake)
 
-    def view(self, model: ModelName, version: VersionName) -> FactsView:
-        """Return what is known of a version. Raises NotFound."""
-        registered = self._record.model(model).version(version)
-        stated = facts_about(self._record, model, version)
-        if not stated:
-            raise NotFound(
-                what="facts about",
-                name=f"{model} {version}",
-                next_command=f"glideslope facts record {model} {version} -f facts.yaml -m WHY",
-            )
-        *before, (last, event) = stated
-        return FactsView(
-            model=model,
-            version=version,
-            digest=registered.digest,
-            facts=event.facts,
-            unknown=unknown(event.facts),
-            by=event.by,
-            why=event.why,
-            at=rfc3339(last.at),
-            entry=last.entry,
-            superseded=tuple(recorded.entry for recorded, _ in before),
+
+def facts_view(record: Record, model: ModelName, version: VersionName) -> FactsView:
+    """Return what is known of a version. Raises NotFound."""
+    registered = record.model(model).version(version)
+    stated = facts_about(record, model, version)
+    if not stated:
+        raise NotFound(
+            what="facts about",
+            name=f"{model} {version}",
+            next_command=f"glideslope facts record {model} {version} -f facts.yaml -m WHY",
         )
+    *before, (last, event) = stated
+    return FactsView(
+        model=model,
+        version=version,
+        digest=registered.digest,
+        facts=event.facts,
+        unknown=unknown(event.facts),
+        by=event.by,
+        why=event.why,
+        at=rfc3339(last.at),
+        entry=last.entry,
+        superseded=tuple(recorded.entry for recorded, _ in before),
+    )
 
 
 def facts_about(record: Record, model: ModelName, version: VersionName) -> Sequence[tuple[Recorded, FactsRecorded]]:

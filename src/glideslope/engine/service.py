@@ -31,6 +31,7 @@ from glideslope.domain.observation import (
 )
 from glideslope.domain.pairs import Halves
 from glideslope.engine.facts import FactsView
+from glideslope.engine.version_record import VersionRecordView
 from glideslope.engine.views import (
     BasisView,
     CheckView,
@@ -71,6 +72,10 @@ class Service(Protocol):
 
     async def contract(self, model: ModelName) -> Contract: ...
     async def facts(self, model: ModelName, version: VersionName) -> FactsView: ...
+    async def version(self, model: ModelName, version: VersionName) -> VersionRecordView:
+        """Return all that the ledger says about a version."""
+        ...
+
     async def drift(self, model: ModelName) -> FeaturesView:
         """Hold the live input against the data contract. Advisory."""
         ...

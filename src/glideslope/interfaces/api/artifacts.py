@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from glideslope.domain.commands import RecordFacts
 from glideslope.domain.ids import model_name, version_name
 from glideslope.engine.facts import FactsView
+from glideslope.engine.version_record import VersionRecordView
 from glideslope.interfaces.api.bodies import FactsBody
 from glideslope.interfaces.api.door import ACTING, LOOKING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
@@ -47,5 +48,14 @@ def artifacts(door: Door) -> APIRouter:
     async def show(request: Request, model: str, version: str) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.facts(model_name(model), version_name(version)))
+
+    @router.get(
+        "/v1/models/{model}/versions/{version}",
+        summary="Show all that the ledger says about a version",
+        **described(answer=VersionRecordView, refusals=(HTTPStatus.NOT_FOUND,)),
+    )
+    async def known(request: Request, model: str, version: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.version(model_name(model), version_name(version)))
 
     return router
