@@ -1,1 +1,1 @@
-"""What is agreed and known about a change, and what follows from it; pure, like all of the domain."""
+"""Who decides, on what: the organisation, agreements, approvals and permits, as rules over values."""

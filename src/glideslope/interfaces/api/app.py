@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from glideslope import __version__
 from glideslope.engine.service import Service
-from glideslope.interfaces.api import artifacts, commands, openapi, problems, queries, reports, streams
+from glideslope.interfaces.api import artifacts, commands, governing, openapi, problems, queries, reports, streams
 from glideslope.interfaces.api.door import Door
 
 
@@ -32,6 +32,7 @@ def create_app(service: Service, *, new_key: Callable[[], str], stopping: asynci
         queries.rollouts(door),
         commands.planning(door),
         commands.acting(door),
+        governing.governing(door),
         artifacts.artifacts(door),
         streams.streams(door, stopping=stopping),
         reports.reports(door, stopping=stopping),
