@@ -9,7 +9,9 @@ from glideslope.interfaces.cli.main import glideslope
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
+    from glideslope.domain.governing.rebuild import Recipe, Remade
     from glideslope.interfaces.cli.context import Api, Certificate, Credentials, Outside, Place, Start, Tokens
     from glideslope.settings import Doors
 
@@ -36,6 +38,7 @@ def _outside() -> Outside:
         start=_start,
         demo=_demo,
         evaluate=_evaluate,
+        rebuild=_rebuild,
         tokens=_tokens,
         credentials=_credentials,
         create_certificate=_create_certificate,
@@ -55,6 +58,12 @@ def _files(folder: Path) -> Iterable[tuple[str, Path]]:
     from glideslope.sdk.digest import walk_folder
 
     return walk_folder(folder)
+
+
+def _rebuild(recipe: Recipe, **more: Any) -> Remade:  # noqa: ANN401 - passed on as they come
+    from glideslope.wiring.rebuilding import rebuild
+
+    return rebuild(recipe, **more)
 
 
 def _folder_digest(folder: Path) -> str:

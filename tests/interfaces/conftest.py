@@ -100,6 +100,7 @@ from glideslope.interfaces.cli.main import glideslope
 from glideslope.sdk.digest import walk_folder
 from glideslope.testing.clock import ManualClock
 from glideslope.testing.memory import MemoryStore
+from glideslope.wiring.rebuilding import rebuild
 
 AT = "2013-12-10T09:14:00.000Z"
 VKEY = "glideslope.example/ledger+c1f4ed0a+AQ0WGvKZZqVnNrjrbk3bdyA4nxH5yZvzDg2hPqLk7tHf"
@@ -858,6 +859,7 @@ class Desk:
             start=self.start,
             demo=self.demo,
             evaluate=self.evaluate,
+            rebuild=rebuild,
             tokens=self.tokens,
             credentials=self.credentials,
             create_certificate=self.create_certificate,

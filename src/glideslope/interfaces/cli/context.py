@@ -11,6 +11,9 @@ from glideslope.domain.errors import NotFound
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from glideslope.domain.governing.facts import Facts
+    from glideslope.domain.governing.rebuild import Recipe, Remade
+    from glideslope.domain.ids import Digest
     from glideslope.settings import Doors
 
 Place = tuple[str, int]
@@ -105,6 +108,24 @@ class Evaluate(Protocol):
         ...
 
 
+class Rebuild(Protocol):
+    """Making a version again."""
+
+    def __call__(
+        self,
+        recipe: Recipe,
+        *,
+        beside: Path,
+        expected: Digest,
+        facts: Facts | None,
+        original: Path | None,
+        keep: Path | None,
+        say: Callable[[str], None],
+    ) -> Remade:
+        """Follow a recipe whose paths are relative to a folder, and tell what came out."""
+        ...
+
+
 class TokenLine(Protocol):
     """A token as it is listed; the secret itself is kept nowhere."""
 
@@ -186,6 +207,7 @@ class Outside:
     start: Callable[[], Start]
     demo: Demo
     evaluate: Evaluate
+    rebuild: Rebuild
     tokens: Callable[[], Tokens]
     credentials: Callable[[], Credentials]
     create_certificate: Callable[[Path, Sequence[str]], Certificate]

@@ -48,6 +48,7 @@ VERBS: Final = {
     "doctor": Verb("Look for what is wrong.", _LOOK),
     "verify": Verb("Check the ledger and recompute every decision.", _PROVE),
     "replay": Verb("Make one decision again from the record.", _PROVE),
+    "rebuild": Verb("Make a version again and compare it.", _PROVE),
     "recompute": Verb("Count a rollout again from the prediction log.", _PROVE),
     "explain": Verb("Explain an error or a reason.", _MORE),
     "schema": Verb("Print the JSON Schema of a file that people write.", _MORE),
