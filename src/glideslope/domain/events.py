@@ -19,7 +19,10 @@ from glideslope.domain.governing.agreement import (
     AgreementReviewed,
     AgreementTabled,
 )
+from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.facts import Facts
+from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassReviewed
+from glideslope.domain.governing.incident import IncidentClosed, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.plan import Evaluation, Plan
 
@@ -162,6 +165,17 @@ class Withdrawn(
     why: str
 
 
+class Escalated(
+    msgspec.Struct, frozen=True, kw_only=True, tag="escalated", tag_field="kind", forbid_unknown_fields=True
+):
+    """A sign-off was still missing after so long, so these are told. Silence is never consent: nothing moves by it."""
+
+    to: tuple[str, ...]
+    needs: tuple[Need, ...]
+    after: int
+    """Milliseconds since it was proposed, as the organisation says."""
+
+
 Event = (
     Registered
     | Installed
@@ -179,6 +193,13 @@ Event = (
     | AgreementAnswered
     | AgreementInForce
     | AgreementReviewed
+    | Escalated
+    | GlassAsked
+    | GlassBroken
+    | GlassReviewed
+    | IncidentOpened
+    | IncidentNoted
+    | IncidentClosed
     | FactsRecorded
 )
 
@@ -201,6 +222,13 @@ _KINDS: dict[str, type[Event]] = {
         AgreementAnswered,
         AgreementInForce,
         AgreementReviewed,
+        Escalated,
+        GlassAsked,
+        GlassBroken,
+        GlassReviewed,
+        IncidentOpened,
+        IncidentNoted,
+        IncidentClosed,
         FactsRecorded,
     )
 }

@@ -18,7 +18,11 @@ from glideslope.domain.commands import (
     AgreeContract,
     AnswerAgreement,
     Approve,
+    AskGlass,
+    BreakGlass,
+    CloseIncident,
     Halt,
+    NoteIncident,
     OrderRollback,
     Propose,
     RecordFacts,
@@ -26,6 +30,7 @@ from glideslope.domain.commands import (
     Resume,
     Retry,
     ReviewAgreement,
+    ReviewGlass,
     TableAgreement,
     Withdraw,
 )
@@ -61,13 +66,23 @@ from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.agreements import Agreements
+from glideslope.engine.breaking import Breaking
+from glideslope.engine.calendars import HolidaysOf, no_holidays
 from glideslope.engine.drifting import features_view
 from glideslope.engine.facts import FactsDesk, FactsView, facts_view
 from glideslope.engine.features import Features
 from glideslope.engine.governing import Governing
-from glideslope.engine.governing_views import AgreementView, OwnedView, agreement_view, owned_view
+from glideslope.engine.governing_views import (
+    AgreementView,
+    IncidentView,
+    OwnedView,
+    agreement_view,
+    incident_view,
+    owned_view,
+)
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
+from glideslope.engine.incidents import Incidents
 from glideslope.engine.log_desk import KEEP, LogDesk
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
@@ -167,6 +182,8 @@ class World:
     """Milliseconds for which an outcome for an id of a caller's own may be corrected before it counts."""
     keep: timedelta = KEEP
     """How long the prediction log keeps rows."""
+    holidays: HolidaysOf = no_holidays
+    """Public holidays, for calendars that name a country."""
     plugins: Plugins = NO_PLUGINS
     """Metrics that installed packages provide."""
 
@@ -216,7 +233,7 @@ class App:
             plugins=world.plugins,
         )
         self._pairs = PairDesk(record=self.record, observer=self.observer)
-        self.governing = Governing(self.record)
+        self.governing = Governing(self.record, holidays=world.holidays)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
             record=self.record,
@@ -237,12 +254,15 @@ class App:
             governing=self.governing,
             wake=self.governor.wake,
         )
+        self._incidents = Incidents(self.record, self.governing)
+        self._breaking = Breaking(self.record, self.governing, self._handlers)
         self._agreements = Agreements(self.record, self.governing, wake=self.governor.wake)
         self._queries = Queries(
             record=self.record,
             observer=self.observer,
             searching=self._searching,
             reconciler=self.reconciler,
+            governing=self.governing,
             clock=world.clock,
         )
         self._facts = FactsDesk(record=self.record, wake=self.governor.wake)
@@ -325,6 +345,27 @@ class App:
 
     async def withdraw(self, command: Withdraw, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.withdraw(command, key=key))
+
+    async def ask_glass(self, command: AskGlass, *, key: str) -> RolloutView:
+        return self._queries.rollout(await self._breaking.ask(command, key=key))
+
+    async def break_glass(self, command: BreakGlass, *, key: str) -> RolloutView:
+        return self._queries.rollout(await self._breaking.agree(command, key=key))
+
+    async def review_glass(self, command: ReviewGlass, *, key: str) -> RolloutView:
+        return self._queries.rollout(await self._breaking.review(command, key=key))
+
+    async def note_incident(self, command: NoteIncident, *, key: str) -> IncidentView:
+        return incident_view(await self._incidents.note(command, key=key))
+
+    async def close_incident(self, command: CloseIncident, *, key: str) -> IncidentView:
+        return incident_view(await self._incidents.close(command, key=key))
+
+    async def incidents(self) -> Sequence[IncidentView]:
+        return [incident_view(each) for each in reversed(self.record.incidents())]
+
+    async def incident(self, rollout: RolloutId) -> IncidentView:
+        return incident_view(self._incidents.get(rollout))
 
     async def table(self, command: TableAgreement, *, key: str) -> AgreementView:
         return self._agreed(await self._agreements.table(command, key=key))
@@ -634,6 +675,7 @@ class App:
             dimensions=open_.plan.dimensions if open_ else (),
             crosses=(open_.plan.crosses or ()) if open_ else (),
             numbered=True,
+            usage=True,
             shadow=open_.id if open_ and _mirrors(open_) else RolloutId(""),
             key_id=key.id,
             key=key.secret,
