@@ -182,7 +182,7 @@ with threadpool_limits(limits=1):
     model.fit(rows[:, :-1], rows[:, -1])
 joblib.dump(pickle.loads(pickle.dumps(model)), output + "/model.joblib")
 """
-LOCKED: Final = ("scikit-learn", "numpy", "scipy", "joblib", "threadpoolctl", "narwhals")
+LOCKED: Final = ("scikit-learn", "numpy", "scipy", "joblib", "threadpoolctl", "narwhals", "cloudpickle", "loky")
 
 
 @pytest.mark.slow

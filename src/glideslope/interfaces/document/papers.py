@@ -181,14 +181,18 @@ def _made(facts: Facts) -> Iterator[tuple[str, str]]:
             if value is not UNSET:
                 yield f"environment: {name}", str(value)
     for name, setting in (facts.configuration or {}).items():
-        yield f"setting: {name}", str(setting)
+        yield f"setting: {name}", str(setting).lower() if isinstance(setting, bool) else str(setting)
 
 
 def _dataset(dataset: Dataset) -> tuple[str, ...]:
     fields = None if isinstance(dataset.fields, UnsetType) else dataset.fields
     tags = {tag for field in fields or () for tag in ([] if isinstance(field.tags, UnsetType) else field.tags)}
+    for field in fields or ():
+        for origin in () if isinstance(field.upstream, UnsetType) else field.upstream:
+            above = () if isinstance(origin.tags, UnsetType) else origin.tags
+            tags |= {f"{tag} ({origin.hops} upstream)" for tag in above}
     looked = fields is not None and not any(isinstance(field.tags, UnsetType) for field in fields)
-    said = " ".join(sorted(tags)) or ("none" if looked else "")
+    said = ", ".join(sorted(tags)) or ("none" if looked else "")
     rows = "" if isinstance(dataset.rows, UnsetType) else f"{dataset.rows:,}"
     until = "" if isinstance(dataset.fresh_at, UnsetType) else rfc3339(dataset.fresh_at)[:10]
     plain = ("" if isinstance(each, UnsetType) else each for each in (dataset.version, dataset.owner, dataset.licence))
