@@ -455,6 +455,7 @@ def test_every_verb_that_answers_offers_json(desk: Any) -> None:
         "completion",
         "contract",
         "agree",
+        "facts",
         "break-glass",
         "incident",
         "policy",

@@ -25,6 +25,7 @@ from glideslope.domain.commands import (
     NoteIncident,
     OrderRollback,
     Propose,
+    RecordFacts,
     Register,
     Resume,
     Retry,
@@ -69,6 +70,7 @@ from glideslope.engine.agreements import Agreements
 from glideslope.engine.breaking import Breaking
 from glideslope.engine.calendars import HolidaysOf, no_holidays
 from glideslope.engine.drifting import features_view
+from glideslope.engine.facts import FactsDesk, FactsView, facts_view
 from glideslope.engine.features import Features
 from glideslope.engine.governing import Governing
 from glideslope.engine.governing_views import (
@@ -109,6 +111,7 @@ from glideslope.engine.searching import Searching
 from glideslope.engine.signals import EVERY as LOOK_EVERY
 from glideslope.engine.signals import Signals
 from glideslope.engine.turns import by_turns
+from glideslope.engine.version_record import VersionRecordView, version_record
 from glideslope.engine.views import (
     BasisView,
     BudgetForecast,
@@ -265,6 +268,7 @@ class App:
             governing=self.governing,
             clock=world.clock,
         )
+        self._facts = FactsDesk(record=self.record, wake=self.governor.wake)
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
         self._trouble: dict[str, str] = {}
 
@@ -297,6 +301,15 @@ class App:
 
     async def agree(self, command: AgreeContract, *, key: str) -> Contract:
         return await self.contract(await self._handlers.agree(command, key=key))
+
+    async def record_facts(self, command: RecordFacts, *, key: str) -> FactsView:
+        return await self._facts.take(command, key=key)
+
+    async def facts(self, model: ModelName, version: VersionName) -> FactsView:
+        return facts_view(self.record, model, version)
+
+    async def version(self, model: ModelName, version: VersionName) -> VersionRecordView:
+        return version_record(self.record, model, version)
 
     async def plan(self, draft: Draft) -> PlanView:
         self._require_log(draft)

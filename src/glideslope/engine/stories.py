@@ -14,6 +14,7 @@ from glideslope.domain.events import (
     Decided,
     Escalated,
     Event,
+    FactsRecorded,
     Halted,
     Installed,
     Lapsed,
@@ -65,7 +66,7 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return f"The data plane confirms it after {milliseconds:.0f} ms: nobody is exposed to a candidate."
         case Closed(count=count):
             return f"The story ends after {count} entries."
-        case Registered() | Installed() | ContractAgreed() | GlassReviewed():
+        case Registered() | Installed() | ContractAgreed() | FactsRecorded() | GlassReviewed():
             return _of_model(event)
         case _:
             assert_never(event)
@@ -109,7 +110,7 @@ def _glass(event: GlassEvent) -> str:
             assert_never(event)
 
 
-def _of_model(event: Registered | Installed | ContractAgreed | GlassReviewed) -> str:
+def _of_model(event: Registered | Installed | ContractAgreed | FactsRecorded | GlassReviewed) -> str:
     match event:
         case Registered(version=version, by=by):
             return f"{by} registers {version}."
@@ -120,6 +121,8 @@ def _of_model(event: Registered | Installed | ContractAgreed | GlassReviewed) ->
         case GlassReviewed(rollout=rollout, by=by, justified=justified, why=why):
             said = "justified" if justified else "not justified"
             return f"{by} reviewed the broken glass of {rollout} and calls it {said}: {why}"
+        case FactsRecorded(facts=facts, by=by):
+            return f"{by} records facts {facts.short} about {facts.version}."
         case _:
             assert_never(event)
 
@@ -215,7 +218,17 @@ def actor_of(event: Event) -> Actor:
     if isinstance(event, GlassReviewed):
         return event.by
     match event:
-        case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed() | ContractAgreed():
+        case (
+            Proposed()
+            | Approved()
+            | Decided()
+            | Halted()
+            | Resumed()
+            | Registered()
+            | Installed()
+            | ContractAgreed()
+            | FactsRecorded()
+        ):
             return event.by
         case Withdrawn():
             return event.by

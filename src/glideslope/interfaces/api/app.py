@@ -7,7 +7,17 @@ from fastapi import FastAPI
 
 from glideslope import __version__
 from glideslope.engine.service import Service
-from glideslope.interfaces.api import commands, governing, incidents, openapi, problems, queries, reports, streams
+from glideslope.interfaces.api import (
+    artifacts,
+    commands,
+    governing,
+    incidents,
+    openapi,
+    problems,
+    queries,
+    reports,
+    streams,
+)
 from glideslope.interfaces.api.door import Door
 
 
@@ -34,6 +44,7 @@ def create_app(service: Service, *, new_key: Callable[[], str], stopping: asynci
         commands.acting(door),
         governing.governing(door),
         incidents.incidents(door),
+        artifacts.artifacts(door),
         streams.streams(door, stopping=stopping),
         reports.reports(door, stopping=stopping),
     ):
