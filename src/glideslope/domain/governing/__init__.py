@@ -1,0 +1,1 @@
+"""Who decides, on what: the organisation, agreements, approvals and permits, as rules over values."""
