@@ -53,6 +53,7 @@ from glideslope.engine.log_desk import KEEP, LogDesk
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
 from glideslope.engine.outcomes import OutcomeDesk
+from glideslope.engine.packing import Packer
 from glideslope.engine.pair_desk import PairDesk
 from glideslope.engine.ports import (
     Checkpoints,
@@ -222,6 +223,13 @@ class App:
             clock=world.clock,
         )
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
+        self._packer = Packer(
+            record=self.record,
+            store=world.store,
+            checkpoints=world.checkpoints,
+            signer=world.signer,
+            notary=self.notary,
+        )
         self._trouble: dict[str, str] = {}
 
     @property
@@ -380,6 +388,9 @@ class App:
     async def ledger(self) -> AsyncIterator[bytes]:
         """Return the bundle, line by line, up to a fresh checkpoint."""
         return self.notary.bundle()
+
+    async def pack(self, rollout: RolloutId, *, as_of: int | None = None, published: Sequence[int] = ()) -> bytes:
+        return (await self._packer.pack(rollout, as_of=as_of, published=published)).data
 
     async def verifier(self) -> str:
         return self._world.vkey

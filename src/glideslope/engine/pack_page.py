@@ -99,10 +99,11 @@ def _table(caption: str, heading: Iterable[str], rows: Iterable[Iterable[str]]) 
 def _head(change: Change, found: Sequence[Record], covered: Checkpoint, title: str) -> Iterator[str]:
     plan, proposal = change.plan, change.proposal.entry
     decided = change.of("decided", stream=change.rollout)
-    last: dict[str, Any] = dict(decided[-1].entry.body["decision"]) if decided else {}  # type: ignore[call-overload]  # an object in every decision
+    latest: Mapping[str, Any] = decided[-1].entry.body if decided else {}
+    last: Mapping[str, Any] = latest.get("decision", {})
     word = _ENDINGS.get(str(last.get("type")), ("Proposed", "open"))
     reasons = ", ".join(map(str, last.get("reasons", ())))
-    by = f" by {decided[-1].entry.body['by']} at {decided[-1].entry.at}" if decided else ""
+    by = f" by {latest['by']} at {decided[-1].entry.at}" if decided else ""
     counts = {state: sum(one.found.state is state for one in found) for state in State}
     yield f"<h1>{_text(title)}</h1>"
     yield f'<p class="soft">Evidence pack. Change digest <code>{_text(proposal.body["plan_digest"])}</code></p>'
@@ -117,8 +118,14 @@ def _head(change: Change, found: Sequence[Record], covered: Checkpoint, title: s
             ("Approvals", _text(_approvals(change))),
             ("Candidate", f"{_text(plan['candidate'])} <code>{_text(plan['candidate_digest'])}</code>"),
             ("Incumbent", f"{_text(plan['incumbent'])} <code>{_text(plan['incumbent_digest'])}</code>"),
-            ("Error rates", _text(f"rolled back though not worse: at most {plan['alpha']}; proof: {plan['alpha_pass']}")),
-            ("Checkpoint", _text(f"{covered.size:,} entries of {covered.origin}, root {note.encode_base64(covered.root)}")),
+            (
+                "Error rates",
+                _text(f"rolled back though not worse: at most {plan['alpha']}; proof: {plan['alpha_pass']}"),
+            ),
+            (
+                "Checkpoint",
+                _text(f"{covered.size:,} entries of {covered.origin}, root {note.encode_base64(covered.root)}"),
+            ),
         ],
     )
     yield (
@@ -134,10 +141,12 @@ def _approvals(change: Change) -> str:
 
 
 def _missing(found: Sequence[Record]) -> Iterator[str]:
-    names = [
-        f"{one.type.number} {one.type.title}" for one in found if one.found.state is State.NOT_EVIDENCED
-    ]
-    yield f'<p class="bad">Not evidenced: {_text("; ".join(names))}.</p>' if names else "<p>No record is missing whole.</p>"
+    names = [f"{one.type.number} {one.type.title}" for one in found if one.found.state is State.NOT_EVIDENCED]
+    yield (
+        f'<p class="bad">Not evidenced: {_text("; ".join(names))}.</p>'
+        if names
+        else "<p>No record is missing whole.</p>"
+    )
 
 
 def _proven(change: Change) -> Iterator[str]:
@@ -215,9 +224,7 @@ def _records(found: Sequence[Record]) -> Iterator[str]:
         if one.found.note:
             yield f"<p>{_text(one.found.note)}</p>"
         if one.found.facts:
-            yield _table(
-                one.type.file, ("fact", "value", "entry"), [_fact(fact) for fact in one.found.facts]
-            )
+            yield _table(one.type.file, ("fact", "value", "entry"), [_fact(fact) for fact in one.found.facts])
         if one.found.missing:
             items = "".join(f"<li>{_text(each)}</li>" for each in one.found.missing)
             yield f'<p class="soft">What would evidence {"the rest" if one.found.facts else "it"}:</p><ul>{items}</ul>'
@@ -237,7 +244,8 @@ def _clauses(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"<p>{_text(document['disclaimer'])}</p>"
     for regime in document["regimes"]:
         yield f"<h3>{_text(regime['title'])}</h3>"
-        yield f'<p class="soft">{_text(regime["state"])} As of {_text(regime["as_of"])}. {_text(regime["source"])} {_text(regime["note"])}</p>'
+        told = f"{regime['state']} As of {regime['as_of']}. {regime['source']} {regime['note']}"
+        yield f'<p class="soft">{_text(told)}</p>'
         yield _table(
             f"Clauses of {regime['regime']}",
             ("clause", "asks", "records", "standing"),

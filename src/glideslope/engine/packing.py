@@ -79,7 +79,9 @@ class Packer:
         if as_of not in kept:
             near = max((size for size in kept if size <= as_of), default=None)
             hint = "" if near is None else f" The one before is over {near}."
-            raise Invalid(f"No checkpoint over {as_of} entries was signed, so nothing proves what was there then.{hint}")
+            raise Invalid(
+                f"No checkpoint over {as_of} entries was signed, so nothing proves what was there then.{hint}"
+            )
         return kept[as_of]
 
     async def _grow(self, size: int) -> None:
@@ -95,9 +97,8 @@ class Packer:
         found: dict[int, bytes] = {}
         for name in self._streams(rollout):
             places = [recorded.entry for recorded in self._record.history(name)]
-            for position, data in zip(places, await self._store.stream(name), strict=False):
-                if position < size:
-                    found[position] = data
+            kept = zip(places, await self._store.stream(name), strict=False)
+            found |= {position: data for position, data in kept if position < size}
         return dict(sorted(found.items()))
 
     def _streams(self, rollout: RolloutId) -> Sequence[str]:
@@ -161,7 +162,9 @@ def _manifest(
         ],
         "format": packfile.TAG,
         "model": change.plan["model"],
-        "records": [{"file": one.type.file, "number": one.type.number, "state": one.found.state.value} for one in found],
+        "records": [
+            {"file": one.type.file, "number": one.type.number, "state": one.found.state.value} for one in found
+        ],
         "rollout": change.rollout,
         "streams": [_stream(name, change) for name in streams],
     }

@@ -69,7 +69,8 @@ class Change:
     @property
     def plan(self) -> Mapping[str, Any]:
         """Return the frozen plan as it stands in the proposal."""
-        return dict(self.proposal.entry.body["plan"])  # type: ignore[call-overload]  # an object in every proposal
+        body: Mapping[str, Any] = self.proposal.entry.body
+        return dict(body["plan"])
 
     @property
     def model_stream(self) -> str:
@@ -78,9 +79,7 @@ class Change:
     def of(self, *kinds: str, stream: str | None = None) -> list[Placed]:
         """Return the entries of these kinds, of one stream or of all, oldest first."""
         return [
-            placed
-            for placed in self.entries
-            if placed.entry.kind in kinds and stream in (None, placed.entry.stream)
+            placed for placed in self.entries if placed.entry.kind in kinds and stream in (None, placed.entry.stream)
         ]
 
     def version(self, name: str) -> list[Placed]:

@@ -98,9 +98,7 @@ def _evidenced(*facts: Fact, note: str = "") -> Found:
 
 
 def _partly(facts: Sequence[Fact], *missing: str, note: str = "") -> Found:
-    return Found(
-        state=State.PARTLY if facts else State.NOT_EVIDENCED, facts=tuple(facts), missing=missing, note=note
-    )
+    return Found(state=State.PARTLY if facts else State.NOT_EVIDENCED, facts=tuple(facts), missing=missing, note=note)
 
 
 def _request(change: Change) -> Found:
@@ -318,7 +316,9 @@ def _brakes(change: Change) -> Found:
             *each((placed,), "step", "exposed", "milliseconds", "by", "why"),
         )
     )
-    count = Fact(name="rollbacks, halts and lapses", value=len([p for p in seen if p.entry.kind != "traffic-confirmed"]))
+    count = Fact(
+        name="rollbacks, halts and lapses", value=len([p for p in seen if p.entry.kind != "traffic-confirmed"])
+    )
     return _evidenced(count, *facts)
 
 
@@ -350,19 +350,69 @@ def _clauses(_: Change) -> Found:
 TYPES: Final[tuple[RecordType, ...]] = (
     RecordType(1, "change-request", "Change request", "who asked", _request),
     RecordType(2, "inventory", "Inventory extract", "how much care", _inventory),
-    RecordType(3, "classification", "Change classification", "which lane", nothing("An envelope, and the rule by which this change is inside or outside it.")),
+    RecordType(
+        3,
+        "classification",
+        "Change classification",
+        "which lane",
+        nothing("An envelope, and the rule by which this change is inside or outside it."),
+    ),
     RecordType(4, "candidate", "Candidate identity", "which bytes", _candidate),
     RecordType(5, "baseline", "Baseline identity", "compared with what", _baseline),
-    RecordType(6, "bill-of-materials", "Bill of materials", "made of what", nothing("A CycloneDX ML-BOM: code, libraries, base model and data.")),
-    RecordType(7, "provenance", "Build and training provenance", "made how", nothing("The facts of the version: run, code revision, parameters, environment, and who.")),
-    RecordType(8, "lineage", "Data lineage", "from which data", nothing("Datasets with versions and digests, and tags of their columns, frozen with the decision.")),
+    RecordType(
+        6,
+        "bill-of-materials",
+        "Bill of materials",
+        "made of what",
+        nothing("A CycloneDX ML-BOM: code, libraries, base model and data."),
+    ),
+    RecordType(
+        7,
+        "provenance",
+        "Build and training provenance",
+        "made how",
+        nothing("The facts of the version: run, code revision, parameters, environment, and who."),
+    ),
+    RecordType(
+        8,
+        "lineage",
+        "Data lineage",
+        "from which data",
+        nothing("Datasets with versions and digests, and tags of their columns, frozen with the decision."),
+    ),
     RecordType(9, "data-contract", "Data contract, quality, licence and consent", "data fit for use", _contract),
-    RecordType(10, "evaluation-plan", "Evaluation plan, fixed before the results", "no moving goalposts", _evaluation_plan),
+    RecordType(
+        10, "evaluation-plan", "Evaluation plan, fixed before the results", "no moving goalposts", _evaluation_plan
+    ),
     RecordType(11, "evaluation", "Evaluation results by slice", "is it good", _evaluations),
-    RecordType(12, "fairness", "Fairness and safety results, limitations", "for whom not", nothing("Gaps between groups with their bounds, and known limitations, in the facts of the version.")),
-    RecordType(13, "validation", "Independent validation", "effective challenge", nothing("A validator's findings and the answers to them.")),
-    RecordType(14, "risk", "Risk assessment and residual risk", "risk known", nothing("Risks and trade-offs in the proposal, and who accepted what remains.")),
-    RecordType(15, "policy", "Policy and gate decision", "which rules", nothing("An examination: the policy's digest, and its answer rule by rule.")),
+    RecordType(
+        12,
+        "fairness",
+        "Fairness and safety results, limitations",
+        "for whom not",
+        nothing("Gaps between groups with their bounds, and known limitations, in the facts of the version."),
+    ),
+    RecordType(
+        13,
+        "validation",
+        "Independent validation",
+        "effective challenge",
+        nothing("A validator's findings and the answers to them."),
+    ),
+    RecordType(
+        14,
+        "risk",
+        "Risk assessment and residual risk",
+        "risk known",
+        nothing("Risks and trade-offs in the proposal, and who accepted what remains."),
+    ),
+    RecordType(
+        15,
+        "policy",
+        "Policy and gate decision",
+        "which rules",
+        nothing("An examination: the policy's digest, and its answer rule by rule."),
+    ),
     RecordType(16, "sign-offs", "Sign-offs", "who agreed", _sign_offs),
     RecordType(17, "separation", "Separation of duties", "independence", _separation),
     RecordType(18, "exceptions", "Exceptions and overrides", "what was bent", _exceptions),
@@ -372,10 +422,34 @@ TYPES: Final[tuple[RecordType, ...]] = (
     RecordType(22, "serving", "Digests reported by serving", "the approved bytes served", _serving),
     RecordType(23, "brakes", "Halts, lapses and rollbacks with times", "did the brake work", _brakes),
     RecordType(24, "rollback-target", "Rollback target and last drill", "could it go back", _target),
-    RecordType(25, "incidents", "Incidents and complaints", "harm", nothing("Incidents linked to the change, or a statement that there was none.")),
-    RecordType(26, "monitoring", "Monitoring after promotion", "what now", nothing("What is watched after promotion, and the date of the next review.")),
-    RecordType(27, "model-card", "Model card", "readable summary", nothing("A model card whose figures are linked to their records.")),
-    RecordType(28, "retirement", "Retired version", "end of life", nothing("Where the replaced version is archived, until when, and why.")),
+    RecordType(
+        25,
+        "incidents",
+        "Incidents and complaints",
+        "harm",
+        nothing("Incidents linked to the change, or a statement that there was none."),
+    ),
+    RecordType(
+        26,
+        "monitoring",
+        "Monitoring after promotion",
+        "what now",
+        nothing("What is watched after promotion, and the date of the next review."),
+    ),
+    RecordType(
+        27,
+        "model-card",
+        "Model card",
+        "readable summary",
+        nothing("A model card whose figures are linked to their records."),
+    ),
+    RecordType(
+        28,
+        "retirement",
+        "Retired version",
+        "end of life",
+        nothing("Where the replaced version is archived, until when, and why."),
+    ),
     RecordType(29, "events", "Complete event list with proofs", "nothing changed or left out", _complete),
     RecordType(30, "clause-map", "Clause map", "what this proves", _clauses),
-)  # fmt: skip
+)

@@ -39,6 +39,7 @@ VERBS: Final = {
     "signals": Verb("Show what was not as usual, outside the criteria.", _LOOK),
     "doctor": Verb("Look for what is wrong.", _LOOK),
     "verify": Verb("Check the ledger and recompute every decision.", _PROVE),
+    "pack": Verb("Write the evidence pack of a rollout.", _PROVE),
     "replay": Verb("Make one decision again from the record.", _PROVE),
     "recompute": Verb("Count a rollout again from the prediction log.", _PROVE),
     "explain": Verb("Explain an error or a reason.", _MORE),
