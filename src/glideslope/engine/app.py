@@ -389,8 +389,8 @@ class App:
         """Return the bundle, line by line, up to a fresh checkpoint."""
         return self.notary.bundle()
 
-    async def pack(self, rollout: RolloutId, *, as_of: int | None = None, published: Sequence[int] = ()) -> bytes:
-        return (await self._packer.pack(rollout, as_of=as_of, published=published)).data
+    async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> bytes:
+        return (await self._packer.pack(rollout, size=size, published=published)).data
 
     async def verifier(self) -> str:
         return self._world.vkey

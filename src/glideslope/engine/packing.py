@@ -53,14 +53,14 @@ class Packer:
         self._tree = merkle.Tree()
         self._growing = asyncio.Lock()
 
-    async def pack(self, rollout: RolloutId, *, as_of: int | None = None, published: Sequence[int] = ()) -> Pack:
-        """Return the pack of a rollout at the newest checkpoint, or at the one over the first `as_of` entries.
+    async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> Pack:
+        """Return the pack of a rollout at the newest checkpoint, or at the one over the first `size` entries.
 
         `published` are sizes of checkpoints that were given away; the pack proves that each is a part of its own. Raises
         NotFound, Invalid, StoreUnavailable.
         """
         self._record.rollout(rollout)
-        signed = await self._checkpoint(as_of)
+        signed = await self._checkpoint(size)
         size = checkpoint.parse(note.parse(signed).text).size
         if not all(0 <= each <= size for each in published) or len(published) > MOST_PUBLISHED:
             raise Invalid(f"Up to {MOST_PUBLISHED} published checkpoints are of 0 to {size} entries each.")
@@ -71,18 +71,18 @@ class Packer:
             raise NotFound(what=f"rollout within the first {size} entries", name=rollout)
         return await asyncio.to_thread(self._made, change, raw, signed, size, sorted(set(published)))
 
-    async def _checkpoint(self, as_of: int | None) -> bytes:
+    async def _checkpoint(self, wanted: int | None) -> bytes:
         await self._notary.sign()
         kept = {_size(each): each for each in await self._checkpoints.checkpoints()}
-        if as_of is None:
+        if wanted is None:
             return kept[max(kept)]
-        if as_of not in kept:
-            near = max((size for size in kept if size <= as_of), default=None)
+        if wanted not in kept:
+            near = max((size for size in kept if size <= wanted), default=None)
             hint = "" if near is None else f" The one before is over {near}."
             raise Invalid(
-                f"No checkpoint over {as_of} entries was signed, so nothing proves what was there then.{hint}"
+                f"No checkpoint over {wanted} entries was signed, so nothing proves what was there then.{hint}"
             )
-        return kept[as_of]
+        return kept[wanted]
 
     async def _grow(self, size: int) -> None:
         async with self._growing:

@@ -79,7 +79,7 @@ class Service(Protocol):
         """Return the bundle of `ledger.bundle`, line by line, ending with a fresh checkpoint."""
         ...
 
-    async def pack(self, rollout: RolloutId, *, as_of: int | None = None, published: Sequence[int] = ()) -> bytes:
+    async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> bytes:
         """Return the evidence pack of a rollout; `Packer.pack` says what the arguments mean."""
         ...
 

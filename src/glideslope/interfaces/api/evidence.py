@@ -25,11 +25,11 @@ def evidence(door: Door) -> APIRouter:
     async def pack(
         request: Request,
         rollout: str,
-        as_of: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+        checkpoint: Annotated[int | None, Query(ge=1, le=2**53)] = None,
         published: Annotated[list[Annotated[int, Query(ge=0, le=2**53)]], Query(max_length=100)] = [],  # noqa: B006 - FastAPI copies it
     ) -> Response:
         door.caller(request, LOOKING, act="fetch an evidence pack")
-        found = await service.pack(RolloutId(rollout), as_of=as_of, published=published)
+        found = await service.pack(RolloutId(rollout), size=checkpoint, published=published)
         name = (
             f'attachment; filename="{rollout}.pack.zip"' if rollout.isascii() and '"' not in rollout else "attachment"
         )

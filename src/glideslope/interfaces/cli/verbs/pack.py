@@ -20,7 +20,13 @@ from glideslope.ledger.errors import LedgerError
 @click.argument("rollout")
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write it, if not to ROLLOUT.pack.zip.")
 @click.option("--html", is_flag=True, help="Write its page beside it, too: FILE.html.")
-@click.option("--as-of", type=click.IntRange(min=1), metavar="N", help="At the checkpoint over the first N entries.")
+@click.option(
+    "--checkpoint",
+    "size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="At the signed checkpoint over the first N entries.",
+)
 @click.option(
     "--published",
     type=click.Path(path_type=Path),
@@ -29,7 +35,7 @@ from glideslope.ledger.errors import LedgerError
 )
 @talks
 def command(
-    session: Session, *, rollout: str, out: Path | None, html: bool, as_of: int | None, published: tuple[Path, ...]
+    session: Session, *, rollout: str, out: Path | None, html: bool, size: int | None, published: tuple[Path, ...]
 ) -> None:
     """Write the evidence pack of ROLLOUT (or of a model's newest): records, entries, proofs, and a page of summary.
 
@@ -37,7 +43,7 @@ def command(
     """
     name = rollout_of(session, rollout)
     path = out or Path(f"{name}.pack.zip")
-    query = [f"published={_size(each)}" for each in published] + ([] if as_of is None else [f"as_of={as_of}"])
+    query = [f"published={_size(each)}" for each in published] + ([] if size is None else [f"checkpoint={size}"])
     data = session.get(at("rollouts", name, "pack") + (f"?{'&'.join(query)}" if query else ""))
     page = _page(data)
     _write(path, data)
