@@ -72,7 +72,9 @@ from glideslope.engine.queries import Queries
 from glideslope.engine.recomputing import recomputation_view
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
+from glideslope.engine.repository import Repository
 from glideslope.engine.requests import Requests
+from glideslope.engine.search_index import SearchIndex
 from glideslope.engine.searching import Searching
 from glideslope.engine.signals import EVERY as LOOK_EVERY
 from glideslope.engine.signals import Signals
@@ -91,6 +93,7 @@ from glideslope.engine.views import (
     RecomputationView,
     ReplayView,
     RolloutView,
+    SearchView,
     SignalsView,
     SlicesView,
     StepForecast,
@@ -105,6 +108,7 @@ FLUSH_EVERY = 1.0
 """Seconds of gateway observations that a kill -9 may lose; both arms alike."""
 
 SIGN_EVERY = 5.0
+INDEX_EVERY = 5.0
 SUMMARISE_EVERY = 15.0
 """Seconds of what people alone look at that a kill -9 may lose until services send it again."""
 FOLLOW_EVERY = 0.25
@@ -148,6 +152,8 @@ class World:
     """Milliseconds for which an outcome for an id of a caller's own may be corrected before it counts."""
     keep: timedelta = KEEP
     """How long the prediction log keeps rows."""
+    search: SearchIndex | None = None
+    """None where nothing is searched."""
     plugins: Plugins = NO_PLUGINS
     """Metrics that installed packages provide."""
 
@@ -230,6 +236,7 @@ class App:
             signer=world.signer,
             notary=self.notary,
         )
+        self.repository = Repository(record=self.record, store=world.store, index=world.search, clock=world.clock)
         self._trouble: dict[str, str] = {}
 
     @property
@@ -348,17 +355,26 @@ class App:
     async def fleet(self) -> FleetView:
         return self._queries.fleet()
 
-    async def model(self, name: ModelName) -> ModelView:
-        return self._queries.model(name)
+    async def model(self, name: ModelName, *, as_of: int | None = None) -> ModelView:
+        queries = self._queries if as_of is None else self.repository.as_of(as_of, model=name)
+        return queries.model(name)
 
-    async def rollout(self, rollout: RolloutId) -> RolloutView:
-        return self._queries.rollout(rollout)
+    async def rollout(self, rollout: RolloutId, *, as_of: int | None = None) -> RolloutView:
+        return self._at(rollout, as_of).rollout(rollout)
 
-    async def decisions(self, rollout: RolloutId) -> Sequence[DecisionView]:
-        return self._queries.decisions(rollout)
+    async def decisions(self, rollout: RolloutId, *, as_of: int | None = None) -> Sequence[DecisionView]:
+        return self._at(rollout, as_of).decisions(rollout)
 
-    async def story(self, rollout: RolloutId, *, after: int = 0) -> Sequence[HappeningView]:
-        return self._queries.story(rollout, after=after)
+    async def story(self, rollout: RolloutId, *, after: int = 0, as_of: int | None = None) -> Sequence[HappeningView]:
+        return self._at(rollout, as_of).story(rollout, after=after)
+
+    def _at(self, rollout: RolloutId, as_of: int | None) -> Queries:
+        return self._queries if as_of is None else self.repository.as_of(as_of, rollout=rollout)
+
+    async def search(
+        self, question: str, *, limit: int = 50, below: int | None = None, whole: bool = False
+    ) -> SearchView:
+        return await self.repository.search(question, limit=limit, below=below, whole=whole)
 
     async def follow(self, rollout: RolloutId) -> AsyncIterator[RolloutView]:
         """Yield the rollout now, then whenever something about it changes; ends with the rollout."""
@@ -506,6 +522,7 @@ class App:
             asyncio.create_task(self._every(SIGN_EVERY, "notary", self.notary.sign)),
             asyncio.create_task(self._every(SUMMARISE_EVERY, "features", self.features.flush)),
             asyncio.create_task(self._every(LOOK_EVERY, "signals", self.look)),
+            asyncio.create_task(self._every(INDEX_EVERY, "search", self.repository.follow)),
         ]
         if self.log.has_log:
             tasks.append(asyncio.create_task(self._every(LOG_EVERY, "prediction log", self._work_within_bounds)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final, assert_never
+from typing import Final, Protocol, assert_never
 
 import msgspec
 
@@ -23,7 +23,6 @@ from glideslope.engine.display import guardrail_views
 from glideslope.engine.observer import Observer
 from glideslope.engine.pair_display import pair_views
 from glideslope.engine.ports import Clock
-from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Model, Record, Recorded
 from glideslope.engine.searching import Searching
 from glideslope.engine.slices_display import slices_view
@@ -49,11 +48,20 @@ SHOW_EVERY: Final = 1.0
 """Seconds for which a rollout's guardrails are shown as they were computed."""
 
 
+class InForce(Protocol):
+    """Knows what the data plane has in force."""
+
+    @property
+    def trouble(self) -> str: ...
+
+    def in_force(self, rollout: Rollout) -> bool: ...
+
+
 class Queries:
     """Questions about the record and the counters."""
 
     def __init__(
-        self, *, record: Record, observer: Observer, searching: Searching, reconciler: Reconciler, clock: Clock
+        self, *, record: Record, observer: Observer, searching: Searching, reconciler: InForce, clock: Clock
     ) -> None:
         self._searching = searching
         self._record = record

@@ -188,6 +188,32 @@ class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class FoundView(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry that a search found. `entry` is its ledger position; `link` shows what it is about as it stood then."""
+
+    entry: int
+    stream: str
+    version: int
+    at: str
+    kind: str
+    by: str
+    sentence: str
+    link: str
+    whole: msgspec.Raw | None = None
+    """The entry itself, where it was asked for."""
+
+
+class SearchView(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries that answer a question, newest first."""
+
+    question: str
+    entries: int
+    """How many were searched: all that the ledger held."""
+    found: tuple[FoundView, ...]
+    next: int | None
+    """Ask again with `below` this for older ones; None when there are none."""
+
+
 class HappeningView(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a rollout's story, as a sentence."""
 

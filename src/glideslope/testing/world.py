@@ -31,6 +31,7 @@ from glideslope.testing.clock import ManualClock
 from glideslope.testing.drivers import MemoryDriver
 from glideslope.testing.memory import MemorySigner, MemoryStore
 from glideslope.testing.promises import Promises
+from glideslope.testing.search import MemorySearch
 from glideslope.testing.traffic import KEYS, Behaviour, Traffic
 
 ADA: Final = Actor("ada")
@@ -122,6 +123,7 @@ class World:
         self.log = log
         self.clock = ManualClock()
         self.store = MemoryStore()
+        self.search = MemorySearch()
         self.signer = MemorySigner()
         self.driver = driver(self.clock)
         self.probe = Answering()
@@ -157,6 +159,7 @@ class World:
             leases=self.store,
             counters=self.store,
             summaries=self.store,
+            search=self.search,
             checkpoints=self.store,
             signer=self.signer,
             driver=self.driver,

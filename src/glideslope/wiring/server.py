@@ -97,6 +97,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 leases=store,
                 counters=store,
                 summaries=store,
+                search=store,
                 checkpoints=store,
                 signer=signer,
                 driver=driver,

@@ -33,6 +33,7 @@ VERBS: Final = {
     "status": Verb("Tell how a rollout stands, for scripts.", _LOOK),
     "ls": Verb("List models and rollouts.", _LOOK),
     "show": Verb("Show a rollout or a model in full.", _LOOK),
+    "search": Verb("Find entries of the record by words and fields.", _LOOK),
     "slices": Verb("Show the parts of the data, worst first.", _LOOK),
     "disagreements": Verb("Show what the arms answer most differently.", _LOOK),
     "features": Verb("Show drift and quality of a model's input.", _LOOK),
