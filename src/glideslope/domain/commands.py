@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
+from glideslope.domain.governing.person import Person
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
 from glideslope.domain.plan import Evaluation
 
@@ -91,6 +92,24 @@ class Retry:
     by: Actor
     why: str
     draft: Draft | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DescribePerson:
+    """Say who an actor is."""
+
+    actor: Actor
+    person: Person
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class ErasePerson:
+    """Erase who an actor is."""
+
+    actor: Actor
+    by: Actor
+    why: str
 
 
 Command = Register | Propose | Approve | Halt | Resume | OrderRollback | Retry

@@ -134,6 +134,26 @@ class Closed(
     root: str
 
 
+class PersonDescribed(
+    msgspec.Struct, frozen=True, kw_only=True, tag="person-described", tag_field="kind", forbid_unknown_fields=True
+):
+    """Somebody said who an actor is; what they said lies beside the ledger, and this binds it without telling it."""
+
+    actor: Actor
+    commitment: Digest
+    by: Actor
+
+
+class PersonErased(
+    msgspec.Struct, frozen=True, kw_only=True, tag="person-erased", tag_field="kind", forbid_unknown_fields=True
+):
+    """What lay beside the ledger about an actor is gone, and the salt of its commitment with it."""
+
+    actor: Actor
+    by: Actor
+    why: str
+
+
 Event = (
     Registered
     | Installed
@@ -146,6 +166,8 @@ Event = (
     | Lapsed
     | Confirmed
     | Closed
+    | PersonDescribed
+    | PersonErased
 )
 
 _KINDS: dict[str, type[Event]] = {
@@ -162,6 +184,8 @@ _KINDS: dict[str, type[Event]] = {
         Lapsed,
         Confirmed,
         Closed,
+        PersonDescribed,
+        PersonErased,
     )
 }
 

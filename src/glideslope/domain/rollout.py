@@ -18,6 +18,8 @@ from glideslope.domain.events import (
     Halted,
     Installed,
     Lapsed,
+    PersonDescribed,
+    PersonErased,
     Proposed,
     Registered,
     Resumed,
@@ -51,6 +53,8 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     Proposed: frozenset(),
     Registered: frozenset(),
     ContractAgreed: frozenset(),
+    PersonDescribed: frozenset(),
+    PersonErased: frozenset(),
     Installed: frozenset(),
     Approved: frozenset(Phase) - DECIDED,
     Decided: frozenset(Phase) - DECIDED,
@@ -157,7 +161,7 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
             return _confirmed(after, exposed=exposed)
         case Closed():
             return after
-        case Proposed() | Registered() | Installed() | ContractAgreed():
+        case Proposed() | Registered() | Installed() | ContractAgreed() | PersonDescribed() | PersonErased():
             raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
         case _:
             assert_never(event)
@@ -194,6 +198,8 @@ def _orders(event: Event) -> bool:
         case Decided() | Halted() | Resumed() | Lapsed():
             return True
         case Approved() | Confirmed() | Closed() | Proposed() | Registered() | Installed() | ContractAgreed():
+            return False
+        case PersonDescribed() | PersonErased():
             return False
         case _:
             assert_never(event)

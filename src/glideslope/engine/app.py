@@ -4,6 +4,7 @@ Long because each command and each query of the contract is named here once; non
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +15,18 @@ from typing import TypeVar
 
 import msgspec
 
-from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import (
+    AgreeContract,
+    Approve,
+    DescribePerson,
+    ErasePerson,
+    Halt,
+    OrderRollback,
+    Propose,
+    Register,
+    Resume,
+    Retry,
+)
 from glideslope.domain.contract import Contract
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
@@ -24,7 +36,7 @@ from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, wa
 from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import ModelName, RolloutId, SliceName, VersionName
+from glideslope.domain.ids import Actor, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.logged import SETTLE, PredictionRefusal, Predictions, PredictionsTaken
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
@@ -55,6 +67,7 @@ from glideslope.engine.observer import Observer
 from glideslope.engine.outcomes import OutcomeDesk
 from glideslope.engine.packing import Packer
 from glideslope.engine.pair_desk import PairDesk
+from glideslope.engine.people import People, PersonalData
 from glideslope.engine.ports import (
     Checkpoints,
     Clock,
@@ -89,6 +102,7 @@ from glideslope.engine.views import (
     FleetView,
     HappeningView,
     ModelView,
+    PersonView,
     PlanView,
     RecomputationView,
     ReplayView,
@@ -152,6 +166,10 @@ class World:
     """Milliseconds for which an outcome for an id of a caller's own may be corrected before it counts."""
     keep: timedelta = KEEP
     """How long the prediction log keeps rows."""
+    people: PersonalData | None = None
+    """None where no personal data is kept."""
+    random: Callable[[int], bytes] = secrets.token_bytes
+    """Bytes that nobody can guess: salts."""
     search: SearchIndex | None = None
     """None where nothing is searched."""
     plugins: Plugins = NO_PLUGINS
@@ -237,6 +255,7 @@ class App:
             notary=self.notary,
         )
         self.repository = Repository(record=self.record, store=world.store, index=world.search, clock=world.clock)
+        self._people = People(record=self.record, data=world.people, random=world.random)
         self._trouble: dict[str, str] = {}
 
     @property
@@ -250,6 +269,7 @@ class App:
         await self.observer.load()
         await self.features.load()
         await self.signals.load()
+        await self._people.settle()
 
     async def flush(self) -> None:
         """Save what was counted. Raises StoreUnavailable."""
@@ -407,6 +427,18 @@ class App:
 
     async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> bytes:
         return (await self._packer.pack(rollout, size=size, published=published)).data
+
+    async def describe_person(self, command: DescribePerson, *, key: str) -> PersonView:
+        return await self._people.describe(command, key=key)
+
+    async def erase_person(self, command: ErasePerson, *, key: str) -> PersonView:
+        return await self._people.erase(command, key=key)
+
+    async def person(self, actor: Actor) -> PersonView:
+        return await self._people.show(actor)
+
+    async def people(self) -> Sequence[PersonView]:
+        return await self._people.all()
 
     async def verifier(self) -> str:
         return self._world.vkey

@@ -3,11 +3,22 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import (
+    AgreeContract,
+    Approve,
+    DescribePerson,
+    ErasePerson,
+    Halt,
+    OrderRollback,
+    Propose,
+    Register,
+    Resume,
+    Retry,
+)
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import ModelName, RolloutId, SliceName
+from glideslope.domain.ids import Actor, ModelName, RolloutId, SliceName
 from glideslope.domain.logged import Predictions, PredictionsTaken
 from glideslope.domain.observation import (
     Briefing,
@@ -29,6 +40,7 @@ from glideslope.engine.views import (
     FleetView,
     HappeningView,
     ModelView,
+    PersonView,
     PlanView,
     RecomputationView,
     ReplayView,
@@ -94,6 +106,11 @@ class Service(Protocol):
     async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> bytes:
         """Return the evidence pack of a rollout; `Packer.pack` says what the arguments mean."""
         ...
+
+    async def describe_person(self, command: DescribePerson, *, key: str) -> PersonView: ...
+    async def erase_person(self, command: ErasePerson, *, key: str) -> PersonView: ...
+    async def person(self, actor: Actor) -> PersonView: ...
+    async def people(self) -> Sequence[PersonView]: ...
 
     async def verifier(self) -> str:
         """Return the public key (C2SP vkey) that an auditor should write down."""

@@ -16,6 +16,8 @@ from glideslope.domain.events import (
     Halted,
     Installed,
     Lapsed,
+    PersonDescribed,
+    PersonErased,
     Proposed,
     Registered,
     Resumed,
@@ -49,12 +51,25 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return f"The data plane confirms it after {milliseconds:.0f} ms: nobody is exposed to a candidate."
         case Closed(count=count):
             return f"The story ends after {count} entries."
+        case Registered() | Installed() | ContractAgreed() | PersonDescribed() | PersonErased():
+            return _elsewhere(event)
+        case _:
+            assert_never(event)
+
+
+def _elsewhere(event: Registered | Installed | ContractAgreed | PersonDescribed | PersonErased) -> str:
+    """Say what stands in no rollout's stream."""
+    match event:
         case Registered(version=version, by=by):
             return f"{by} registers {version}."
         case Installed(version=version, by=by):
             return f"{by} installs {version} as the incumbent."
         case ContractAgreed(contract=contract, by=by):
             return f"{by} registers the data contract {contract.short} of {len(contract.features)} features."
+        case PersonDescribed(actor=actor, by=by):
+            return f"{by} says who {actor} is."
+        case PersonErased(actor=actor, by=by, why=why):
+            return f"{by} erases who {actor} is: {why}"
         case _:
             assert_never(event)
 
@@ -126,6 +141,8 @@ def actor_of(event: Event) -> Actor:
     """Return who did it; glideslope itself where nobody else did."""
     match event:
         case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed() | ContractAgreed():
+            return event.by
+        case PersonDescribed() | PersonErased():
             return event.by
         case Lapsed() | Confirmed() | Closed():
             return MACHINE

@@ -11,6 +11,7 @@ from glideslope.domain.decision import Finding
 from glideslope.domain.experience import Lesson
 from glideslope.domain.foresight import Prospect
 from glideslope.domain.freeze import Baseline
+from glideslope.domain.governing.person import Person
 from glideslope.domain.plan import Plan
 from glideslope.domain.recomputation import Difference
 
@@ -212,6 +213,21 @@ class SearchView(msgspec.Struct, frozen=True, kw_only=True):
     found: tuple[FoundView, ...]
     next: int | None
     """Ask again with `below` this for older ones; None when there are none."""
+
+
+class PersonView(msgspec.Struct, frozen=True, kw_only=True):
+    """Who an actor is, as far as it is kept beside the ledger."""
+
+    actor: str
+    person: Person | None
+    """None when nothing is kept."""
+    erased: bool
+    """The last entry about the actor says that it was erased."""
+    commitment: str
+    """What the ledger is committed to; empty when erased, or never said."""
+    matches: bool
+    """What is kept is what the ledger is committed to."""
+    at: str
 
 
 class HappeningView(msgspec.Struct, frozen=True, kw_only=True):
