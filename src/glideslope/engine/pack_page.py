@@ -166,7 +166,7 @@ def _proven(change: Change) -> Iterator[str]:
         yield f"<li>{_text(line)}</li>"
     yield "</ul><p><strong>Not proven:</strong> that the entries are true; that everything was recorded; when things happened, "
     yield "beyond the writer's clock; that others were shown the same ledger, unless checkpoints are compared.</p>"
-    yield "<p>Check it: <code>python glideslope_verify.py FILE --key KEY</code>, a program of a few hundred lines without dependencies.</p>"
+    yield "<p>Check it: <code>python glideslope_verify.py FILE --key KEY</code>, one file that needs Python and nothing else.</p>"
 
 
 def _story(change: Change) -> Iterator[str]:

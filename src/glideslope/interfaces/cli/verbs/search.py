@@ -11,6 +11,7 @@ import msgspec
 from glideslope.domain.errors import Invalid
 from glideslope.domain.governing import query
 from glideslope.engine.views import SearchView
+from glideslope.interfaces.cli.exits import NotGlideslope
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, read, say_bytes, talks
 
@@ -84,7 +85,11 @@ def _export(session: Session, text: str, path: Path) -> None:
 def _all(session: Session, text: str) -> Iterator[bytes]:
     below: int | None = None
     while True:
-        view = read(session.get(_path(text, limit=200, below=below, whole=True)), SearchView, exact=True)
+        answer = session.get(_path(text, limit=200, below=below, whole=True))
+        try:
+            view = msgspec.json.decode(answer, type=SearchView)
+        except msgspec.MsgspecError as error:
+            raise NotGlideslope(why=str(error)) from error
         for each in view.found:
             yield msgspec.json.encode({"position": each.entry, "entry": each.whole})
         if view.next is None:
