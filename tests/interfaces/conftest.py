@@ -498,7 +498,7 @@ class FakeService:
     ) -> SearchView:
         read(question)
         self.questions.append((question, limit, below, whole))
-        entry = msgspec.Raw(b'{"kind":"approval-given"}') if whole else None
+        entry = '{"kind":"approval-given"}' if whole else ""
         found = FoundView(
             entry=12 if below is None else 3,
             stream="r-0001",

@@ -87,10 +87,10 @@ class Repository:
 
     async def _found(self, position: int, *, whole: bool) -> FoundView:
         recorded = self._record.at(position)
-        said: msgspec.Raw | None = None
+        said = ""
         if whole:
             (data,) = await self._store.entries(position, position + 1)
-            said = msgspec.Raw(data)
+            said = data.decode()
         return FoundView(
             entry=position,
             stream=recorded.stream,

@@ -200,8 +200,8 @@ class FoundView(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     sentence: str
     link: str
-    whole: msgspec.Raw | None = None
-    """The entry itself, where it was asked for."""
+    whole: str = ""
+    """The entry's own bytes, where they were asked for: canonical JSON."""
 
 
 class SearchView(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,12 +6,10 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import click
-import msgspec
 
 from glideslope.domain.errors import Invalid
 from glideslope.domain.governing import query
 from glideslope.engine.views import SearchView
-from glideslope.interfaces.cli.exits import NotGlideslope
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, read, say_bytes, talks
 
@@ -85,13 +83,9 @@ def _export(session: Session, text: str, path: Path) -> None:
 def _all(session: Session, text: str) -> Iterator[bytes]:
     below: int | None = None
     while True:
-        answer = session.get(_path(text, limit=200, below=below, whole=True))
-        try:
-            view = msgspec.json.decode(answer, type=SearchView)
-        except msgspec.MsgspecError as error:
-            raise NotGlideslope(why=str(error)) from error
+        view = read(session.get(_path(text, limit=200, below=below, whole=True)), SearchView, exact=True)
         for each in view.found:
-            yield msgspec.json.encode({"position": each.entry, "entry": each.whole})
+            yield f'{{"position":{each.entry},"entry":{each.whole}}}'.encode()
         if view.next is None:
             return
         below = view.next
