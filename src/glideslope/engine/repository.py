@@ -7,8 +7,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from glideslope.domain.errors import Invalid, NotFound
 from glideslope.domain.events import Decided, rfc3339
 from glideslope.domain.evidence import NOTHING, Evidence
