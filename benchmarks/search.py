@@ -22,7 +22,37 @@ from glideslope.engine.repository import BATCH
 from glideslope.ledger import entry as ledger_entry
 from glideslope.ledger.entry import Entry
 
-WORDS = ["retrained", "october", "evening", "flights", "fewer", "misses", "margin", "calibrated", "proof", "weather", "holiday", "airport", "carrier", "delay", "recall", "review", "agreed", "widened", "slower", "stable", "drift", "feature", "missing", "label", "late", "outcome", "shadow", "canary", "incumbent"]
+WORDS = (
+    "retrained",
+    "october",
+    "evening",
+    "flights",
+    "fewer",
+    "misses",
+    "margin",
+    "calibrated",
+    "proof",
+    "weather",
+    "holiday",
+    "airport",
+    "carrier",
+    "delay",
+    "recall",
+    "review",
+    "agreed",
+    "widened",
+    "slower",
+    "stable",
+    "drift",
+    "feature",
+    "missing",
+    "label",
+    "late",
+    "outcome",
+    "shadow",
+    "canary",
+    "incumbent",
+)
 AUTHORS = [f"actor-{k}" for k in range(50)]
 METRICS = ("errors", "latency", "log_loss", "wrong")
 QUESTIONS = (
