@@ -26,6 +26,12 @@ from glideslope.interfaces.api.problems import problem_of, status_of
 from glideslope.interfaces.api.streams import follow
 
 ROUTES = [
+    ("GET", "/v1/rollouts/late-arrival-1/pack"),
+    ("GET", "/v1/search?q=author:ana"),
+    ("GET", "/v1/people"),
+    ("GET", "/v1/people/a-17"),
+    ("POST", "/v1/people/a-17"),
+    ("POST", "/v1/people/a-17/erase"),
     ("POST", "/v1/models/late-arrival/versions"),
     ("POST", "/v1/plan"),
     ("POST", "/v1/plan/basis"),
@@ -404,7 +410,7 @@ def test_a_reader_is_what_an_auditor_needs_and_no_more(http: Any, service: Any, 
     before, http.headers = len(service.stories[view.id]), {"Authorization": "Bearer gs_reader"}
     told = {
         (method.upper(), path): http.request(
-            method, path.format(model="late-arrival", rollout=view.id, version=2), json={}
+            method, path.format(model="late-arrival", rollout=view.id, version=2, actor="a-17"), json={}
         )
         for path, operations in paths.items()
         for method in operations
@@ -412,7 +418,7 @@ def test_a_reader_is_what_an_auditor_needs_and_no_more(http: Any, service: Any, 
 
     refused = {place for place, answer in told.items() if answer.status_code == 401}
     harmless = {("POST", "/v1/plan"), ("POST", "/v1/plan/basis"), ("POST", "/v1/plan/defaults")}
-    secret = {("GET", "/v1/models/{model}/briefing")}
+    secret = {("GET", "/v1/models/{model}/briefing"), ("GET", "/v1/people"), ("GET", "/v1/people/{actor}")}
     assert refused == {(method, path) for method, path in told if method != "GET"} - harmless | secret
     assert told["GET", "/v1/ledger"].content == b"".join(service.bundle)
     assert len(service.stories[view.id]) == before
