@@ -25,6 +25,7 @@ from glideslope.domain import (
     stakes,
     value,
 )
+from glideslope.domain.governing import agreement, approval, governed
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -33,8 +34,13 @@ EVENTS: Final = (
     events.Registered,
     events.Installed,
     events.ContractAgreed,
+    agreement.AgreementTabled,
+    agreement.AgreementAnswered,
+    agreement.AgreementInForce,
+    agreement.AgreementReviewed,
     events.Proposed,
     events.Approved,
+    events.Withdrawn,
     events.Decided,
     events.Halted,
     events.Resumed,
@@ -51,6 +57,8 @@ EVENTS: Final = (
     decision.Spending,
     doubt.Aside,
     plan.Plan,
+    governed.Governed,
+    approval.Need,
     plan.Guardrail,
     stakes.Stakes,
     stakes.Credit,
@@ -75,6 +83,9 @@ EVENTS: Final = (
 )
 EVIDENCE: Final = (
     evidence.Evidence,
+    governed.Permit,
+    governed.Block,
+    governed.Window,
     evidence.Counts,
     evidence.Pairs,
     evidence.Exposed,

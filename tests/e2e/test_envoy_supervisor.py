@@ -81,6 +81,21 @@ async def test_a_killed_supervisor_leaves_a_serving_envoy_that_the_next_one_adop
         assert running(folder) is None
 
 
+async def test_an_envoy_of_which_nobody_wrote_down_who_it_is_is_found_and_adopted(bare_bench: "EnvoyBench") -> None:
+    """Its supervisor was killed between starting it and saying so; it must not keep its port from its successors for ever."""
+    folder = bare_bench.folder
+    async with supervisor(folder) as first:
+        before = running(folder)
+        assert before is not None
+        first.kill()
+        await asyncio.to_thread(first.wait)
+        Folder.at(folder).pid.unlink()
+        async with supervisor(folder) as second:
+            assert second.stderr is not None
+            assert b"adopted" in await asyncio.to_thread(second.stderr.readline)
+            assert running(folder) == before
+
+
 async def test_other_settings_need_another_envoy(bare_bench: "EnvoyBench") -> None:
     async with contextlib.AsyncExitStack() as stack:
         first = await stack.enter_async_context(supervisor(bare_bench.folder))

@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from glideslope.adapters.drivers.envoy.supervisor import relieve, sweep
+from glideslope.settings import Settings
 from glideslope.testing.http import ModelServer, exchange
 from glideslope.testing.tree import Tree, cli, end, living, ready, start, tree, until
+from glideslope.wiring.tree import up
 
 pytestmark = pytest.mark.envoy
 
@@ -156,6 +159,49 @@ async def test_what_is_killed_while_the_tree_starts_is_started_again_and_takes_n
             assert f"the {killed} ended with status -9; starting it again" in again.said
         finally:
             end(again)
+
+
+async def test_a_gateway_that_a_killed_tree_started_too_late_to_be_seen_is_relieved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `up` forked as it was killed may take the folder after its successor has looked. Its Envoy serves on."""
+    state = tmp_path / ".glideslope"
+    looked: list[bool] = []
+    said: list[str] = []
+    stopping = asyncio.Event()
+
+    async def blind_once(folder: Path) -> bool:
+        looked.append(True)
+        return len(looked) > 1 and await relieve(folder)
+
+    monkeypatch.setattr("glideslope.wiring.tree.relieve", blind_once)
+    async with versions() as servers, tree(state) as running:
+        await register(running, servers[0], digest="1")
+        await served(running, by="v1")
+        before = running.pids()
+        os.kill(before["up"], signal.SIGKILL)
+        await ended(running)
+        settings = Settings(state=state, port=0, gateway_port=0)
+        again = asyncio.create_task(up(settings, say=said.append, stopping=stopping))
+        try:
+            await until(lambda: again.done() or any(w.startswith("gateway") for w in said), what=lambda: f"up: {said}")
+            assert not again.done(), said
+            assert living(state)["envoy"] == before["envoy"], "nobody's requests are lost"
+            assert living(state)["gateway"] != before["gateway"]
+        finally:
+            stopping.set()
+            await again
+
+
+async def test_a_tree_that_gives_up_leaves_anothers_envoy_alone(tmp_path: Path) -> None:
+    state = tmp_path / ".glideslope"
+    async with versions() as servers, tree(state) as running:
+        await register(running, servers[0], digest="1")
+        await served(running, by="v1")
+        before = running.pids()
+        await sweep(state / "gateway", drain=0.1)
+        assert running.pids() == before
+        await serves_the_incumbent(running)
 
 
 async def test_a_tree_started_at_once_after_its_predecessor_was_killed_waits_for_the_old_server(tmp_path: Path) -> None:

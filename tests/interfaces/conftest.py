@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from glideslope.domain.commands import (
     AgreeContract,
+    AnswerAgreement,
     Approve,
     DescribePerson,
     ErasePerson,
@@ -24,6 +25,9 @@ from glideslope.domain.commands import (
     Register,
     Resume,
     Retry,
+    ReviewAgreement,
+    TableAgreement,
+    Withdraw,
 )
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
@@ -40,6 +44,7 @@ from glideslope.domain.errors import (
 )
 from glideslope.domain.events import Registered
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
+from glideslope.domain.governing.agreement import Agreement
 from glideslope.domain.governing.person import Person
 from glideslope.domain.governing.query import read
 from glideslope.domain.identity import Identity, Role
@@ -60,8 +65,12 @@ from glideslope.domain.pairs import Halves
 from glideslope.domain.plan import Plan
 from glideslope.domain.scan import Searched, Tier
 from glideslope.domain.traffic import Arm
+from glideslope.engine.agreements import Agreements
 from glideslope.engine.drifting import features_view
 from glideslope.engine.features import Held
+from glideslope.engine.governing import Governing
+from glideslope.engine.governing_views import AgreementView, OwnedView, agreement_view, owned_view
+from glideslope.engine.record import Record
 from glideslope.engine.slices_display import slices_view
 from glideslope.engine.views import (
     BasisView,
@@ -92,6 +101,8 @@ from glideslope.interfaces.cli.context import Outside
 from glideslope.interfaces.cli.exits import ApiRefused
 from glideslope.interfaces.cli.main import glideslope
 from glideslope.ledger import packfile
+from glideslope.testing.clock import ManualClock
+from glideslope.testing.memory import MemoryStore
 
 AT = "2013-12-10T09:14:00.000Z"
 VKEY = "glideslope.example/ledger+c1f4ed0a+AQ0WGvKZZqVnNrjrbk3bdyA4nxH5yZvzDg2hPqLk7tHf"
@@ -180,6 +191,10 @@ class FakeService:
         self.checks = [CheckView(name="state", ok=True, sentence="The state is whole.")]
         self.same = True
         self.fail: Exception | None = None
+        # Agreements are small enough to be the real thing.
+        self.record = Record(store=MemoryStore(), clock=ManualClock())
+        self.governing = Governing(self.record)
+        self.agreed = Agreements(self.record, self.governing, wake=lambda: None)
         self._changed: dict[str, asyncio.Event] = {}
         self._numbers = count(1)
 
@@ -365,6 +380,46 @@ class FakeService:
         return self.move(
             view.id, f"{command.by} approved it.", approved_by=approved, phase=phase, stage="canary", step="s1"
         )
+
+    async def withdraw(self, command: Withdraw, *, key: str) -> RolloutView:
+        view = self._open(command.rollout)
+        self.keys[key] = command
+        left = tuple(who for who in view.approved_by if who != command.by)
+        return self.move(view.id, f"{command.by} takes the approval back.", approved_by=left)
+
+    async def table(self, command: TableAgreement, *, key: str) -> AgreementView:
+        self._begin()
+        return self._agreed(await self.agreed.table(command, key=key))
+
+    async def answer(self, command: AnswerAgreement, *, key: str) -> AgreementView:
+        self._begin()
+        return self._agreed(await self.agreed.answer(command, key=key))
+
+    async def review(self, command: ReviewAgreement, *, key: str) -> AgreementView:
+        self._begin()
+        return self._agreed(await self.agreed.review(command, key=key))
+
+    async def agreements(self) -> Sequence[AgreementView]:
+        self._begin()
+        return [self._agreed(each) for each in self.record.agreements()]
+
+    async def agreement(self, of: str, name: str) -> AgreementView:
+        self._begin()
+        found = self.record.agreement(of, name)
+        if found is None:
+            raise NotFound(what=of, name=name)
+        return self._agreed(found)
+
+    async def owned(self, *, owner: str, kind: str, name: str) -> Sequence[OwnedView]:
+        self._begin()
+        organisation = self.governing.organisation
+        if organisation is None:
+            raise NotFound(what="organisation", name="in force")
+        things = organisation.owns(owner) if owner else organisation.owned
+        return [owned_view(o, organisation) for o in things if kind in ("", o.kind.value) and name in ("", o.name)]
+
+    def _agreed(self, agreement: Agreement) -> AgreementView:
+        return agreement_view(agreement, needs=self.agreed.needs(agreement))
 
     async def halt(self, command: Halt, *, key: str) -> RolloutView:
         self._open(command.rollout)

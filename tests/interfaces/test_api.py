@@ -58,6 +58,13 @@ ROUTES = [
     ("GET", "/v1/models/late-arrival/features"),
     ("GET", "/v1/models/late-arrival/signals"),
     ("POST", "/v1/features"),
+    ("GET", "/v1/agreements"),
+    ("POST", "/v1/agreements"),
+    ("GET", "/v1/agreements/organisation/organisation"),
+    ("POST", "/v1/agreements/organisation/organisation/answers"),
+    ("POST", "/v1/agreements/organisation/organisation/reviews"),
+    ("GET", "/v1/owned"),
+    ("POST", "/v1/rollouts/late-arrival-1/withdraw"),
     ("GET", "/v1/ledger"),
     ("GET", "/v1/ledger/key"),
     ("GET", "/v1/doctor"),
@@ -284,7 +291,8 @@ def test_each_role_may_do_what_it_is_for(  # noqa: PLR0917 - fixtures and one ro
 ) -> None:
     proposed(http, written)
     service.move("late-arrival-1", ended=True, phase="rolled-back")  # so that its event stream ends
-    reads = path in READS and (method, path) not in {("POST", "/v1/rollouts"), ("POST", CONTRACT_PATH)}
+    acts = {("POST", "/v1/rollouts"), ("POST", CONTRACT_PATH), ("POST", "/v1/agreements")}
+    reads = path in READS and (method, path) not in acts
     may = {
         "reader": reads,
         "source": path in REPORTS | {"/v1/outcomes"} or (method, path) == ("GET", CONTRACT_PATH),
@@ -410,7 +418,11 @@ def test_a_reader_is_what_an_auditor_needs_and_no_more(http: Any, service: Any, 
     before, http.headers = len(service.stories[view.id]), {"Authorization": "Bearer gs_reader"}
     told = {
         (method.upper(), path): http.request(
-            method, path.format(model="late-arrival", rollout=view.id, version=2, actor="a-17"), json={}
+            method,
+            path.format(
+                model="late-arrival", rollout=view.id, version=2, of="organisation", name="organisation", actor="a-17"
+            ),
+            json={},
         )
         for path, operations in paths.items()
         for method in operations

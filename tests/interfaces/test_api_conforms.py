@@ -27,13 +27,15 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from glideslope.domain.commands import AgreeContract, Halt, OrderRollback
+from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, TableAgreement
 from glideslope.domain.contract import Contract, FeatureRule, FeatureType
+from glideslope.domain.governing.kinds import document_of
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor, ModelName, RolloutId
 from glideslope.domain.receipt import Receipt, mint, model_hash, request_hash, subject_hash
 from glideslope.domain.traffic import Arm
 from glideslope.interfaces.api.app import create_app
+from glideslope.interfaces.document import agreements
 from glideslope.testing.logs import MemoryLog
 from glideslope.testing.traffic import KEY, Behaviour
 from glideslope.testing.world import ADA, GRACE, World, draft
@@ -49,7 +51,14 @@ PROMISES = [
 ROLES = ["admin", "member", "source", "reader", "nobody", "admin", "member"]
 MODELS = ["delays", "arrivals", "spam", "fraud", "mail"]
 ROLLOUTS = ["r-0001", "r-0002", "r-0003", "r-0004"]
-FITTING = {"halt": "r-0001", "rollback": "r-0001", "approvals": "r-0002", "retry": "r-0003", "resume": "r-0004"}
+FITTING = {
+    "halt": "r-0001",
+    "rollback": "r-0001",
+    "approvals": "r-0002",
+    "retry": "r-0003",
+    "resume": "r-0004",
+    "withdraw": "r-0002",
+}
 """What each order may work on."""
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 
@@ -90,6 +99,32 @@ def contract_text(model: str) -> str:
     return f"contract: 1\nmodel: {model}\nfeatures:\n  distance: {{type: number, range: [0, any], missing: 1%}}\n"
 
 
+def organisation_text(edition: int = 0) -> str:
+    people = "".join(
+        f"  - {{id: {who}, functions: [product, security], rights: [propose, operate, review, administer], team: us}}\n"
+        for who in (ADA, GRACE)
+    )
+    return (
+        f"organisation: 1\npeople:\n{people}  - {{id: me}}\nteams: [{{name: us, reach: '#us-{edition}'}}]\n"
+        "owned: [{kind: model, name: delays, owner: us}]\n"
+    )
+
+
+async def table(world: World, edition: int) -> None:
+    text = organisation_text(edition)
+    document = agreements.read(text, file="organisation.yaml")
+    command = TableAgreement(
+        of=document.of,
+        name=document.name,
+        document=document_of(document.agreed),
+        text=text,
+        by=ADA,
+        why="so it is",
+        admin=True,
+    )
+    await world.app.table(command, key=world.key())
+
+
 async def lived() -> World:
     """A world with one rollout under way, one that waits for people, one that was rolled back and one that is halted."""
     world = World(log=MemoryLog())
@@ -99,13 +134,18 @@ async def lived() -> World:
     await world.app.agree(AgreeContract(contract=agreed, by=ADA, why="agreed"), key=world.key())
     await world.propose(draft("delays", "v2"))
     await world.run(8)
-    await world.propose(draft("arrivals", "v2", approvals=1))
+    waiting = await world.propose(draft("arrivals", "v2", approvals=2))
+    plan_digest = world.app.record.rollout(waiting).plan_digest
+    yes = Approve(rollout=waiting, plan_digest=plan_digest, granted=True, by=GRACE, why="read it")
+    await world.app.approve(yes, key=world.key())
     for model in ("spam", "fraud"):
         await world.propose(draft(model, "v2"))
     await world.run(2)
     await world.app.roll_back(OrderRollback(rollout=RolloutId("r-0003"), by=GRACE, why="tried"), key=world.key())
     await world.app.halt(Halt(rollout=RolloutId("r-0004"), by=GRACE, why="tried"), key=world.key())
     await world.run(1)
+    for edition in (0, 1):  # one in force, one that waits for answers
+        await table(world, edition)
     assert [str(r.phase.value) for r in world.app.record.rollouts()] == ["running", "proposed", "rolled-back", "halted"]
     return world
 
@@ -159,7 +199,13 @@ def api() -> Iterator[Api]:
 def known(api: Api, case: Any, chance: random.Random) -> None:
     """Put in what the description cannot know."""
     numbers = list(range(1, 9))
-    paths = {"model": [*MODELS, "new-one"], "rollout": [*ROLLOUTS, "r-0009"], "version": numbers}
+    paths = {
+        "model": [*MODELS, "new-one"],
+        "rollout": [*ROLLOUTS, "r-0009"],
+        "version": numbers,
+        "of": ["organisation"],
+        "name": ["organisation"],
+    }
     for name in sorted(set(case.path_parameters or {}) & set(paths)):
         if chance.random() < 0.8:
             case.path_parameters[name] = chance.choice(paths[name])
@@ -176,6 +222,9 @@ def known(api: Api, case: Any, chance: random.Random) -> None:
     texts = [plan("mail"), plan("spam"), plan("mail", more="alpha: 7\n"), plan("mail", candidate="v9"), plan("nobody")]
     if case.operation.path.endswith("/contract"):
         texts = [contract_text((case.path_parameters or {}).get("model", "mail"))] * 2 + [contract_text("nobody")]
+    if case.operation.path == "/v1/agreements":
+        texts = [organisation_text(2), organisation_text(3), "organisation: 1\npeople: []\n"]
+    tabled = api.world.app.record.agreement("organisation", "organisation")
     values: dict[str, Callable[[], Any]] = {
         "text": lambda: chance.choice(texts[:2] if chance.random() < 0.6 else texts),
         "plan_digest": lambda: chance.choice([*digests, None] if "text" in body else digests),
@@ -183,7 +232,11 @@ def known(api: Api, case: Any, chance: random.Random) -> None:
         "model": lambda: chance.choice(MODELS),
         "rollout": lambda: chance.choice(ROLLOUTS),
         "version": lambda: chance.choice(["v1", "v2", "v3"]),
-        "digest": lambda: "sha256:" + chance.choice("123") * 64,
+        "digest": lambda: (
+            tabled.tabled.digest
+            if case.operation.path.endswith("/answers") and tabled and tabled.tabled
+            else "sha256:" + chance.choice("123") * 64
+        ),
         "url": lambda: chance.choice(["http://host:80", "http://[::1]:9", "http://host/path"]),
         "source": lambda: chance.choice(["a", "b"]),
         "epoch": lambda: chance.choice([1, 2]),
@@ -281,7 +334,7 @@ def test_a_method_that_is_not_described_is_refused_with_those_that_are(api: Api,
 
     for path, methods in paths.items():
         if method not in methods:
-            url = path.format(model="delays", rollout="r-0001", version=1)
+            url = path.format(model="delays", rollout="r-0001", version=1, of="organisation", name="organisation")
             response = api.ask(method, f"http://test{url}", headers={"Authorization": "Bearer admin"})
             assert (response.status_code, set(response.headers["allow"].split(", "))) == (405, methods), (
                 path,

@@ -1,6 +1,8 @@
 """What people and services may ask for: imperatives, each carried to exactly one handler."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
@@ -108,6 +110,51 @@ class ErasePerson:
     """Erase who an actor is."""
 
     actor: Actor
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Take one's own approval back."""
+
+    rollout: RolloutId
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableAgreement:
+    """Ask that a document be in force in place of the one of its name."""
+
+    of: str
+    name: str
+    document: Mapping[str, Any]
+    text: str
+    by: Actor
+    why: str
+    admin: bool
+    """The caller's token is an administrator's; it counts while no organisation is in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAgreement:
+    """Say yes or no to exactly the document with this digest."""
+
+    of: str
+    name: str
+    digest: Digest
+    granted: bool
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewAgreement:
+    """Stand by what is in force."""
+
+    of: str
+    name: str
     by: Actor
     why: str
 

@@ -26,6 +26,9 @@ from glideslope.domain.gate import (
     sorted_tables,
     split_found,
 )
+from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.governed import Freeze, Governed, Permit, missing
+from glideslope.domain.governing.organisation import BREACH
 from glideslope.domain.ids import WHOLE, MetricName
 from glideslope.domain.metric import Metric, Origin
 from glideslope.domain.pairs import PAIRS
@@ -58,7 +61,7 @@ def _decide(rollout: Rollout, evidence: Evidence, *, now: int, waiting: bool) ->
     if rollout.phase in DECIDED:
         return Hold(exposed=rollout.phase is Phase.PROMOTING, reasons=(Reason.ENDED,))
     if rollout.phase is Phase.PROPOSED or rollout.position < 0:
-        return _start(rollout, evidence)
+        return _start(rollout, evidence, now=now)
     tables = sorted_tables(rollout.plan, evidence)
     harm = harm_found(rollout.plan, evidence, answered(rollout.plan, tables) if waiting else tables)
     doubted = _doubted(rollout.plan, evidence)
@@ -73,15 +76,17 @@ def _decide(rollout: Rollout, evidence: Evidence, *, now: int, waiting: bool) ->
         return Hold(exposed=False, reasons=(Reason.HALTED,))
     if pause := _pause(rollout.plan, evidence, harm, doubted):
         return pause
+    if taken_back := _taken_back(rollout, evidence, now=now):
+        return taken_back
     if rollout.phase is Phase.LAPSED:
         return Advance(to=rollout.position, reasons=(Reason.LEASE_RESTORED,))
     step = rollout.step
     if step is None or now < rollout.entered_at:
         return Hold(exposed=True, reasons=(Reason.CLOCK_BACK,))
-    return _progress(rollout, step, evidence, tables, doubted, elapsed=now - rollout.entered_at)
+    return _progress(rollout, step, evidence, tables, doubted, now=now)
 
 
-def _start(rollout: Rollout, evidence: Evidence) -> Decision:
+def _start(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     """Nothing moves before the approvals that the plan asks for; a denial ends it, and so does content known to be wrong."""
     counting = rollout.granted - {rollout.proposed_by}
     if rollout.denied - {rollout.proposed_by}:
@@ -90,7 +95,55 @@ def _start(rollout: Rollout, evidence: Evidence) -> Decision:
         return RollBack(reasons=(Reason.DIGEST_DIFFERS,))
     if len(counting) < rollout.plan.approvals:
         return Hold(exposed=False, reasons=(Reason.AWAITING_APPROVAL,))
+    if forbidden := _forbidden(rollout, evidence, now=now):
+        return Hold(exposed=False, reasons=(forbidden,))
     return Advance(to=0, reasons=(Reason.APPROVED,))
+
+
+def _forbidden(rollout: Rollout, evidence: Evidence, *, now: int) -> Reason | None:
+    """Return why governance lets nothing be begun or widened at this moment; None when it does, or nothing governs."""
+    governed = rollout.plan.governed
+    if not isinstance(governed, Governed):
+        return None
+    if unapproved(governed, rollout, since=0, now=now):
+        return Reason.AWAITING_APPROVAL if rollout.phase is Phase.PROPOSED else Reason.APPROVALS_RUN_OUT
+    permit = evidence.permit
+    if not isinstance(permit, Permit) or permit.policy != governed.policy:
+        return Reason.PERMIT_MISSING
+    if permit.blocks:
+        return Reason.POLICY_BLOCKS
+    if permit.window and (rollout.phase is Phase.PROPOSED or permit.window.asks is not Freeze.FINISH):
+        return Reason.FROZEN
+    return None
+
+
+def unapproved(governed: Governed, rollout: Rollout, *, since: int, now: int) -> tuple[Need, ...]:
+    """Return which approvals a rollout still needs at this instant, of those given after `since`."""
+    return missing(
+        governed,
+        rollout.approvals,
+        digest=rollout.plan_digest,
+        proposer=rollout.proposed_by,
+        since=since,
+        now=now,
+    )
+
+
+def _taken_back(rollout: Rollout, evidence: Evidence, *, now: int) -> Hold | None:
+    """What ends an exposure though nothing was measured: an approval withdrawn, a freeze that says so, a sign-off still missing."""
+    governed = rollout.plan.governed
+    if not isinstance(governed, Governed):
+        return None
+    if rollout.withdrawn and unapproved(governed, rollout, since=0, now=now):
+        return Hold(exposed=False, reasons=(Reason.APPROVAL_WITHDRAWN,))
+    permit = evidence.permit
+    if isinstance(permit, Permit) and permit.window and permit.window.asks is Freeze.RETURN:
+        return Hold(exposed=False, reasons=(Reason.FROZEN_RETURN,))
+    if rollout.limit_broken_at is not None and rollout.phase is Phase.LAPSED:
+        anew = msgspec.structs.replace(governed, needs=BREACH)
+        if unapproved(anew, rollout, since=rollout.limit_broken_at, now=now):
+            return Hold(exposed=False, reasons=(Reason.SIGN_OFF_MISSING,))
+    return None
 
 
 def _wrong_content(plan: Plan, evidence: Evidence) -> bool:
@@ -180,8 +233,9 @@ def _progress(
     tables: Tables,
     doubted: tuple[Finding, ...],
     *,
-    elapsed: int,
+    now: int,
 ) -> Decision:
+    elapsed = now - rollout.entered_at
     findings, reason = _judge(rollout.plan, step, evidence, tables)
     if doubted and reason in (Reason.PASSED, Reason.BAKED):
         findings, reason = (*doubted, *findings), Reason.COUNTS_AHEAD
@@ -191,6 +245,9 @@ def _progress(
     if elapsed < step.minimum:
         return Hold(exposed=True, reasons=(Reason.MINIMUM_TIME,), findings=findings)
     if reason in (Reason.PASSED, Reason.BAKED, Reason.OFFLINE_PASSED):
+        # What was proven stays proven, so a deadline that passes meanwhile is none of the candidate's doing.
+        if forbidden := _forbidden(rollout, evidence, now=now):
+            return Hold(exposed=True, reasons=(forbidden,), findings=findings)
         return _onward(rollout, findings, reason)
     if reason is Reason.OFFLINE_FAILED:
         return RollBack(reasons=(reason,), findings=findings)

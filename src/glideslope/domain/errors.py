@@ -87,6 +87,26 @@ class ContractInvalid(PlanInvalid):
     usual_next = "glideslope contract schema"
 
 
+class AgreementInvalid(PlanInvalid):
+    """A document of governance that cannot be read or could not govern, with its place in the file when there is one."""
+
+    code = "agreement-invalid"
+    untouched = "Nothing was tabled; traffic is unchanged."
+    usual_next = "glideslope agree schema"
+
+
+class OwnerUnknown(Invalid):
+    code = "owner-unknown"
+
+    def __init__(self, *, owner: str) -> None:
+        super().__init__(
+            f"{owner!r} is no person of the organisation, nor a team with people and a place where it is reached. "
+            "A change without a reachable owner is refused.",
+            traffic="Nothing was started; traffic is unchanged.",
+            next_command="glideslope agree show organisation",
+        )
+
+
 class PlanCannotDetect(Invalid):
     code = "plan-cannot-detect"
 
@@ -258,6 +278,40 @@ class SelfApproval(Refused):
             f"{actor} proposed {rollout}, so an approval by {actor} does not count. Somebody else must look at it.",
             traffic="Nothing was recorded; traffic is unchanged.",
             next_command=f"glideslope show {rollout}",
+        )
+
+
+class NotEntitled(Refused):
+    code = "not-entitled"
+
+    def __init__(self, *, actor: str, needs: str, next_command: str = "glideslope agree show organisation") -> None:
+        super().__init__(
+            f"The organisation does not let {actor} do that: it takes {needs}.",
+            traffic="Nothing was recorded; traffic is unchanged.",
+            next_command=next_command,
+        )
+
+
+class MakerMayNotApprove(Refused):
+    code = "maker-may-not-approve"
+
+    def __init__(self, *, rollout: str, actor: str) -> None:
+        super().__init__(
+            f"{actor} had a part in making what {rollout} would bring, so an approval by {actor} does not count. "
+            "Somebody else must look at it.",
+            traffic="Nothing was recorded; traffic is unchanged.",
+            next_command=f"glideslope show {rollout}",
+        )
+
+
+class SignOffMissing(Refused):
+    code = "sign-off-missing"
+
+    def __init__(self, *, rollout: str, functions: Sequence[str], why: str) -> None:
+        super().__init__(
+            f"{why} in {rollout}. Before anybody is exposed again, {', '.join(functions)} must approve.",
+            traffic="Nobody is exposed, and it stays so.",
+            next_command=f"glideslope approve {rollout} -m WHY",
         )
 
 

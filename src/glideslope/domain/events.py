@@ -13,6 +13,12 @@ from glideslope.domain.decision import Decision
 from glideslope.domain.doubt import Aside
 from glideslope.domain.errors import EventUnknown, Invalid
 from glideslope.domain.evidence import Evidence
+from glideslope.domain.governing.agreement import (
+    AgreementAnswered,
+    AgreementInForce,
+    AgreementReviewed,
+    AgreementTabled,
+)
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.plan import Evaluation, Plan
 
@@ -76,6 +82,8 @@ class Approved(
     granted: bool
     plan_digest: Digest
     why: str
+    functions: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """In which the person had authority at that moment; absent where no organisation was in force."""
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True, tag="decided", tag_field="kind", forbid_unknown_fields=True):
@@ -154,6 +162,15 @@ class PersonErased(
     why: str
 
 
+class Withdrawn(
+    msgspec.Struct, frozen=True, kw_only=True, tag="approval-withdrawn", tag_field="kind", forbid_unknown_fields=True
+):
+    """A person took their approval back."""
+
+    by: Actor
+    why: str
+
+
 Event = (
     Registered
     | Installed
@@ -166,6 +183,11 @@ Event = (
     | Lapsed
     | Confirmed
     | Closed
+    | Withdrawn
+    | AgreementTabled
+    | AgreementAnswered
+    | AgreementInForce
+    | AgreementReviewed
     | PersonDescribed
     | PersonErased
 )
@@ -184,6 +206,11 @@ _KINDS: dict[str, type[Event]] = {
         Lapsed,
         Confirmed,
         Closed,
+        Withdrawn,
+        AgreementTabled,
+        AgreementAnswered,
+        AgreementInForce,
+        AgreementReviewed,
         PersonDescribed,
         PersonErased,
     )

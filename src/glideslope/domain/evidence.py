@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from glideslope.domain.doubt import Doubt
+from glideslope.domain.governing.governed import Permit
 from glideslope.domain.ids import Digest, MetricName, SliceName, StepName, VersionName
 from glideslope.domain.recomputation import Recomputation
 from glideslope.domain.traffic import Arm
@@ -82,6 +83,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What sources said that cannot be true; not in format 1, whose bytes stay as they were."""
     recomputation: Recomputation | msgspec.UnsetType = msgspec.UNSET
     """What came of recomputing the counts from the prediction log; only where the plan asks for it."""
+    permit: Permit | msgspec.UnsetType = msgspec.UNSET
+    """What governance says at this moment; only where the plan is governed."""
 
 
 NOTHING = Evidence()

@@ -16,6 +16,7 @@ from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
 from glideslope.domain.experience import Experience
 from glideslope.domain.gate import check_tests, harm_alphas
+from glideslope.domain.governing.governed import Governed
 from glideslope.domain.ids import Digest, MetricName, StepName
 from glideslope.domain.metric import (
     BUILT_IN,
@@ -75,6 +76,7 @@ def freeze(
     candidate: Registered,
     baseline: Baseline,
     plugins: Plugins = NO_PLUGINS,
+    governed: Governed | msgspec.UnsetType = msgspec.UNSET,
 ) -> Plan:
     """Resolve a draft. Raises PlanInvalid, SplitInvalid."""
     steps = _steps(draft)
@@ -108,6 +110,7 @@ def freeze(
         value=msgspec.UNSET if draft.value is None else value_model(draft.value),
         crosses=draft.cross or msgspec.UNSET,
         pairs=draft.pairs or msgspec.UNSET,
+        governed=governed,
     )
     check_plan(plan)
     _check_recompute(plan)

@@ -10,6 +10,7 @@ import msgspec
 from glideslope.domain.budget import Budget, Measure, check_budget
 from glideslope.domain.decision import Verdict
 from glideslope.domain.errors import PlanInvalid
+from glideslope.domain.governing.governed import Governed
 from glideslope.domain.ids import Digest, MetricName, ModelName, SliceName, StepName, VersionName
 from glideslope.domain.metric import SPENDS_NO_ALPHA, Cross, Dimension, Kind, Metric, Origin, slice_names
 from glideslope.domain.pairs import NO_RULES, PairRules, check_rules
@@ -202,6 +203,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """Pairs of fields whose values are also looked at together."""
     pairs: PairRules | msgspec.UnsetType = msgspec.UNSET
     """How differently the arms may answer the same request."""
+    governed: Governed | msgspec.UnsetType = msgspec.UNSET
+    """Who must approve under which rules; absent where no organisation is in force."""
 
     @property
     def slices(self) -> tuple[SliceName, ...]:

@@ -39,6 +39,13 @@ class Reason(StrEnum):
     COUNTS_AHEAD = "counts-ahead-of-traffic"
     RECOMPUTATION_MISSING = "recomputation-missing"
     RECOMPUTATION_DIFFERS = "recomputation-differs"
+    APPROVALS_RUN_OUT = "approvals-run-out"
+    APPROVAL_WITHDRAWN = "approval-withdrawn"
+    POLICY_BLOCKS = "policy-blocks"
+    PERMIT_MISSING = "permit-missing"
+    FROZEN = "freeze-in-force"
+    FROZEN_RETURN = "freeze-returns"
+    SIGN_OFF_MISSING = "sign-off-missing"
     HALTED = "halted"
     ENDED = "rollout-ended"
 
@@ -80,6 +87,13 @@ _SENTENCES = {
     Reason.COUNTS_AHEAD: "More was counted than was seen to be served; until that is, nothing advances.",
     Reason.RECOMPUTATION_MISSING: "The plan asks for a recomputation from the prediction log, and there is no complete one.",
     Reason.RECOMPUTATION_DIFFERS: "The counters and the prediction log disagree, so one of them is wrong and neither proves anything.",
+    Reason.APPROVALS_RUN_OUT: "Approvals that the plan needs have expired, so it goes no further.",
+    Reason.APPROVAL_WITHDRAWN: "Somebody took their approval back; nobody is exposed until it is given again.",
+    Reason.POLICY_BLOCKS: "The policy does not permit it.",
+    Reason.PERMIT_MISSING: "Whether the policy permits it is not known.",
+    Reason.FROZEN: "A freeze is in force; nothing is begun or widened.",
+    Reason.FROZEN_RETURN: "A freeze asks that nobody is exposed.",
+    Reason.SIGN_OFF_MISSING: "After a limit was broken, product, security and compliance must agree before anybody is exposed again.",
     Reason.HALTED: "The rollout is halted; nobody is exposed until a person resumes it.",
     Reason.ENDED: "The rollout has ended.",
 }

@@ -23,7 +23,16 @@ from glideslope.domain.events import (
     Proposed,
     Registered,
     Resumed,
+    Withdrawn,
 )
+from glideslope.domain.governing.agreement import (
+    AgreementAnswered,
+    AgreementEvent,
+    AgreementInForce,
+    AgreementReviewed,
+    AgreementTabled,
+)
+from glideslope.domain.governing.approval import Approval
 from glideslope.domain.ids import Actor, Digest, RolloutId
 from glideslope.domain.plan import Plan, Step
 from glideslope.domain.reasons import Reason
@@ -56,7 +65,12 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     PersonDescribed: frozenset(),
     PersonErased: frozenset(),
     Installed: frozenset(),
+    AgreementTabled: frozenset(),
+    AgreementAnswered: frozenset(),
+    AgreementInForce: frozenset(),
+    AgreementReviewed: frozenset(),
     Approved: frozenset(Phase) - DECIDED,
+    Withdrawn: frozenset(Phase) - DECIDED,
     Decided: frozenset(Phase) - DECIDED,
     # A proposal that could be halted could be resumed, past its approvals.
     Halted: _EXPOSABLE,
@@ -95,6 +109,12 @@ class Rollout:
     """Version of the event that last said what the traffic shall do. A lease bears it: renewing one is no fresh decision."""
     aside: frozenset[Aside] = frozenset()
     """Sources whose counts are not used."""
+    approvals: tuple[Approval, ...] = ()
+    """Every yes in force, with the authority in which it was given; expiry is a question of the moment."""
+    withdrawn: frozenset[Actor] = frozenset()
+    """Who took their approval back and has not given it again."""
+    limit_broken_at: int | None = None
+    """When an absolute limit last withdrew the exposure; sign-offs before that say nothing about it."""
 
     @property
     def step(self) -> Step | None:
@@ -144,10 +164,29 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
     match event:
         case Approved(plan_digest=approved) if approved != rollout.plan_digest:
             raise Invalid(f"{rollout.id} rests on {rollout.plan_digest}; an approval of {approved} is none of it.")
-        case Approved(by=by, granted=True):
-            return replace(after, granted=rollout.granted | {by}, denied=rollout.denied - {by})
+        case Approved(by=by, granted=True, functions=functions):
+            given = Approval(by=by, digest=rollout.plan_digest, functions=functions or (), at=at)
+            return replace(
+                after,
+                granted=rollout.granted | {by},
+                denied=rollout.denied - {by},
+                withdrawn=rollout.withdrawn - {by},
+                approvals=(*_of_others(rollout, by), given),
+            )
         case Approved(by=by):
-            return replace(after, denied=rollout.denied | {by}, granted=rollout.granted - {by})
+            return replace(
+                after,
+                denied=rollout.denied | {by},
+                granted=rollout.granted - {by},
+                approvals=_of_others(rollout, by),
+            )
+        case Withdrawn(by=by):
+            return replace(
+                after,
+                granted=rollout.granted - {by},
+                withdrawn=rollout.withdrawn | {by},
+                approvals=_of_others(rollout, by),
+            )
         case Decided(decision=decision, by=by):
             return _decided(replace(after, last=decision, last_by=by), decision, at=at)
         case Halted(by=by):
@@ -161,7 +200,9 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
             return _confirmed(after, exposed=exposed)
         case Closed():
             return after
-        case Proposed() | Registered() | Installed() | ContractAgreed() | PersonDescribed() | PersonErased():
+        case Proposed() | Registered() | Installed() | ContractAgreed() | AgreementTabled() | AgreementAnswered():
+            raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
+        case AgreementInForce() | AgreementReviewed() | PersonDescribed() | PersonErased():
             raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
         case _:
             assert_never(event)
@@ -192,17 +233,32 @@ def onward(rollout: Rollout) -> int | None:
 
 def _orders(event: Event) -> bool:
     """Tell whether an event says anew what the traffic shall do; approvals, confirmations and holding on do not."""
+    if isinstance(event, AgreementEvent):
+        return False
     match event:
         case Decided(decision=Hold(exposed=exposed)):
             return not exposed
         case Decided() | Halted() | Resumed() | Lapsed():
             return True
-        case Approved() | Confirmed() | Closed() | Proposed() | Registered() | Installed() | ContractAgreed():
+        case (
+            Approved()
+            | Withdrawn()
+            | Confirmed()
+            | Closed()
+            | Proposed()
+            | Registered()
+            | Installed()
+            | ContractAgreed()
+        ):
             return False
         case PersonDescribed() | PersonErased():
             return False
         case _:
             assert_never(event)
+
+
+def _of_others(rollout: Rollout, by: Actor) -> tuple[Approval, ...]:
+    return tuple(a for a in rollout.approvals if a.by != by)
 
 
 def _decided(rollout: Rollout, decision: Decision, *, at: int) -> Rollout:
@@ -214,8 +270,13 @@ def _decided(rollout: Rollout, decision: Decision, *, at: int) -> Rollout:
         case Hold(exposed=exposed) if exposed or rollout.phase is Phase.PROPOSED:
             # A proposal exposes nobody; waiting for approvals is not a halt that a person must lift.
             return rollout
-        case Hold():
-            return replace(rollout, phase=Phase.HALTED, confirmed=rollout.phase is Phase.HALTED and rollout.confirmed)
+        case Hold(reasons=reasons):
+            return replace(
+                rollout,
+                phase=Phase.HALTED,
+                confirmed=rollout.phase is Phase.HALTED and rollout.confirmed,
+                limit_broken_at=at if Reason.LIMIT_BREACHED in reasons else rollout.limit_broken_at,
+            )
         case RollBack():
             return replace(rollout, phase=Phase.ROLLING_BACK, confirmed=False)
         case Promote():

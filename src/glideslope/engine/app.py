@@ -17,6 +17,7 @@ import msgspec
 
 from glideslope.domain.commands import (
     AgreeContract,
+    AnswerAgreement,
     Approve,
     DescribePerson,
     ErasePerson,
@@ -26,6 +27,9 @@ from glideslope.domain.commands import (
     Register,
     Resume,
     Retry,
+    ReviewAgreement,
+    TableAgreement,
+    Withdraw,
 )
 from glideslope.domain.contract import Contract
 from glideslope.domain.decision import Decision
@@ -35,6 +39,7 @@ from glideslope.domain.flow import second_of_week
 from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
 from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
+from glideslope.domain.governing.agreement import Agreement
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import Actor, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.logged import SETTLE, PredictionRefusal, Predictions, PredictionsTaken
@@ -57,8 +62,11 @@ from glideslope.domain.receipt import SCORE_LEVELS, ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
+from glideslope.engine.agreements import Agreements
 from glideslope.engine.drifting import features_view
 from glideslope.engine.features import Features
+from glideslope.engine.governing import Governing
+from glideslope.engine.governing_views import AgreementView, OwnedView, agreement_view, owned_view
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
 from glideslope.engine.log_desk import KEEP, LogDesk
@@ -221,10 +229,12 @@ class App:
             plugins=world.plugins,
         )
         self._pairs = PairDesk(record=self.record, observer=self.observer)
+        self.governing = Governing(self.record)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
             record=self.record,
             observer=self.observer,
+            governing=self.governing,
             reconciler=self.reconciler,
             leases=world.leases,
             clock=world.clock,
@@ -237,8 +247,10 @@ class App:
             driver=world.driver,
             probe=world.probe,
             plugins=world.plugins,
+            governing=self.governing,
             wake=self.governor.wake,
         )
+        self._agreements = Agreements(self.record, self.governing, wake=self.governor.wake)
         self._queries = Queries(
             record=self.record,
             observer=self.observer,
@@ -299,6 +311,7 @@ class App:
             digest=plan_digest(plan),
             forecast=tuple(_shown(f) for f in forecast(plan, baseline)),
             warnings=(
+                *(Warning_(code="tightened", sentence=sentence) for sentence in self.governing.strict(draft)[1]),
                 *(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
                 *(Warning_(code="not-foreseen", sentence=sentence) for sentence in impossible(plan, baseline)),
             ),
@@ -322,6 +335,42 @@ class App:
 
     async def approve(self, command: Approve, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.approve(command, key=key))
+
+    async def withdraw(self, command: Withdraw, *, key: str) -> RolloutView:
+        return self._queries.rollout(await self._handlers.withdraw(command, key=key))
+
+    async def table(self, command: TableAgreement, *, key: str) -> AgreementView:
+        return self._agreed(await self._agreements.table(command, key=key))
+
+    async def answer(self, command: AnswerAgreement, *, key: str) -> AgreementView:
+        return self._agreed(await self._agreements.answer(command, key=key))
+
+    async def review(self, command: ReviewAgreement, *, key: str) -> AgreementView:
+        return self._agreed(await self._agreements.review(command, key=key))
+
+    async def agreements(self) -> Sequence[AgreementView]:
+        return [self._agreed(agreement) for agreement in self.record.agreements()]
+
+    async def agreement(self, of: str, name: str) -> AgreementView:
+        found = self.record.agreement(of, name)
+        if found is None:
+            raise NotFound(what=of, name=name, next_command="glideslope agree ls")
+        return self._agreed(found)
+
+    async def owned(self, *, owner: str, kind: str, name: str) -> Sequence[OwnedView]:
+        """Return who owns what; of all there is, what fits. Raises NotFound where no organisation is in force."""
+        organisation = self.governing.organisation
+        if organisation is None:
+            raise NotFound(what="organisation", name="in force", next_command="glideslope agree schema organisation")
+        things = organisation.owns(owner) if owner else organisation.owned
+        return [
+            owned_view(thing, organisation)
+            for thing in things
+            if kind in ("", thing.kind.value) and name in ("", thing.name)
+        ]
+
+    def _agreed(self, agreement: Agreement) -> AgreementView:
+        return agreement_view(agreement, needs=self._agreements.needs(agreement))
 
     async def halt(self, command: Halt, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.halt(command, key=key))

@@ -15,6 +15,7 @@ from glideslope.domain.errors import Conflict, GlideslopeError, LeaseLost, Store
 from glideslope.domain.events import Decided, Lapsed
 from glideslope.domain.ids import MACHINE, RolloutId
 from glideslope.domain.rollout import DECIDED, ENDED, Phase, Rollout, exposure, news
+from glideslope.engine.governing import Governing
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Clock, Fence, Lease, Leases
 from glideslope.engine.reconciler import Reconciler
@@ -42,6 +43,7 @@ class Governor:
         *,
         record: Record,
         observer: Observer,
+        governing: Governing,
         reconciler: Reconciler,
         leases: Leases,
         clock: Clock,
@@ -50,6 +52,7 @@ class Governor:
     ) -> None:
         self._record = record
         self._observer = observer
+        self._governing = governing
         self._reconciler = reconciler
         self._leases = leases
         self._clock = clock
@@ -187,7 +190,8 @@ class Governor:
             self._observer.changed.discard(rollout.id)
             self._judged[rollout.id] = (self._clock.monotonic(), rollout.version)
             at = self._record.now(rollout.id)
-            evidence = self._observer.evidence(rollout, in_force=self._reconciler.in_force(rollout))
+            counted = self._observer.evidence(rollout, in_force=self._reconciler.in_force(rollout))
+            evidence = self._governing.add_to(counted, rollout)
             decision = decide(rollout, evidence, now=at)
             if not news(rollout, decision) or self._too_soon(rollout, decision, at=at):
                 return

@@ -1,12 +1,26 @@
-"""One method per command: load, ask the domain, record, wake the governor. Nothing is done before it is recorded."""
+"""One method per command: load, ask the domain, record, wake the governor. Nothing is done before it is recorded.
+
+Long because every command of a rollout passes the same door, which makes it idempotent.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 
-from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import (
+    AgreeContract,
+    Approve,
+    Halt,
+    OrderRollback,
+    Propose,
+    Register,
+    Resume,
+    Retry,
+    Withdraw,
+)
 from glideslope.domain.contract import check_contract
+from glideslope.domain.decide import unapproved
 from glideslope.domain.decision import DECIDER, RollBack, Verdict
 from glideslope.domain.doubt import Aside, is_settled
 from glideslope.domain.draft import Draft
@@ -18,6 +32,7 @@ from glideslope.domain.errors import (
     FeatureMissing,
     Invalid,
     KeyReused,
+    MakerMayNotApprove,
     NotInPhase,
     PlanCannotDetect,
     PlanChanged,
@@ -25,6 +40,7 @@ from glideslope.domain.errors import (
     RolloutEnded,
     RolloutInProgress,
     SelfApproval,
+    SignOffMissing,
     VersionConflict,
 )
 from glideslope.domain.events import (
@@ -37,10 +53,13 @@ from glideslope.domain.events import (
     Proposed,
     Registered,
     Resumed,
+    Withdrawn,
     kind_of,
 )
 from glideslope.domain.flow import second_of_week
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
+from glideslope.domain.governing.governed import Governed
+from glideslope.domain.governing.organisation import BREACH, Right
 from glideslope.domain.ids import Digest, ModelName, RolloutId
 from glideslope.domain.plan import Evaluation, Plan, StageKind
 from glideslope.domain.plugin import Plugins
@@ -49,6 +68,7 @@ from glideslope.domain.remedy import blind, remedies
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
 from glideslope.engine.addresses import host_and_port
 from glideslope.engine.doubts import aside
+from glideslope.engine.governing import Governing
 from glideslope.engine.learning import experience, taught
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Driver, Feature, Probe
@@ -77,9 +97,11 @@ class Handlers:
         driver: Driver,
         probe: Probe,
         plugins: Plugins,
+        governing: Governing,
         wake: Callable[[], None],
     ) -> None:
         self._record = record
+        self._governing = governing
         self._observer = observer
         self._driver = driver
         self._probe = probe
@@ -156,6 +178,8 @@ class Handlers:
 
         Raises PlanInvalid, NotFound, Conflict.
         """
+        draft, _ = self._governing.strict(draft)
+        governed = self._governing.governed(draft)
         model = self._record.model(draft.model)
         if model.incumbent is None:
             raise Conflict(
@@ -172,6 +196,7 @@ class Handlers:
             candidate=model.version(draft.candidate),
             baseline=baseline,
             plugins=self._plugins,
+            governed=governed,
         )
         more = taught(baseline, plan, model, self._record, self._observer.scope)
         if more is not baseline:
@@ -182,6 +207,7 @@ class Handlers:
                 candidate=model.version(draft.candidate),
                 baseline=baseline,
                 plugins=self._plugins,
+                governed=governed,
             )
         self._remember(plan, baseline)
         return plan, baseline
@@ -204,6 +230,7 @@ class Handlers:
         return await self._carry_out(key, same=same, act=lambda: self._propose(command, key=key))
 
     async def _propose(self, command: Propose, *, key: str) -> RolloutId:
+        self._governing.require(command.by, Right.PROPOSE, to="a change")
         plan, baseline = self.resolve(command.draft, seen=command.plan_digest)
         digest = plan_digest(plan)
         if command.plan_digest is not None and command.plan_digest != digest:
@@ -211,7 +238,7 @@ class Handlers:
         model = self._record.model(plan.model)
         self._check_free(plan)
         self._check_features(plan)
-        await self._check_sight(command.draft, plan, baseline)
+        await self._check_sight(self._governing.strict(command.draft)[0], plan, baseline)
         await self._check_reachable(model, plan)
         learned = self._learned(command.attempt_of, why=command.why)
         event = Proposed(
@@ -258,9 +285,35 @@ class Handlers:
                 raise SelfApproval(rollout=rollout.id, actor=command.by)
             if command.plan_digest != rollout.plan_digest:
                 raise DigestChanged(rollout=rollout.id, seen=command.plan_digest, current=rollout.plan_digest)
-            return Approved(by=command.by, granted=command.granted, plan_digest=command.plan_digest, why=why)
+            governed = rollout.plan.governed
+            if not isinstance(governed, Governed):
+                # Only where approvals expire are they given again while it runs.
+                _require(rollout, {Phase.PROPOSED})
+            elif command.by in governed.makers:
+                raise MakerMayNotApprove(rollout=rollout.id, actor=command.by)
+            return Approved(
+                by=command.by,
+                granted=command.granted,
+                plan_digest=command.plan_digest,
+                why=why,
+                functions=self._governing.authority(command.by, rollout=rollout.id),
+            )
 
-        return await self._append(command.rollout, Approved, approved, key=key, phases={Phase.PROPOSED})
+        return await self._append(command.rollout, Approved, approved, key=key, phases=set(Phase) - DECIDED)
+
+    async def withdraw(self, command: Withdraw, *, key: str) -> RolloutId:
+        """Take an approval back; without it a governed rollout exposes nobody. Raises NotInPhase, RolloutEnded, NotFound, Conflict."""
+        event = Withdrawn(by=command.by, why=_reason(command.why))
+
+        def withdrawn(rollout: Rollout) -> Withdrawn:
+            if command.by not in rollout.granted:
+                raise Conflict(
+                    f"{command.by} has not approved {rollout.id}, so there is nothing to take back.",
+                    next_command=f"glideslope show {rollout.id}",
+                )
+            return event
+
+        return await self._append(command.rollout, Withdrawn, withdrawn, key=key, phases=set(Phase) - DECIDED)
 
     async def halt(self, command: Halt, *, key: str) -> RolloutId:
         """Withdraw the exposure and freeze. Raises NotInPhase, RolloutEnded, NotFound."""
@@ -274,8 +327,10 @@ class Handlers:
         Raises NotInPhase, RolloutEnded, NotFound.
         """
         why = _reason(command.why)
+        self._governing.require(command.by, Right.OPERATE, to="a rollout")
 
         def resumed(rollout: Rollout) -> Resumed:
+            self._check_signed_off(rollout)
             return Resumed(by=command.by, why=why, aside=self._not_credible(rollout) or msgspec.UNSET)
 
         return await self._append(command.rollout, Resumed, resumed, key=key, phases={Phase.HALTED})
@@ -287,13 +342,28 @@ class Handlers:
         def ordered(rollout: Rollout) -> Decided:
             return Decided(
                 decision=RollBack(reasons=(Reason.ORDERED,)),
-                evidence=self._observer.evidence(rollout, in_force=False),
+                evidence=self._governing.add_to(self._observer.evidence(rollout, in_force=False), rollout),
                 decider=DECIDER,
                 by=command.by,
                 why=why,
             )
 
         return await self._append(command.rollout, Decided, ordered, key=key, phases=set(Phase) - DECIDED)
+
+    def _check_signed_off(self, rollout: Rollout) -> None:
+        """Say at once what `decide` would hold it for: sign-offs after a broken limit, approvals taken back. Raises SignOffMissing."""
+        governed = rollout.plan.governed
+        if not isinstance(governed, Governed):
+            return
+        now = self._record.now(rollout.id)
+        if rollout.limit_broken_at is not None:
+            anew = msgspec.structs.replace(governed, needs=BREACH)
+            if lacking := unapproved(anew, rollout, since=rollout.limit_broken_at, now=now):
+                functions = [need.function for need in lacking]
+                raise SignOffMissing(rollout=rollout.id, functions=functions, why="A limit was broken")
+        if rollout.withdrawn and (lacking := unapproved(governed, rollout, since=0, now=now)):
+            functions = [need.function for need in lacking]
+            raise SignOffMissing(rollout=rollout.id, functions=functions, why="An approval was taken back")
 
     def _not_credible(self, rollout: Rollout) -> tuple[Aside, ...]:
         """Return the sources that the last decision found not credible, and any found since."""
@@ -443,9 +513,11 @@ def _require_same(done: Event, *asked: Event) -> None:
 
 def _act(event: Event) -> object:
     # An order carries the evidence of its moment; what was ordered, and by whom, is the same the second time.
-    # So does a resumption, of the sources that were set aside.
+    # So does a resumption, of the sources that were set aside, and an approval, of its giver's authority.
     if isinstance(event, Decided):
         return (event.decision, event.by, event.why)
+    if isinstance(event, Approved):
+        return (event.granted, event.by, event.why, event.plan_digest)
     return (kind_of(event), event.by, event.why) if isinstance(event, Resumed) else event
 
 

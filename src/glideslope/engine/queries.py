@@ -20,6 +20,7 @@ from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.scan import Searched
 from glideslope.domain.traffic import Arm
 from glideslope.engine.display import guardrail_views
+from glideslope.engine.governing_views import governed_view
 from glideslope.engine.observer import Observer
 from glideslope.engine.pair_display import pair_views
 from glideslope.engine.ports import Clock
@@ -151,6 +152,7 @@ class Queries:
             budgets=self._budgets(rollout),
             values=value_views(plan, self._evidence(rollout, history)) if plan.value and with_guardrails else (),
             pairs=self._pairs(rollout, history) if with_guardrails else (),
+            governed=governed_view(rollout, now=self._record.now()),
         )
 
     def slices(self, id_: RolloutId) -> SlicesView:

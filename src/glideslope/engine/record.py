@@ -20,6 +20,7 @@ from glideslope.domain.events import (
     kind_of,
     rfc3339,
 )
+from glideslope.domain.governing.agreement import Agreement, AgreementEvent, fold
 from glideslope.domain.ids import ModelName, RolloutId, VersionName
 from glideslope.domain.rollout import ENDED, Rollout, apply, begin
 from glideslope.engine.ports import Clock, Draft, Fence, Store
@@ -29,6 +30,7 @@ from glideslope.ledger.errors import CanonicalError
 
 MODEL_PREFIX: Final = "model."
 ROLLOUT_PREFIX: Final = "r-"
+AGREEMENT_PREFIX: Final = "agreement."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Record:
         self._rollouts: dict[RolloutId, Rollout] = {}
         self._open: dict[ModelName, RolloutId] = {}
         self._models: dict[ModelName, Model] = {}
+        self._agreements: dict[str, Agreement] = {}
         self._places: dict[int, Recorded] = {}
         self._read = 0
         """Every position below has its place."""
@@ -249,6 +252,14 @@ class Record:
         """Return all models, oldest first."""
         return tuple(self._models.values())
 
+    def agreement(self, of: str, name: str) -> Agreement | None:
+        """Return all editions of an agreement; None before any was tabled."""
+        return self._agreements.get(agreement_stream(of, name))
+
+    def agreements(self) -> Sequence[Agreement]:
+        """Return all agreements, oldest first."""
+        return tuple(self._agreements.values())
+
     def _take(self, data: bytes, *, entry: ledger_entry.Entry, position: int) -> None:
         at = instant(entry.at)
         event = event_of(entry.kind, dict(entry.body))
@@ -278,6 +289,10 @@ class Record:
         elif recorded.stream.startswith(MODEL_PREFIX):
             name = ModelName(recorded.stream.removeprefix(MODEL_PREFIX))
             self._models[name] = _model(self._models.get(name), event, name=name, at=at)
+        elif recorded.stream.startswith(AGREEMENT_PREFIX):
+            if not isinstance(event, AgreementEvent):
+                raise Invalid(f"{type(event).__name__} does not belong to an agreement.")
+            self._agreements[recorded.stream] = fold(self._agreements.get(recorded.stream), event, at=at)
 
 
 def rollout_id(number: int) -> RolloutId:
@@ -296,6 +311,11 @@ def rollout_number(id_: RolloutId) -> int:
 def model_stream(name: ModelName) -> str:
     """Return the name of a model's stream."""
     return f"{MODEL_PREFIX}{name}"
+
+
+def agreement_stream(of: str, name: str) -> str:
+    """Return the name of an agreement's stream."""
+    return f"{AGREEMENT_PREFIX}{of}.{name}"
 
 
 def _model(model: Model | None, event: Event, *, name: ModelName, at: int) -> Model:

@@ -21,6 +21,14 @@ from glideslope.domain.events import (
     Proposed,
     Registered,
     Resumed,
+    Withdrawn,
+)
+from glideslope.domain.governing.agreement import (
+    AgreementAnswered,
+    AgreementEvent,
+    AgreementInForce,
+    AgreementReviewed,
+    AgreementTabled,
 )
 from glideslope.domain.ids import MACHINE, WHOLE, Actor
 from glideslope.domain.plan import Plan
@@ -29,14 +37,18 @@ from glideslope.domain.recomputation import sentence as differing
 
 def sentence(event: Event, *, plan: Plan) -> str:
     """Return one event of a rollout as a sentence."""
+    if isinstance(event, AgreementEvent):
+        return agreed(event)
     match event:
         case Proposed(by=by, plan=proposed, learned=learned):
             wanted = f"{by} proposes {proposed.model} {proposed.incumbent} -> {proposed.candidate}: {proposed.why}"
             return f"{wanted} {learned}".strip()
-        case Approved(by=by, granted=True, why=why):
-            return f"{by} approves: {why}"
+        case Approved(by=by, granted=True, why=why, functions=functions):
+            return f"{by} approves{_in(functions or ())}: {why}"
         case Approved(by=by, why=why):
             return f"{by} denies: {why}"
+        case Withdrawn(by=by, why=why):
+            return f"{by} takes the approval back: {why}"
         case Decided(decision=decision, by=by, why=why):
             return decided(decision, plan=plan) + (f" Ordered by {by}: {why}" if by != MACHINE else "")
         case Halted(by=by, why=why):
@@ -72,6 +84,25 @@ def _elsewhere(event: Registered | Installed | ContractAgreed | PersonDescribed 
             return f"{by} erases who {actor} is: {why}"
         case _:
             assert_never(event)
+
+
+def agreed(event: AgreementEvent) -> str:
+    """Return one event of an agreement as a sentence."""
+    match event:
+        case AgreementTabled(of=of, name=name, by=by, why=why):
+            return f"{by} tables the {of} {name}: {why}"
+        case AgreementAnswered(by=by, granted=granted, why=why, functions=functions):
+            return f"{by} {'agrees' if granted else 'does not agree'}{_in(functions)}: {why}"
+        case AgreementInForce(digest=digest):
+            return f"{digest[:19]} is in force."
+        case AgreementReviewed(by=by, why=why):
+            return f"{by} stands by it: {why}"
+        case _:
+            assert_never(event)
+
+
+def _in(functions: tuple[str, ...]) -> str:
+    return f" as {', '.join(functions)}" if functions else ""
 
 
 def decided(decision: Decision, *, plan: Plan) -> str:
@@ -139,10 +170,12 @@ def _set_aside(sources: tuple[Aside, ...]) -> str:
 
 def actor_of(event: Event) -> Actor:
     """Return who did it; glideslope itself where nobody else did."""
+    if isinstance(event, AgreementEvent):
+        return event.by
     match event:
         case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed() | ContractAgreed():
             return event.by
-        case PersonDescribed() | PersonErased():
+        case Withdrawn() | PersonDescribed() | PersonErased():
             return event.by
         case Lapsed() | Confirmed() | Closed():
             return MACHINE

@@ -14,6 +14,7 @@ from glideslope.domain.freeze import Baseline
 from glideslope.domain.governing.person import Person
 from glideslope.domain.plan import Plan
 from glideslope.domain.recomputation import Difference
+from glideslope.engine.governing_views import GovernedView
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
@@ -284,6 +285,8 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     """What outcomes are worth, on the whole and by slice; empty without a value model."""
     pairs: tuple[PairView, ...] = ()
     """How the arms' answers compare, from the shadow stage."""
+    governed: GovernedView | None = None
+    """Under which rules it stands; None where no organisation is in force."""
 
 
 class VersionView(msgspec.Struct, frozen=True, kw_only=True):

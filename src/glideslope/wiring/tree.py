@@ -177,12 +177,17 @@ async def _ready(
     """Wait until each door answers, or we are to stop; return what ended before. A long record takes long to read.
 
     Who was killed is started again, here as later: it had no reason of its own to end, and to give up because of it would
-    take along a gateway that an earlier tree left serving.
+    take along a gateway that an earlier tree left serving. And what an earlier tree started as it was killed may come to life
+    only after we have looked for it: it is relieved then.
     """
     patience = asyncio.get_running_loop().time() + _READY_WITHIN
     while not (stopping.is_set() or await _all_answer(_doors(settings))):
         for child in children:
             status = None if child.process is None else child.process.returncode
+            if status is not None and status >= 0 and child.name == "gateway" and await relieve(settings.gateway):
+                say("a gateway of an earlier tree had come first; taking its place")
+                await child.start()
+                continue
             if status is not None and status >= 0:
                 return ChildFailed(name=child.name, status=status)
             if status is not None:

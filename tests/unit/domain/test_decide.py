@@ -11,6 +11,8 @@ from glideslope.domain.decide import EXTENSIONS, decide
 from glideslope.domain.decision import Advance, Hold, Promote, RollBack, breach
 from glideslope.domain.doubt import Claim, Doubt
 from glideslope.domain.evidence import NOTHING, Counts, Evidence, Freshness, Serving
+from glideslope.domain.governing.approval import Approval, Need
+from glideslope.domain.governing.governed import Answered, Block, Freeze, Governed, Permit, Window
 from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, SliceName, StepName, VersionName
 from glideslope.domain.metric import Kind, Metric, Origin
 from glideslope.domain.plan import AtMaximum, Evaluation, Guardrail, HarmNull, Margin, MarginKind, Plan
@@ -49,6 +51,32 @@ def known(position: int, **changes: object) -> Evidence:
 
 
 AGREES = Recomputation(age=0, cells=9, differing=0)
+
+
+NEEDS = Governed(organisation=Digest("sha256:" + "7" * 64), needs=(Need("security"),), valid_for=60 * MINUTE)
+PERMIT = Permit()
+
+
+def governed(position: int, *, given: bool = True, phase: Phase = Phase.RUNNING, **changes: object) -> Rollout:
+    """A rollout that security must have approved."""
+    approval = Approval(by=APPROVER, digest=examples.proposed(PLAN).plan_digest, functions=("security",), at=ENTERED)
+    under = msgspec.structs.replace(NEEDS, **changes)
+    plan = msgspec.structs.replace(PLAN, governed=under)
+    found = at_step(position, plan=plan, phase=phase)
+    return replace(found, approvals=(approval,) if given else ())
+
+
+def permitted(evidence: Evidence | None = None, **changes: object) -> Evidence:
+    """Good evidence, or other, with what governance says."""
+    permit = msgspec.structs.replace(PERMIT, **changes)
+    return msgspec.structs.replace(known(S4) if evidence is None else evidence, permit=permit)
+
+
+def frozen(asks: Freeze) -> Evidence:
+    return permitted(window=Window(name="end of year", asks=asks, until=ENTERED + 60 * MINUTE))
+
+
+BLOCK = Block(rule="DATA-01", answer=Answered.NO_EVIDENCE, why="the tags of claims.email are not known")
 
 
 def twice(position: int) -> Rollout:
@@ -180,6 +208,68 @@ NO = NOTHING
 UNPROVEN = examples.evidence(PLAN, "s4", size=100)
 
 ROWS = [
+    # Who decides: nothing missing is a yes, nothing taken back goes on, and harm is asked about before all of it.
+    Row("governed, approved and permitted", governed(S4), permitted(), Advance, (Reason.PASSED,)),
+    Row("without a permit nothing widens", governed(S4), known(S4), Hold, (Reason.PERMIT_MISSING,), expect=EXPOSED),
+    Row(
+        "a permit by another policy is none",
+        governed(S4, policy=Digest("sha256:" + "8" * 64)),
+        permitted(),
+        Hold,
+        (Reason.PERMIT_MISSING,),
+        expect=EXPOSED,
+    ),
+    Row("a rule that blocks", governed(S4), permitted(blocks=(BLOCK,)), Hold, (Reason.POLICY_BLOCKS,), expect=EXPOSED),
+    Row("a freeze that lets it finish", governed(S4), frozen(Freeze.FINISH), Advance, (Reason.PASSED,)),
+    Row("a freeze that holds it", governed(S4), frozen(Freeze.HOLD), Hold, (Reason.FROZEN,), expect=EXPOSED),
+    Row(
+        "a freeze that sends it back",
+        governed(S4),
+        frozen(Freeze.RETURN),
+        Hold,
+        (Reason.FROZEN_RETURN,),
+        expect=WITHDRAWN,
+    ),
+    Row(
+        "no freeze delays a rollback",
+        governed(S4),
+        permitted(harmful(S4, errors=0.5), window=Window(name="f", asks=Freeze.HOLD, until=ENTERED + MINUTE)),
+        RollBack,
+        (Reason.BREACHED,),
+    ),
+    Row(
+        "nothing begins in a freeze",
+        replace(governed(S4), phase=Phase.PROPOSED, position=-1),
+        frozen(Freeze.FINISH),
+        Hold,
+        (Reason.FROZEN,),
+        expect=WITHDRAWN,
+    ),
+    Row(
+        "approvals that ran out hold it where it is",
+        governed(S4),
+        permitted(),
+        Hold,
+        (Reason.APPROVALS_RUN_OUT,),
+        after=61 * MINUTE,
+        expect=EXPOSED,
+    ),
+    Row(
+        "an approval that was taken back withdraws it",
+        replace(governed(S4, given=False), withdrawn=frozenset({APPROVER})),
+        permitted(),
+        Hold,
+        (Reason.APPROVAL_WITHDRAWN,),
+        expect=WITHDRAWN,
+    ),
+    Row(
+        "after a broken limit sign-offs of before say nothing",
+        replace(governed(S4, phase=Phase.LAPSED), limit_broken_at=ENTERED + 1),
+        permitted(),
+        Hold,
+        (Reason.SIGN_OFF_MISSING,),
+        expect=WITHDRAWN,
+    ),
     # Before anything moves, approvals are all that counts, and that the right content is served.
     Row("a proposal waits for its approvals", waiting(), NO, Hold, (Reason.AWAITING_APPROVAL,), expect=WITHDRAWN),
     Row("the proposer's own approval does not count", waiting(granted={OWNER}), NO, Hold, (Reason.AWAITING_APPROVAL,)),

@@ -13,7 +13,8 @@ from glideslope.domain.errors import PlanInvalid, SplitInvalid
 from glideslope.domain.evidence import NOTHING
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.gate import check_tests, harm_findings, is_paired
-from glideslope.domain.ids import MetricName, StepName
+from glideslope.domain.governing.governed import Governed
+from glideslope.domain.ids import Digest, MetricName, StepName
 from glideslope.domain.metric import (
     BRIER,
     BUILT_IN,
@@ -254,6 +255,7 @@ def test_a_plans_digest_covers_every_field() -> None:
         "pairs": PairRules(),
         "recompute": Recompute.REQUIRED,
         "logged": ("amount",),
+        "governed": Governed(organisation=Digest("sha256:" + "0" * 64)),
         "harms": (DeclaredHarm(metric=MetricName("errors"), size=Margin(MarginKind.RELATIVE, 1.0)),),
     }
     changes: dict[str, Any] = {

@@ -7,7 +7,17 @@ from fastapi import FastAPI
 
 from glideslope import __version__
 from glideslope.engine.service import Service
-from glideslope.interfaces.api import commands, evidence, openapi, people, problems, queries, reports, streams
+from glideslope.interfaces.api import (
+    commands,
+    evidence,
+    governing,
+    openapi,
+    people,
+    problems,
+    queries,
+    reports,
+    streams,
+)
 from glideslope.interfaces.api.door import Door
 
 
@@ -32,6 +42,7 @@ def create_app(service: Service, *, new_key: Callable[[], str], stopping: asynci
         queries.rollouts(door),
         commands.planning(door),
         commands.acting(door),
+        governing.governing(door),
         streams.streams(door, stopping=stopping),
         evidence.evidence(door),
         people.people(door),

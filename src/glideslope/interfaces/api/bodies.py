@@ -48,6 +48,22 @@ class ApprovalBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     granted: bool = True
 
 
+class AgreementBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A document to be agreed on, as written."""
+
+    text: str
+    file: str
+    why: str
+
+
+class AnswerBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A yes or no to exactly the document with this digest."""
+
+    digest: str
+    granted: bool
+    why: str
+
+
 class ReasonBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why a person orders something; it stands in the ledger."""
 

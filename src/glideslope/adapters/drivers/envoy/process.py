@@ -132,6 +132,36 @@ def find(folder: Folder) -> Envoy | None:
     return Envoy(running, descriptor)
 
 
+def discover(folder: Folder, *, host: str, port: int) -> Envoy | None:
+    """Return the Envoy that lives in this folder, also one of which nobody wrote down who it is.
+
+    Its supervisor may have been killed between starting it and saying so. It works in the folder and was started from its
+    bootstrap, which proc(5) tells; `host` and `port` are those of that bootstrap.
+    """
+    if (known := find(folder)) is not None:
+        return known
+    home = folder.path.resolve()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+            if folder.bootstrap.name.encode() not in command or (entry / "cwd").readlink() != home:
+                continue
+            pid = int(entry.name)
+            descriptor = os.pidfd_open(pid)
+        except OSError:
+            continue  # it ended meanwhile, or is somebody else's
+        started = _started(pid)
+        if started is None:
+            os.close(descriptor)
+            continue
+        envoy = Envoy(Running(pid=pid, started=started, host=host, port=port), descriptor)
+        remember(envoy, folder)
+        return envoy
+    return None
+
+
 def running(folder: Path) -> Running | None:
     """Return where the gateway in `folder` listens, or None when no Envoy lives there."""
     envoy = find(Folder.at(folder))

@@ -102,16 +102,22 @@ async def relieve(folder: Path) -> bool:
 
 
 async def sweep(folder: Path, *, drain: float = 10.0) -> None:
-    """End an Envoy that nobody supervises in `folder`, after the requests under way."""
+    """End an Envoy that nobody supervises in `folder`, after the requests under way; another's is left alone."""
     home = Folder.at(folder)
-    if home.path.exists() and (envoy := process.find(home)) is not None:
-        await process.stop(envoy, home, drain=drain)
+    if not home.path.exists():
+        return
+    try:
+        with _sole_supervisor(home):
+            if (envoy := _living(home)) is not None:
+                await process.stop(envoy, home, drain=drain)
+    except DriverUnavailable:
+        _log.warning("another supervisor works in %s; its Envoy goes on", home.path)
 
 
 async def _adopted(home: Folder, gateway: Gateway, drain: float) -> Envoy | None:
     """Return a living Envoy that fits; one that does not is ended. Writes the bootstrap that is wanted now."""
     wanted = json.dumps(bootstrap(gateway), indent=1)
-    envoy = process.find(home)
+    envoy = _living(home)
     fits = home.bootstrap.exists() and home.bootstrap.read_bytes() == wanted.encode()
     # One whose supervisor died while it was draining lives and takes nobody.
     fits = fits and (envoy is None or not _is_free(gateway.host, gateway.port))
@@ -224,23 +230,29 @@ def _locks(file: int) -> bool:
     return True
 
 
+def _living(home: Folder) -> Envoy | None:
+    host, port = _last_address(home)
+    return process.discover(home, host=host, port=port)
+
+
 def _any_port(home: Folder, host: str) -> int:
     """Return the port of the last time, so that callers find the gateway again, unless somebody else took it."""
-    last = _last_port(home)
-    living = process.find(home)
+    last = _last_address(home)[1]
+    living = _living(home)
     if living is not None:
         living.close()
         return last
     return last if last and _is_free(host, last) else _free_port(host)
 
 
-def _last_port(home: Folder) -> int:
+def _last_address(home: Folder) -> tuple[str, int]:
     try:
         listener = json.loads(home.bootstrap.read_text())["static_resources"]["listeners"][0]
-        port = int(listener["address"]["socket_address"]["port_value"])
+        address = listener["address"]["socket_address"]
+        host, port = str(address["address"]), int(address["port_value"])
     except (FileNotFoundError, ValueError, OverflowError, LookupError, TypeError, RecursionError):
-        return 0  # never started here, or the file is damaged: it is written again
-    return port if 0 < port < 65_536 else 0
+        return "", 0  # never started here, or the file is damaged: it is written again
+    return host, port if 0 < port < 65_536 else 0
 
 
 def _require_free(gateway: Gateway) -> None:

@@ -1,0 +1,50 @@
+"""What can be agreed on: each kind of document with its type and the check that refuses what could not govern."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from glideslope.domain.errors import AgreementInvalid
+from glideslope.domain.governing.organisation import Organisation, check_organisation
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of agreement. `check` raises AgreementInvalid with the path of what is wrong."""
+
+    type: type[msgspec.Struct]
+    check: Callable[[Any], None]
+    single: bool = False
+    """There is one alone, named like its kind."""
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "organisation": Kind(Organisation, check_organisation, single=True),
+}
+
+
+def kind_of(of: str) -> Kind:
+    """Return a kind by its name. Raises AgreementInvalid."""
+    found = KINDS.get(of)
+    if found is None:
+        raise AgreementInvalid(f"There is no agreement of the kind {of!r}; there are {', '.join(sorted(KINDS))}.")
+    return found
+
+
+def document_of(agreed: msgspec.Struct) -> Mapping[str, Any]:
+    """Return a document's meaning as plain JSON values, as it is hashed."""
+    found: Mapping[str, Any] = msgspec.to_builtins(agreed)
+    return found
+
+
+def agreed_of(of: str, document: Mapping[str, Any]) -> msgspec.Struct:
+    """Read a document back from the record. Raises AgreementInvalid."""
+    kind = kind_of(of)
+    try:
+        found = msgspec.convert(document, type=kind.type)
+    except msgspec.ValidationError as error:
+        raise AgreementInvalid(f"The {of} cannot be read: {error}") from error
+    kind.check(found)
+    return found

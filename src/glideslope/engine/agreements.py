@@ -1,0 +1,164 @@
+"""Commands about agreements: table, answer, review. What was needed being there, it is in force in the same transaction."""
+
+from collections.abc import Callable, Sequence
+
+from glideslope.domain.commands import AnswerAgreement, ReviewAgreement, TableAgreement
+from glideslope.domain.errors import Conflict, DigestChanged, NotEntitled, NotFound, SelfApproval
+from glideslope.domain.events import Event
+from glideslope.domain.governing.agreement import (
+    ORGANISATION,
+    Agreement,
+    AgreementAnswered,
+    AgreementInForce,
+    AgreementReviewed,
+    AgreementTabled,
+    Edition,
+    agreement_digest,
+)
+from glideslope.domain.governing.approval import Approval, Need, unmet
+from glideslope.domain.governing.kinds import agreed_of
+from glideslope.domain.governing.organisation import Organisation, Right
+from glideslope.domain.ids import Actor
+from glideslope.engine.governing import Governing
+from glideslope.engine.record import Append, Record, agreement_stream
+
+ADMINISTER = Right.ADMINISTER.value
+"""The pseudo-function in which administrators answer."""
+
+
+class Agreements:
+    """Documents that people agree on."""
+
+    def __init__(self, record: Record, governing: Governing, *, wake: Callable[[], None]) -> None:
+        self._record = record
+        self._governing = governing
+        self._wake = wake
+
+    async def table(self, command: TableAgreement, *, key: str) -> Agreement:
+        """Ask that a document be in force. The first organisation is in force at once, by the word of an administrator's token.
+
+        Raises AgreementInvalid, NotEntitled, Conflict, KeyReused.
+        """
+        agreed_of(command.of, command.document)
+        digest = agreement_digest(command.document)
+        await self._record.refresh()
+        found = self._record.agreement(command.of, command.name)
+        if found is not None and found.in_force is not None and found.in_force.digest == digest:
+            return found
+        if (
+            found is not None
+            and found.tabled is not None
+            and (found.tabled.digest, found.tabled.by) == (digest, command.by)
+        ):
+            return found
+        organisation = self._governing.organisation
+        self._check_tabling(command, organisation)
+        events: list[Event] = [
+            AgreementTabled(
+                of=command.of,
+                name=command.name,
+                document=command.document,
+                digest=digest,
+                text=command.text,
+                by=command.by,
+                why=command.why,
+            )
+        ]
+        if not self._needs(command.of, organisation, by=command.by):
+            events.append(AgreementInForce(digest=digest, by=command.by, why="Nobody else need agree."))
+        return await self._append(command.of, command.name, events, key=f"table/{key}")
+
+    async def answer(self, command: AnswerAgreement, *, key: str) -> Agreement:
+        """Say yes or no to exactly what is tabled. Raises NotFound, NotEntitled, SelfApproval, DigestChanged."""
+        await self._record.refresh()
+        found, tabled = self._tabled(command.of, command.name)
+        if tabled.digest != command.digest:
+            raise DigestChanged(rollout=f"{found.of} {found.name}", seen=command.digest, current=tabled.digest)
+        if tabled.by == command.by:
+            raise SelfApproval(rollout=f"{found.of} {found.name}", actor=command.by)
+        functions = self._functions(command.by)
+        if not functions:
+            raise NotEntitled(actor=command.by, needs="the right to review in a function, or to administer")
+        answered = AgreementAnswered(
+            digest=command.digest, granted=command.granted, functions=functions, by=command.by, why=command.why
+        )
+        events: list[Event] = [answered]
+        if command.granted:
+            given = Approval(by=command.by, digest=tabled.digest, functions=functions, at=self._record.now())
+            granted = (*(a for a in tabled.granted if a.by != command.by), given)
+            needs = self._needs(found.of, self._governing.organisation, by=tabled.by)
+            if not unmet(needs, granted) and not tabled.denied - {command.by}:
+                events.append(AgreementInForce(digest=tabled.digest, by=tabled.by, why=tabled.why))
+        return await self._append(found.of, found.name, events, key=f"answer/{key}")
+
+    async def review(self, command: ReviewAgreement, *, key: str) -> Agreement:
+        """Stand by what is in force, so that its next review is due a cadence later. Raises NotFound, NotEntitled."""
+        await self._record.refresh()
+        found = self._record.agreement(command.of, command.name)
+        if found is None or found.in_force is None:
+            raise NotFound(what=f"{command.of} in force", name=command.name, next_command="glideslope agree ls")
+        if not self._functions(command.by):
+            raise NotEntitled(actor=command.by, needs="the right to review in a function, or to administer")
+        reviewed = AgreementReviewed(digest=found.in_force.digest, by=command.by, why=command.why)
+        return await self._append(found.of, found.name, (reviewed,), key=f"review/{key}")
+
+    def needs(self, agreement: Agreement) -> tuple[Need, ...]:
+        """Return whose yes a tabled document still needs."""
+        if agreement.tabled is None:
+            return ()
+        return unmet(
+            self._needs(agreement.of, self._governing.organisation, by=agreement.tabled.by), agreement.tabled.granted
+        )
+
+    def _check_tabling(self, command: TableAgreement, organisation: Organisation | None) -> None:
+        if organisation is None:
+            if not command.admin:
+                raise NotEntitled(actor=command.by, needs="an administrator's token, while no organisation is in force")
+            if command.of != ORGANISATION:
+                raise Conflict(
+                    "No organisation is in force, so nobody could agree to this. Table that first.",
+                    next_command="glideslope agree table organisation.yaml -m WHY",
+                )
+        elif command.of == ORGANISATION:
+            self._governing.require(command.by, Right.ADMINISTER, to="the organisation")
+        elif organisation.person(command.by) is None:
+            raise NotEntitled(actor=command.by, needs="a person of the organisation")
+
+    def _needs(self, of: str, organisation: Organisation | None, *, by: Actor) -> Sequence[Need]:
+        """Return who must agree: for the organisation another administrator, for else whom it names, or compliance."""
+        if organisation is None:
+            return ()
+        others = [p for p in organisation.people if p.id != by]
+        administrators = sum(Right.ADMINISTER in p.rights for p in others)
+        if of == ORGANISATION and of not in organisation.agreements:
+            return (Need(ADMINISTER),) if administrators else ()
+        named = organisation.agreements.get(of)
+        if named is not None:
+            return named
+        reviewers = [p for p in others if Right.REVIEW in p.rights]
+        if any("compliance" in p.functions for p in reviewers):
+            return (Need("compliance"),)
+        return (Need(ADMINISTER),) if administrators else ()
+
+    def _functions(self, actor: Actor) -> tuple[str, ...]:
+        organisation = self._governing.organisation
+        if organisation is None:
+            return ()
+        functions = organisation.authority(actor, now=self._record.now())
+        return (*functions, *((ADMINISTER,) if organisation.may(actor, Right.ADMINISTER) else ()))
+
+    def _tabled(self, of: str, name: str) -> tuple[Agreement, Edition]:
+        found = self._record.agreement(of, name)
+        if found is None or found.tabled is None:
+            raise NotFound(what=f"tabled {of}", name=name, next_command="glideslope agree ls")
+        return found, found.tabled
+
+    async def _append(self, of: str, name: str, events: Sequence[Event], *, key: str) -> Agreement:
+        stream = agreement_stream(of, name)
+        expected = self._record.version(stream)
+        await self._record.append((Append(stream=stream, expected=expected, events=events, key=f"{stream}/{key}"),))
+        self._wake()
+        found = self._record.agreement(of, name)
+        if found is None:
+            raise NotFound(what=of, name=name)
+        return found

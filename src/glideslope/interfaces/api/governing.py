@@ -1,0 +1,110 @@
+"""The routes of governance: agreements, owners, and taking an approval back."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from glideslope.domain.commands import AnswerAgreement, ReviewAgreement, TableAgreement, Withdraw
+from glideslope.domain.governing.kinds import document_of
+from glideslope.domain.identity import Role
+from glideslope.domain.ids import RolloutId, digest
+from glideslope.engine.governing_views import AgreementView, OwnedView
+from glideslope.engine.views import RolloutView
+from glideslope.interfaces.api.bodies import AgreementBody, AnswerBody, ReasonBody
+from glideslope.interfaces.api.door import ACTING, LOOKING, Door, answer, body
+from glideslope.interfaces.api.openapi import described
+from glideslope.interfaces.document import agreements
+
+LARGEST = 2 * agreements.LARGEST
+"""Bytes of a body."""
+
+
+def governing(door: Door) -> APIRouter:
+    """Return the routes about who decides."""
+    router = APIRouter(tags=["governing"])
+    service = door.service
+
+    @router.get("/v1/agreements", summary="List agreements", **described(answer=tuple[AgreementView, ...]))
+    async def every(request: Request) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.agreements())
+
+    @router.post(
+        "/v1/agreements",
+        summary="Ask that a document be in force",
+        **described(
+            body=AgreementBody, answer=AgreementView, keyed=True, refusals=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+        ),
+    )
+    async def table(request: Request) -> Response:
+        caller = door.caller(request, ACTING, act="table an agreement")
+        written = await body(request, AgreementBody, limit=LARGEST)
+        document = await asyncio.to_thread(agreements.read, written.text, file=written.file)
+        command = TableAgreement(
+            of=document.of,
+            name=document.name,
+            document=document_of(document.agreed),
+            text=written.text,
+            by=caller.actor,
+            why=written.why,
+            admin=caller.role is Role.ADMIN,
+        )
+        return answer(await service.table(command, key=door.key(request)))
+
+    @router.get("/v1/agreements/{of}/{name}", summary="Show an agreement", **described(answer=AgreementView))
+    async def one(request: Request, of: str, name: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.agreement(of, name))
+
+    @router.post(
+        "/v1/agreements/{of}/{name}/answers",
+        summary="Say yes or no to what is tabled",
+        **described(body=AnswerBody, answer=AgreementView, keyed=True),
+    )
+    async def say(request: Request, of: str, name: str) -> Response:
+        by = door.caller(request, ACTING, act="answer an agreement").actor
+        written = await body(request, AnswerBody)
+        command = AnswerAgreement(
+            of=of, name=name, digest=digest(written.digest), granted=written.granted, by=by, why=written.why
+        )
+        return answer(await service.answer(command, key=door.key(request)))
+
+    @router.post(
+        "/v1/agreements/{of}/{name}/reviews",
+        summary="Stand by what is in force",
+        **described(body=ReasonBody, answer=AgreementView, keyed=True),
+    )
+    async def review(request: Request, of: str, name: str) -> Response:
+        by = door.caller(request, ACTING, act="review an agreement").actor
+        why = (await body(request, ReasonBody)).why
+        return answer(await service.review(ReviewAgreement(of=of, name=name, by=by, why=why), key=door.key(request)))
+
+    @router.get(
+        "/v1/owned",
+        summary="Show who owns what",
+        **described(answer=tuple[OwnedView, ...], refusals=(HTTPStatus.NOT_FOUND,)),
+    )
+    async def owned(
+        request: Request,
+        owner: Annotated[str, Query(description="All that this person or team owns.")] = "",
+        kind: Annotated[str, Query(description="Things of this kind alone.")] = "",
+        name: Annotated[str, Query(description="The thing of this name.")] = "",
+    ) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.owned(owner=owner, kind=kind, name=name))
+
+    @router.post(
+        "/v1/rollouts/{rollout}/withdraw",
+        summary="Take one's approval back",
+        **described(body=ReasonBody, answer=RolloutView, keyed=True),
+    )
+    async def withdraw(request: Request, rollout: str) -> Response:
+        by = door.caller(request, ACTING, act="take an approval back").actor
+        why = (await body(request, ReasonBody)).why
+        command = Withdraw(rollout=RolloutId(rollout), by=by, why=why)
+        return answer(await service.withdraw(command, key=door.key(request)))
+
+    return router

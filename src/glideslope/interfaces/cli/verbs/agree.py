@@ -1,0 +1,205 @@
+"""`glideslope agree`: documents that people table, answer and review; the organisation first, since it says who may answer."""
+
+import difflib
+import json
+from pathlib import Path
+
+import click
+
+from glideslope.domain.errors import NotFound
+from glideslope.domain.governing.kinds import KINDS
+from glideslope.engine.governing_views import AgreementView, EditionView, NeedView
+from glideslope.interfaces.cli.contents import file_bytes
+from glideslope.interfaces.cli.saying import say
+from glideslope.interfaces.cli.session import (
+    Session,
+    at,
+    dry_run_option,
+    json_option,
+    message_option,
+    read,
+    say_bytes,
+    talks,
+)
+from glideslope.interfaces.cli.words import table
+from glideslope.interfaces.document import agreements
+from glideslope.interfaces.document.text import decode
+
+_OF = click.argument("of", type=click.Choice(sorted(KINDS)))
+_NAME = click.argument("name", default="")
+
+
+@click.group("agree", no_args_is_help=True)
+def command() -> None:
+    """Agree on who decides and on what: a document is tabled by one person, answered by others, and then in force."""
+
+
+@command.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+def check(*, file: Path, as_json: bool) -> None:
+    """Read FILE and say what is wrong with it; asks no server."""
+    found = agreements.read(_text(file), file=str(file))
+    if as_json:
+        say(json.dumps({"of": found.of, "name": found.name}))
+    else:
+        say(f"{file} is {_a(found.of)} that can be tabled.")
+
+
+@command.command("table")
+@click.argument("file", type=click.Path(path_type=Path))
+@message_option
+@dry_run_option
+@talks
+def table_(session: Session, *, file: Path, message: str, dry_run: bool) -> None:
+    """Ask that the document in FILE be in force. The first organisation is, at once; what follows is answered by others."""
+    text = _text(file)
+    agreements.read(text, file=str(file))
+    answer = session.order(at("agreements"), {"text": text, "file": str(file), "why": message}, dry_run=dry_run)
+    if answer is not None:
+        _tell(session, answer)
+
+
+@command.command("answer")
+@_OF
+@_NAME
+@message_option
+@click.option("--deny", is_flag=True, help="Say no.")
+@click.option("--digest", metavar="SHA256", help="The document that you read; without it, the one shown now.")
+@dry_run_option
+@talks
+def answer_(
+    session: Session, *, of: str, name: str, message: str, deny: bool, digest: str | None, dry_run: bool
+) -> None:
+    """Say yes or no to what is tabled, bound to its digest. Whoever tabled it does not count."""
+    place = at("agreements", of, name or of)
+    view = read(session.get(place), AgreementView)
+    if view.tabled is None:
+        raise NotFound(what=f"tabled {of}", name=name or of, next_command="glideslope agree ls")
+    if not session.as_json:
+        _say_difference(view)
+    content = {"digest": digest or view.tabled.digest, "granted": not deny, "why": message}
+    answer = session.order(f"{place}/answers", content, dry_run=dry_run)
+    if answer is not None:
+        _tell(session, answer)
+
+
+@command.command("review")
+@_OF
+@_NAME
+@message_option
+@dry_run_option
+@talks
+def review(session: Session, *, of: str, name: str, message: str, dry_run: bool) -> None:
+    """Stand by what is in force, having read it again."""
+    answer = session.order(at("agreements", of, name or of, "reviews"), {"why": message}, dry_run=dry_run)
+    if answer is not None:
+        _tell(session, answer)
+
+
+@command.command("ls")
+@talks
+def ls(session: Session) -> None:
+    """List what was agreed, and what waits for answers."""
+    answer = session.get(at("agreements"))
+    if session.as_json:
+        say_bytes(answer)
+        return
+    found = read(answer, tuple[AgreementView, ...])
+    if not found:
+        say("Nothing is agreed yet, so nothing is governed.")
+        say("Next: glideslope agree schema organisation")
+        return
+    body = [
+        [v.of, v.name, v.since[:10] or "-", v.reviewed_at[:10] or "-", _needed(v.needs) if v.tabled else "-"]
+        for v in found
+    ]
+    say("\n".join(table([["KIND", "NAME", "IN FORCE SINCE", "REVIEWED", "TABLED, NEEDS"], *body], indent="")))
+
+
+@command.command("show")
+@_OF
+@_NAME
+@click.option("--tabled", is_flag=True, help="What waits for answers, not what is in force.")
+@talks
+def show(session: Session, *, of: str, name: str, tabled: bool) -> None:
+    """Print an agreement as it was written."""
+    answer = session.get(at("agreements", of, name or of))
+    if session.as_json:
+        say_bytes(answer)
+        return
+    view = read(answer, AgreementView, exact=True)
+    edition = view.tabled if tabled else view.in_force
+    if edition is None:
+        raise NotFound(
+            what=f"{of} that is {'tabled' if tabled else 'in force'}",
+            name=view.name,
+            next_command="glideslope agree ls",
+        )
+    say(edition.text, nl=not edition.text.endswith("\n"))
+
+
+@command.command("diff")
+@_OF
+@_NAME
+@talks
+def diff(session: Session, *, of: str, name: str) -> None:
+    """Show by what the tabled document differs from the one in force."""
+    answer = session.get(at("agreements", of, name or of))
+    if session.as_json:
+        say_bytes(answer)
+    else:
+        _say_difference(read(answer, AgreementView))
+
+
+@command.command("schema")
+@_OF
+@json_option
+def schema(*, of: str, as_json: bool) -> None:
+    """Print the JSON Schema (2020-12) of a kind of agreement."""
+    say(json.dumps(agreements.schema(of), indent=None if as_json else 2))
+
+
+def _tell(session: Session, answer: bytes) -> None:
+    if session.as_json:
+        say_bytes(answer)
+        return
+    view = read(answer, AgreementView)
+    what = view.of if view.of == view.name else f"{view.of} {view.name}"
+    if view.tabled is None:
+        digest = view.in_force.digest if view.in_force else ""
+        say(f"The {what} {digest[:19]} is in force since {view.since}.")
+    else:
+        say(f"The {what} {view.tabled.digest[:19]} is tabled; it needs {_needed(view.needs)}.")
+        say(f"Next: somebody else runs  glideslope agree answer {view.of} {view.name} -m WHY")
+
+
+def _say_difference(view: AgreementView) -> None:
+    if view.tabled is None:
+        say("Nothing is tabled.")
+        return
+    before = _lines(view.in_force)
+    shown = list(
+        difflib.unified_diff(before, _lines(view.tabled), "in force", f"tabled by {view.tabled.by}", lineterm="", n=2)
+    )
+    say(f"{view.tabled.by}: {view.tabled.why}")
+    say("\n".join(shown) if shown else "Only comments or order differ.")
+
+
+def _lines(edition: EditionView | None) -> list[str]:
+    return edition.text.splitlines() if edition is not None else []
+
+
+def _needed(needs: tuple[NeedView, ...]) -> str:
+    said = [n.function if n.count == 1 else f"{n.count} of {n.function}" for n in needs]
+    return ", ".join(said) or "nothing more"
+
+
+def _a(of: str) -> str:
+    return f"an {of}" if of[0] in "aeiou" else f"a {of}"
+
+
+def _text(path: Path) -> str:
+    return decode(
+        file_bytes(path, what="agreement", next_command="glideslope agree schema organisation"), file=str(path)
+    ).text

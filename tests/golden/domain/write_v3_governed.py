@@ -1,0 +1,97 @@
+"""Write the golden entries that governing brought, once: `python tests/golden/domain/write_v3_governed.py`.
+
+Two streams: an organisation that is agreed on, changed and stood by, and a rollout under it, whose approval is taken back and given again.
+What was released is never rewritten.
+"""
+
+import sys
+from pathlib import Path
+
+import msgspec
+from write_v1 import NINE, Writer, write
+
+from glideslope.domain.events import Approved, Withdrawn
+from glideslope.domain.evidence import Evidence
+from glideslope.domain.governing.agreement import (
+    AgreementAnswered,
+    AgreementInForce,
+    AgreementReviewed,
+    AgreementTabled,
+    agreement_digest,
+)
+from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.governed import Answered, Block, Freeze, Governed, Permit, Window
+from glideslope.domain.ids import Actor, Digest, RolloutId
+from glideslope.ledger.entry import Entry
+from glideslope.testing import examples
+from glideslope.testing.examples import APPROVER, MINUTE, OWNER
+
+FOLDER = Path(__file__).parent / "v3-governed"
+
+DOCUMENT = {"people": [{"id": "ada", "rights": ["administer"]}, {"id": "grace", "rights": ["administer", "review"]}]}
+AGREED = agreement_digest(DOCUMENT)
+POLICY = Digest("sha256:" + "5" * 64)
+DOSSIER = Digest("sha256:" + "6" * 64)
+
+
+def permitted(evidence: Evidence, permit: Permit) -> Evidence:
+    """Return evidence with what governance says."""
+    return msgspec.structs.replace(evidence, format=2, doubts=(), permit=permit)
+
+
+def entries() -> list[Entry]:
+    """Return the golden entries, in the order of one ledger."""
+    found: list[Entry] = []
+    organisation = Writer("agreement.organisation.organisation", found, at=NINE + 700 * MINUTE, decider=3)
+    organisation.add(
+        AgreementTabled(
+            of="organisation",
+            name="organisation",
+            document=DOCUMENT,
+            digest=AGREED,
+            text="organisation: 1\n# café\n",
+            by=OWNER,
+            why="We decide together",
+        )
+    )
+    organisation.add(
+        AgreementAnswered(digest=AGREED, granted=True, functions=("administer",), by=APPROVER, why="So be it")
+    )
+    organisation.add(AgreementInForce(digest=AGREED, by=OWNER, why="We decide together"))
+    organisation.add(AgreementReviewed(digest=AGREED, by=APPROVER, why="Still so"))
+    governed = Governed(
+        organisation=AGREED,
+        tier="high",
+        needs=(Need("security"), Need("product", 2)),
+        valid_for=14 * 24 * 60 * MINUTE,
+        makers=(Actor("lin"),),
+        policy=POLICY,
+        after_breach=RolloutId("r-delays-2"),
+    )
+    needs_one = msgspec.structs.replace(governed, needs=(Need("security"),))
+    plan = msgspec.structs.replace(examples.plan(approvals=0), governed=needs_one)
+    decided = Writer("r-delays-11", found, at=NINE + 720 * MINUTE, decider=3)
+    decided.propose(plan)
+    assert decided.rollout is not None
+    yes = Approved(
+        by=APPROVER, granted=True, plan_digest=decided.rollout.plan_digest, why="Read it", functions=("security",)
+    )
+    decided.decide(permitted(Evidence(), Permit(policy=POLICY, dossier=DOSSIER)))
+    decided.add(yes)
+    block = Block(rule="DATA-01", answer=Answered.NO_EVIDENCE, why="the tags of claims.email are not known")
+    decided.decide(permitted(Evidence(), Permit(policy=POLICY, dossier=DOSSIER, blocks=(block,))), after=MINUTE)
+    good = Permit(policy=POLICY, dossier=DOSSIER)
+    decided.decide(permitted(Evidence(), good), after=MINUTE)
+    window = Window(name="year's end", asks=Freeze.HOLD, until=NINE + 2_000 * MINUTE)
+    decided.decide(permitted(examples.evidence(plan, "s1"), msgspec.structs.replace(good, window=window)))
+    decided.add(Withdrawn(by=APPROVER, why="An advisory"))
+    decided.decide(permitted(examples.evidence(plan, "s1"), good), after=1)
+    unmet = msgspec.structs.replace(examples.plan(approvals=0), governed=governed)
+    waiting = Writer("r-delays-12", found, at=NINE + 760 * MINUTE, decider=3)
+    waiting.propose(unmet)
+    waiting.decide(permitted(Evidence(), good))
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(write(FOLDER, entries()))
