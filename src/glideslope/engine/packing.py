@@ -18,7 +18,7 @@ from glideslope.domain.ids import RolloutId
 from glideslope.engine.notary import PAGE, Notary
 from glideslope.engine.pack_page import page
 from glideslope.engine.ports import Checkpoints, Signer, Store
-from glideslope.engine.record import Record, model_stream
+from glideslope.engine.record import AGREEMENT_PREFIX, Record, model_stream
 from glideslope.ledger import canonical, checkpoint, merkle, note, packfile, tlogproof
 from glideslope.ledger import entry as ledger_entry
 from glideslope.ledger.checkpoint import Checkpoint
@@ -95,7 +95,8 @@ class Packer:
     async def _entries(self, rollout: RolloutId, *, size: int) -> Mapping[int, bytes]:
         """Return by position the entries of the change's streams that the checkpoint covers."""
         found: dict[int, bytes] = {}
-        for name in self._streams(rollout):
+        agreed = [name for name in await self._store.streams() if name.startswith(AGREEMENT_PREFIX)]
+        for name in (*self._streams(rollout), *agreed):
             places = [recorded.entry for recorded in self._record.history(name)]
             kept = zip(places, await self._store.stream(name), strict=False)
             found |= {position: data for position, data in kept if position < size}

@@ -3,12 +3,15 @@
 `TYPES` is the table. A record that nothing produces yet has `nothing(...)` in the last column; whoever makes the ledger
 say more puts a function there that takes the `Change` and returns what it `Found`. Nothing here judges: a record is
 evidenced when the ledger holds what it asks for, however good or bad that is.
+
+Long because the table and what finds its rows are read side by side.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from glideslope.domain.governing import making
 from glideslope.domain.governing.change import (
     Change,
     Fact,
@@ -22,9 +25,11 @@ from glideslope.domain.governing.change import (
     quotes,
     when,
 )
+from glideslope.domain.governing.making import from_facts, told
 
 FORMAT: Final = "glideslope-record/1"
 MACHINE: Final = "glideslope"
+GLASS: Final = ("glass-asked", "glass-broken", "glass-reviewed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +108,22 @@ def _partly(facts: Sequence[Fact], *missing: str, note: str = "") -> Found:
 
 def _request(change: Change) -> Found:
     proposal = change.proposal
-    return _partly(
-        (
-            when(proposal, "proposed at"),
-            *quotes(proposal, "by", "plan_digest", "attempt_of", "learned"),
-            *quotes(proposal, "model", "incumbent", "candidate", "owner", "why", under="/body/plan"),
-        ),
-        "Whether the intended use changes: a statement in the proposal.",
+    facts = (
+        when(proposal, "proposed at"),
+        *quotes(proposal, "by", "plan_digest", "attempt_of", "learned"),
+        *quotes(proposal, "model", "incumbent", "candidate", "owner", "why", under="/body/plan"),
+        *told(change, "intended_use", "out_of_scope"),
     )
+    return _partly(facts, "Whether the intended use changes: a statement in the proposal.")
 
 
 def _inventory(change: Change) -> Found:
     registered = change.of("version-registered", "incumbent-installed", stream=change.model_stream)
-    return _partly(
-        each(registered, "model", "version", "digest", "by", "why"),
-        "Purpose, materiality and risk class of the model, and how they were derived: the model's tier.",
-    )
+    tier = quotes(change.proposal, "tier", under="/body/plan/governed") if change.plan.get("governed") else ()
+    missing = ["Purpose and materiality of the model, and how its risk class was derived."]
+    if not tier:
+        missing.append("The risk class: a tier in an organisation that is in force.")
+    return _partly((*tier, *each(registered, "model", "version", "digest", "by", "why")), *missing)
 
 
 def _candidate(change: Change) -> Found:
@@ -127,11 +132,12 @@ def _candidate(change: Change) -> Found:
     facts = (
         *quotes(plan, "candidate", "candidate_digest", under="/body/plan"),
         *each(registered, "version", "digest", "url", "by", "why"),
+        *(signature := told(change, "signature")),
     )
     return _partly(
         facts,
         "The list of files under the root digest.",
-        "A signature over the model's files that was verified (OpenSSF Model Signing).",
+        *(() if signature else ("A signature over the model's files that was verified (OpenSSF Model Signing).",)),
         note="The digest is the root digest of OpenSSF Model Signing: SHA-256 over the digests of the files.",
     )
 
@@ -156,7 +162,7 @@ def _baseline(change: Change) -> Found:
 def _contract(change: Change) -> Found:
     agreed = change.of("contract-agreed", stream=change.model_stream)
     return _partly(
-        each(agreed[-1:], "contract", "by", "why"),
+        (*each(agreed[-1:], "contract", "by", "why"), *told(change, "datasets", "licences")),
         "The results of checking the training data against the contract.",
         "Quality, licence and consent basis of each dataset.",
     )
@@ -201,32 +207,57 @@ def _findings(placed: Placed) -> list[Any]:
     return list(decision.get("findings") or ())
 
 
+def _policy(change: Change) -> Found:
+    examined = change.of("examined", stream=change.rollout)
+    governed = change.plan.get("governed") or {}
+    facts = quotes(change.proposal, "policy", "organisation", "tier", under="/body/plan/governed") if governed else ()
+    in_force = [
+        placed for placed in change.of("agreement-in-force") if placed.entry.body["digest"] in governed.values()
+    ]
+    facts = (*facts, *each(in_force, "digest", "by"))
+    if examined:
+        told_ = [name for name in examined[-1].entry.body if name != "dossier"]
+        return _evidenced(*facts, *each(examined[-1:], *told_))
+    return _partly(facts, "An examination: the policy's digest, and its answer rule by rule.")
+
+
 def _sign_offs(change: Change) -> Found:
     given = change.of("approval-given", stream=change.rollout)
     asked = quotes(change.proposal, "approvals", under="/body/plan")
-    missing = ("The function and the authority in which each signed.", "When each approval expires.")
+    missing: list[str] = []
+    if change.plan.get("governed"):
+        asked = (*asked, *quotes(change.proposal, "organisation", "needs", "valid_for", under="/body/plan/governed"))
+    else:
+        missing += ["The function and the authority in which each signed.", "When each approval expires."]
     if not given:
         return Found(
             state=State.NOT_EVIDENCED,
             facts=asked,
             missing=("An approval by a person: none was given, and the plan says how many it asks for.", *missing),
         )
-    return _partly((*asked, *each(given, "by", "granted", "plan_digest", "why")), *missing)
+    taken_back = change.of("approval-withdrawn", stream=change.rollout)
+    facts = (*asked, *each(given, "by", "granted", "functions", "plan_digest", "why"), *each(taken_back, "by", "why"))
+    return _partly(facts, *missing) if missing else _evidenced(*facts)
 
 
 def _separation(change: Change) -> Found:
     given = [placed for placed in change.of("approval-given", stream=change.rollout) if placed.entry.body["granted"]]
     registered = change.version(str(change.plan["candidate"]))
-    makers = {str(change.proposal.entry.body["by"]), *(str(placed.entry.body["by"]) for placed in registered)}
+    governed = change.plan.get("governed") or {}
+    known = {*making.makers(change), *map(str, governed.get("makers") or ())}
+    makers = {str(change.proposal.entry.body["by"]), *(str(placed.entry.body["by"]) for placed in registered), *known}
     signers = {str(placed.entry.body["by"]) for placed in given}
     facts = (
         quote(change.proposal, "/body/by", "proposed by"),
         *(quote(placed, "/body/by", "registered by") for placed in registered),
         *(quote(placed, "/body/by", "approved by") for placed in given),
+        *told(change, "makers"),
         Fact(name="makers known", value=sorted(makers)),
         Fact(name="signers", value=sorted(signers)),
         Fact(name="in both", value=sorted(makers & signers)),
     )
+    if known:
+        return _evidenced(*facts, note="Computed over those who proposed, registered and, as was stated, made it.")
     return _partly(
         facts,
         "Who trained it, who built its data and who evaluated it: the facts of the version.",
@@ -237,9 +268,16 @@ def _separation(change: Change) -> Found:
 def _exceptions(change: Change) -> Found:
     ordered = [placed for placed in change.of("decided", stream=change.rollout) if placed.entry.body["by"] != MACHINE]
     bent = sorted(
-        (*ordered, *change.of("halted", "resumed", stream=change.rollout)), key=lambda placed: placed.position
+        (*ordered, *change.of("halted", "resumed", *GLASS, stream=change.rollout)), key=lambda placed: placed.position
     )
-    facts = tuple(fact for placed in bent for fact in (quote(placed, "/kind"), *each((placed,), "by", "why", "aside")))
+    facts = tuple(
+        fact
+        for placed in bent
+        for fact in (
+            quote(placed, "/kind"),
+            *each((placed,), "by", "why", "aside", "emergency", "lasting", "until", "justified"),
+        )
+    )
     note = "" if bent else "No person ordered, halted or resumed anything in this rollout."
     return _partly(
         (*facts, Fact(name="acts of people that bent the course", value=len(bent))),
@@ -364,21 +402,39 @@ TYPES: Final[tuple[RecordType, ...]] = (
         "bill-of-materials",
         "Bill of materials",
         "made of what",
-        nothing("A CycloneDX ML-BOM: code, libraries, base model and data."),
+        from_facts(
+            "code",
+            "dependencies",
+            "datasets",
+            besides=("base", "licences", "environment"),
+            missing="The facts of the version: code, libraries, base model and data.",
+        ),
     ),
     RecordType(
         7,
         "provenance",
         "Build and training provenance",
         "made how",
-        nothing("The facts of the version: run, code revision, parameters, environment, and who."),
+        from_facts(
+            "makers",
+            "code",
+            "environment",
+            "configuration",
+            "seed",
+            besides=("architecture", "task"),
+            missing="The facts of the version: who, code revision, environment, parameters and seed.",
+        ),
     ),
     RecordType(
         8,
         "lineage",
         "Data lineage",
         "from which data",
-        nothing("Datasets with versions and digests, and tags of their columns, frozen with the decision."),
+        from_facts(
+            "datasets",
+            "pipelines",
+            missing="The facts of the version: datasets with versions and digests, tags of their columns, and pipelines.",
+        ),
     ),
     RecordType(9, "data-contract", "Data contract, quality, licence and consent", "data fit for use", _contract),
     RecordType(
@@ -390,14 +446,23 @@ TYPES: Final[tuple[RecordType, ...]] = (
         "fairness",
         "Fairness and safety results, limitations",
         "for whom not",
-        nothing("Gaps between groups with their bounds, and known limitations, in the facts of the version."),
+        from_facts(
+            "fairness",
+            "limitations",
+            "failure_modes",
+            missing="Gaps between groups with their bounds, limitations and failure modes, in the facts of the version.",
+        ),
     ),
     RecordType(
         13,
         "validation",
         "Independent validation",
         "effective challenge",
-        nothing("A validator's findings and the answers to them."),
+        from_facts(
+            "validations",
+            missing="A validator's findings, in the facts of the version, and the answers to them.",
+            never_whole=True,
+        ),
     ),
     RecordType(
         14,
@@ -406,13 +471,7 @@ TYPES: Final[tuple[RecordType, ...]] = (
         "risk known",
         nothing("Risks and trade-offs in the proposal, and who accepted what remains."),
     ),
-    RecordType(
-        15,
-        "policy",
-        "Policy and gate decision",
-        "which rules",
-        nothing("An examination: the policy's digest, and its answer rule by rule."),
-    ),
+    RecordType(15, "policy", "Policy and gate decision", "which rules", _policy),
     RecordType(16, "sign-offs", "Sign-offs", "who agreed", _sign_offs),
     RecordType(17, "separation", "Separation of duties", "independence", _separation),
     RecordType(18, "exceptions", "Exceptions and overrides", "what was bent", _exceptions),
@@ -441,7 +500,13 @@ TYPES: Final[tuple[RecordType, ...]] = (
         "model-card",
         "Model card",
         "readable summary",
-        nothing("A model card whose figures are linked to their records."),
+        from_facts(
+            "intended_use",
+            "limitations",
+            "evaluations",
+            missing="A model card whose figures are linked to their records.",
+            never_whole=True,
+        ),
     ),
     RecordType(
         28,
