@@ -1,8 +1,8 @@
 """How long a search over the record takes: 100,000 entries in the embedded store, questions of every kind.
 
 Run with ``python benchmarks/search.py [--quick] [--json]``. Entries are like the engine's: decisions with findings of four
-metrics, approvals with reasons of ordinary words, registrations. Times are wall clock, medians of 30 askings, each the newest
-50 entries; indexing is per entry. The goal is 50 ms over 100,000 records.
+metrics, approvals with reasons of ordinary words, registrations. Times are CPU of the asking thread, which
+does all the work, and wall clock, medians of 30 askings, each the newest 50 entries; indexing is per entry, in CPU. The goal is 50 ms over 100,000 records.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import random
 import tempfile
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time, thread_time
 
 from glideslope.adapters.stores.sqlite.store import SqliteStore
 from glideslope.domain.events import rfc3339
@@ -104,6 +104,8 @@ def example(position: int, chance: random.Random) -> Entry:
 async def measure(folder: Path, *, count: int, repeats: int) -> dict[str, float]:
     chance = random.Random(1)
     found: dict[str, float] = {"entries": count}
+    cpu: list[float] = []
+    walls: list[float] = []
     async with SqliteStore(folder / "state.db") as store:
         indexing = 0.0
         for start in range(0, count, BATCH):
@@ -115,19 +117,22 @@ async def measure(folder: Path, *, count: int, repeats: int) -> dict[str, float]
                     for k, (each, raw) in enumerate(zip(made, data, strict=True))
                 ]
             )
-            began = perf_counter()
+            began = process_time()
             await store.index([query.document(ledger_entry.decode(raw), start + k) for k, raw in enumerate(data)])
-            indexing += perf_counter() - began
+            indexing += process_time() - began
         found["indexing an entry (us)"] = indexing / count * 1e6
         for text in QUESTIONS:
             question = query.read(text)
-            times = []
+            times: list[tuple[float, float]] = []
             for _ in range(repeats):
-                began = perf_counter()
+                wall, spent = perf_counter(), thread_time()
                 answers = await store.find(question, limit=51)
-                times.append((perf_counter() - began) * 1000)
-            found[f"{text}  [{len(answers)}] (ms)"] = median(times)
-        found["slowest question, median (ms)"] = max(v for k, v in found.items() if k.endswith("] (ms)"))
+                times.append(((thread_time() - spent) * 1000, (perf_counter() - wall) * 1000))
+            cpu.append(median(each for each, _ in times))
+            walls.append(median(each for _, each in times))
+            found[f"{text}  [{len(answers)}] (ms)"] = cpu[-1]
+        found["slowest question, median CPU (ms)"] = max(cpu)
+        found["slowest question, median wall clock (ms)"] = max(walls)
     return found
 
 
