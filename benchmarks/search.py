@@ -1,8 +1,9 @@
 """How long a search over the record takes: 100,000 entries in the embedded store, questions of every kind.
 
 Run with ``python benchmarks/search.py [--quick] [--json]``. Entries are like the engine's: decisions with findings of four
-metrics, approvals with reasons of ordinary words, registrations. Times are CPU of the asking thread, which
-does all the work, and wall clock, medians of 30 askings, each the newest 50 entries; indexing is per entry, in CPU. The goal is 50 ms over 100,000 records.
+metrics, approvals with reasons of ordinary words, registrations. Times are CPU of the asking thread, which does all the
+work, and wall clock, medians of 30 askings, each for the newest 50 entries; indexing is per entry, in CPU. The goal is
+50 ms over 100,000 records.
 """
 
 import argparse

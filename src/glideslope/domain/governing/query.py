@@ -147,6 +147,8 @@ def read(text: str) -> Question:
         elif name and name not in FIELDS:
             known = ", ".join((*FIELDS, "after", "before"))
             raise Invalid(f"There is no field {name!r} to search. The fields are: {known}.")
+        elif plain.endswith(":") and plain[:-1] in (*FIELDS, "after", "before"):
+            raise Invalid(f"Say what {plain[:-1]} shall be: {plain}VALUE, without a space between.")
         elif found := tuple(words(value)):
             wanted.append(WordTerm(found, prefix))
     if not (fields or wanted or times) or len(fields) + len(wanted) > MOST_TERMS:
