@@ -1,11 +1,13 @@
 """Whatever is done to a pack, the program says so, and names the record or the entry."""
 
+import io
 import json
 import random
 import re
 import struct
 import subprocess
 import sys
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -401,3 +403,18 @@ def test_a_key_that_was_rotated_is_followed(program: Any) -> None:
     stranger = program.Verified(program.read_key(note.Signer("l", b"3" * 32).verifier.vkey, 1))
     stranger._rotation(4, {"body": body, "version": 1})
     assert not stranger.believe(signed, 5, "it")
+
+
+def test_the_signed_note_counts_and_not_what_the_manifest_says(made: Made, check: Check, sealed: Sealed) -> None:
+    """Everything fits but the signature's own list: who has no key cannot change that."""
+    for name in ("summary.html", "clauses.json", "records/03-classification.json"):
+        data = made.members[name].replace(b"e", b"E", 1)
+        forged = check_members(sealed({**made.members, name: data}))
+        forged["manifest.note"] = made.members["manifest.note"]
+        found = check(packfile.write(forged))
+        assert {each.where for each in found.findings if each.code == "changed"} == {name, "manifest.json"}
+
+
+def check_members(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as pack:
+        return {each.filename: pack.read(each) for each in pack.infolist()}
