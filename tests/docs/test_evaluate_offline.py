@@ -1,4 +1,4 @@
-"""The page on evaluating offline can be followed: its commands are run in a copy of its folder, in order."""
+"""The page on evaluating offline can be followed: its commands are run in copies of its folders, in order."""
 
 import json
 import os
@@ -8,27 +8,67 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def commands(root: Path) -> list[list[str]]:
-    """Return the words of each command of the page, up to where a server of Glideslope is needed."""
+PARTS = {
+    "offline": "# Evaluate offline",
+    "offline-kinds": "## Classes and numbers",
+    "offline-flights": "## Would it have told",
+}
+"""Where on the page the commands of each folder of examples begin."""
+
+
+def commands(root: Path, example: str) -> list[list[str]]:
+    """Return the words of each command of a part of the page, but for those that need a server of Glideslope."""
     text = (root / "docs" / "how-to" / "evaluate-offline.md").read_text(encoding="utf-8")
-    lines = [line.removeprefix("$ ") for block in CONSOLE.findall(text) for line in block.splitlines()]
+    start = text.index(PARTS[example])
+    ends = [text.index(heading) for heading in PARTS.values() if text.index(heading) > start]
+    part = text[start : min(ends, default=len(text))]
+    lines = [line.removeprefix("$ ") for block in CONSOLE.findall(part) for line in block.splitlines()]
     found = [shlex.split(line) for line in lines if not line.startswith("glideslope register")]
-    assert len(found) == 4
+    assert len(found) == {"offline": 4, "offline-kinds": 6, "offline-flights": 4}[example]
     return [[sys.executable, *(words[1:] if words[0] == "python" else ["-m", *words])] for words in found]
 
 
 def follow(folder: Path, root: Path) -> list[subprocess.CompletedProcess[str]]:
-    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+    # Learners whose threads wait for each other by spinning take all of a busy machine.
+    environment = {**os.environ, "PYTHONPATH": str(root / "src"), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return [
         subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        for words in commands(root)
+        for words in commands(root, folder.name)
     ]
+
+
+def copied(example: str, root: Path, tmp_path: Path) -> Path:
+    """Copy a folder of examples, and give its servers and answers all the time that a busy machine may need."""
+    folder = Path(shutil.copytree(root / "examples" / example, tmp_path / example))
+    for path in folder.glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        text = re.sub(r"(folder: models/[\w-]+)}", r"\1, patience: 10m}", text)
+        text = re.sub(r"(folder: models/[\w-]+)$", r"\1\n  patience: 10m", text, flags=re.MULTILINE)
+        if "request:" not in text:
+            text += "request: {timeout: 60s}\n"
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def report_of(folder: Path, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / f"{name}.work" / "report.json").read_text(encoding="utf-8"))
+    return found
+
+
+def verdicts(report: dict[str, Any]) -> dict[str, set[str]]:
+    """Return the verdicts of each metric's bounds, those of a class under its name."""
+    found: dict[str, set[str]] = {}
+    for each in report["quality"]["comparisons"]:
+        name = each["metric"] if each["slice"] == "all" else f"{each['metric']} {each['slice']}"
+        found.setdefault(name, set()).update(bound["verdict"] for bound in each["bounds"])
+    return found
 
 
 @pytest.fixture
@@ -77,3 +117,66 @@ def test_the_page_can_be_followed_with_its_load(folder: Path, root: Path) -> Non
     # How quick this machine is today is not ours to promise; that it was measured is.
     assert {c["metric"] for c in report["service_comparisons"] if c["bounds"]} == {"latency_p95", "throughput", "cost"}
     assert all(level["candidate"]["cpu_per_thousand"]["value"] > 0 for level in report["service"])
+
+
+def evaluate(folder: Path, root: Path, file: str) -> int:
+    run = subprocess.run(
+        [sys.executable, "-m", "glideslope", "evaluate", file],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(root / "src"), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        check=False,
+    )
+    return run.returncode
+
+
+@pytest.mark.slow
+def test_classes_and_numbers_can_be_followed_and_bad_versions_are_told_from_good_ones(
+    root: Path, tmp_path: Path
+) -> None:
+    folder = copied("offline-kinds", root, tmp_path)
+
+    done = follow(folder, root)
+
+    assert [each.returncode for each in done] == [0] * 6, [each.stdout + each.stderr for each in done]
+    assert all("All is met." in each.stdout for each in done[4:])
+    for name in ("wine", "progress"):
+        text = (folder / f"{name}.yaml").read_text(encoding="utf-8")
+        bad = (
+            text.replace(", v2, ", ", v2-bad, ").replace("version: v2,", "version: v2-bad,").replace("-v2,", "-v2-bad,")
+        )
+        (folder / f"{name}-bad.yaml").write_text(bad, encoding="utf-8")
+        assert evaluate(folder, root, f"{name}-bad.yaml") == 1
+    assert "fail" in verdicts(report_of(folder, "progress-bad"))["bias"]
+    assert "pass" not in verdicts(report_of(folder, "wine-bad"))["recall grower=grower_2"]
+
+
+@pytest.mark.slow
+def test_held_out_by_time_the_flights_tell_the_worse_version_and_at_random_they_do_not(
+    root: Path, tmp_path: Path
+) -> None:
+    """The figures of the page, which depend on the flights, the learner and the seed alone."""
+    folder = copied("offline-flights", root, tmp_path)
+
+    done = follow(folder, root)
+
+    assert done[0].returncode == 0, done[0].stderr
+    reports = {name: report_of(folder, name) for name in ("random", "days", "time")}
+    assert {name: verdicts(report)["auc"] for name, report in reports.items()} == {
+        "random": {"pass"}, "days": {"inconclusive"}, "time": {"fail"},
+    }  # fmt: skip
+    failed = {
+        name: {leak["check"] for leak in report["quality"]["leakage"] if leak["verdict"] == "fail"}
+        for name, report in reports.items()
+    }
+    assert failed == {"random": {"groups", "order"}, "days": {"order"}, "time": set()}
+    page = (root / "docs" / "how-to" / "evaluate-offline.md").read_text(encoding="utf-8")
+    for name, report in reports.items():
+        auc = next(
+            each for each in report["quality"]["comparisons"] if each["metric"] == "auc" and each["slice"] == "all"
+        )
+        (line,) = [line for line in page.splitlines() if line.startswith(f"| `{name}`:")]
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        assert cells[1] == f"{report['quality']['rows']:,}"
+        assert float(cells[2]) == pytest.approx(auc["incumbent"]["value"], abs=0.01)
+        assert float(cells[3]) == pytest.approx(auc["candidate"]["value"], abs=0.01)

@@ -25,7 +25,7 @@ from glideslope.domain import (
     stakes,
     value,
 )
-from glideslope.domain.governing import agreement, approval, governed
+from glideslope.domain.governing import agreement, approval, glass, governed, incident
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -41,6 +41,15 @@ EVENTS: Final = (
     events.Proposed,
     events.Approved,
     events.Withdrawn,
+    incident.IncidentOpened,
+    incident.IncidentNoted,
+    incident.IncidentClosed,
+    incident.Breach,
+    incident.Remedy,
+    events.Escalated,
+    glass.GlassAsked,
+    glass.GlassBroken,
+    glass.GlassReviewed,
     events.Decided,
     events.Halted,
     events.Resumed,

@@ -31,6 +31,7 @@ from glideslope.sdk import (
 from glideslope.sdk import requests as calls
 from glideslope.sdk.errors import AnswerUnreadable
 from glideslope.sdk.halves import features_digest
+from glideslope.sdk.stamps import from_headers
 
 MODEL = ModelName("fraud")
 TOKEN = "token-1"  # noqa: S105 - it opens nothing
@@ -61,6 +62,8 @@ class FakeServer:
         self.shadow: list[ShadowAnswers] = []
         self.mirrors = RolloutId("")
         """The rollout whose shadow stage briefings speak of; empty as from a server that knows no halves."""
+        self.hears_usage = True
+        """Whether it is of a release that knows the word; an older one refuses whatever it does not know."""
         self.halves: list[Halves] = []
         self.outcomes: list[Outcomes] = []
         self.tokens: set[str] = set()
@@ -87,11 +90,14 @@ class FakeServer:
             key=KEY.secret,
             tag=self.tag,
             shadow=self.mirrors,
+            usage=self.hears_usage,
         )
 
     def answer(self, path: str, body: bytes) -> bytes:
         match path:
             case "/v1/observations":
+                if not self.hears_usage and "usage" in msgspec.json.decode(body):
+                    return b'{"taken":"refused"}'  # no answer that can be read: the message was not counted
                 self.totals.append(msgspec.json.decode(body, type=Totals))
                 return b""
             case "/v1/shadow":
@@ -235,6 +241,26 @@ def test_exposure_goes_on_as_long_as_the_server_renews_and_ends_when_it_dies(
     wait_until(lambda: service.assign("anna").arm is Arm.INCUMBENT)
 
     assert time.monotonic() - died < 5
+
+
+@pytest.mark.parametrize("hears", [True, False], ids=["this release", "an older one"])
+def test_a_server_is_told_what_it_knows_words_for_and_counts_reach_every_release(
+    server: FakeServer, service: Service, hears: bool
+) -> None:
+    server.hears_usage = hears
+    server.brief(grant=None, tag="b")
+    service.start()
+    wait_until(lambda: service.briefed.tag == "b")
+    before = len(server.totals)
+
+    stamps = from_headers([(name.encode(), text.encode()) for name, text in STAMPED.items()])
+    service.predicted(stamps, metrics={"clicked": 1.0})
+    wait_until(lambda: len(server.totals) > before + 1)
+
+    assert service.observer.unsent == 0
+    assert [message.usage is not msgspec.UNSET for message in server.totals[before + 1 :]] == [hears]
+    assert sum(sum(message.counts.values()) for message in server.totals) > 0
+    assert ("usage" in service.untold) is not hears
 
 
 async def plainly(_scope: Any, _receive: Any, send: Any) -> None:

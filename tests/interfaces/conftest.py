@@ -17,15 +17,20 @@ from glideslope.domain.commands import (
     AgreeContract,
     AnswerAgreement,
     Approve,
+    AskGlass,
+    BreakGlass,
+    CloseIncident,
     DescribePerson,
     ErasePerson,
     Halt,
+    NoteIncident,
     OrderRollback,
     Propose,
     Register,
     Resume,
     Retry,
     ReviewAgreement,
+    ReviewGlass,
     TableAgreement,
     Withdraw,
 )
@@ -69,7 +74,15 @@ from glideslope.engine.agreements import Agreements
 from glideslope.engine.drifting import features_view
 from glideslope.engine.features import Held
 from glideslope.engine.governing import Governing
-from glideslope.engine.governing_views import AgreementView, OwnedView, agreement_view, owned_view
+from glideslope.engine.governing_views import (
+    AgreementView,
+    IncidentView,
+    OwnedView,
+    agreement_view,
+    incident_view,
+    owned_view,
+)
+from glideslope.engine.incidents import Incidents
 from glideslope.engine.record import Record
 from glideslope.engine.slices_display import slices_view
 from glideslope.engine.views import (
@@ -194,6 +207,7 @@ class FakeService:
         # Agreements are small enough to be the real thing.
         self.record = Record(store=MemoryStore(), clock=ManualClock())
         self.governing = Governing(self.record)
+        self.incident_desk = Incidents(self.record, self.governing)
         self.agreed = Agreements(self.record, self.governing, wake=lambda: None)
         self._changed: dict[str, asyncio.Event] = {}
         self._numbers = count(1)
@@ -386,6 +400,34 @@ class FakeService:
         self.keys[key] = command
         left = tuple(who for who in view.approved_by if who != command.by)
         return self.move(view.id, f"{command.by} takes the approval back.", approved_by=left)
+
+    async def ask_glass(self, command: AskGlass, *, key: str) -> RolloutView:
+        self.keys[key] = command
+        return self.move(self._open(command.rollout).id, f"{command.by} asks to break the glass.")
+
+    async def break_glass(self, command: BreakGlass, *, key: str) -> RolloutView:
+        self.keys[key] = command
+        return self.move(self._open(command.rollout).id, f"{command.by} agrees.")
+
+    async def review_glass(self, command: ReviewGlass, *, key: str) -> RolloutView:
+        self.keys[key] = command
+        return self.move(self._known(command.rollout).id, f"{command.by} reviewed it.")
+
+    async def note_incident(self, command: NoteIncident, *, key: str) -> IncidentView:
+        self._begin()
+        return incident_view(await self.incident_desk.note(command, key=key))
+
+    async def close_incident(self, command: CloseIncident, *, key: str) -> IncidentView:
+        self._begin()
+        return incident_view(await self.incident_desk.close(command, key=key))
+
+    async def incidents(self) -> Sequence[IncidentView]:
+        self._begin()
+        return [incident_view(each) for each in self.record.incidents()]
+
+    async def incident(self, rollout: RolloutId) -> IncidentView:
+        self._begin()
+        return incident_view(self.incident_desk.get(rollout))
 
     async def table(self, command: TableAgreement, *, key: str) -> AgreementView:
         self._begin()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import schemathesis
 from fastapi import FastAPI
@@ -27,13 +28,17 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, TableAgreement
+from glideslope.domain.commands import AgreeContract, Approve, AskGlass, BreakGlass, Halt, OrderRollback, TableAgreement
 from glideslope.domain.contract import Contract, FeatureRule, FeatureType
+from glideslope.domain.governing.glass import Emergency
+from glideslope.domain.governing.incident import IncidentNoted, IncidentOpened, Remedy
 from glideslope.domain.governing.kinds import document_of
 from glideslope.domain.identity import Identity, Role
-from glideslope.domain.ids import Actor, ModelName, RolloutId
+from glideslope.domain.ids import Actor, ModelName, RolloutId, VersionName
+from glideslope.domain.reasons import Reason
 from glideslope.domain.receipt import Receipt, mint, model_hash, request_hash, subject_hash
 from glideslope.domain.traffic import Arm
+from glideslope.engine.record import Append, incident_stream
 from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.document import agreements
 from glideslope.testing.logs import MemoryLog
@@ -58,8 +63,15 @@ FITTING = {
     "retry": "r-0003",
     "resume": "r-0004",
     "withdraw": "r-0002",
+    "glass": "r-0006",
+    "agree": "r-0006",
+    "review": "r-0005",
+    "notes": "r-0003",
+    "close": "r-0003",
+    "{rollout}": "r-0003",
 }
 """What each order may work on."""
+OPS = (Actor("ola"), Actor("pat"))
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 
 
@@ -102,7 +114,7 @@ def contract_text(model: str) -> str:
 def organisation_text(edition: int = 0) -> str:
     people = "".join(
         f"  - {{id: {who}, functions: [product, security], rights: [propose, operate, review, administer], team: us}}\n"
-        for who in (ADA, GRACE)
+        for who in (ADA, GRACE, *OPS)
     )
     return (
         f"organisation: 1\npeople:\n{people}  - {{id: me}}\nteams: [{{name: us, reach: '#us-{edition}'}}]\n"
@@ -123,6 +135,36 @@ async def table(world: World, edition: int) -> None:
         admin=True,
     )
     await world.app.table(command, key=world.key())
+
+
+async def break_glasses(world: World) -> None:
+    """One whose glass was broken, by two who are not the callers, and one for which somebody asks to break it."""
+    for number, model in enumerate(("arrivals2", "spam2")):
+        await world.serves(model, per_second=8, v1=Behaviour(), v2=Behaviour())
+        rollout = await world.propose(msgspec.structs.replace(draft(model, "v2", approvals=2), owner="us"))
+        ask = AskGlass(rollout=rollout, emergency=Emergency.OUTAGE, lasting=3_600_000, by=OPS[0], why="down")
+        await world.app.ask_glass(ask, key=world.key())
+        if not number:
+            await world.app.break_glass(BreakGlass(rollout=rollout, by=OPS[1], why="seen"), key=world.key())
+
+
+async def open_incident(world: World) -> None:
+    """Of the one that was rolled back, with all that it must say, so that it may be closed."""
+    opened = IncidentOpened(
+        rollout=RolloutId("r-0003"),
+        model=ModelName("spam"),
+        incumbent=VersionName("v1"),
+        candidate=VersionName("v2"),
+        reasons=(Reason.BREACHED,),
+        breaches=(),
+        step="s1",
+        exposed=9,
+        lasted=1_000,
+    )
+    done = Remedy(what="a test", owner="us", due="2026-12-24", done=True)
+    noted = IncidentNoted(by=ADA, why="looked", gap="none had such input", hypotheses=("the parser",), remedies=(done,))
+    append = Append(stream=incident_stream(RolloutId("r-0003")), expected=0, events=(opened, noted), key="incident")
+    await world.app.record.append((append,))
 
 
 async def lived() -> World:
@@ -146,7 +188,14 @@ async def lived() -> World:
     await world.run(1)
     for edition in (0, 1):  # one in force, one that waits for answers
         await table(world, edition)
-    assert [str(r.phase.value) for r in world.app.record.rollouts()] == ["running", "proposed", "rolled-back", "halted"]
+    await break_glasses(world)
+    await open_incident(world)
+    assert [str(r.phase.value) for r in world.app.record.rollouts()][:4] == [
+        "running",
+        "proposed",
+        "rolled-back",
+        "halted",
+    ]
     return world
 
 

@@ -1,5 +1,6 @@
 """Who decides: with an organisation in force a change needs the functions that its tier names, and goes back when they are taken back."""
 
+import dataclasses
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -11,18 +12,37 @@ from msgspec.structs import replace
 from glideslope.domain.commands import (
     AnswerAgreement,
     Approve,
+    AskGlass,
+    BreakGlass,
+    CloseIncident,
     Halt,
+    NoteIncident,
     OrderRollback,
+    Register,
     Resume,
+    ReviewGlass,
     TableAgreement,
     Withdraw,
 )
 from glideslope.domain.draft import Draft
-from glideslope.domain.errors import NotEntitled, OwnerUnknown, SelfApproval, SignOffMissing
+from glideslope.domain.errors import IncidentIncomplete, NotEntitled, OwnerUnknown, SelfApproval, SignOffMissing
 from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.calendar import Calendar, Day, FreezeRule
+from glideslope.domain.governing.glass import Emergency
+from glideslope.domain.governing.governed import Freeze
+from glideslope.domain.governing.incident import Remedy
 from glideslope.domain.governing.kinds import document_of
-from glideslope.domain.governing.organisation import DAY, Delegation, Organisation, Person, Right, Team, Tier
-from glideslope.domain.ids import Actor, ModelName, RolloutId
+from glideslope.domain.governing.organisation import (
+    DAY,
+    Delegation,
+    Escalation,
+    Organisation,
+    Person,
+    Right,
+    Team,
+    Tier,
+)
+from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
 from glideslope.engine.governing_views import AgreementView
 from glideslope.testing.traffic import SOUND, Behaviour
 from glideslope.testing.world import ADA, World, draft
@@ -271,3 +291,202 @@ async def test_a_broken_limit_keeps_it_away_until_the_three_have_signed_off() ->
         await world.app.resume(Resume(rollout=rollout, by=ADA, why="it was the network"), key=world.key())
     await approve(world, rollout, PIA, SAM, CAT)
     await world.app.resume(Resume(rollout=rollout, by=ADA, why="it was the network"), key=world.key())
+
+
+CALENDAR = Calendar(
+    name="releases",
+    zone="Europe/Berlin",
+    freezes=(FreezeRule(name="weekend", days=(Day.SAT, Day.SUN)),),
+    at_once=1,
+    first=(ModelName("fraud"),),
+)
+
+
+async def kept(world: World, calendar: Calendar) -> None:
+    command = TableAgreement(
+        of="calendar",
+        name=calendar.name,
+        document=document_of(calendar),
+        text="as agreed",
+        by=ADA,
+        why="so it is",
+        admin=True,
+    )
+    view = await world.app.table(command, key=world.key())
+    if view.tabled is not None:
+        answer = AnswerAgreement(
+            of="calendar", name=calendar.name, digest=Digest(view.tabled.digest), granted=True, by=CAT, why="yes"
+        )
+        await world.app.answer(answer, key=world.key())
+
+
+def here(world: World) -> int:
+    return int(world.clock.now().timestamp() * 1000)
+
+
+async def test_in_a_freeze_nothing_begins_and_it_begins_when_it_ends() -> None:
+    world = await given(320, replace(ORGANISATION, models={}))
+    now = here(world)
+    freeze = FreezeRule(name="release of the app", since=now, until=now + 30_000)
+    await kept(world, replace(CALENDAR, freezes=(freeze,)))
+    rollout = await world.propose(change())
+    await world.run(10)
+    view = await world.app.rollout(rollout)
+    assert (view.phase, view.reasons) == ("proposed", ("freeze-in-force",))
+    await world.until(rollout, step="s1", within=40)
+
+
+@pytest.mark.parametrize("asks", list(Freeze))
+async def test_a_freeze_that_begins_under_way(asks: Freeze) -> None:
+    world = await given(321, replace(ORGANISATION, models={}))
+    rollout = await world.propose(change())
+    await world.until(rollout, step="s1", within=5)
+    now = here(world)
+    freeze = FreezeRule(name="audit", since=now, until=now + 3_600_000, asks=asks)
+    await kept(world, replace(CALENDAR, freezes=(freeze,)))
+    await world.run(90)
+    view = await world.app.rollout(rollout)
+    match asks:
+        case Freeze.FINISH:
+            assert view.step != "s1"
+        case Freeze.HOLD:
+            assert (view.phase, view.step, view.reasons) == ("running", "s1", ("freeze-in-force",))
+            assert world.exposed("delays") > 0
+        case Freeze.RETURN:
+            assert (view.phase, view.reasons, world.exposed("delays")) == ("halted", ("freeze-returns",), 0)
+
+
+async def test_harm_is_withdrawn_in_a_freeze_too() -> None:
+    world = await given(322, replace(ORGANISATION, models={}), v2=Behaviour(errors=0.4))
+    rollout = await world.propose(change())
+    await world.until(rollout, step="s1", within=5)
+    now = here(world)
+    await kept(world, replace(CALENDAR, freezes=(FreezeRule(name="audit", since=now, until=now + 3_600_000),)))
+    await world.until(rollout, phase="rolled-back", within=120)
+
+
+async def test_one_at_a_time_and_who_goes_first() -> None:
+    world = await given(323, replace(ORGANISATION, models={}))
+    for model in ("spam", "fraud"):
+        await world.serves(model, v1=SOUND, v2=SOUND)
+    await kept(world, replace(CALENDAR, freezes=()))
+    running = await world.propose(change())
+    await world.until(running, step="s1", within=5)
+    waiting = {m: await world.propose(replace(draft(m, "v2"), owner="owners")) for m in ("spam", "fraud")}
+    await world.run(3)
+    for rollout in waiting.values():
+        assert (await world.app.rollout(rollout)).reasons == ("policy-blocks",)
+    await world.app.roll_back(OrderRollback(rollout=running, by=ADA, why="enough"), key=world.key())
+    await world.until(waiting["fraud"], step="s1", within=5)
+    assert (await world.app.rollout(waiting["spam"])).phase == "proposed"
+
+
+async def test_silence_is_told_on_and_never_taken_for_consent() -> None:
+    told = (Escalation(after=20_000, to=("pia",)), Escalation(after=40_000, to=("owners",)))
+    world = await given(324, replace(ORGANISATION, escalations=told))
+    rollout = await world.propose(change())
+    await approve(world, rollout, SAM)
+    await world.run(60)
+    story = await world.app.story(rollout)
+    assert [h.sentence for h in story if h.kind == "escalated"] == [
+        "Still missing: product. pia should know.",
+        "Still missing: product. owners should know.",
+    ]
+    assert (await world.app.rollout(rollout)).phase == "proposed"
+
+
+async def test_two_people_break_the_glass_for_a_while_and_a_third_must_look_at_it() -> None:
+    both = tuple(
+        replace(p, rights=(*p.rights, Right.OPERATE)) if p.id in (PIA, SAM) else p for p in ORGANISATION.people
+    )
+    world = await given(325, replace(ORGANISATION, people=both))
+    rollout = await world.propose(change())
+    await world.run(2)
+    ask = AskGlass(rollout=rollout, emergency=Emergency.OUTAGE, lasting=3_600_000, by=ADA, why="v1 is down")
+    await world.app.ask_glass(ask, key=world.key())
+    await world.run(2)
+    assert (await world.app.rollout(rollout)).phase == "proposed", "one person alone passes nothing"
+    with pytest.raises(NotEntitled, match="second person"):
+        await world.app.break_glass(BreakGlass(rollout=rollout, by=ADA, why="v1 is down"), key=world.key())
+    await world.app.break_glass(BreakGlass(rollout=rollout, by=SAM, why="seen"), key=world.key())
+    await world.until(rollout, phase="promoted", within=300)
+    with pytest.raises(NotEntitled, match="neither of the two"):
+        await world.app.review_glass(
+            ReviewGlass(rollout=rollout, justified=True, by=SAM, why="it was"), key=world.key()
+        )
+    registered = Register(
+        model=ModelName("delays"),
+        version=VersionName("v3"),
+        digest=Digest("sha256:" + "3" * 64),
+        url="http://delays-v3",
+        by=ADA,
+        why="trained",
+    )
+    await world.app.register(registered, key=world.key())
+    world.traffic[ModelName("delays")].versions[VersionName("v3")] = SOUND
+    after = await world.propose(replace(change(), candidate=VersionName("v3")))
+    await approve(world, after, PIA, SAM)
+    await world.run(3)
+    assert (await world.app.rollout(after)).reasons == ("policy-blocks",), "the review is owed"
+    await world.app.review_glass(ReviewGlass(rollout=rollout, justified=True, by=CAT, why="it was"), key=world.key())
+    await world.until(after, step="s1", within=5)
+
+
+async def test_broken_glass_passes_no_statistics() -> None:
+    people = tuple(replace(p, rights=(*p.rights, Right.OPERATE)) for p in ORGANISATION.people)
+    world = await given(326, replace(ORGANISATION, people=people), v2=Behaviour(errors=0.4))
+    rollout = await world.propose(change())
+    ask = AskGlass(rollout=rollout, emergency=Emergency.OUTAGE, lasting=3_600_000, by=ADA, why="v1 is down")
+    await world.app.ask_glass(ask, key=world.key())
+    await world.app.break_glass(BreakGlass(rollout=rollout, by=SAM, why="seen"), key=world.key())
+    await world.until(rollout, phase="rolled-back", within=120)
+
+
+async def test_a_breach_opens_an_incident_that_cannot_be_closed_before_it_says_all() -> None:
+    world = await given(330, replace(ORGANISATION, models={}), v2=Behaviour(errors=0.4))
+    rollout = await world.propose(change())
+    await world.until(rollout, phase="rolled-back", within=120)
+    (view,) = await world.app.incidents()
+    assert (view.rollout, view.candidate, view.step) == (rollout, "v2", "s1")
+    assert view.exposed > 0
+    assert view.breaches[0].metric == "errors"
+    assert view.breaches[0].wealth >= view.breaches[0].line
+    close = CloseIncident(rollout=rollout, by=CAT, why="enough")
+    with pytest.raises(IncidentIncomplete, match="a hypothesis why"):
+        await world.app.close_incident(close, key=world.key())
+    remedy = Remedy(what="a test of the new parser", owner="owners", due="2026-12-24")
+    note = NoteIncident(
+        rollout=rollout,
+        by=ADA,
+        why="looked",
+        gap="no test had such input",
+        hypotheses=("the parser",),
+        remedies=(remedy,),
+    )
+    await world.app.note_incident(note, key=world.key())
+    with pytest.raises(IncidentIncomplete, match="owners does: a test of the new parser"):
+        await world.app.close_incident(close, key=world.key())
+    with pytest.raises(OwnerUnknown):
+        await world.app.note_incident(replace_note(note, owner="nobody"), key=world.key())
+    done = NoteIncident(rollout=rollout, by=ADA, why="done", remedies=(replace(remedy, done=True),))
+    await world.app.note_incident(done, key=world.key())
+    with pytest.raises(NotEntitled, match="review"):
+        await world.app.close_incident(CloseIncident(rollout=rollout, by=ADA, why="enough"), key=world.key())
+    closed = await world.app.close_incident(close, key=world.key())
+    assert (closed.closed_by, closed.lacking) == (CAT, ())
+    await world.run(1)
+
+
+def replace_note(note: NoteIncident, *, owner: str) -> NoteIncident:
+    remedies = note.remedies
+    assert isinstance(remedies, tuple)
+    return dataclasses.replace(note, remedies=(replace(remedies[0], owner=owner),))
+
+
+async def test_a_rollback_that_a_person_ordered_opens_none() -> None:
+    world = await given(331, replace(ORGANISATION, models={}))
+    rollout = await world.propose(change())
+    await world.until(rollout, step="s1", within=5)
+    await world.app.roll_back(OrderRollback(rollout=rollout, by=ADA, why="enough"), key=world.key())
+    await world.run(1)
+    assert await world.app.incidents() == []

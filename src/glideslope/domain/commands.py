@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
+from glideslope.domain.governing.glass import Emergency
+from glideslope.domain.governing.incident import Remedy
 from glideslope.domain.governing.person import Person
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
 from glideslope.domain.plan import Evaluation
@@ -155,6 +159,58 @@ class ReviewAgreement:
 
     of: str
     name: str
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskGlass:
+    """Ask to pass what governance forbids, in an emergency."""
+
+    rollout: RolloutId
+    emergency: Emergency
+    lasting: int
+    """Milliseconds."""
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """Agree with whoever asked; now the glass is broken."""
+
+    rollout: RolloutId
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewGlass:
+    """Look at it afterwards."""
+
+    rollout: RolloutId
+    justified: bool
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteIncident:
+    """Say what one makes of an incident; what is UNSET stays as it was."""
+
+    rollout: RolloutId
+    by: Actor
+    why: str
+    gap: str | UnsetType = UNSET
+    hypotheses: tuple[str, ...] | UnsetType = UNSET
+    remedies: tuple[Remedy, ...] | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class CloseIncident:
+    """Say that an incident says all that it must."""
+
+    rollout: RolloutId
     by: Actor
     why: str
 

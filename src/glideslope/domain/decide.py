@@ -105,8 +105,13 @@ def _forbidden(rollout: Rollout, evidence: Evidence, *, now: int) -> Reason | No
     governed = rollout.plan.governed
     if not isinstance(governed, Governed):
         return None
+    if passed := rollout.glass is not None and rollout.glass.passes(now):
+        # Two people answer for it. What follows a breach nothing but its sign-offs let go on.
+        governed = msgspec.structs.replace(governed, needs=BREACH if governed.after_breach else ())
     if unapproved(governed, rollout, since=0, now=now):
         return Reason.AWAITING_APPROVAL if rollout.phase is Phase.PROPOSED else Reason.APPROVALS_RUN_OUT
+    if passed:
+        return None
     permit = evidence.permit
     if not isinstance(permit, Permit) or permit.policy != governed.policy:
         return Reason.PERMIT_MISSING
@@ -134,10 +139,11 @@ def _taken_back(rollout: Rollout, evidence: Evidence, *, now: int) -> Hold | Non
     governed = rollout.plan.governed
     if not isinstance(governed, Governed):
         return None
-    if rollout.withdrawn and unapproved(governed, rollout, since=0, now=now):
+    passed = rollout.glass is not None and rollout.glass.passes(now)
+    if not passed and rollout.withdrawn and unapproved(governed, rollout, since=0, now=now):
         return Hold(exposed=False, reasons=(Reason.APPROVAL_WITHDRAWN,))
     permit = evidence.permit
-    if isinstance(permit, Permit) and permit.window and permit.window.asks is Freeze.RETURN:
+    if not passed and isinstance(permit, Permit) and permit.window and permit.window.asks is Freeze.RETURN:
         return Hold(exposed=False, reasons=(Reason.FROZEN_RETURN,))
     if rollout.limit_broken_at is not None and rollout.phase is Phase.LAPSED:
         anew = msgspec.structs.replace(governed, needs=BREACH)

@@ -315,6 +315,18 @@ class SignOffMissing(Refused):
         )
 
 
+class IncidentIncomplete(Refused):
+    code = "incident-incomplete"
+
+    def __init__(self, *, rollout: str, lacking: Sequence[str]) -> None:
+        super().__init__(
+            f"The incident of {rollout} cannot be closed yet. It lacks: {'; '.join(lacking)}.",
+            traffic="Nothing was recorded; traffic is unchanged.",
+            next_command=f"glideslope incident note {rollout} -m WHY",
+        )
+        self.lacking = tuple(lacking)
+
+
 class DigestChanged(Refused):
     code = "digest-changed"
 

@@ -19,6 +19,9 @@ from glideslope.domain.governing.agreement import (
     AgreementReviewed,
     AgreementTabled,
 )
+from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassReviewed
+from glideslope.domain.governing.incident import IncidentClosed, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.plan import Evaluation, Plan
 
@@ -171,6 +174,17 @@ class Withdrawn(
     why: str
 
 
+class Escalated(
+    msgspec.Struct, frozen=True, kw_only=True, tag="escalated", tag_field="kind", forbid_unknown_fields=True
+):
+    """A sign-off was still missing after so long, so these are told. Silence is never consent: nothing moves by it."""
+
+    to: tuple[str, ...]
+    needs: tuple[Need, ...]
+    after: int
+    """Milliseconds since it was proposed, as the organisation says."""
+
+
 Event = (
     Registered
     | Installed
@@ -188,6 +202,13 @@ Event = (
     | AgreementAnswered
     | AgreementInForce
     | AgreementReviewed
+    | Escalated
+    | GlassAsked
+    | GlassBroken
+    | GlassReviewed
+    | IncidentOpened
+    | IncidentNoted
+    | IncidentClosed
     | PersonDescribed
     | PersonErased
 )
@@ -211,6 +232,13 @@ _KINDS: dict[str, type[Event]] = {
         AgreementAnswered,
         AgreementInForce,
         AgreementReviewed,
+        Escalated,
+        GlassAsked,
+        GlassBroken,
+        GlassReviewed,
+        IncidentOpened,
+        IncidentNoted,
+        IncidentClosed,
         PersonDescribed,
         PersonErased,
     )

@@ -207,6 +207,8 @@ class Briefing(msgspec.Struct, frozen=True, kw_only=True):
     """Two dimensions each, whose values are also looked at together."""
     numbered: bool = False
     """Receipts may number the values that the plan does not list, and totals may name them."""
+    usage: bool = False
+    """Totals may say what a process uses. An older server says nothing of it, and would refuse the whole message."""
     shadow: RolloutId = RolloutId("")
     """The rollout in whose shadow stage requests are mirrored now: both arms send their halves of pairs. Empty outside one,
     and from a server that knows none."""

@@ -14,6 +14,7 @@ from glideslope.domain.events import (
     Confirmed,
     ContractAgreed,
     Decided,
+    Escalated,
     Event,
     Halted,
     Installed,
@@ -33,6 +34,8 @@ from glideslope.domain.governing.agreement import (
     AgreementTabled,
 )
 from glideslope.domain.governing.approval import Approval
+from glideslope.domain.governing.glass import Glass, GlassAsked, GlassBroken, GlassEvent, GlassReviewed, break_on
+from glideslope.domain.governing.incident import IncidentClosed, IncidentEvent, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import Actor, Digest, RolloutId
 from glideslope.domain.plan import Plan, Step
 from glideslope.domain.reasons import Reason
@@ -71,6 +74,13 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     AgreementReviewed: frozenset(),
     Approved: frozenset(Phase) - DECIDED,
     Withdrawn: frozenset(Phase) - DECIDED,
+    Escalated: frozenset(Phase) - DECIDED,
+    GlassAsked: frozenset(Phase) - DECIDED,
+    GlassBroken: frozenset(Phase) - DECIDED,
+    GlassReviewed: frozenset(),
+    IncidentOpened: frozenset(),
+    IncidentNoted: frozenset(),
+    IncidentClosed: frozenset(),
     Decided: frozenset(Phase) - DECIDED,
     # A proposal that could be halted could be resumed, past its approvals.
     Halted: _EXPOSABLE,
@@ -115,6 +125,10 @@ class Rollout:
     """Who took their approval back and has not given it again."""
     limit_broken_at: int | None = None
     """When an absolute limit last withdrew the exposure; sign-offs before that say nothing about it."""
+    glass: Glass | None = None
+    """Whether somebody broke the glass, or asked to."""
+    escalated: int = 0
+    """Milliseconds after the proposal of the last escalation; 0 before any."""
 
     @property
     def step(self) -> Step | None:
@@ -161,32 +175,13 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
     after = replace(rollout, version=version, changed_at=at, order=version if _orders(event) else rollout.order)
     if rollout.phase not in _FOLLOWS[type(event)]:
         raise Invalid(f"{rollout.id} is {rollout.phase}; {type(event).__name__} cannot follow.")
+    if isinstance(event, AgreementEvent | IncidentEvent | GlassReviewed | PersonDescribed | PersonErased):
+        raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
+    if isinstance(event, GlassEvent):
+        return replace(after, glass=break_on(rollout.glass, event))
+    if isinstance(event, Approved | Withdrawn | Escalated):
+        return _answered(after, event, at=at)
     match event:
-        case Approved(plan_digest=approved) if approved != rollout.plan_digest:
-            raise Invalid(f"{rollout.id} rests on {rollout.plan_digest}; an approval of {approved} is none of it.")
-        case Approved(by=by, granted=True, functions=functions):
-            given = Approval(by=by, digest=rollout.plan_digest, functions=functions or (), at=at)
-            return replace(
-                after,
-                granted=rollout.granted | {by},
-                denied=rollout.denied - {by},
-                withdrawn=rollout.withdrawn - {by},
-                approvals=(*_of_others(rollout, by), given),
-            )
-        case Approved(by=by):
-            return replace(
-                after,
-                denied=rollout.denied | {by},
-                granted=rollout.granted - {by},
-                approvals=_of_others(rollout, by),
-            )
-        case Withdrawn(by=by):
-            return replace(
-                after,
-                granted=rollout.granted - {by},
-                withdrawn=rollout.withdrawn | {by},
-                approvals=_of_others(rollout, by),
-            )
         case Decided(decision=decision, by=by):
             return _decided(replace(after, last=decision, last_by=by), decision, at=at)
         case Halted(by=by):
@@ -200,9 +195,7 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
             return _confirmed(after, exposed=exposed)
         case Closed():
             return after
-        case Proposed() | Registered() | Installed() | ContractAgreed() | AgreementTabled() | AgreementAnswered():
-            raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
-        case AgreementInForce() | AgreementReviewed() | PersonDescribed() | PersonErased():
+        case Proposed() | Registered() | Installed() | ContractAgreed():
             raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
         case _:
             assert_never(event)
@@ -233,7 +226,7 @@ def onward(rollout: Rollout) -> int | None:
 
 def _orders(event: Event) -> bool:
     """Tell whether an event says anew what the traffic shall do; approvals, confirmations and holding on do not."""
-    if isinstance(event, AgreementEvent):
+    if isinstance(event, AgreementEvent | GlassEvent | GlassReviewed | IncidentEvent):
         return False
     match event:
         case Decided(decision=Hold(exposed=exposed)):
@@ -243,6 +236,7 @@ def _orders(event: Event) -> bool:
         case (
             Approved()
             | Withdrawn()
+            | Escalated()
             | Confirmed()
             | Closed()
             | Proposed()
@@ -253,6 +247,40 @@ def _orders(event: Event) -> bool:
             return False
         case PersonDescribed() | PersonErased():
             return False
+        case _:
+            assert_never(event)
+
+
+def _answered(rollout: Rollout, event: Approved | Withdrawn | Escalated, *, at: int) -> Rollout:
+    """Take what people said about it into account, or that they said nothing."""
+    match event:
+        case Escalated(after=waited):
+            return replace(rollout, escalated=waited)
+        case Approved(plan_digest=approved) if approved != rollout.plan_digest:
+            raise Invalid(f"{rollout.id} rests on {rollout.plan_digest}; an approval of {approved} is none of it.")
+        case Approved(by=by, granted=True, functions=functions):
+            given = Approval(by=by, digest=rollout.plan_digest, functions=functions or (), at=at)
+            return replace(
+                rollout,
+                granted=rollout.granted | {by},
+                denied=rollout.denied - {by},
+                withdrawn=rollout.withdrawn - {by},
+                approvals=(*_of_others(rollout, by), given),
+            )
+        case Approved(by=by):
+            return replace(
+                rollout,
+                denied=rollout.denied | {by},
+                granted=rollout.granted - {by},
+                approvals=_of_others(rollout, by),
+            )
+        case Withdrawn(by=by):
+            return replace(
+                rollout,
+                granted=rollout.granted - {by},
+                withdrawn=rollout.withdrawn | {by},
+                approvals=_of_others(rollout, by),
+            )
         case _:
             assert_never(event)
 

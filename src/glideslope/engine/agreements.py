@@ -39,7 +39,7 @@ class Agreements:
 
         Raises AgreementInvalid, NotEntitled, Conflict, KeyReused.
         """
-        agreed_of(command.of, command.document)
+        self._governing.check(agreed_of(command.of, command.document))
         digest = agreement_digest(command.document)
         await self._record.refresh()
         found = self._record.agreement(command.of, command.name)

@@ -19,15 +19,20 @@ from glideslope.domain.commands import (
     AgreeContract,
     AnswerAgreement,
     Approve,
+    AskGlass,
+    BreakGlass,
+    CloseIncident,
     DescribePerson,
     ErasePerson,
     Halt,
+    NoteIncident,
     OrderRollback,
     Propose,
     Register,
     Resume,
     Retry,
     ReviewAgreement,
+    ReviewGlass,
     TableAgreement,
     Withdraw,
 )
@@ -63,12 +68,22 @@ from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.agreements import Agreements
+from glideslope.engine.breaking import Breaking
+from glideslope.engine.calendars import HolidaysOf, no_holidays
 from glideslope.engine.drifting import features_view
 from glideslope.engine.features import Features
 from glideslope.engine.governing import Governing
-from glideslope.engine.governing_views import AgreementView, OwnedView, agreement_view, owned_view
+from glideslope.engine.governing_views import (
+    AgreementView,
+    IncidentView,
+    OwnedView,
+    agreement_view,
+    incident_view,
+    owned_view,
+)
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
+from glideslope.engine.incidents import Incidents
 from glideslope.engine.log_desk import KEEP, LogDesk
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
@@ -180,6 +195,8 @@ class World:
     """Bytes that nobody can guess: salts."""
     search: SearchIndex | None = None
     """None where nothing is searched."""
+    holidays: HolidaysOf = no_holidays
+    """Public holidays, for calendars that name a country."""
     plugins: Plugins = NO_PLUGINS
     """Metrics that installed packages provide."""
 
@@ -229,7 +246,7 @@ class App:
             plugins=world.plugins,
         )
         self._pairs = PairDesk(record=self.record, observer=self.observer)
-        self.governing = Governing(self.record)
+        self.governing = Governing(self.record, holidays=world.holidays)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
             record=self.record,
@@ -250,12 +267,15 @@ class App:
             governing=self.governing,
             wake=self.governor.wake,
         )
+        self._incidents = Incidents(self.record, self.governing)
+        self._breaking = Breaking(self.record, self.governing, self._handlers)
         self._agreements = Agreements(self.record, self.governing, wake=self.governor.wake)
         self._queries = Queries(
             record=self.record,
             observer=self.observer,
             searching=self._searching,
             reconciler=self.reconciler,
+            governing=self.governing,
             clock=world.clock,
         )
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
@@ -338,6 +358,27 @@ class App:
 
     async def withdraw(self, command: Withdraw, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.withdraw(command, key=key))
+
+    async def ask_glass(self, command: AskGlass, *, key: str) -> RolloutView:
+        return self._queries.rollout(await self._breaking.ask(command, key=key))
+
+    async def break_glass(self, command: BreakGlass, *, key: str) -> RolloutView:
+        return self._queries.rollout(await self._breaking.agree(command, key=key))
+
+    async def review_glass(self, command: ReviewGlass, *, key: str) -> RolloutView:
+        return self._queries.rollout(await self._breaking.review(command, key=key))
+
+    async def note_incident(self, command: NoteIncident, *, key: str) -> IncidentView:
+        return incident_view(await self._incidents.note(command, key=key))
+
+    async def close_incident(self, command: CloseIncident, *, key: str) -> IncidentView:
+        return incident_view(await self._incidents.close(command, key=key))
+
+    async def incidents(self) -> Sequence[IncidentView]:
+        return [incident_view(each) for each in reversed(self.record.incidents())]
+
+    async def incident(self, rollout: RolloutId) -> IncidentView:
+        return incident_view(self._incidents.get(rollout))
 
     async def table(self, command: TableAgreement, *, key: str) -> AgreementView:
         return self._agreed(await self._agreements.table(command, key=key))
@@ -672,6 +713,7 @@ class App:
             dimensions=open_.plan.dimensions if open_ else (),
             crosses=(open_.plan.crosses or ()) if open_ else (),
             numbered=True,
+            usage=True,
             shadow=open_.id if open_ and _mirrors(open_) else RolloutId(""),
             key_id=key.id,
             key=key.secret,

@@ -1,31 +1,41 @@
 """What governs now: the organisation in force, the rules that it puts on a plan, and the permit that a decision rests on."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
+import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from glideslope.domain.decide import unapproved
+from glideslope.domain.decision import Decision, RollBack
 from glideslope.domain.draft import Draft
-from glideslope.domain.errors import Conflict, NotEntitled, OwnerUnknown
+from glideslope.domain.errors import AgreementInvalid, Conflict, NotEntitled, OwnerUnknown
+from glideslope.domain.events import Escalated
 from glideslope.domain.evidence import Evidence
-from glideslope.domain.governing.agreement import ORGANISATION
+from glideslope.domain.governing.agreement import ORGANISATION, Edition
 from glideslope.domain.governing.approval import Need, together
-from glideslope.domain.governing.governed import Governed, Permit
+from glideslope.domain.governing.calendar import Calendar
+from glideslope.domain.governing.governed import Answered, Block, Governed, Permit
+from glideslope.domain.governing.incident import open_incident
 from glideslope.domain.governing.kinds import agreed_of
 from glideslope.domain.governing.organisation import BREACH, Organisation, Right
 from glideslope.domain.governing.tiers import tighten
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Phase, Rollout
-from glideslope.engine.record import Record
+from glideslope.engine.calendars import HolidaysOf, check_zone, no_holidays, queue, window
+from glideslope.engine.record import Append, Record, incident_stream
 
 
 class Governing:
     """Reads the agreements of the record. Without an organisation in force nothing is governed, as before there was any."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, *, holidays: HolidaysOf = no_holidays) -> None:
         self._record = record
+        self._holidays = holidays
         self._known: tuple[Digest, Organisation] | None = None
+        self._read: dict[Digest, Calendar] = {}
 
     @property
     def organisation(self) -> Organisation | None:
@@ -99,16 +109,86 @@ class Governing:
                     return rollout
         return None
 
+    def incident(self, rollout: Rollout, decision: Decision, evidence: Evidence, *, at: int) -> tuple[Append, ...]:
+        """Return what a rollback for cause of a governed rollout opens, to be recorded with it."""
+        if isinstance(rollout.plan.governed, UnsetType) or not isinstance(decision, RollBack):
+            return ()
+        step = rollout.step.name if rollout.step else ""
+        lasted = at - rollout.proposed_at
+        event = open_incident(rollout.id, rollout.plan, decision, evidence, step=step, lasted=lasted)
+        stream = incident_stream(rollout.id)
+        return () if event is None else (Append(stream=stream, expected=0, events=(event,), key=f"{stream}/opened"),)
+
+    def escalation(self, rollout: Rollout) -> Escalated | None:
+        """Return whom to tell now that a sign-off has been missing for so long; None when nobody is due."""
+        governed, organisation = rollout.plan.governed, self.organisation
+        if isinstance(governed, UnsetType) or organisation is None or not organisation.escalations:
+            return None
+        now = self._record.now(rollout.id)
+        waited = now - rollout.proposed_at
+        due = [e for e in organisation.escalations if rollout.escalated < e.after <= waited]
+        if rollout.phase is not Phase.PROPOSED or not due:
+            return None
+        lacking = unapproved(governed, rollout, since=0, now=now)
+        last = max(due, key=lambda e: e.after)
+        return Escalated(to=last.to, needs=lacking, after=last.after) if lacking else None
+
     def permit(self, rollout: Rollout) -> Permit | UnsetType:
-        """Return what governance says about a rollout at this moment."""
+        """Return what governance says about a rollout at this moment; UNSET where nothing governs it, or nothing is known."""
         if isinstance(rollout.plan.governed, UnsetType):
             return UNSET
-        return Permit()
+        try:
+            calendars = self.calendars
+            found = window(calendars, rollout, now=self._record.now(rollout.id), holidays=self._holidays)
+        except AgreementInvalid:
+            # A zone or a country that is known no more: not knowing is not a yes.
+            return UNSET
+        waits = queue(calendars, rollout, self._record.open_rollouts())
+        owed = self._owed(rollout) if rollout.phase is Phase.PROPOSED else None
+        blocks = tuple(block for block in (waits, owed) if block is not None)
+        return Permit(blocks=blocks, window=found or UNSET)
+
+    @property
+    def calendars(self) -> tuple[Calendar, ...]:
+        """Return the calendars in force."""
+        held = [a.in_force for a in self._record.agreements() if a.of == CALENDAR and a.in_force is not None]
+        return tuple(self._calendar(edition) for edition in held)
+
+    def _calendar(self, edition: Edition) -> Calendar:
+        if edition.digest not in self._read:
+            found = agreed_of(CALENDAR, edition.document)
+            if not isinstance(found, Calendar):
+                raise TypeError(found)
+            self._read[edition.digest] = found
+        return self._read[edition.digest]
+
+    def check(self, agreed: msgspec.Struct) -> None:
+        """Refuse what only the world outside shows to be impossible: zones and holidays. Raises AgreementInvalid."""
+        if isinstance(agreed, Calendar):
+            check_zone(agreed, self._holidays, year=instant_year(self._record.now()))
+
+    def _owed(self, rollout: Rollout) -> Block | None:
+        """Return what blocks a proposal while somebody must still look at how an earlier one was pushed through."""
+        reviewed = self._record.model(rollout.plan.model).glass_reviewed
+        for earlier in self._record.rollouts():
+            broken = earlier.glass is not None and earlier.glass.broken
+            if broken and earlier.plan.model == rollout.plan.model and earlier.id not in reviewed:
+                why = f"the broken glass of {earlier.id} has not been reviewed"
+                return Block(rule="break-glass/review", answer=Answered.NO_EVIDENCE, why=why)
+        return None
 
     def add_to(self, evidence: Evidence, rollout: Rollout) -> Evidence:
         """Return evidence with the permit of the moment."""
         permit = self.permit(rollout)
         return evidence if isinstance(permit, UnsetType) else replace(evidence, permit=permit)
+
+
+CALENDAR = "calendar"
+
+
+def instant_year(now: int) -> int:
+    """Return the year of an instant, UTC."""
+    return datetime.fromtimestamp(now / 1000, UTC).year
 
 
 _LASTING = 3_650 * 86_400_000

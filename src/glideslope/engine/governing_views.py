@@ -5,7 +5,8 @@ import msgspec
 from glideslope.domain.events import rfc3339
 from glideslope.domain.governing.agreement import Agreement, Edition
 from glideslope.domain.governing.approval import Need
-from glideslope.domain.governing.governed import Governed, counting, missing
+from glideslope.domain.governing.governed import Governed, Permit, counting, missing
+from glideslope.domain.governing.incident import Incident
 from glideslope.domain.governing.organisation import Organisation, Owned
 from glideslope.domain.rollout import Rollout
 
@@ -66,8 +67,54 @@ class GovernedView(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn: tuple[str, ...]
     after_breach: str
     """The earlier attempt whose breach asks for sign-offs; empty otherwise."""
+    glass: str
+    """In words: nobody asked, somebody asks, broken until when and by whom, owes a review; empty for nothing."""
+    blocks: tuple[str, ...]
+    """What does not permit it at this moment, as sentences: rules, freezes, its turn."""
     policy: str
     """Digest of the policy that must permit it; empty where none is in force."""
+
+
+class BreachView(msgspec.Struct, frozen=True, kw_only=True):
+    """A guardrail that broke."""
+
+    metric: str
+    slice: str
+    wealth: float
+    line: float
+    candidate: int
+    incumbent: int
+
+
+class RemedyView(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to be done, by somebody, until a day."""
+
+    what: str
+    owner: str
+    due: str
+    done: bool
+
+
+class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a breach measured, what people make of it, and what is lacking before it can be closed."""
+
+    rollout: str
+    model: str
+    incumbent: str
+    candidate: str
+    opened_at: str
+    sentences: tuple[str, ...]
+    breaches: tuple[BreachView, ...]
+    step: str
+    exposed: int
+    lasted_seconds: float
+    gap: str
+    hypotheses: tuple[str, ...]
+    remedies: tuple[RemedyView, ...]
+    lacking: tuple[str, ...]
+    closed_by: str
+    """Empty while it is open."""
+    closed_at: str
 
 
 class OwnedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +142,9 @@ def agreement_view(agreement: Agreement, *, needs: tuple[Need, ...]) -> Agreemen
     )
 
 
-def governed_view(rollout: Rollout, *, now: int) -> GovernedView | None:
+def governed_view(
+    rollout: Rollout, *, now: int, reviewed: bool, permit: Permit | msgspec.UnsetType
+) -> GovernedView | None:
     """Return what governs a rollout, as of `now`; None where nothing does."""
     governed = rollout.plan.governed
     if not isinstance(governed, Governed):
@@ -127,7 +176,62 @@ def governed_view(rollout: Rollout, *, now: int) -> GovernedView | None:
         makers=governed.makers,
         withdrawn=tuple(sorted(rollout.withdrawn)),
         after_breach=governed.after_breach or "",
+        glass=_glass(rollout, now=now, reviewed=reviewed),
+        blocks=_blocks(permit),
         policy=governed.policy or "",
+    )
+
+
+def _blocks(permit: Permit | msgspec.UnsetType) -> tuple[str, ...]:
+    if isinstance(permit, msgspec.UnsetType):
+        return ("whether it is permitted is not known",)
+    told = [f"{block.rule}: {block.why} ({block.answer.value})" for block in permit.blocks]
+    if permit.window:
+        told.append(f"{permit.window.name}, until {rfc3339(permit.window.until)} ({permit.window.asks.value})")
+    return tuple(told)
+
+
+def _glass(rollout: Rollout, *, now: int, reviewed: bool) -> str:
+    glass = rollout.glass
+    if glass is None:
+        return ""
+    if not glass.broken:
+        return f"{glass.asked.by} asks to break the glass ({glass.asked.emergency.value}); a second person must agree"
+    state = f"broken until {rfc3339(glass.until)}" if glass.passes(now) else "was broken"
+    review = "reviewed" if reviewed else "owes a review"
+    return f"{state} by {glass.asked.by} and {glass.second} ({glass.asked.emergency.value}); {review}"
+
+
+def incident_view(incident: Incident) -> IncidentView:
+    """Return an incident as it is shown."""
+    opened = incident.opened
+    return IncidentView(
+        rollout=opened.rollout,
+        model=opened.model,
+        incumbent=opened.incumbent,
+        candidate=opened.candidate,
+        opened_at=rfc3339(incident.opened_at),
+        sentences=tuple(r.sentence for r in opened.reasons),
+        breaches=tuple(
+            BreachView(
+                metric=b.metric,
+                slice=b.slice,
+                wealth=b.wealth,
+                line=b.line,
+                candidate=b.candidate,
+                incumbent=b.incumbent,
+            )
+            for b in opened.breaches
+        ),
+        step=opened.step,
+        exposed=opened.exposed,
+        lasted_seconds=opened.lasted / 1000,
+        gap=incident.gap,
+        hypotheses=incident.hypotheses,
+        remedies=tuple(RemedyView(what=r.what, owner=r.owner, due=r.due, done=r.done) for r in incident.remedies),
+        lacking=() if incident.closed_by else incident.lacking,
+        closed_by=incident.closed_by or "",
+        closed_at=rfc3339(incident.closed_at) if incident.closed_by else "",
     )
 
 

@@ -159,6 +159,7 @@ class Governor:
         try:
             if self._reconciler.lapsed(self._record.rollout(id_)):
                 await self._lapse(self._record.rollout(id_), fence, why="the lease was not renewed in time")
+            await self._escalate(self._record.rollout(id_), fence)
             if self._is_due(self._record.rollout(id_)):
                 await self._judge(self._record.rollout(id_), fence)
             self._troubled.pop(id_, None)
@@ -198,7 +199,8 @@ class Governor:
             event = Decided(decision=decision, evidence=evidence, decider=DECIDER, by=MACHINE)
             key = f"{rollout.id}/{rollout.version}/decided"
             append = Append(stream=rollout.id, expected=rollout.version, events=(event,), key=key)
-            await self._record.append((append,), fence=fence, at=at)
+            opened = self._governing.incident(rollout, decision, evidence, at=at)
+            await self._record.append((append, *opened), fence=fence, at=at)
             if not (isinstance(decision, Hold) and decision.exposed):
                 self._reconciler.committed(rollout.id)
             # Act after the commit, at once: a rollback must not wait for its turn.
@@ -224,6 +226,18 @@ class Governor:
                 held.append(recorded.at)
         pause = min(LONGEST_PAUSE, 1_000 << max(0, len(held) - HOLDS_AT_ONCE))
         return len(held) >= HOLDS_AT_ONCE and at - held[0] < pause
+
+    async def _escalate(self, rollout: Rollout, fence: Fence) -> None:
+        """Tell the next ones when a sign-off is missing for too long; it moves nothing."""
+        event = self._governing.escalation(rollout)
+        if event is not None:
+            append = Append(
+                stream=rollout.id,
+                expected=rollout.version,
+                events=(event,),
+                key=f"{rollout.id}/{event.after}/escalated",
+            )
+            await self._record.append((append,), fence=fence)
 
     async def _lapse(self, rollout: Rollout, fence: Fence, *, why: str) -> None:
         step = rollout.step

@@ -58,6 +58,7 @@ from glideslope.domain.events import (
 )
 from glideslope.domain.flow import second_of_week
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
+from glideslope.domain.governing.glass import GlassBroken
 from glideslope.domain.governing.governed import Governed
 from glideslope.domain.governing.organisation import BREACH, Right
 from glideslope.domain.ids import Digest, ModelName, RolloutId
@@ -157,7 +158,7 @@ class Handlers:
         check_contract(command.contract)
         name = command.contract.model
         key = f"contract/{name}/{key}"
-        event = ContractAgreed(contract=command.contract, by=command.by, why=_reason(command.why))
+        event = ContractAgreed(contract=command.contract, by=command.by, why=reason(command.why))
 
         def same(done: Recorded) -> ModelName:
             _require_same(done.event, event)
@@ -278,7 +279,7 @@ class Handlers:
 
     async def approve(self, command: Approve, *, key: str) -> RolloutId:
         """Record a yes or no. Raises SelfApproval, DigestChanged, NotInPhase, NotFound."""
-        why = _reason(command.why)
+        why = reason(command.why)
 
         def approved(rollout: Rollout) -> Approved:
             if command.by == rollout.proposed_by:
@@ -288,7 +289,7 @@ class Handlers:
             governed = rollout.plan.governed
             if not isinstance(governed, Governed):
                 # Only where approvals expire are they given again while it runs.
-                _require(rollout, {Phase.PROPOSED})
+                require_phase(rollout, {Phase.PROPOSED})
             elif command.by in governed.makers:
                 raise MakerMayNotApprove(rollout=rollout.id, actor=command.by)
             return Approved(
@@ -299,11 +300,11 @@ class Handlers:
                 functions=self._governing.authority(command.by, rollout=rollout.id),
             )
 
-        return await self._append(command.rollout, Approved, approved, key=key, phases=set(Phase) - DECIDED)
+        return await self.append(command.rollout, Approved, approved, key=key, phases=set(Phase) - DECIDED)
 
     async def withdraw(self, command: Withdraw, *, key: str) -> RolloutId:
         """Take an approval back; without it a governed rollout exposes nobody. Raises NotInPhase, RolloutEnded, NotFound, Conflict."""
-        event = Withdrawn(by=command.by, why=_reason(command.why))
+        event = Withdrawn(by=command.by, why=reason(command.why))
 
         def withdrawn(rollout: Rollout) -> Withdrawn:
             if command.by not in rollout.granted:
@@ -313,31 +314,31 @@ class Handlers:
                 )
             return event
 
-        return await self._append(command.rollout, Withdrawn, withdrawn, key=key, phases=set(Phase) - DECIDED)
+        return await self.append(command.rollout, Withdrawn, withdrawn, key=key, phases=set(Phase) - DECIDED)
 
     async def halt(self, command: Halt, *, key: str) -> RolloutId:
         """Withdraw the exposure and freeze. Raises NotInPhase, RolloutEnded, NotFound."""
-        event = Halted(by=command.by, why=_reason(command.why))
+        event = Halted(by=command.by, why=reason(command.why))
         phases = {Phase.RUNNING, Phase.LAPSED}
-        return await self._append(command.rollout, Halted, lambda _: event, key=key, phases=phases)
+        return await self.append(command.rollout, Halted, lambda _: event, key=key, phases=phases)
 
     async def resume(self, command: Resume, *, key: str) -> RolloutId:
         """Let it go on, by a fresh decision, without what sources counted that it was halted for.
 
         Raises NotInPhase, RolloutEnded, NotFound.
         """
-        why = _reason(command.why)
+        why = reason(command.why)
         self._governing.require(command.by, Right.OPERATE, to="a rollout")
 
         def resumed(rollout: Rollout) -> Resumed:
             self._check_signed_off(rollout)
             return Resumed(by=command.by, why=why, aside=self._not_credible(rollout) or msgspec.UNSET)
 
-        return await self._append(command.rollout, Resumed, resumed, key=key, phases={Phase.HALTED})
+        return await self.append(command.rollout, Resumed, resumed, key=key, phases={Phase.HALTED})
 
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutId:
         """Return all traffic to the incumbent. Always possible until the rollout is decided. Raises RolloutEnded, NotFound."""
-        why = _reason(command.why)
+        why = reason(command.why)
 
         def ordered(rollout: Rollout) -> Decided:
             return Decided(
@@ -348,7 +349,7 @@ class Handlers:
                 why=why,
             )
 
-        return await self._append(command.rollout, Decided, ordered, key=key, phases=set(Phase) - DECIDED)
+        return await self.append(command.rollout, Decided, ordered, key=key, phases=set(Phase) - DECIDED)
 
     def _check_signed_off(self, rollout: Rollout) -> None:
         """Say at once what `decide` would hold it for: sign-offs after a broken limit, approvals taken back. Raises SignOffMissing."""
@@ -387,10 +388,10 @@ class Handlers:
         draft = command.draft
         if draft.model != earlier.plan.model:
             raise Conflict(f"{earlier.id} was about {earlier.plan.model}, not {draft.model}.")
-        again = Propose(draft=draft, by=command.by, attempt_of=earlier.id, why=_reason(command.why))
+        again = Propose(draft=draft, by=command.by, attempt_of=earlier.id, why=reason(command.why))
         return await self.propose(again, key=key)
 
-    async def _append(
+    async def append(
         self,
         id_: RolloutId,
         kind: type[Event],
@@ -409,7 +410,7 @@ class Handlers:
         async def once() -> RolloutId:
             rollout = self._record.rollout(id_)
             event = make(rollout)
-            _require(rollout, phases)
+            require_phase(rollout, phases)
             (recorded,) = await self._record.append(
                 (Append(stream=id_, expected=rollout.version, events=(event,), key=key),)
             )
@@ -518,7 +519,8 @@ def _act(event: Event) -> object:
         return (event.decision, event.by, event.why)
     if isinstance(event, Approved):
         return (event.granted, event.by, event.why, event.plan_digest)
-    return (kind_of(event), event.by, event.why) if isinstance(event, Resumed) else event
+    # Nor does it matter until when a broken glass stays broken.
+    return (kind_of(event), event.by, event.why) if isinstance(event, Resumed | GlassBroken) else event
 
 
 def _require_same_proposal(done: Event, command: Propose) -> None:
@@ -532,7 +534,8 @@ def _require_same_proposal(done: Event, command: Propose) -> None:
     raise KeyReused
 
 
-def _require(rollout: Rollout, phases: set[Phase] | frozenset[Phase]) -> None:
+def require_phase(rollout: Rollout, phases: set[Phase] | frozenset[Phase]) -> None:
+    """Let a command through in these phases alone. Raises RolloutEnded, NotInPhase."""
     if rollout.phase in phases:
         return
     if rollout.phase in DECIDED:
@@ -541,7 +544,8 @@ def _require(rollout: Rollout, phases: set[Phase] | frozenset[Phase]) -> None:
     raise NotInPhase(rollout=rollout.id, phase=rollout.phase.value, needs=needs)
 
 
-def _reason(why: str) -> str:
+def reason(why: str) -> str:
+    """Return why something is done. Raises Invalid without a reason."""
     if not why.strip():
         raise Invalid("Every act needs a reason: say it with -m.")
     return why.strip()

@@ -18,7 +18,7 @@ from glideslope.domain.ids import RolloutId
 from glideslope.engine.notary import PAGE, Notary
 from glideslope.engine.pack_page import page
 from glideslope.engine.ports import Checkpoints, Signer, Store
-from glideslope.engine.record import AGREEMENT_PREFIX, Record, model_stream
+from glideslope.engine.record import AGREEMENT_PREFIX, Record, incident_stream, model_stream
 from glideslope.ledger import canonical, checkpoint, merkle, note, packfile, tlogproof
 from glideslope.ledger import entry as ledger_entry
 from glideslope.ledger.checkpoint import Checkpoint
@@ -95,21 +95,20 @@ class Packer:
     async def _entries(self, rollout: RolloutId, *, size: int) -> Mapping[int, bytes]:
         """Return by position the entries of the change's streams that the checkpoint covers."""
         found: dict[int, bytes] = {}
-        agreed = [name for name in await self._store.streams() if name.startswith(AGREEMENT_PREFIX)]
-        for name in (*self._streams(rollout), *agreed):
+        for name in self._streams(rollout):
             places = [recorded.entry for recorded in self._record.history(name)]
             kept = zip(places, await self._store.stream(name), strict=False)
             found |= {position: data for position, data in kept if position < size}
         return dict(sorted(found.items()))
 
     def _streams(self, rollout: RolloutId) -> Sequence[str]:
-        """Return the streams that tell of a change: its own, those of earlier attempts, and its model's."""
+        """Return the streams that tell of a change: its own, those of earlier attempts, incidents, its model's, all agreements."""
         names = [*PART_OF_ALL, model_stream(self._record.rollout(rollout).plan.model)]
         attempt = rollout
         while attempt and attempt not in names:
-            names.append(attempt)
+            names += [attempt, incident_stream(attempt)]
             attempt = self._record.rollout(attempt).attempt_of
-        return names
+        return [*names, *(name for name in self._record.streams() if name.startswith(AGREEMENT_PREFIX))]
 
     def _made(
         self, change: Change, raw: Mapping[int, bytes], signed: bytes, size: int, published: Sequence[int]

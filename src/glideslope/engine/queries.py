@@ -20,6 +20,7 @@ from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.scan import Searched
 from glideslope.domain.traffic import Arm
 from glideslope.engine.display import guardrail_views
+from glideslope.engine.governing import Governing
 from glideslope.engine.governing_views import governed_view
 from glideslope.engine.observer import Observer
 from glideslope.engine.pair_display import pair_views
@@ -62,8 +63,16 @@ class Queries:
     """Questions about the record and the counters."""
 
     def __init__(
-        self, *, record: Record, observer: Observer, searching: Searching, reconciler: InForce, clock: Clock
+        self,
+        *,
+        record: Record,
+        observer: Observer,
+        searching: Searching,
+        reconciler: InForce,
+        governing: Governing,
+        clock: Clock,
     ) -> None:
+        self._governing = governing
         self._searching = searching
         self._record = record
         self._observer = observer
@@ -152,7 +161,12 @@ class Queries:
             budgets=self._budgets(rollout),
             values=value_views(plan, self._evidence(rollout, history)) if plan.value and with_guardrails else (),
             pairs=self._pairs(rollout, history) if with_guardrails else (),
-            governed=governed_view(rollout, now=self._record.now()),
+            governed=governed_view(
+                rollout,
+                now=self._record.now(),
+                reviewed=id_ in self._record.model(plan.model).glass_reviewed,
+                permit=self._governing.permit(rollout),
+            ),
         )
 
     def slices(self, id_: RolloutId) -> SlicesView:
@@ -328,9 +342,22 @@ class Queries:
         tried = [r for r in self._record.rollouts() if (r.plan.model, r.plan.candidate) == (model.name, version)]
         return "rolled back" if any(r.phase is Phase.ROLLED_BACK for r in tried) else "registered"
 
+    def _forbidden(self, rollout: Rollout) -> str:
+        """Return whom or what a governed proposal waits for, as a sentence; empty when for nothing."""
+        now = self._record.now()
+        view = governed_view(rollout, now=now, reviewed=True, permit=self._governing.permit(rollout))
+        if view is None:
+            return ""
+        needs = [n.function if n.count == 1 else f"{n.count} of {n.function}" for n in view.missing]
+        if needs:
+            return f"Waits for approval by {', '.join(needs)}."
+        return f"Waits: {'; '.join(view.blocks)}." if view.blocks else ""
+
     def _next(self, rollout: Rollout) -> str:
         match rollout.phase:
             case Phase.PROPOSED:
+                if waits := self._forbidden(rollout):
+                    return waits
                 missing = rollout.plan.approvals - len(rollout.granted - {rollout.proposed_by})
                 return f"Waits for {missing} approval{'s' if missing != 1 else ''}." if missing > 0 else "Starts now."
             case Phase.HALTED:

@@ -21,6 +21,8 @@ from glideslope.domain.events import (
     rfc3339,
 )
 from glideslope.domain.governing.agreement import Agreement, AgreementEvent, fold
+from glideslope.domain.governing.glass import GlassReviewed
+from glideslope.domain.governing.incident import Incident, IncidentEvent, tell
 from glideslope.domain.ids import ModelName, RolloutId, VersionName
 from glideslope.domain.rollout import ENDED, Rollout, apply, begin
 from glideslope.engine.ports import Clock, Draft, Fence, Store
@@ -31,6 +33,7 @@ from glideslope.ledger.errors import CanonicalError
 MODEL_PREFIX: Final = "model."
 ROLLOUT_PREFIX: Final = "r-"
 AGREEMENT_PREFIX: Final = "agreement."
+INCIDENT_PREFIX: Final = "incident."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Model:
     """Every incumbent so far, oldest first."""
     contract: Contract | None = None
     """What its live input must look like; None before any was registered."""
+    glass_reviewed: frozenset[RolloutId] = frozenset()
+    """Rollouts whose broken glass somebody has looked at."""
 
     def version(self, name: VersionName) -> Registered:
         """Return a registered version. Raises NotFound."""
@@ -92,6 +97,7 @@ class Record:
         self._open: dict[ModelName, RolloutId] = {}
         self._models: dict[ModelName, Model] = {}
         self._agreements: dict[str, Agreement] = {}
+        self._incidents: dict[RolloutId, Incident] = {}
         self._places: dict[int, Recorded] = {}
         self._read = 0
         """Every position below has its place."""
@@ -182,6 +188,10 @@ class Record:
             raise NotFound(what="ledger entry", name=str(position))
         return found
 
+    def streams(self) -> Sequence[str]:
+        """Return the names of all streams, in the order of their first entries."""
+        return tuple(self._streams)
+
     def until(self, entry: int, streams: Iterable[str]) -> "Record":
         """Return these streams as they were right after the entry at this position, to be read and not written."""
         then = Record(store=self._store, clock=self._clock)
@@ -260,6 +270,14 @@ class Record:
         """Return all agreements, oldest first."""
         return tuple(self._agreements.values())
 
+    def incident(self, rollout: RolloutId) -> Incident | None:
+        """Return the incident that a rollout's breach opened; None where there is none."""
+        return self._incidents.get(rollout)
+
+    def incidents(self) -> Sequence[Incident]:
+        """Return all incidents, oldest first."""
+        return tuple(self._incidents.values())
+
     def _take(self, data: bytes, *, entry: ledger_entry.Entry, position: int) -> None:
         at = instant(entry.at)
         event = event_of(entry.kind, dict(entry.body))
@@ -293,6 +311,11 @@ class Record:
             if not isinstance(event, AgreementEvent):
                 raise Invalid(f"{type(event).__name__} does not belong to an agreement.")
             self._agreements[recorded.stream] = fold(self._agreements.get(recorded.stream), event, at=at)
+        elif recorded.stream.startswith(INCIDENT_PREFIX):
+            if not isinstance(event, IncidentEvent):
+                raise Invalid(f"{type(event).__name__} does not belong to an incident.")
+            about = RolloutId(recorded.stream.removeprefix(INCIDENT_PREFIX))
+            self._incidents[about] = tell(self._incidents.get(about), event, at=at)
 
 
 def rollout_id(number: int) -> RolloutId:
@@ -313,6 +336,11 @@ def model_stream(name: ModelName) -> str:
     return f"{MODEL_PREFIX}{name}"
 
 
+def incident_stream(rollout: RolloutId) -> str:
+    """Return the name of the stream of a rollout's incident."""
+    return f"{INCIDENT_PREFIX}{rollout}"
+
+
 def agreement_stream(of: str, name: str) -> str:
     """Return the name of an agreement's stream."""
     return f"{AGREEMENT_PREFIX}{of}.{name}"
@@ -331,6 +359,8 @@ def _model(model: Model | None, event: Event, *, name: ModelName, at: int) -> Mo
             return replace(before, incumbent=version, installed=(*before.installed, version))
         case ContractAgreed(contract=contract):
             return replace(before, contract=contract)
+        case GlassReviewed(rollout=rollout):
+            return replace(before, glass_reviewed=before.glass_reviewed | {rollout})
         case _:
             raise Invalid(f"{type(event).__name__} does not belong to a model.")
 

@@ -13,10 +13,19 @@ from glideslope.domain.evidence import NOTHING, Evidence
 from glideslope.domain.governing import query
 from glideslope.domain.ids import ModelName, RolloutId
 from glideslope.domain.rollout import Phase, Rollout
+from glideslope.engine.governing import Governing
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Clock, Store, Total
 from glideslope.engine.queries import Queries
-from glideslope.engine.record import MODEL_PREFIX, ROLLOUT_PREFIX, Record, Recorded, model_stream
+from glideslope.engine.record import (
+    AGREEMENT_PREFIX,
+    INCIDENT_PREFIX,
+    MODEL_PREFIX,
+    ROLLOUT_PREFIX,
+    Record,
+    Recorded,
+    model_stream,
+)
 from glideslope.engine.search_index import SearchIndex
 from glideslope.engine.searching import Searching
 from glideslope.engine.stories import actor_of, sentence
@@ -120,6 +129,7 @@ class Repository:
             streams.append(model_stream(name))
             # What state a version is in depends on what became of it.
             streams += [each.id for each in self._record.rollouts() if each.plan.model == name and each.id != rollout]
+        streams += [name for name in self._record.streams() if name.startswith((AGREEMENT_PREFIX, INCIDENT_PREFIX))]
         return AsRecorded(self._record.until(entry, streams), self._clock)
 
 
@@ -164,6 +174,7 @@ class AsRecorded(Queries):
             observer=observer,
             searching=Searching(record=record, observer=observer),
             reconciler=_InForceAsRecorded(),
+            governing=Governing(record),
             clock=clock,
         )
 

@@ -7,15 +7,20 @@ from glideslope.domain.commands import (
     AgreeContract,
     AnswerAgreement,
     Approve,
+    AskGlass,
+    BreakGlass,
+    CloseIncident,
     DescribePerson,
     ErasePerson,
     Halt,
+    NoteIncident,
     OrderRollback,
     Propose,
     Register,
     Resume,
     Retry,
     ReviewAgreement,
+    ReviewGlass,
     TableAgreement,
     Withdraw,
 )
@@ -35,7 +40,7 @@ from glideslope.domain.observation import (
     TotalsTaken,
 )
 from glideslope.domain.pairs import Halves
-from glideslope.engine.governing_views import AgreementView, OwnedView
+from glideslope.engine.governing_views import AgreementView, IncidentView, OwnedView
 from glideslope.engine.views import (
     BasisView,
     CheckView,
@@ -70,6 +75,13 @@ class Service(Protocol):
     async def propose(self, command: Propose, *, key: str) -> RolloutView: ...
     async def approve(self, command: Approve, *, key: str) -> RolloutView: ...
     async def withdraw(self, command: Withdraw, *, key: str) -> RolloutView: ...
+    async def ask_glass(self, command: AskGlass, *, key: str) -> RolloutView: ...
+    async def break_glass(self, command: BreakGlass, *, key: str) -> RolloutView: ...
+    async def review_glass(self, command: ReviewGlass, *, key: str) -> RolloutView: ...
+    async def note_incident(self, command: NoteIncident, *, key: str) -> IncidentView: ...
+    async def close_incident(self, command: CloseIncident, *, key: str) -> IncidentView: ...
+    async def incidents(self) -> Sequence[IncidentView]: ...
+    async def incident(self, rollout: RolloutId) -> IncidentView: ...
     async def table(self, command: TableAgreement, *, key: str) -> AgreementView: ...
     async def answer(self, command: AnswerAgreement, *, key: str) -> AgreementView: ...
     async def review(self, command: ReviewAgreement, *, key: str) -> AgreementView: ...

@@ -122,7 +122,8 @@ class Signals:
             try:
                 if what == "now":
                     saved = msgspec.msgpack.decode(data, type=_Saved)
-                    known.detectors, known.flags, known.widest = saved.detectors, saved.flags, saved.widest
+                    known.detectors = {key: each for key, each in saved.detectors.items() if each.fits}
+                    known.flags, known.widest = saved.flags, saved.widest
                 else:
                     known.weeks[int(what)] = msgspec.msgpack.decode(data, type=dict[str, History])
             except (msgspec.MsgspecError, ValueError):
@@ -230,7 +231,7 @@ class Signals:
         if detector is None:
             known = model.detectors.get(series.profile)
             detector = model.detectors[series.key] = Detector() if known is None else known.for_another()
-        before = detector.evidence
+        before, own = detector.evidence, detector.limit(line)
         if detector.silent:
             model.learning.add(series.key)
         else:
@@ -245,8 +246,8 @@ class Signals:
             f"{_shown(seen, series)} instead of {_shown(expected, series)}."
         )
         return self._flag(
-            name, model, series.name, series.arm, rollout=rollout, sentence=sentence, line=line,
-            evidence=max(before, line), expected=expected, seen=seen, unit=series.unit, baseline="hour of week",
+            name, model, series.name, series.arm, rollout=rollout, sentence=sentence, line=exp(own),
+            evidence=max(before, exp(own)), expected=expected, seen=seen, unit=series.unit, baseline="hour of week",
         )  # fmt: skip
 
     def _compare(

@@ -12,6 +12,7 @@ from glideslope.domain.events import (
     Confirmed,
     ContractAgreed,
     Decided,
+    Escalated,
     Event,
     Halted,
     Installed,
@@ -22,6 +23,7 @@ from glideslope.domain.events import (
     Registered,
     Resumed,
     Withdrawn,
+    rfc3339,
 )
 from glideslope.domain.governing.agreement import (
     AgreementAnswered,
@@ -30,6 +32,8 @@ from glideslope.domain.governing.agreement import (
     AgreementReviewed,
     AgreementTabled,
 )
+from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassEvent, GlassReviewed
+from glideslope.domain.governing.incident import IncidentClosed, IncidentEvent, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import MACHINE, WHOLE, Actor
 from glideslope.domain.plan import Plan
 from glideslope.domain.recomputation import sentence as differing
@@ -39,16 +43,16 @@ def sentence(event: Event, *, plan: Plan) -> str:
     """Return one event of a rollout as a sentence."""
     if isinstance(event, AgreementEvent):
         return agreed(event)
+    if isinstance(event, GlassEvent):
+        return _glass(event)
+    if isinstance(event, IncidentEvent):
+        return incident(event)
+    if isinstance(event, Approved | Withdrawn | Escalated):
+        return _answered(event)
     match event:
         case Proposed(by=by, plan=proposed, learned=learned):
             wanted = f"{by} proposes {proposed.model} {proposed.incumbent} -> {proposed.candidate}: {proposed.why}"
             return f"{wanted} {learned}".strip()
-        case Approved(by=by, granted=True, why=why, functions=functions):
-            return f"{by} approves{_in(functions or ())}: {why}"
-        case Approved(by=by, why=why):
-            return f"{by} denies: {why}"
-        case Withdrawn(by=by, why=why):
-            return f"{by} takes the approval back: {why}"
         case Decided(decision=decision, by=by, why=why):
             return decided(decision, plan=plan) + (f" Ordered by {by}: {why}" if by != MACHINE else "")
         case Halted(by=by, why=why):
@@ -63,13 +67,51 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return f"The data plane confirms it after {milliseconds:.0f} ms: nobody is exposed to a candidate."
         case Closed(count=count):
             return f"The story ends after {count} entries."
-        case Registered() | Installed() | ContractAgreed() | PersonDescribed() | PersonErased():
+        case Registered() | Installed() | ContractAgreed() | GlassReviewed() | PersonDescribed() | PersonErased():
             return _elsewhere(event)
         case _:
             assert_never(event)
 
 
-def _elsewhere(event: Registered | Installed | ContractAgreed | PersonDescribed | PersonErased) -> str:
+def _answered(event: Approved | Withdrawn | Escalated) -> str:
+    match event:
+        case Approved(by=by, granted=True, why=why, functions=functions):
+            return f"{by} approves{_in(functions or ())}: {why}"
+        case Approved(by=by, why=why):
+            return f"{by} denies: {why}"
+        case Withdrawn(by=by, why=why):
+            return f"{by} takes the approval back: {why}"
+        case Escalated(to=to, needs=needs):
+            return f"Still missing: {', '.join(n.function for n in needs)}. {', '.join(to)} should know."
+        case _:
+            assert_never(event)
+
+
+def incident(event: IncidentEvent) -> str:
+    """Return one event of an incident as a sentence."""
+    match event:
+        case IncidentOpened(rollout=rollout, candidate=candidate, exposed=exposed, reasons=reasons):
+            why = " ".join(r.sentence for r in reasons)
+            return f"{rollout} of {candidate} was rolled back after {exposed:,} subjects met it. {why}"
+        case IncidentNoted(by=by, why=why):
+            return f"{by} notes: {why}"
+        case IncidentClosed(by=by, why=why):
+            return f"{by} closes it: {why}"
+        case _:
+            assert_never(event)
+
+
+def _glass(event: GlassEvent) -> str:
+    match event:
+        case GlassAsked(by=by, emergency=emergency, lasting=lasting, why=why):
+            return f"{by} asks to break the glass for {lasting / 60_000:g} minutes ({emergency.value}): {why}"
+        case GlassBroken(by=by, until=until, why=why):
+            return f"{by} agrees: THE GLASS IS BROKEN until {rfc3339(until)}. Somebody must review it. {why}"
+        case _:
+            assert_never(event)
+
+
+def _elsewhere(event: Registered | Installed | ContractAgreed | GlassReviewed | PersonDescribed | PersonErased) -> str:
     """Say what stands in no rollout's stream."""
     match event:
         case Registered(version=version, by=by):
@@ -78,6 +120,9 @@ def _elsewhere(event: Registered | Installed | ContractAgreed | PersonDescribed 
             return f"{by} installs {version} as the incumbent."
         case ContractAgreed(contract=contract, by=by):
             return f"{by} registers the data contract {contract.short} of {len(contract.features)} features."
+        case GlassReviewed(rollout=rollout, by=by, justified=justified, why=why):
+            said = "justified" if justified else "not justified"
+            return f"{by} reviewed the broken glass of {rollout} and calls it {said}: {why}"
         case PersonDescribed(actor=actor, by=by):
             return f"{by} says who {actor} is."
         case PersonErased(actor=actor, by=by, why=why):
@@ -170,14 +215,18 @@ def _set_aside(sources: tuple[Aside, ...]) -> str:
 
 def actor_of(event: Event) -> Actor:
     """Return who did it; glideslope itself where nobody else did."""
-    if isinstance(event, AgreementEvent):
+    if isinstance(event, IncidentOpened):
+        return MACHINE
+    if isinstance(event, AgreementEvent | GlassEvent | IncidentEvent):
+        return event.by
+    if isinstance(event, GlassReviewed):
         return event.by
     match event:
         case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed() | ContractAgreed():
             return event.by
         case Withdrawn() | PersonDescribed() | PersonErased():
             return event.by
-        case Lapsed() | Confirmed() | Closed():
+        case Lapsed() | Confirmed() | Closed() | Escalated():
             return MACHINE
         case _:
             assert_never(event)

@@ -1,4 +1,4 @@
-"""Asks a model server over HTTP/1.1 and reads its answers as they are: a probability, a refusal, or something broken."""
+"""Asks a model server over HTTP/1.1 and reads its answers as they are: what it predicts, a refusal, or something broken."""
 
 import asyncio
 import math
@@ -12,12 +12,17 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from glideslope.evaluate.declared import Request
+from glideslope.evaluate.declared import Data, Request
+from glideslope.evaluate.spelling import text_of
 
 LARGEST_HEAD: Final = 65_536
 LARGEST_ANSWER: Final = 1 << 20
 SHOWN: Final = 160
 """Characters of an answer that a report shows."""
+MOST_SHOWN: Final = 6
+"""Numbers of an answer that a report shows."""
+SUM_WITHIN: Final = 0.01
+"""How far from 1 the probabilities of the classes may add up: servers print few digits."""
 
 Pairs = Sequence[tuple[str, object]]
 
@@ -25,9 +30,9 @@ Pairs = Sequence[tuple[str, object]]
 class Kind(StrEnum):
     """What came back."""
 
-    ANSWERED = "answered"  # 2xx with a finite probability from 0 to 1
+    ANSWERED = "answered"  # 2xx with what is asked for: a probability, one for each class, or a finite number
     REFUSED = "refused"  # 4xx: the server says that it does not answer this
-    BROKEN = "broken"  # anything else: 5xx, no answer in time, a closed connection, no probability in it
+    BROKEN = "broken"  # anything else: 5xx, no answer in time, a closed connection, nothing valid in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,14 @@ class Answer:
     """What came back for one request. `why` says what was wrong with it, for people."""
 
     kind: Kind
-    probability: float = math.nan
+    values: tuple[float, ...] = ()
+    """The probability, the probabilities in the order of the classes, or the number; empty when there is none."""
     why: str = ""
+
+    def moved(self, before: "Answer") -> float:
+        """Return by how much the answer differs, in the value that differs most; NaN unless both are answers."""
+        pairs = zip(self.values, before.values, strict=False)
+        return max((abs(now - then) for now, then in pairs), default=math.nan)
 
 
 class AnswerInvalid(ValueError):
@@ -53,9 +64,24 @@ def body_of(features: Pairs, request: Request) -> bytes:
     return b"{" + encode(request.under) + b":" + inner + b"}" if request.under else inner
 
 
-def read_answer(status: int, body: bytes, *, at: str) -> Answer:
-    """Read an answer; `at` is where the probability stands, like `data.0.score`."""
-    shown = body[:SHOWN].decode("utf-8", "replace")
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an answer must hold, and where: `at` is like `data.0.score`. `classes` are of a multiclass outcome."""
+
+    at: str = "probability"
+    kind: str = "binary"
+    classes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, data: Data, request: Request) -> "Expected":
+        """Return what is declared; `request.answer` was filled in when the document was read."""
+        classes = tuple(text_of(each) for each in data.classes or ())
+        return cls(request.answer or "", data.kind, classes if data.kind == "multiclass" else ())
+
+
+def read_answer(status: int, body: bytes, *, expected: Expected) -> Answer:
+    """Read an answer. What is no valid answer is refused or broken, and `why` says it."""
+    shown = " ".join(body[:SHOWN].decode("utf-8", "replace").split())
     if 400 <= status < 500:
         return Answer(Kind.REFUSED, why=f"{status} {shown}")
     if not 200 <= status < 300:
@@ -64,17 +90,59 @@ def read_answer(status: int, body: bytes, *, at: str) -> Answer:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Answer(Kind.BROKEN, why=f"{status}, but no JSON: {shown}")
-    for part in at.split("."):
+    for part in expected.at.split("."):
         match value:
             case dict() if part in value:
                 value = value[part]
             case list() if part.isdigit() and int(part) < len(value):
                 value = value[int(part)]
             case _:
-                return Answer(Kind.BROKEN, why=f"{status}, but nothing at {at}: {shown}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-        return Answer(Kind.BROKEN, why=f"{status}, but {value!r} is no probability")
-    return Answer(Kind.ANSWERED, probability=float(value), why=f"{value:g}")
+                return Answer(Kind.BROKEN, why=f"{status}, but nothing at {expected.at}: {shown}")
+    match expected.kind:
+        case "multiclass":
+            return _probabilities(status, value, expected.classes)
+        case "regression":
+            if not _is_number(value) or not math.isfinite(value):
+                return Answer(Kind.BROKEN, why=f"{status}, but {_brief(value)} is no finite number")
+        case _:
+            if not _is_number(value) or not 0.0 <= value <= 1.0:
+                return Answer(Kind.BROKEN, why=f"{status}, but {_brief(value)} is no probability")
+    return answered((float(value),))
+
+
+def answered(values: tuple[float, ...]) -> Answer:
+    """Return a valid answer."""
+    return Answer(Kind.ANSWERED, values, ", ".join(f"{value:g}" for value in values[:MOST_SHOWN]))
+
+
+def _probabilities(status: int, value: object, classes: tuple[str, ...]) -> Answer:
+    """Read one probability for each class: a list in their order, or an object by their names."""
+    match value:
+        case dict() if value.keys() == set(classes):
+            found = [value[name] for name in classes]
+        case dict():
+            missing = [name for name in classes if name not in value] or [n for n in value if n not in classes]
+            return Answer(Kind.BROKEN, why=f"{status}, but the classes are others: {_brief(missing)}")
+        case list() if len(value) == len(classes):
+            found = value
+        case list():
+            return Answer(Kind.BROKEN, why=f"{status}, but {len(value)} probabilities of {len(classes)} classes")
+        case _:
+            return Answer(Kind.BROKEN, why=f"{status}, but {_brief(value)} is no probability for each class")
+    wrong = next((each for each in found if not _is_number(each) or not 0.0 <= each <= 1.0), None)
+    if wrong is not None or any(each is None for each in found):
+        return Answer(Kind.BROKEN, why=f"{status}, but {_brief(wrong)} is no probability")
+    if abs(sum(found) - 1.0) > SUM_WITHIN:
+        return Answer(Kind.BROKEN, why=f"{status}, but the probabilities add up to {sum(found):g}")
+    return answered(tuple(float(each) for each in found))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _brief(value: object) -> str:
+    return repr(value)[:SHOWN]
 
 
 @dataclass(slots=True)
@@ -87,6 +155,7 @@ class Asker:
     url: str
     request: Request
     connections: int
+    expected: Expected = field(default_factory=Expected)
     _idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
     _slots: asyncio.Semaphore | None = None
     _head: bytes = b""
@@ -103,7 +172,7 @@ class Asker:
                 return Answer(Kind.BROKEN, why=f"no answer within {self.request.timeout} ms")
             except (OSError, EOFError, AnswerInvalid, asyncio.LimitOverrunError) as error:
                 return Answer(Kind.BROKEN, why=f"{type(error).__name__}: {error}"[:SHOWN])
-        return read_answer(status, content, at=self.request.answer)
+        return read_answer(status, content, expected=self.expected)
 
     async def close(self) -> None:
         """Close what is kept."""

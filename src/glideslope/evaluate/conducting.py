@@ -25,7 +25,7 @@ REGISTERED: Final = "evaluations.json"
 
 
 def conduct(file: Path, *, work: Path | None, again: bool, write_split: Path | None, as_json: bool) -> int:
-    """Evaluate what a file declares, and return the exit status: 0 when all is met, 1 when not.
+    """Evaluate what a file declares, and return the exit status: 0 when all is met, 1 when not, 130 after Ctrl-C.
 
     Writes report.json, report.html and evaluations.json into the working folder, which lies beside the file unless said otherwise.
     Raises EvaluationInvalid, RowsInvalid, NotFound, EvaluationChanged, EvaluationRunning, ServerNotReady.
@@ -44,7 +44,11 @@ def conduct(file: Path, *, work: Path | None, again: bool, write_split: Path | N
         progress.resumed(len(journal))
         began_at = _moment(journal, "began_at", anew=False)
         run = measuring.Run(written, declared, prepared, journal, folder, work, progress.finished)
-        quality, levels, service = asyncio.run(run.measure())
+        try:
+            quality, levels, service = asyncio.run(run.measure())
+        except KeyboardInterrupt:
+            progress.interrupted(len(journal), work)
+            return Exit.INTERRUPTED
         ended_at = _moment(journal, "ended_at", anew=run.fresh > 0)
         report = reporting.report_of(
             written,

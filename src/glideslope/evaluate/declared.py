@@ -1,5 +1,6 @@
 """The keys of `evaluation.yaml`, each with its type, meaning and default: what the file's JSON Schema is made from."""
 
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -9,9 +10,23 @@ from glideslope.domain.ids import model_name, version_name
 from glideslope.interfaces.document import quantities
 from glideslope.interfaces.document.models import Duration, Fraction, Strict, Tolerance, Words
 
-QUALITY: Final = ("log_loss", "brier", "accuracy", "auc", "calibration_error")
+Kind = Literal["binary", "multiclass", "regression"]
+QUALITY: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "binary": ("log_loss", "brier", "accuracy", "auc", "calibration_error"),
+    "multiclass": ("log_loss", "brier", "accuracy", "macro_f1", "macro_recall", "calibration_error"),
+    "regression": ("mae", "rmse", "bias", "pinball", "r2"),
+}
+"""What tells how well answers met the truth, by the kind of outcome, on the whole and on each slice."""
+PER_CLASS: Final = ("recall", "f1")
+"""Of a multiclass outcome also these, for each class on the whole."""
+ANSWERS: Final[Mapping[Kind, str]] = {
+    "binary": "probability",
+    "multiclass": "probabilities",
+    "regression": "prediction",
+}
+"""Where an answer is looked for when nobody says it."""
 SERVICE: Final = ("errors", "latency_p50", "latency_p95", "latency_p99", "throughput", "cost")
-HIGHER_IS_BETTER: Final = frozenset({"accuracy", "auc", "throughput"})
+HIGHER_IS_BETTER: Final = frozenset({"accuracy", "auc", "throughput", "macro_f1", "macro_recall", "recall", "f1", "r2"})
 CHECKS: Final = ("target", "overlap", "future", "groups", "order")
 SEASONS: Final = ("hour", "weekday", "month")
 MOST_EXAMPLES: Final = 20
@@ -84,28 +99,35 @@ class Served(Strict):
 
 
 class Request(Strict):
-    """How a row becomes a request, and the answer a probability."""
+    """How a row becomes a request, and the answer a probability, one for each class, or a number."""
 
     path: str = Field(default="/predict", description="Where to POST.")
     form: Literal["object", "list"] = Field(
         default="object", description="Features by name, or a list of them in the order of `features`."
     )
     under: str = Field(default="", description="Key of the body that holds the features; empty when they are the body.")
-    answer: Words = Field(
-        default="probability", description="Where the answer holds the probability: `probability`, or `data.0.score`."
+    answer: Words | None = Field(
+        default=None,
+        description="Where the answer holds it, like `data.0.score`; else `probability`, `probabilities` or `prediction`, by `data.kind`.",
     )
     timeout: Duration = Field(default=5_000, description="How long an answer may take; a later one is a failure.")
     headers: dict[Words, str] = Field(default={}, description="Headers of each request.")
 
 
 class Data(Strict):
-    """The rows: CSV with a heading, or JSON lines. Either one file that is split here, or two that were split before."""
+    """The rows: CSV with a heading, JSON lines, or Parquet. Either one file that is split here, or two that were split before."""
 
     file: Words | None = Field(default=None, description="All rows; `split` says which of them are held out.")
     train: Words | None = Field(default=None, description="Instead: the rows that the candidate learned from.")
     test: Words | None = Field(default=None, description="Instead: the rows that were held out.")
     outcome: Words = Field(description="The column with the truth.")
-    positive: Scalar = Field(default=1, description="The outcome that the probability is of.")
+    kind: Kind = Field(
+        default="binary", description="What the outcome is: one of two, one of several `classes`, or a number."
+    )
+    positive: Scalar = Field(default=1, description="The outcome that the probability is of, when it is one of two.")
+    classes: Annotated[tuple[Scalar, ...], Listed] | None = Field(
+        default=None, description="Of `kind: multiclass`: the outcomes, in the order of the answer's probabilities."
+    )
     features: Annotated[tuple[Words, ...], Listed] | None = Field(
         default=None, description="Columns that are sent; without it, all that have no other use here."
     )
@@ -148,11 +170,34 @@ class Targets(Strict):
     """Metrics with their targets."""
 
     log_loss: Target | None = Field(default=None, description="Mean of -ln(probability of what happened), in nats.")
-    brier: Target | None = Field(default=None, description="Mean squared distance of probability and truth.")
-    accuracy: Target | None = Field(default=None, description="Share of rows that are right at the threshold.")
+    brier: Target | None = Field(
+        default=None,
+        description="Mean squared distance of probability and truth; of several classes their sum, 0 to 2.",
+    )
+    accuracy: Target | None = Field(
+        default=None, description="Share of rows that are right: at the threshold, or by the most probable class."
+    )
     auc: Target | None = Field(default=None, description="Chance that a positive scores above a negative.")
     calibration_error: Target | None = Field(
-        default=None, description="Debiased root mean squared calibration error, in probability."
+        default=None,
+        description="Debiased root mean squared calibration error, in probability; of several classes, of the most probable.",
+    )
+    macro_f1: Target | None = Field(default=None, description="Mean of the classes' F1 scores.")
+    macro_recall: Target | None = Field(default=None, description="Mean of the classes' recalls.")
+    recall: Target | None = Field(
+        default=None, description="Share of a class's rows that are told as it; each class must show it."
+    )
+    f1: Target | None = Field(default=None, description="F1 score of a class; each class must show it.")
+    mae: Target | None = Field(default=None, description="Mean distance of prediction and outcome, in its unit.")
+    rmse: Target | None = Field(default=None, description="Root of the mean squared distance, in the outcome's unit.")
+    bias: Target | None = Field(
+        default=None, description="Size of the mean of prediction minus outcome, in the outcome's unit."
+    )
+    pinball: Target | None = Field(
+        default=None, description="Mean pinball loss at `quantile`, in the outcome's unit; at 0.5 half of `mae`."
+    )
+    r2: Target | None = Field(
+        default=None, description="Share of the outcome's variance that the prediction explains; may be negative."
     )
     errors: Target | None = Field(default=None, description="Share of held-out rows without a valid answer.")
     latency_p50: Target | None = Field(default=None, description="Median latency at the declared load.")
@@ -208,7 +253,7 @@ class Invariance(Strict):
 
     change: Words = Field(description="The feature.")
     to: Annotated[tuple[Scalar, ...], Listed] = Field(description="The values it is changed to, one after another.")
-    tolerance: Unsigned = Field(default=0.0, description="How far the probability may move.")
+    tolerance: Unsigned = Field(default=0.0, description="How far the answer may move.")
     allow: Fraction = Field(default=0.0, description="Share of cases that may break it.")
 
 
@@ -217,10 +262,11 @@ class Direction(Strict):
 
     raised: Words = Field(alias="raise", description="The feature, a number.")
     by: Positive = Field(description="By how much.")
+    of: Scalar | None = Field(default=None, description="Of `kind: multiclass`: the class whose probability is meant.")
     score: Literal["must-not-fall", "must-not-rise"] = Field(
-        default="must-not-fall", description="What is expected of the probability."
+        default="must-not-fall", description="What is expected of the answer."
     )
-    tolerance: Unsigned = Field(default=0.0, description="How far the probability may move the other way.")
+    tolerance: Unsigned = Field(default=0.0, description="How far the answer may move the other way.")
     allow: Fraction = Field(default=0.0, description="Share of cases that may break it.")
 
 
@@ -232,7 +278,7 @@ class Hostile(Strict):
     )
     expect: Literal["either", "answer", "refuse"] | None = Field(
         default=None,
-        description="A valid probability, a refusal (4xx), or either of them; the default is the scenario's.",
+        description="A valid answer, a refusal (4xx), or either of them; the default is the scenario's.",
     )
     allow: Fraction = Field(default=0.0, description="Share of cases that may break it.")
 
@@ -241,7 +287,9 @@ class Stability(Strict):
     """Shake every number a little, and the answer must move little."""
 
     by: Fraction = Field(default=0.01, description="Size of the shake, as a share of the feature's standard deviation.")
-    tolerance: Unsigned = Field(default=0.1, description="How far the probability may move.")
+    tolerance: Unsigned = Field(
+        default=0.1, description="How far the answer may move; of a number it must be written, in the outcome's unit."
+    )
     allow: Fraction = Field(default=0.0, description="Share of cases that may break it.")
 
 
@@ -282,7 +330,8 @@ class Leakage(Strict):
     """What a holdout must be free of, else its figures flatter."""
 
     target: Fraction = Field(
-        default=0.99, description="AUC at which a single feature is taken to hold the outcome itself."
+        default=0.99,
+        description="AUC at which a single feature is taken to hold the outcome itself; of a number, the share of pairs that it orders.",
     )
     overlap: Fraction = Field(default=0.0, description="Share of held-out rows that the training rows may hold too.")
     skip: dict[Literal["target", "overlap", "future", "groups", "order"], Words] = Field(
@@ -308,6 +357,7 @@ class Evaluation(Strict):
         default=(), description="Parts of the time that are looked at separately; needs `data.time`."
     )
     threshold: Fraction = Field(default=0.5, description="Probability from which on a row counts as positive.")
+    quantile: Fraction = Field(default=0.5, description="Level of the quantile that `pinball` takes a prediction for.")
     load: Load | None = Field(default=None, description="Needed by targets of latency, throughput and cost.")
     cost: Cost | None = Field(default=None, description="Needed by a target of cost.")
     scenarios: Scenarios = Field(default=Scenarios(), description="Controlled variation of the data.")

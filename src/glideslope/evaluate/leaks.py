@@ -2,19 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, assert_never
 
 import numpy as np
 import numpy.typing as npt
 
 from glideslope.domain.decision import Verdict
-from glideslope.evaluate.declared import Evaluation
+from glideslope.evaluate.declared import Evaluation, Kind
 from glideslope.evaluate.results import Leak
-from glideslope.evaluate.rows import Part, Prepared, Value, moment
+from glideslope.evaluate.rows import Part, Prepared, moment
+from glideslope.evaluate.spelling import Value
 
 Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
+_WHAT: Final[Mapping[Kind, str]] = {
+    "binary": "an AUC",
+    "multiclass": "a mean AUC of each class against the rest",
+    "regression": "a concordance",
+}
+PAIRED: Final = 2_000
+"""Rows of whose pairs the concordance with a number is taken."""
 SHOWN: Final = 3
 """Examples of a leak."""
 BINS: Final = 20
@@ -43,32 +50,50 @@ def _target(written: Evaluation, prepared: Prepared) -> Leak:
     """Look for a feature that by itself nearly determines the outcome.
 
     Each feature is cut into categories (its values, or 20 bins of a number, missing being one), and scored on one half of the rows by
-    the other half's share of positives: so a feature with a value of its own for each row is not taken for the outcome.
+    the other half's mean outcome: so a feature with a value of its own for each row is not taken for the outcome. Of several classes
+    it is the mean of each against the rest. Of a number it is the share of pairs of rows that the feature orders as the outcome does,
+    which is the AUC where the outcome is one of two.
     """
     part = prepared.test
     if len(part) < FEWEST:
         return _unknown("target", f"{len(part)} rows are too few to tell; {FEWEST} are needed.")
-    found = sorted(((single_feature_auc(part, name), name) for name in part.features), reverse=True)
+    kind = written.data.kind
+    found = sorted(((single_feature_auc(part, name, kind=kind), name) for name in part.features), reverse=True)
     worst, name = found[0]
-    leaking = [f"{each} alone has an AUC of {auc:.4f}" for auc, each in found if auc >= written.leakage.target]
+    leaking = [f"{each} alone has {_WHAT[kind]} of {auc:.4f}" for auc, each in found if auc >= written.leakage.target]
     line = written.leakage.target
     if leaking:
-        sentence = f"{len(leaking)} of {len(found)} features nearly determine the outcome (AUC of {line:g} or more)."
+        sentence = (
+            f"{len(leaking)} of {len(found)} features nearly determine the outcome ({_WHAT[kind]} of {line:g} or more)."
+        )
         return _leak("target", sentence, leaking)
     return _clean(
         "target",
-        f"The most telling of {len(found)} features, {name}, has an AUC of {worst:.4f}; {line:g} would be too much.",
+        f"The most telling of {len(found)} features, {name}, has {_WHAT[kind]} of {worst:.4f}; {line:g} would be too much.",
     )
 
 
-def single_feature_auc(part: Part, name: str) -> float:
+def single_feature_auc(part: Part, name: str, *, kind: Kind = "binary") -> float:
     """Return the AUC of one feature as the only predictor, from 0.5; the larger of its rank's and its categories'."""
+    match kind:
+        case "binary":
+            return _hold(part, name, part.outcome.astype(np.float64), _auc)
+        case "multiclass":
+            rest = [(part.outcome == each).astype(np.float64) for each in np.unique(part.outcome)]
+            return float(np.mean([_hold(part, name, one, _auc) for one in rest]))
+        case "regression":
+            return _hold(part, name, part.outcome.astype(np.float64), _concordance)
+        case _:
+            assert_never(kind)
+
+
+def _hold(part: Part, name: str, outcome: Floats, concordance: Callable[[Floats, Floats], float]) -> float:
     numbers = part.numeric.get(name)
     found = [0.5]
     codes: npt.NDArray[np.int64]
     if numbers is not None:
         present = ~np.isnan(numbers)
-        auc = _auc(numbers[present], part.outcome[present])
+        auc = concordance(numbers[present], outcome[present])
         found.append(max(auc, 1.0 - auc))
         edges = np.unique(np.quantile(numbers[present], np.arange(1, BINS) / BINS))
         codes = np.where(present, np.searchsorted(edges, np.nan_to_num(numbers)) + 1, 0)
@@ -78,21 +103,35 @@ def single_feature_auc(part: Part, name: str) -> float:
     for half in (0, 1):
         learned, asked = np.arange(len(codes)) % 2 == half, np.arange(len(codes)) % 2 != half
         size = int(codes.max()) + 1
-        positives = np.bincount(codes[learned], part.outcome[learned], minlength=size)
+        positives = np.bincount(codes[learned], outcome[learned], minlength=size)
         counts = np.bincount(codes[learned], minlength=size)
         # Towards the mean by one row, so that what was not seen says nothing.
-        scores = (positives + part.outcome[learned].mean()) / (counts + 1)
-        found.append(_auc(scores[codes[asked]], part.outcome[asked]))
+        scores = (positives + outcome[learned].mean()) / (counts + 1)
+        found.append(concordance(scores[codes[asked]], outcome[asked]))
     return max(found)
 
 
-def _auc(scores: Floats, outcome: Bools) -> float:
-    positives, negatives = int(outcome.sum()), int((~outcome).sum())
+def _concordance(scores: Floats, outcome: Floats) -> float:
+    """Return the share of pairs with different outcomes that the scores order as the outcomes, ties counting half.
+
+    Of at most PAIRED rows, evenly spread: the pairs of more would not fit into memory, and tell no more.
+    """
+    rows = np.unique(np.linspace(0, len(scores) - 1, min(len(scores), PAIRED)).astype(np.int64))
+    order = np.sign(outcome[rows][:, None] - outcome[rows])
+    pairs = np.abs(order).sum()
+    if not pairs:
+        return 0.5
+    return float(0.5 + (np.sign(scores[rows][:, None] - scores[rows]) * order).sum() / pairs / 2)
+
+
+def _auc(scores: Floats, outcome: Floats) -> float:
+    happened = outcome > 0
+    positives, negatives = int(happened.sum()), int((~happened).sum())
     if not positives or not negatives:
         return 0.5
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    return float((ranks[outcome].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    return float((ranks[happened].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def _overlap(written: Evaluation, prepared: Prepared) -> Leak:

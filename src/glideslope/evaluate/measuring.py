@@ -10,20 +10,23 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, assert_never
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from glideslope.evaluate import loading, performing, scenarios, scoring
-from glideslope.evaluate.asking import Answer, Asker, Kind, body_of
-from glideslope.evaluate.declared import QUALITY, Evaluation
+from glideslope.evaluate.asking import Answer, Asker, Expected, Kind, answered, body_of
+from glideslope.evaluate.declared import PER_CLASS, QUALITY, Evaluation
 from glideslope.evaluate.journal import Journal
 from glideslope.evaluate.leaks import check_leaks
 from glideslope.evaluate.loading import Round
+from glideslope.evaluate.measures import Scored
 from glideslope.evaluate.results import Behaviour, Comparison, Leak, Level, Quality, Reliability, Scenario
-from glideslope.evaluate.rows import Prepared, matches
-from glideslope.evaluate.serving import Server, serving
+from glideslope.evaluate.rows import Part, Prepared, matches
+from glideslope.evaluate.serving import Server, ServerNotReady, serving
+from glideslope.evaluate.spelling import text_of
 from glideslope.ledger import canonical
 
 T = TypeVar("T")
@@ -38,7 +41,7 @@ WARMED: Final = 50
 ARMS: Final = ("candidate", "incumbent")
 
 _IDENTITY: Final = ("model", "candidate", "incumbent", "request", "data", "split", "holdout")
-_QUALITY: Final = ("targets", "slices", "seasons", "threshold", "confidence", "replicates", "seed")
+_QUALITY: Final = ("targets", "slices", "seasons", "threshold", "quantile", "confidence", "replicates", "seed")
 _SCENARIOS: Final = ("scenarios", "confidence", "seed")
 _LOAD: Final = ("load", "seed")
 
@@ -47,9 +50,9 @@ Progress = Callable[[str, int, int], None]
 
 
 class _Answered(msgspec.Struct, frozen=True, kw_only=True):
-    """The answers to some rows: probabilities, null where there was none, and what came instead."""
+    """The answers to some rows: the number or the numbers of each, null where there was none, and what came instead."""
 
-    probabilities: list[float | None]
+    probabilities: list[float | list[float] | None]
     instead: dict[int, str]
 
 
@@ -110,7 +113,7 @@ class Run:
         quality = Quality(
             rows=len(test),
             groups=len(np.unique(test.group)),
-            positives=int(test.outcome.sum()),
+            positives=int(test.outcome.sum()) if self.written.data.kind == "binary" else UNSET,
             train_rows=None if train is None else len(train),
             test_digest=test.digest,
             train_digest=None if train is None else train.digest,
@@ -120,6 +123,7 @@ class Run:
             reliability=bins,
             leakage=leaks,
             scenarios=tuple(found),
+            outcomes=outcomes_of(self.written, test),
         )
         return quality, levels, service
 
@@ -156,7 +160,7 @@ class Run:
                 got = await _ask_all(asker, [self._body(k) for k in rows])
                 self._servers[arm].revive(doubted=any(a.kind is Kind.BROKEN for a in got))
                 return _Answered(
-                    probabilities=[a.probability if a.kind is Kind.ANSWERED else None for a in got],
+                    probabilities=[_kept(a) for a in got],
                     instead={k: f"{a.kind.value} {a.why}" for k, a in enumerate(got) if a.kind is not Kind.ANSWERED},
                 )
 
@@ -168,17 +172,22 @@ class Run:
         self, answers: dict[str, list[Answer]], parts: dict[str, np.ndarray[Any, np.dtype[np.bool_]]]
     ) -> tuple[list[Comparison], tuple[Reliability, ...]]:
         test, written = self.prepared.test, self.written
-        scores = {arm: np.array([a.probability for a in answers[arm]]) for arm in ARMS}
-        both = ~np.isnan(scores["candidate"]) & ~np.isnan(scores["incumbent"])
-        scored = scoring.Scored(test.outcome, scores["candidate"], scores["incumbent"], test.group)
+        kind, classes = written.data.kind, Expected.of(written.data, written.request).classes
+        wide = len(classes) or 1
+        missing = (math.nan,) * wide
+        scores = {arm: np.array([a.values or missing for a in answers[arm]]).reshape(-1, wide) for arm in ARMS}
+        both = ~np.isnan(scores["candidate"][:, 0]) & ~np.isnan(scores["incumbent"][:, 0])
+        arms = [scores[arm] if kind == "multiclass" else scores[arm][:, 0] for arm in ARMS]
+        scored = Scored(test.outcome, arms[0], arms[1], test.group, kind, classes)
         declared = written.targets.declared()
         found: list[Comparison] = []
         for number, (name, rows) in enumerate(parts.items()):
             chosen = scored.select(rows & both)
-            asked = {metric: scoring.bounds_of(declared.get(metric), slices=name != "all") for metric in QUALITY}
+            asked = {metric: scoring.bounds_of(declared.get(metric), slices=name != "all") for metric in QUALITY[kind]}
+            asked |= {metric: scoring.bounds_of(declared.get(metric)) for metric in PER_CLASS}
 
             def compare(
-                chosen: scoring.Scored = chosen,
+                chosen: Scored = chosen,
                 asked: scoring.Asked = asked,
                 number: int = number,
                 name: str = name,
@@ -191,6 +200,8 @@ class Run:
                         slice_name=name,
                         asked=asked,
                         threshold=written.threshold,
+                        quantile=written.quantile,
+                        outcome=written.data.outcome,
                         confidence=written.confidence,
                         replicates=written.replicates,
                         seed=[written.seed, 1, number],
@@ -198,7 +209,9 @@ class Run:
                 )
 
             measured: _Measured = await self._part(f"quality/{name}", _Measured, compare, rests_on=_QUALITY)
-            found += measured.comparisons or scoring.nothing(name, asked)
+            found += measured.comparisons or scoring.nothing(
+                name, asked, kind=kind, classes=classes, outcome=written.data.outcome
+            )
         return found, tuple(scoring.reliability(scored.select(both))) if both.any() else ()
 
     async def _scenario(self, asked: scenarios.Asked, answers: dict[str, list[Answer]]) -> Scenario:
@@ -312,20 +325,31 @@ class Run:
         asker = self._askers.get(arm)
         if asker is None or asker.url != server.url:
             connections = self.written.load.connections if self.written.load else AT_ONCE
-            asker = Asker(server.url, self.written.request, connections)
+            expected = Expected.of(self.written.data, self.written.request)
+            asker = Asker(server.url, self.written.request, connections, expected)
             self._askers[arm] = asker
             await self._greet(arm, asker)
         return asker
 
     async def _greet(self, arm: str, asker: Asker) -> None:
-        """Warm a server up, and see that it answers as it did when this evaluation was begun. Raises EvaluationChanged."""
-        await _ask_all(asker, [self._body(k) for k in range(min(WARMED, len(self.prepared.test)))])
+        """Warm a server up, and see that it answers, and as it did when this evaluation was begun.
+
+        Raises EvaluationChanged, and ServerNotReady when no row at all is answered: then the scenarios would tell nothing either.
+        """
+        warmed = await _ask_all(asker, [self._body(k) for k in range(min(WARMED, len(self.prepared.test)))])
+        if all(each.kind is not Kind.ANSWERED for each in warmed):
+            request = self.written.request
+            raise ServerNotReady(
+                arm=arm,
+                why=f"of the first {len(warmed)} rows it answered none. To POST {asker.url}{request.path} it said: {warmed[0].why}. "
+                f"Is `request` right (path, form, under, answer: {request.answer}), and are these its `data.features`?",
+            )
         kept = self.journal.get(f"answers/{arm}/0", _Answered)
         if kept is None:
             return
         again = await _ask_all(asker, [self._body(k) for k in range(min(COMPARED_AGAIN, len(self.prepared.test)))])
         for before, now in zip(_answers(kept), again, strict=False):
-            if before.kind is not now.kind or abs(before.probability - now.probability) > scenarios.SAME:
+            if not scenarios.is_same(before, now):
                 raise self.journal.changed(f"what the {arm} answers")
 
 
@@ -350,6 +374,27 @@ def slice_rows(written: Evaluation, prepared: Prepared) -> dict[str, np.ndarray[
             for k in np.unique(numbers):
                 found[f"{season}={names[int(k)]}"] = numbers == k
     return found
+
+
+def outcomes_of(written: Evaluation, test: Part) -> Mapping[str, float] | UnsetType:
+    """Return how many rows each class has, or where the numbers lie; nothing of a binary outcome, whose positives are counted."""
+    match written.data.kind:
+        case "binary":
+            return UNSET
+        case "multiclass":
+            counts = np.bincount(test.outcome.astype(np.int64), minlength=len(written.data.classes or ()))
+            return {text_of(each): int(count) for each, count in zip(written.data.classes or (), counts, strict=True)}
+        case "regression":
+            outcome = test.outcome.astype(np.float64)
+            figures = {
+                "least": outcome.min(),
+                "mean": outcome.mean(),
+                "most": outcome.max(),
+                "deviation": outcome.std(),
+            }
+            return {name: float(f"{value:.6g}") for name, value in figures.items()}
+        case _:
+            assert_never(written.data.kind)
 
 
 def measured_with() -> dict[str, str]:
@@ -395,6 +440,13 @@ async def _ask_all(asker: Asker, bodies: Sequence[bytes]) -> list[Answer]:
     return list(await asyncio.gather(*(one(body) for body in bodies)))
 
 
+def _kept(answer: Answer) -> float | list[float] | None:
+    """Return an answer as the journal keeps it: a single number as such."""
+    if answer.kind is not Kind.ANSWERED:
+        return None
+    return answer.values[0] if len(answer.values) == 1 else list(answer.values)
+
+
 def _answers(kept: _Answered) -> list[Answer]:
     found = []
     for k, probability in enumerate(kept.probabilities):
@@ -402,5 +454,5 @@ def _answers(kept: _Answered) -> list[Answer]:
             kind, _, why = kept.instead[k].partition(" ")
             found.append(Answer(Kind(kind), why=why))
         else:
-            found.append(Answer(Kind.ANSWERED, probability, f"{probability:g}"))
+            found.append(answered(tuple(probability) if isinstance(probability, list) else (probability,)))
     return found

@@ -10,6 +10,7 @@ from html import escape
 from typing import Final
 
 from glideslope.domain.decision import Verdict
+from glideslope.evaluate.declared import PER_CLASS
 from glideslope.evaluate.reporting import digest_of
 from glideslope.evaluate.results import Behaviour, Bound, Figure, Level, Reliability, Report, Scenario
 from glideslope.evaluate.telling import asked, interval
@@ -29,14 +30,26 @@ h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--soft); font-weight: 600; } caption { text-align: left; }
-td.n, th.n { text-align: right; } td { min-width: 4.5rem; } code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere; }
+td.n, th.n { text-align: right; } .ends { white-space: nowrap; } td { min-width: 4.5rem; } code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere; }
 svg { display: block; max-width: 100%; height: auto; margin: .5rem 0; } svg text { font: 12px system-ui, sans-serif; fill: var(--soft); }
 .axis { stroke: var(--line); } .one { stroke: var(--one); fill: var(--one); } .two { stroke: var(--two); fill: var(--two); }
+svg text.one, svg text.two { stroke: none; } svg text.one { fill: var(--one); } svg text.two { fill: var(--two); }
 .s-pass { stroke: var(--pass); fill: var(--pass); } .s-fail { stroke: var(--fail); fill: var(--fail); }
 .s-inconclusive, .s-invalid { stroke: var(--open); fill: var(--open); } .line { fill: none; stroke-width: 2; }
 details { margin: .4rem 0; } summary { cursor: pointer; } ul { margin: .2rem 0 .2rem 1.1rem; padding: 0; }
 """
 
+_SLICED: Final = {
+    "binary": ("log_loss", "brier", "auc", "calibration_error"),
+    "multiclass": ("log_loss", "accuracy", "macro_f1", "calibration_error"),
+    "regression": ("mae", "rmse", "bias", "r2"),
+}
+"""The metrics by which slices are shown; by the first of them the worst is found."""
+_BINS: Final = {
+    "binary": "Rows in bins of equal count by the predicted probability, against the share of positives in each.",
+    "multiclass": "Rows in bins of equal count by the probability of the most probable class, against the share of rows that are of it.",
+    "regression": "Rows in bins of equal count by the prediction, against the mean outcome in each.",
+}
 _WORDS: Final = {
     Verdict.PASS: "met",
     Verdict.FAIL: "failed",
@@ -58,8 +71,9 @@ def page(report: Report) -> str:
             f"<title>{_text(title)}</title><style>{STYLE}</style></head><body><main>",
             *_head(report, title),
             *_targets(report),
+            *_classes(report),
             *_slices(report),
-            *_calibration(report.quality.reliability),
+            *_calibration(report.quality.reliability, report.kind),
             *_service(report.service),
             *_scenarios(report.quality.scenarios),
             *_leakage(report),
@@ -93,6 +107,12 @@ def _table(heading: Sequence[str], rows: Iterable[Sequence[str]], *, caption: st
     )
 
 
+def _interval(figure: Figure, *, signed: bool = False) -> str:
+    """Write a figure with its interval, whose two ends stay on one line."""
+    value, bracket, ends = _text(interval(figure, signed=signed)).partition("[")
+    return f'{value}<span class="ends">{bracket}{ends}</span>'
+
+
 def _verdict(verdict: Verdict, *, skipped: bool = False) -> str:
     return (
         '<span class="skipped">skipped</span>'
@@ -120,8 +140,21 @@ def _head(report: Report, title: str) -> Iterator[str]:
         else f"{quality.train_rows:,} rows were learned from"
     )
     yield (
-        f"<p>{quality.rows:,} held-out rows in {quality.groups:,} groups, {quality.positives:,} of them positive; {trained}. Intervals have a "
+        f"<p>{quality.rows:,} held-out rows in {quality.groups:,} groups{_outcomes(report)}; {trained}. Intervals have a "
         f"confidence of {report.confidence * 100:g}% each. A target is met when all of its interval is on the right side.</p>"
+    )
+
+
+def _outcomes(report: Report) -> str:
+    """Say what the held-out rows' outcomes are."""
+    quality = report.quality
+    if isinstance(quality.positives, int):
+        return f", {quality.positives:,} of them positive"
+    outcomes = quality.outcomes or {}
+    if report.kind == "multiclass":
+        return _text(": " + ", ".join(f"{int(count):,} {name}" for name, count in outcomes.items()))
+    return _text(
+        f"; outcomes from {number(outcomes['least'])} to {number(outcomes['most'])}, on average {number(outcomes['mean'])}"
     )
 
 
@@ -143,8 +176,8 @@ def _targets(report: Report) -> Iterator[str]:
                 _text(asked(c, b)),
                 _value(c.incumbent, c.unit),
                 _value(c.candidate, c.unit),
-                _text(interval(c.difference, signed=True)),
-                _text(interval(b.excess, signed=True)),
+                _interval(c.difference, signed=True),
+                _interval(b.excess, signed=True),
             ]
             for c, b in rows
         ],
@@ -185,36 +218,65 @@ def _forest(rows: Sequence[tuple[str, Bound]]) -> str:
     )
 
 
+def _classes(report: Report) -> Iterator[str]:
+    """Show each class of a multiclass outcome: how many of its rows are told as it, and its F1 score."""
+    found = {(c.metric, c.slice): c for c in report.quality.comparisons if c.metric in PER_CLASS}
+    if not found:
+        return
+    yield "<h2>Classes</h2>"
+    yield _table(
+        [
+            "class",
+            "rows",
+            "groups",
+            *(f"{m}, {what}" for m in PER_CLASS for what in ("incumbent", "candidate", "difference")),
+        ],
+        [
+            [
+                _text(name.partition("=")[2]),
+                f"{found[PER_CLASS[0], name].count:,}",
+                f"{found[PER_CLASS[0], name].groups:,}",
+                *(
+                    cell
+                    for m in PER_CLASS
+                    for c in (found[m, name],)
+                    for cell in (
+                        _value(c.incumbent, ""),
+                        _value(c.candidate, ""),
+                        _interval(c.difference, signed=True),
+                    )
+                ),
+            ]
+            for name in dict.fromkeys(name for _, name in found)
+        ],
+        caption="Recall: of a class's rows the share that is told as it. F1: the harmonic mean of recall and precision",
+        numbers=range(1, 9),
+    )
+
+
 def _slices(report: Report) -> Iterator[str]:
-    names = list(dict.fromkeys(c.slice for c in report.quality.comparisons))
+    metrics = _SLICED[report.kind]
+    found = {(c.metric, c.slice): c for c in report.quality.comparisons if c.metric in metrics}
+    names = list(dict.fromkeys(name for _, name in found))
     if len(names) == 1:
         return
-    metrics = [
-        m
-        for m in ("log_loss", "brier", "auc", "calibration_error")
-        if any(c.metric == m for c in report.quality.comparisons)
-    ]
-    found = {(c.metric, c.slice): c for c in report.quality.comparisons}
+    first = metrics[0]
     worst = max(
-        (
-            c
-            for c in report.quality.comparisons
-            if c.metric == "log_loss" and c.slice != "all" and c.difference.value is not None
-        ),
+        (c for c in found.values() if c.metric == first and c.slice != "all" and c.difference.value is not None),
         key=lambda c: c.difference.value or 0.0,
         default=None,
     )
     yield "<h2>Slices and seasons</h2>"
     if worst is not None:
-        yield f"<p>Worst for the candidate by log loss: <strong>{_text(worst.slice)}</strong>, {_text(interval(worst.difference, signed=True))}.</p>"
+        yield f"<p>Worst for the candidate by {first.replace('_', ' ')}: <strong>{_text(worst.slice)}</strong>, {_interval(worst.difference, signed=True)}.</p>"
     yield _table(
         ["slice", "rows", "groups", *(f"{m}, candidate - incumbent" for m in metrics)],
         [
             [
                 _text(name),
-                f"{found['log_loss', name].count:,}",
-                f"{found['log_loss', name].groups:,}",
-                *(_text(interval(found[m, name].difference, signed=True)) for m in metrics),
+                f"{found[first, name].count:,}",
+                f"{found[first, name].groups:,}",
+                *(_interval(found[m, name].difference, signed=True) for m in metrics),
             ]
             for name in names
         ],
@@ -223,22 +285,37 @@ def _slices(report: Report) -> Iterator[str]:
     )
 
 
-def _calibration(bins: Sequence[Reliability]) -> Iterator[str]:
+def _calibration(bins: Sequence[Reliability], kind: str) -> Iterator[str]:
     if not bins:
         return
     yield "<h2>Calibration</h2>"
-    size, pad = 300, 36
+    size, pad = 300, 44
+    yield f"<p>{_BINS[kind]} On the thin line, what was predicted happened.</p>"
+    low, high = 0.0, 1.0
+    if kind == "regression":
+        ends = [end for b in bins for end in (b.predicted, b.happened)]
+        low, high = min(ends), max(ends)
+    width = (high - low) or 1.0
 
     def x(p: float) -> float:
-        return pad + p * size
+        return pad + (p - low) / width * size
 
     def y(p: float) -> float:
-        return pad / 2 + (1 - p) * size
+        return pad / 2 + (1 - (p - low) / width) * size
 
-    drawn = [f'<line class="axis" x1="{x(0):.1f}" y1="{y(0):.1f}" x2="{x(1):.1f}" y2="{y(1):.1f}"/>']
+    left, right, top, bottom = x(low), x(high), y(high), y(low)
+    drawn = [
+        f'<path class="axis" fill="none" d="M{left:.1f} {top:.1f}V{bottom:.1f}H{right:.1f}M{left:.1f} {bottom:.1f}L{right:.1f} {top:.1f}"/>',
+        *(f'<text x="{x(p):.0f}" y="{bottom + 16:.0f}" text-anchor="middle">{number(p)}</text>' for p in (low, high)),
+        *(f'<text x="{left - 6:.0f}" y="{y(p) + 4:.0f}" text-anchor="end">{number(p)}</text>' for p in (low, high)),
+        f'<text x="{(left + right) / 2:.0f}" y="{bottom + 32:.0f}" text-anchor="middle">predicted</text>',
+        f'<text transform="translate({left - 16:.0f} {(top + bottom) / 2:.0f}) rotate(-90)" text-anchor="middle">happened</text>',
+    ]
+    for k, (arm, style) in enumerate((("candidate", "one"), ("incumbent", "two"))):
+        drawn.append(f'<text class="{style}" x="{left + 10:.0f}" y="{top + 12 + 16 * k:.0f}">{arm}</text>')
     for arm, style in (("incumbent", "two"), ("candidate", "one")):
         points = " ".join(f"{x(b.predicted):.1f},{y(b.happened):.1f}" for b in bins if b.arm == arm)
-        drawn.append(f'<polyline class="{style} line" fill="none" points="{points}"><title>{arm}</title></polyline>')
+        drawn.append(f'<polyline class="{style} line" points="{points}"><title>{arm}</title></polyline>')
         drawn += [
             f'<circle class="{style}" cx="{x(b.predicted):.1f}" cy="{y(b.happened):.1f}" r="3"/>'
             for b in bins
@@ -246,9 +323,7 @@ def _calibration(bins: Sequence[Reliability]) -> Iterator[str]:
         ]
     yield (
         f'<svg viewBox="0 0 {size + 2 * pad} {size + 2 * pad}" width="{size + 2 * pad}" height="{size + 2 * pad}" role="img" '
-        'aria-label="Share of positives against predicted probability; the table below says the same">'
-        f"{''.join(drawn)}<text x='{x(0.5):.0f}' y='{y(0) + 24:.0f}' text-anchor='middle'>predicted (0 to 1); blue: candidate, grey: incumbent"
-        "</text></svg>"
+        f'aria-label="What happened against what was predicted; the table below says the same">{"".join(drawn)}</svg>'
     )
     yield "<details><summary>The same as a table</summary>"
     yield _table(
@@ -279,11 +354,8 @@ def _service(levels: Sequence[Level]) -> Iterator[str]:
                     arm,
                     f"{carried.offered:,}",
                     f"{carried.failed:,}",
-                    _text(interval(carried.carried)),
-                    *(
-                        _text(interval(each))
-                        for each in (carried.latency_p50, carried.latency_p95, carried.latency_p99)
-                    ),
+                    _interval(carried.carried),
+                    *(_interval(each) for each in (carried.latency_p50, carried.latency_p95, carried.latency_p99)),
                     cpu,
                     number(carried.sent_late_p99),
                     {Verdict.PASS: "carried", Verdict.FAIL: "not carried"}.get(verdict, "in doubt"),
@@ -361,7 +433,7 @@ def _behaviour(b: Behaviour | None) -> str:
         return "-"
     worst = "" if b.worst is None else f"; largest move {number(b.worst)}"
     crashed = f"; its server ended {b.crashes} times" if b.crashes else ""
-    return f"{b.broken:,} of {b.cases:,} broken {_text(interval(b.share))}; {b.answered:,} answered, {b.refused:,} refused{worst}{crashed}"
+    return f"{b.broken:,} of {b.cases:,} broken {_interval(b.share)}; {b.answered:,} answered, {b.refused:,} refused{worst}{crashed}"
 
 
 def _examples(b: Behaviour) -> str:

@@ -4,7 +4,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from glideslope.evaluate.declared import QUALITY, Evaluation
+from glideslope.domain.plan import MarginKind
+from glideslope.evaluate.declared import ANSWERS, PER_CLASS, QUALITY, SERVICE, Evaluation
+from glideslope.evaluate.spelling import text_of
 from glideslope.interfaces.document import tree
 from glideslope.interfaces.document.reading import refusal
 from glideslope.interfaces.document.showing import DIALECT, without_null
@@ -36,8 +38,9 @@ def read(text: str, *, file: str) -> tuple[Evaluation, Tree]:
     _check_versions(written, found)
     _check_data(written, found)
     _check_targets(written, found)
+    _check_kind(written, found)
     _check_scenarios(written, found)
-    return written, found
+    return _with_answer(written), found
 
 
 def schema() -> dict[str, Any]:
@@ -86,6 +89,50 @@ def _check_data(written: Evaluation, found: Tree) -> None:
         )
 
 
+def _with_answer(written: Evaluation) -> Evaluation:
+    """Fill in where an answer is looked for, which depends on the kind of outcome."""
+    answer = written.request.answer or ANSWERS[written.data.kind]
+    return written.model_copy(update={"request": written.request.model_copy(update={"answer": answer})})
+
+
+def _check_kind(written: Evaluation, found: Tree) -> None:
+    """Refuse what does not belong to the kind of outcome."""
+    data, kind = written.data, written.data.kind
+    measured = (*QUALITY[kind], *(PER_CLASS if kind == "multiclass" else ()))
+    for name in written.targets.declared():
+        if name not in measured and name not in SERVICE:
+            raise refused(
+                found,
+                f"`{name}` is not measured of a {kind} outcome (`data.kind`); there are {', '.join(measured)}",
+                "targets",
+                name,
+            )
+    if kind != "binary" and "positive" in data.model_fields_set:
+        raise refused(found, f"a {kind} outcome has no `positive`", "data", "positive")
+    if kind != "multiclass" and data.classes is not None:
+        raise refused(found, "`classes` belong to `kind: multiclass`", "data", "classes")
+    names = [text_of(each) for each in data.classes or ()]
+    if data.classes is not None and (len(names) < 2 or len(set(names)) < len(names)):
+        raise refused(found, "classes are two or more, each once", "data", "classes")
+    r2 = written.targets.r2
+    for key in ("margin", "slices"):
+        margin = getattr(r2, key, None)
+        if margin is not None and margin.kind is MarginKind.RELATIVE:
+            sentence = "r2 may be negative, and a share of it means nothing then: write an absolute margin like 0.02"
+            raise refused(found, sentence, "targets", "r2", key, key=False)
+    for k, each in enumerate(written.scenarios.direction):
+        path = ("scenarios", "direction", k)
+        if kind == "multiclass" and (each.of is None or text_of(each.of) not in names):
+            sentence = f"say the class whose probability is meant: `of`, one of {', '.join(names) or '`data.classes`'}"
+            raise refused(found, sentence, *path)
+        if kind != "multiclass" and each.of is not None:
+            raise refused(found, "`of` names a class, and belongs to `kind: multiclass`", *path, "of")
+    stability = written.scenarios.stability
+    if kind == "regression" and stability is not None and "tolerance" not in stability.model_fields_set:
+        sentence = "say the `tolerance` in the unit of the outcome; the default is one of probabilities"
+        raise refused(found, sentence, "scenarios", "stability")
+
+
 def _check_targets(written: Evaluation, found: Tree) -> None:
     declared = written.targets.declared()
     if not declared:
@@ -94,7 +141,11 @@ def _check_targets(written: Evaluation, found: Tree) -> None:
         path = ("targets", name)
         if target.limit is None and target.margin is None:
             raise refused(found, f"`{name}` needs a `limit` or a `margin`, else nothing could fail", *path)
-        if target.slices is not None and name not in QUALITY:
+        if (
+            target.slices is not None
+            and name not in QUALITY[written.data.kind]
+            and (name in SERVICE or name in PER_CLASS)
+        ):
             raise refused(found, f"`{name}` is not looked at by slice", *path, "slices")
         if target.slices is not None and not written.slices and not written.seasons:
             raise refused(found, "there are no `slices` to look at", *path, "slices")

@@ -1,9 +1,11 @@
 """What was measured, as values: the parts of a report. Whatever is not known is null, and null is never a pass."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from glideslope.domain.decision import Verdict
 
@@ -48,7 +50,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Reliability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One bin of an arm's probabilities: their mean, the share of positives, and how many rows."""
+    """One bin of an arm's answers: their mean, what happened on average (a share, or the number), and how many rows."""
 
     arm: str
     predicted: float
@@ -145,7 +147,8 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     rows: int
     groups: int
-    positives: int
+    positives: int | UnsetType = UNSET
+    """Of a binary outcome."""
     train_rows: int | None
     test_digest: str
     train_digest: str | None
@@ -155,6 +158,8 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     reliability: tuple[Reliability, ...]
     leakage: tuple[Leak, ...]
     scenarios: tuple[Scenario, ...]
+    outcomes: Mapping[str, float] | UnsetType = UNSET
+    """Of a multiclass outcome the rows of each class; of a number its least, mean, most and standard deviation."""
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -194,6 +199,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     measured_with: dict[str, str]
     began_at: str
     ended_at: str
+
+    @property
+    def kind(self) -> str:
+        """Return what the outcome is: `binary`, `multiclass` or `regression`."""
+        return str(self.declared["data"]["kind"])
 
 
 def rounded(value: float | None) -> float | None:

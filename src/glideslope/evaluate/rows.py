@@ -1,52 +1,45 @@
-"""The rows of an evaluation: read, typed, split by time or by group, each known by a digest. Repairs nothing."""
+"""The rows of an evaluation: what they mean, split by time or by group, each known by a digest. Repairs nothing."""
 
-import csv
 import hashlib
 import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, assert_never
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from glideslope.domain.errors import Invalid, NotFound
 from glideslope.evaluate.declared import Evaluation
+from glideslope.evaluate.files import RowsInvalid, read_rows
 from glideslope.evaluate.reading import refused
+from glideslope.evaluate.spelling import Value, text_of
 from glideslope.interfaces.document.tree import Tree
 
-Value = str | int | float | bool | None
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Truth = npt.NDArray[np.bool_] | npt.NDArray[np.int64] | npt.NDArray[np.float64]
+"""What happened: which rows are positive, the number of each row's class, or each row's number."""
 
-_INT: Final = re.compile(r"[-+]?[0-9]{1,15}")
-_MISSING: Final = frozenset({"", "NA", "NaN", "nan", "null"})
-_SCALARS: Final = (str, int, float, bool, type(None))
-
-
-class RowsInvalid(Invalid):
-    """The rows of an evaluation cannot be read, or there are none where some are needed."""
-
-    code = "rows-invalid"
+MOST_LISTED: Final = 12
+"""Values or columns that an error lists."""
 
 
 @dataclass(frozen=True)
 class Part:
     """Some rows, in the file's order. Columns are lists of JSON scalars of one length; `None` is a missing value.
 
-    `outcome` tells the positive rows. `time` is in seconds since 1970, UTC. `group` numbers the groups from 0, each row being its own
-    where no group is declared; `keys` are their names, then empty.
+    `outcome` tells the positive rows, numbers the class, or is the number, by kind. `time` is in seconds since 1970, UTC. `group`
+    numbers the groups from 0, each row being its own where no group is declared; `keys` are their names, then empty.
     """
 
     columns: Mapping[str, Sequence[Value]]
     features: tuple[str, ...]
-    outcome: Bools
+    outcome: Truth
     time: Floats | None
     group: Ints
     keys: tuple[str, ...]
@@ -111,7 +104,7 @@ def prepare(written: Evaluation, found: Tree, *, folder: Path) -> Prepared:
     files: dict[str, str] = {}
 
     def part(key: str, name: str) -> Part:
-        columns, files[name] = _read(folder / name)
+        columns, files[name] = read_rows(folder / name)
         return _part(columns, written, found, key=key, name=name)
 
     if data.file is not None:
@@ -123,16 +116,40 @@ def prepare(written: Evaluation, found: Tree, *, folder: Path) -> Prepared:
         held_out = part("test", data.test)
         learned = None if data.train is None else part("train", data.train)
         prepared = Prepared(test=held_out, train=learned, files=files)
-    positives = int(prepared.test.outcome.sum())
-    if not 0 < positives < len(prepared.test):
-        raise refused(
-            found,
-            f"of {len(prepared.test):,} held-out rows {positives:,} are positive: there must be some of both kinds",
-            "data",
-            "positive" if data.positive != 1 else "outcome",
-            key=False,
-        )
+    _require_difference(prepared.test, written, found)
     return prepared
+
+
+def _require_difference(test: Part, written: Evaluation, found: Tree) -> None:
+    """Refuse held-out rows that all have the same outcome: they can tell no model from a constant."""
+    data = written.data
+    if test.outcome.min() != test.outcome.max():
+        return
+    same = test.columns[data.outcome][0]
+    match data.kind:
+        case "binary":
+            count, where = int(test.outcome.sum()), "positive" if data.positive != 1 else "outcome"
+            values = _distinct(test.columns[data.outcome])
+            raise refused(
+                found,
+                f"of {len(test):,} held-out rows {count:,} are positive: there must be some of both kinds (`{data.outcome}` holds "
+                f"{values}; `data.positive` is {text_of(data.positive)})",
+                "data",
+                where,
+                key=False,
+            )
+        case "multiclass" | "regression":
+            sentence = f"all {len(test):,} held-out rows have the outcome {same!r}: nothing can be told from them"
+            raise refused(found, sentence, "data", "outcome", key=False)
+        case _:
+            assert_never(data.kind)
+
+
+def _distinct(column: Sequence[Value]) -> str:
+    """List the values of a column, as people would write them."""
+    names = list(dict.fromkeys(text_of(v) for v in column))
+    shown = sorted(names)[:MOST_LISTED]
+    return ", ".join(shown) + (f", ... ({len(names):,} values)" if len(names) > MOST_LISTED else "")
 
 
 def write_lines(part: Part, path: Path) -> None:
@@ -149,77 +166,12 @@ def _row_digest(values: Iterable[Value]) -> bytes:
     return hashlib.blake2b(msgspec.json.encode(plain), digest_size=16).digest()
 
 
-def _read(path: Path) -> tuple[dict[str, list[Value]], str]:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise NotFound(what="file of rows", name=str(path), next_command="") from None
-    except OSError as error:
-        raise RowsInvalid(f"The rows {str(path)!r} cannot be read: {error.strerror}.") from None
-    readers: dict[str, Callable[[bytes, Path], dict[str, list[Value]]]] = {
-        ".csv": _csv,
-        ".jsonl": _lines,
-        ".ndjson": _lines,
-    }
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise RowsInvalid(f"The rows {str(path)!r} are in no known format; expected {', '.join(readers)}.")
-    columns = reader(content, path)
-    if not columns or not next(iter(columns.values())):
-        raise RowsInvalid(f"The file {str(path)!r} holds no rows.")
-    return columns, "sha256:" + hashlib.sha256(content).hexdigest()
-
-
-def _csv(content: bytes, path: Path) -> dict[str, list[Value]]:
-    try:
-        table = list(csv.reader(content.decode("utf-8-sig").splitlines(), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise RowsInvalid(f"{path} is not CSV in UTF-8: {error}.") from None
-    heading, *rows = table or [[]]
-    if len(set(heading)) != len(heading):
-        raise RowsInvalid(f"{path}:1: a column is named twice.")
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(heading):
-            raise RowsInvalid(f"{path}:{number}: {len(row)} fields, but the heading has {len(heading)}.")
-    return {name: _typed([row[k] for row in rows]) for k, name in enumerate(heading)}
-
-
-def _typed(texts: Sequence[str]) -> list[Value]:
-    """Read a column as numbers if all that is there is a number, else as text. What is missing is None."""
-    present = [text for text in texts if text not in _MISSING]
-    if present and all(_INT.fullmatch(text) for text in present):
-        return [None if text in _MISSING else int(text) for text in texts]
-    try:
-        numbers = [None if text in _MISSING else float(text) for text in texts]
-    except ValueError:
-        return [text or None for text in texts]
-    if any(number is not None and not math.isfinite(number) for number in numbers):
-        return [text or None for text in texts]
-    return list(numbers)
-
-
-def _lines(content: bytes, path: Path) -> dict[str, list[Value]]:
-    rows: list[dict[str, Any]] = []
-    for number, line in enumerate(content.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise RowsInvalid(f"{path}:{number}: not JSON: {error}.") from None
-        if not isinstance(row, dict) or not all(isinstance(v, _SCALARS) for v in row.values()):
-            raise RowsInvalid(f"{path}:{number}: expected an object of text, numbers, true, false or null.")
-        rows.append(row)
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
-
-
 def _part(columns: Mapping[str, Sequence[Value]], written: Evaluation, found: Tree, *, key: str, name: str) -> Part:
     data = written.data
 
     def column(wanted: str, *path: str | int) -> Sequence[Value]:
         if wanted not in columns:
-            shown = ", ".join(list(columns)[:12]) + (", ..." if len(columns) > 12 else "")
+            shown = ", ".join(list(columns)[:MOST_LISTED]) + (", ..." if len(columns) > MOST_LISTED else "")
             raise refused(found, f"{name} has no column `{wanted}`; there are {shown}", *path, key=False)
         return columns[wanted]
 
@@ -227,7 +179,7 @@ def _part(columns: Mapping[str, Sequence[Value]], written: Evaluation, found: Tr
     time = None if data.time is None else _times(column(data.time, "data", "time"), name=name)
     group, keys = np.arange(len(outcome)), ()
     if data.group is not None:
-        names = [_text(v) for v in column(data.group, "data", "group")]
+        names = [text_of(v) for v in column(data.group, "data", "group")]
         distinct, inverse = np.unique(np.array(names, dtype=object), return_inverse=True)
         group, keys = inverse.astype(np.int64), tuple(distinct)
     for k, wanted in enumerate(data.features or ()):
@@ -247,39 +199,69 @@ def _part(columns: Mapping[str, Sequence[Value]], written: Evaluation, found: Tr
     )
 
 
-def _outcomes(column: Sequence[Value], written: Evaluation, found: Tree, *, name: str) -> Bools:
-    positive = written.data.positive
+def _outcomes(column: Sequence[Value], written: Evaluation, found: Tree, *, name: str) -> Truth:
+    data = written.data
     missing = next((k for k, v in enumerate(column) if v is None), None)
     if missing is not None:
         raise RowsInvalid(
             f"{name}: row {missing + 1} has no outcome in `{written.data.outcome}`; a row without truth measures nothing."
         )
-    distinct = {v if isinstance(v, bool) else _text(v) for v in column}
+    match data.kind:
+        case "binary":
+            return _positives(column, written, found, name=name)
+        case "multiclass":
+            return _classes(column, written, found, name=name)
+        case "regression":
+            return _amounts(column, data.outcome, name=name)
+        case _:
+            assert_never(data.kind)
+
+
+def _positives(column: Sequence[Value], written: Evaluation, found: Tree, *, name: str) -> Bools:
+    distinct = {text_of(v) for v in column}
     if len(distinct) > 2:
         raise refused(
             found,
-            f"`{written.data.outcome}` has {len(distinct)} values in {name}; an outcome is one of two",
+            f"`{written.data.outcome}` has {len(distinct):,} values in {name}; an outcome is one of two. "
+            "For one of several say `kind: multiclass` and `classes`, for a number `kind: regression`",
             "data",
             "outcome",
             key=False,
         )
-    wanted = _text(positive)
-    return np.array([_text(v) == wanted for v in column])
+    wanted = text_of(written.data.positive)
+    return np.array([text_of(v) == wanted for v in column])
 
 
-def _text(value: Value) -> str:
-    """Spell a value so that 1, 1.0 and "1" are one, and so are true and "true"."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return "" if value is None else str(value)
+def _classes(column: Sequence[Value], written: Evaluation, found: Tree, *, name: str) -> Ints:
+    data = written.data
+    if data.classes is None:
+        sentence = (
+            f"say the `classes` in the order of the answer's probabilities; `{data.outcome}` holds {_distinct(column)}"
+        )
+        raise refused(found, sentence, "data", "kind")
+    places = {text_of(each): k for k, each in enumerate(data.classes)}
+    texts = [text_of(v) for v in column]
+    unknown = next((k for k, text in enumerate(texts) if text not in places), None)
+    if unknown is not None:
+        sentence = f"row {unknown + 1} of {name} has the outcome {column[unknown]!r}, which is none of the classes"
+        raise refused(found, sentence, "data", "classes", key=False)
+    return np.array([places[text] for text in texts], dtype=np.int64)
+
+
+def _amounts(column: Sequence[Value], outcome: str, *, name: str) -> Floats:
+    def is_amount(value: Value) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+    wrong = next((k for k, v in enumerate(column) if not is_amount(v)), None)
+    if wrong is not None:
+        raise RowsInvalid(f"{name}: row {wrong + 1} has {column[wrong]!r} in `{outcome}`; expected a finite number.")
+    return np.array(column, dtype=np.float64)
 
 
 def matches(column: Sequence[Value], wanted: object) -> Bools:
     """Tell the rows whose value is the wanted one, however it is spelt."""
-    text = _text(wanted)  # type: ignore[arg-type]  # a scalar of the document
-    return np.array([_text(v) == text for v in column])
+    text = text_of(wanted)  # type: ignore[arg-type]  # a scalar of the document
+    return np.array([text_of(v) == text for v in column])
 
 
 def _times(column: Sequence[Value], *, name: str) -> Floats:

@@ -18,6 +18,7 @@ from glideslope.evaluate.asking import Answer, Kind, Pairs, body_of
 from glideslope.evaluate.declared import Direction, Evaluation, Hostile, Invariance, Stability
 from glideslope.evaluate.results import Behaviour, Broken, Scenario, figure, rounded
 from glideslope.evaluate.rows import Part
+from glideslope.evaluate.spelling import text_of
 
 UNSEEN: Final = "glideslope-unseen"
 SAME: Final = 2e-6
@@ -76,7 +77,8 @@ def suite(written: Evaluation, part: Part) -> Iterator[Asked]:
         yield Asked(f"invariance: {invariance.change}", expected, invariance.allow, cases)
     for direction in declared.direction:
         cases = tuple(maker.direction(direction))
-        expected = direction.score.replace("-", " ") + (
+        whose = "" if direction.of is None else f"probability of {direction.of} "
+        expected = f"{whose}{direction.score.replace('-', ' ')}" + (
             f" by more than {direction.tolerance:g}" if direction.tolerance else ""
         )
         yield Asked(
@@ -292,6 +294,8 @@ class _Maker:
 
     def direction(self, declared: Direction) -> Iterator[Case]:
         sign = 1.0 if declared.score == "must-not-fall" else -1.0
+        classes = [text_of(each) for each in self.written.data.classes or ()]
+        place = 0 if declared.of is None else classes.index(text_of(declared.of))
         for row in self.rows:
             value = self.part.columns[declared.raised][row]
             if isinstance(value, bool) or not isinstance(value, int | float):
@@ -300,7 +304,10 @@ class _Maker:
             raised = value + by
             pairs = [(k, raised if k == declared.raised else v) for k, v in self._pairs(row)]
             yield self._case(
-                row, f"{declared.raised} from {value:g} to {raised:g}", pairs, _goes(sign, declared.tolerance)
+                row,
+                f"{declared.raised} from {value:g} to {raised:g}",
+                pairs,
+                _goes(sign, declared.tolerance, place=place),
             )
 
     def _spoilt(self, hostile: Hostile, features: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -332,7 +339,7 @@ def _stays_up(hostile: Hostile) -> Judge:
 
 
 def _as_before(hostile: Hostile) -> Judge:
-    stays_up, same = _stays_up(hostile), _moves_at_most(SAME)
+    stays_up, same = _stays_up(hostile), _moves_at_most(SAME, relative=True)
 
     def judge(answer: Answer, before: Answer | None) -> tuple[str, float]:
         wrong, _ = stays_up(answer, before)
@@ -341,28 +348,39 @@ def _as_before(hostile: Hostile) -> Judge:
     return judge
 
 
-def _moves_at_most(tolerance: float) -> Judge:
+def _moves_at_most(tolerance: float, *, relative: bool = False) -> Judge:
     def judge(answer: Answer, before: Answer | None) -> tuple[str, float]:
         if before is None or before.kind is not Kind.ANSWERED:
             return "not comparable", math.nan
         if answer.kind is not Kind.ANSWERED:
             return answer.kind.value, math.nan
-        moved = abs(answer.probability - before.probability)
-        return (f"moved by {moved:.4g} from {before.probability:g}" if moved > tolerance + 1e-12 else ""), moved
+        moved = answer.moved(before)
+        # A server prints so many digits, not so many behind the point.
+        size = max(1.0, *(abs(each) for each in before.values))
+        allowed = tolerance * size if relative else tolerance
+        return (f"moved by {moved:.4g} from {before.why}" if moved > allowed + 1e-12 * size else ""), moved
 
     return judge
 
 
-def _goes(sign: float, tolerance: float) -> Judge:
+def is_same(one: Answer, other: Answer) -> bool:
+    """Tell whether two answers to the same question are the same, but for the digits that servers print."""
+    if one.kind is not other.kind or len(one.values) != len(other.values):
+        return False
+    size = max((1.0, *(abs(each) for each in one.values)))
+    return not one.values or one.moved(other) <= SAME * size
+
+
+def _goes(sign: float, tolerance: float, *, place: int) -> Judge:
     def judge(answer: Answer, before: Answer | None) -> tuple[str, float]:
         if before is None or before.kind is not Kind.ANSWERED:
             return "not comparable", math.nan
         if answer.kind is not Kind.ANSWERED:
             return answer.kind.value, math.nan
-        wrong_way = sign * (before.probability - answer.probability)
+        wrong_way = sign * (before.values[place] - answer.values[place])
         word = "fell" if sign > 0 else "rose"
-        return (f"{word} by {wrong_way:.4g} from {before.probability:g}" if wrong_way > tolerance + 1e-12 else ""), max(
-            0.0, wrong_way
-        )
+        return (
+            f"{word} by {wrong_way:.4g} from {before.values[place]:g}" if wrong_way > tolerance + 1e-12 else ""
+        ), max(0.0, wrong_way)
 
     return judge

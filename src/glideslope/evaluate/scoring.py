@@ -1,53 +1,33 @@
-"""How well both arms' probabilities met the truth on the same rows: points, paired intervals, and what was asked of them.
+"""How well both arms' answers met the truth on the same rows: points, paired intervals, and what was asked of them.
 
 Groups are drawn with replacement, both arms and all metrics under the same draws, so what makes a day hard for both cancels.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import product
+from typing import Final, assert_never
 
 import numpy as np
-import numpy.typing as npt
 
 from glideslope.domain.plan import Margin, MarginKind
 from glideslope.evaluate import intervals
-from glideslope.evaluate.declared import HIGHER_IS_BETTER, QUALITY, Target
+from glideslope.evaluate.binary import Binary
+from glideslope.evaluate.declared import HIGHER_IS_BETTER, PER_CLASS, QUALITY, Kind, Target
+from glideslope.evaluate.measures import Floats, Key, Measure, Scored, bins_of
+from glideslope.evaluate.multiclass import Multiclass, most_probable
+from glideslope.evaluate.regression import Regression
 from glideslope.evaluate.results import Bound, Comparison, Figure, Reliability, figure, verdict_of
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 Asked = Mapping[str, Sequence[tuple[str, str, float | Margin]]]
 """Per metric the bounds that were asked: kind, as written, and what it is."""
 
-BINS: Final = 15
-FEWEST_IN_BIN: Final = 20
-CLIP: Final = 1e-6
-"""Probabilities are taken as no closer to 0 and 1 than this, so that one certain mistake costs 13.8 nats and not infinity."""
-
-UNITS: Final = {"log_loss": "nats", "brier": "", "accuracy": "share", "auc": "", "calibration_error": "probability"}
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """The rows that both arms answered. `group` numbers the groups from 0 without gaps."""
-
-    happened: Bools
-    candidate: Floats
-    incumbent: Floats
-    group: Ints
-
-    def select(self, rows: Bools) -> "Scored":
-        """Return some of the rows."""
-        _, group = np.unique(self.group[rows], return_inverse=True)
-        return Scored(self.happened[rows], self.candidate[rows], self.incumbent[rows], group.astype(np.int64))
-
-    @property
-    def groups(self) -> int:
-        """Return how many groups there are."""
-        return int(self.group.max()) + 1 if len(self.group) else 0
+WHOLE: Final = "all"
+"""The slice that is no slice."""
+UNITS: Final = {"log_loss": "nats", "accuracy": "share", "calibration_error": "probability", "recall": "share"}
+_SHARES: Final = frozenset({"accuracy", "recall"})
+_OF_SHARES: Final = frozenset({"f1", "macro_f1", "macro_recall"})
+METHODS: Final = {"calibration_error": "debiased, bootstrap by group", "bias": "size of the mean, bootstrap by group"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +47,45 @@ def compare(
     confidence: float,
     replicates: int,
     seed: Sequence[int],
+    quantile: float = 0.5,
+    outcome: str = "outcome",
 ) -> tuple[Comparison, ...]:
-    """Compare the arms by every metric of quality, and judge what was asked."""
+    """Compare the arms by every metric of quality, and judge what was asked.
+
+    `threshold` is of a binary outcome and `quantile` of a regression. A class's own metrics stand as a slice, named by `outcome`, and
+    come with the whole only.
+    """
     rng = np.random.default_rng(seed)
-    samples = _bootstrap(scored, threshold=threshold, replicates=replicates, rng=rng)
-    return tuple(
-        _comparison(
-            metric, scored, samples[metric], slice_name=slice_name, asked=asked.get(metric, ()), confidence=confidence
+    measure = _measure(scored, threshold=threshold, quantile=quantile)
+    samples = _bootstrap(scored, measure, replicates=replicates, rng=rng)
+    found = []
+    for metric in QUALITY[scored.kind]:
+        each = samples[metric, ""]
+        found.append(
+            _comparison(metric, scored, each, slice_name=slice_name, asked=asked.get(metric, ()), confidence=confidence)
         )
-        for metric in QUALITY
-    )
+    if scored.kind == "multiclass" and slice_name == WHOLE:
+        for metric, number, name in _of_classes(scored.classes):
+            rows = scored.happened == number
+            part = scored.select(rows)
+            bounds, of_class = asked.get(metric, ()), class_slice(outcome, name)
+            if not rows.any():
+                found.append(_unknown(metric, of_class, bounds))
+                continue
+            each = samples[metric, name]
+            found.append(_comparison(metric, part, each, slice_name=of_class, asked=bounds, confidence=confidence))
+    return tuple(found)
+
+
+def class_slice(outcome: str, name: str) -> str:
+    """Name the rows of one class."""
+    return f"{outcome}={name}"
+
+
+def _of_classes(classes: Sequence[str]) -> Iterator[tuple[str, int, str]]:
+    for metric in PER_CLASS:
+        for number, name in enumerate(classes):
+            yield metric, number, name
 
 
 def bounds_of(target: Target | None, *, slices: bool = False) -> tuple[tuple[str, str, float | Margin], ...]:
@@ -98,15 +107,18 @@ def shown_margin(margin: Margin) -> str:
 
 
 def reliability(scored: Scored) -> Iterator[Reliability]:
-    """Yield each arm's bins of equal count, for the eye."""
-    for arm, scores in (("candidate", scored.candidate), ("incumbent", scored.incumbent)):
-        bins = _bins(scores)
+    """Yield each arm's bins of equal count, for the eye: predicted and happened. Of several classes, that the most probable is right."""
+    for arm, answers in (("candidate", scored.candidate), ("incumbent", scored.incumbent)):
+        several = scored.kind == "multiclass"
+        scores = answers.max(axis=1) if several else answers
+        happened = most_probable(answers) == scored.happened if several else scored.happened
+        bins = bins_of(scores)
         for each in range(int(bins.max()) + 1):
             chosen = bins == each
             yield Reliability(
                 arm=arm,
                 predicted=float(f"{scores[chosen].mean():.6g}"),
-                happened=float(f"{scored.happened[chosen].mean():.6g}"),
+                happened=float(f"{happened[chosen].mean():.6g}"),
                 count=int(chosen.sum()),
             )
 
@@ -121,10 +133,15 @@ def _comparison(
     confidence: float,
 ) -> Comparison:
     higher = metric in HIGHER_IS_BETTER
-    spread = _calibration_spread if metric == "calibration_error" else _plain_spread
+    spread = _SPREADS.get(metric, _plain_spread)
 
     def of(candidate: float, incumbent: float, constant: float = 0.0) -> Figure:
-        return spread(samples, candidate, incumbent, constant, confidence=confidence, groups=scored.groups)
+        found = spread(samples, candidate, incumbent, constant, confidence=confidence, groups=scored.groups)
+        if metric in _SHARES | _OF_SHARES and (candidate == 0.0 or incumbent == 0.0):
+            return _at_least_exact(
+                found, metric, samples, (candidate, incumbent), constant, scored=scored, confidence=confidence
+            )
+        return found
 
     bounds = []
     for kind, written, tolerance in asked:
@@ -134,15 +151,42 @@ def _comparison(
         metric=metric,
         slice=slice_name,
         higher_is_better=higher,
-        unit=UNITS[metric],
+        unit=UNITS.get(metric, ""),
         candidate=of(1.0, 0.0),
         incumbent=of(0.0, 1.0),
         difference=of(1.0, -1.0),
         count=len(scored.happened),
         groups=scored.groups,
-        method="debiased, bootstrap by group" if metric == "calibration_error" else "paired bootstrap by group",
+        method=METHODS.get(metric, "paired bootstrap by group"),
         bounds=tuple(bounds),
     )
+
+
+def _at_least_exact(
+    found: Figure,
+    metric: str,
+    samples: _Samples,
+    weights: tuple[float, float],
+    constant: float,
+    *,
+    scored: Scored,
+    confidence: float,
+) -> Figure:
+    """Widen the interval of one arm's share to the exact one, since rows without a mistake give samples without a mistake.
+
+    The exact interval takes rows as independent, or, where no sample differs from another, groups. Figures that are made of several
+    shares have no exact interval, and where no sample differs they have none.
+    """
+    arm = 0 if weights[0] else 1
+    if found.low is None or found.high is None or found.value is None:
+        return found
+    constant_samples = np.ptp(samples.replicates[arm]) == 0.0
+    if metric in _OF_SHARES:
+        return figure(found.value) if constant_samples else found
+    count = scored.groups if constant_samples else len(scored.happened)
+    ends = intervals.share(round(float(samples.value[arm]) * count), count, confidence=confidence)
+    low, high = sorted(weights[arm] * end + constant for end in ends)
+    return figure(found.value, (min(low, found.low), max(high, found.high)))
 
 
 def combination(tolerance: float | Margin, *, higher_is_better: bool) -> tuple[float, float, float]:
@@ -179,7 +223,7 @@ def _calibration_spread(
         if weight == 0.0:
             continue
         ends = _root_interval(samples, arm, confidence=confidence, groups=groups)
-        value = float(np.sqrt(max(0.0, samples.value[arm])))
+        value = float(np.sqrt(np.maximum(0.0, samples.value[arm])))
         if ends is None:
             parts.append((weight * value, None, None))
         else:
@@ -196,6 +240,58 @@ def _calibration_spread(
     )
 
 
+def _size_spread(
+    samples: _Samples, candidate: float, incumbent: float, constant: float, *, confidence: float, groups: int
+) -> Figure:
+    """Combine the sizes of two means; they may lie on different sides of zero, so neither is taken as independent of the other.
+
+    The size of one follows from the mean's own interval, and holds when that one does. Of two, a|c| - b|i| is the largest over the
+    sign of c of the smallest over the sign of i of linear combinations, each of which has a paired interval: the same choice of their
+    ends is an end of it. Two of them must hold at once, so each may err half as often.
+    """
+    weights = (candidate, incumbent)
+    value = sum(weight * abs(float(mean)) for weight, mean in zip(weights, samples.value, strict=True)) + constant
+
+    def end(weights: tuple[float, float]) -> float | None:
+        """Return an upper end, without the constant."""
+        ends: dict[tuple[int, int], float] = {}
+        for signs in product((1, -1), (1, -1)):
+            drawn = sum(
+                weight * sign * each for weight, sign, each in zip(weights, signs, samples.replicates, strict=True)
+            )
+            found = intervals.percentiles(drawn, confidence=(1.0 + confidence) / 2, groups=groups)
+            if found is None:
+                return None
+            ends[signs] = found[1]
+        grows = 0 if weights[0] > 0 else 1
+        return max(min(each for signs, each in ends.items() if signs[grows] == sign) for sign in (1, -1))
+
+    if 0.0 in weights:
+        return _size_of_one(samples, weights, constant, confidence=confidence, groups=groups)
+    high, low = end(weights), end((-candidate, -incumbent))
+    if high is None or low is None:
+        return figure(value)
+    return figure(value, (constant - low, constant + high))
+
+
+def _size_of_one(
+    samples: _Samples, weights: tuple[float, float], constant: float, *, confidence: float, groups: int
+) -> Figure:
+    arm = 0 if weights[0] else 1
+    value = weights[arm] * abs(float(samples.value[arm])) + constant
+    found = intervals.percentiles(samples.replicates[arm], confidence=confidence, groups=groups)
+    if found is None:
+        return figure(value)
+    smallest, largest = sorted(abs(each) for each in found)
+    if found[0] <= 0.0 <= found[1]:
+        smallest = 0.0
+    low, high = sorted(weights[arm] * each + constant for each in (smallest, largest))
+    return figure(value, (low, high))
+
+
+_SPREADS: Final = {"calibration_error": _calibration_spread, "bias": _size_spread}
+
+
 def _root_interval(samples: _Samples, arm: int, *, confidence: float, groups: int) -> tuple[float, float] | None:
     """Return the interval of a root mean squared calibration error.
 
@@ -210,144 +306,51 @@ def _root_interval(samples: _Samples, arm: int, *, confidence: float, groups: in
     return float(np.sqrt(max(0.0, estimate - found[1]))), float(np.sqrt(max(0.0, estimate - found[0])))
 
 
-def _bootstrap(scored: Scored, *, threshold: float, replicates: int, rng: np.random.Generator) -> dict[str, _Samples]:
+def _measure(scored: Scored, *, threshold: float, quantile: float) -> Measure:
+    match scored.kind:
+        case "binary":
+            return Binary.of(scored, threshold=threshold)
+        case "multiclass":
+            return Multiclass.of(scored)
+        case "regression":
+            return Regression.of(scored, quantile=quantile)
+        case _:
+            assert_never(scored.kind)
+
+
+def _bootstrap(scored: Scored, measure: Measure, *, replicates: int, rng: np.random.Generator) -> dict[Key, _Samples]:
     """Compute every metric on all rows and on replicates. Of calibration the first replicate is the raw value (see above)."""
-    arms = (scored.candidate, scored.incumbent)
-    truth = scored.happened.astype(np.float64)
-    losses = [_losses(scores, truth, threshold=threshold) for scores in arms]
-    # Columns: how many rows, then three losses of each arm, added up within each group.
-    sums = _by_group(np.column_stack([np.ones(len(truth)), *(each for loss in losses for each in loss)]), scored)
-    ranks = [_Ranks.of(scores, scored) for scores in arms]
-    calibrations = [_Calibration.of(scores, truth, scored) for scores in arms]
-    portions = intervals.portions(max(scored.groups, len(truth)), replicates)
-    whole = np.ones((1, scored.groups))
-    drawn: dict[str, list[Floats]] = {metric: [] for metric in QUALITY}
-    values: dict[str, Floats] = {}
-    for portion in (None, *portions):
-        weights = whole if portion is None else intervals.weights(scored.groups, portion[1] - portion[0], rng=rng)
-        added = weights @ sums
-        means = added[:, 1:] / added[:, :1]
-        found = {
-            "log_loss": means[:, (0, 3)].T,
-            "brier": means[:, (1, 4)].T,
-            "accuracy": means[:, (2, 5)].T,
-            "auc": np.stack([each.auc(weights) for each in ranks]),
-            "calibration_error": np.stack([each.debiased(weights) for each in calibrations]),
-        }
-        for metric, each in found.items():
-            if portion is None:
-                values[metric] = each[:, 0]
-            else:
-                drawn[metric].append(each)
-    raw = np.array([[each.raw()] for each in calibrations])
-    drawn["calibration_error"].insert(0, raw)
-    return {m: _Samples(values[m], np.concatenate(drawn[m], axis=1)) for m in QUALITY}
+    portions = intervals.portions(max(scored.groups, len(scored.happened)), replicates)
+    values = {key: each[:, 0] for key, each in measure.values(np.ones((1, scored.groups))).items()}
+    drawn: dict[Key, list[Floats]] = {key: [measure.raw[key][:, None]] if key in measure.raw else [] for key in values}
+    for start, stop in portions:
+        for key, each in measure.values(intervals.weights(scored.groups, stop - start, rng=rng)).items():
+            drawn[key].append(each)
+    return {key: _Samples(value, np.concatenate(drawn[key], axis=1)) for key, value in values.items()}
 
 
-def _losses(scores: Floats, truth: Floats, *, threshold: float) -> tuple[Floats, Floats, Floats]:
-    clipped = np.clip(scores, CLIP, 1.0 - CLIP)
-    log_loss = -np.where(truth > 0, np.log(clipped), np.log1p(-clipped))
-    return log_loss, (scores - truth) ** 2, ((scores >= threshold) == (truth > 0)).astype(np.float64)
-
-
-def _by_group(columns: Floats, scored: Scored) -> Floats:
-    return np.stack([np.bincount(scored.group, each, minlength=scored.groups) for each in columns.T], axis=1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranks:
-    """An arm's rows in ascending order of score, equal scores together."""
-
-    group: Ints
-    positive: Bools
-    starts: Ints
-
-    @classmethod
-    def of(cls, scores: Floats, scored: Scored) -> "_Ranks":
-        order = np.argsort(scores, kind="stable")
-        ascending = scores[order]
-        starts = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))
-        return cls(scored.group[order], scored.happened[order], starts)
-
-    def auc(self, weights: Floats) -> Floats:
-        """Return the area under the curve for each sample of weights, ties counting half; NaN with rows of one kind only."""
-        weight = weights[:, self.group]
-        positive = np.add.reduceat(weight * self.positive, self.starts, axis=1)
-        negative = np.add.reduceat(weight * ~self.positive, self.starts, axis=1)
-        below = np.cumsum(negative, axis=1) - negative / 2
-        pairs = positive.sum(axis=1) * negative.sum(axis=1)
-        above = (positive * below).sum(axis=1)
-        found: Floats = np.divide(above, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Calibration:
-    """An arm's residuals (probability minus truth) added up by group and by bin of the probability; shape (groups, bins)."""
-
-    rows: Floats
-    residual: Floats
-
-    @classmethod
-    def of(cls, scores: Floats, truth: Floats, scored: Scored) -> "_Calibration":
-        bins = _bins(scores)
-        size = (scored.groups, int(bins.max()) + 1)
-        cell = scored.group * size[1] + bins
-        count = np.bincount(cell, minlength=size[0] * size[1]).reshape(size).astype(np.float64)
-        residual = np.bincount(cell, scores - truth, minlength=size[0] * size[1]).reshape(size).astype(np.float64)
-        return cls(count, residual)
-
-    def raw(self) -> float:
-        """Return the mean squared gap between probability and truth, which chance alone makes positive."""
-        rows, residual = self.rows.sum(axis=0), self.residual.sum(axis=0)
-        return float((residual**2 / rows).sum() / rows.sum())
-
-    def debiased(self, weights: Floats) -> Floats:
-        """Return the same without what chance adds, for each sample of weights; may be below zero.
-
-        Kumar, Liang and Ma (2019) subtract a binomial variance; here it is the variance of the group's sums, so that rows of one
-        group may depend on each other.
-        """
-        rows, residual = weights @ self.rows, weights @ self.residual
-        gap = np.divide(residual, rows, out=np.zeros_like(rows), where=rows > 0)
-        squares = (
-            weights @ self.residual**2
-            - 2 * gap * (weights @ (self.residual * self.rows))
-            + gap**2 * (weights @ self.rows**2)
-        )
-        groups = weights.sum(axis=1, keepdims=True)
-        variance = np.divide(squares, rows**2, out=np.zeros_like(rows), where=rows > 0) * groups / (groups - 1)
-        found: Floats = (rows * (gap**2 - variance)).sum(axis=1) / rows.sum(axis=1)
-        return found
-
-
-def _bins(scores: Floats) -> Ints:
-    """Number bins of nearly equal count, equal scores together, by an arm's own probabilities on all rows."""
-    bins = max(1, min(BINS, len(scores) // FEWEST_IN_BIN))
-    edges = np.unique(np.quantile(scores, np.arange(1, bins) / bins))
-    _, numbered = np.unique(np.searchsorted(edges, scores, side="left"), return_inverse=True)
-    return numbered.astype(np.int64)
-
-
-def nothing(slice_name: str, asked: Asked) -> tuple[Comparison, ...]:
+def nothing(
+    slice_name: str, asked: Asked, *, kind: Kind = "binary", classes: Sequence[str] = (), outcome: str = "outcome"
+) -> tuple[Comparison, ...]:
     """Return what is known of a slice without rows: nothing, so that whatever was asked of it is inconclusive."""
+    found = [_unknown(metric, slice_name, asked.get(metric, ())) for metric in QUALITY[kind]]
+    if kind == "multiclass" and slice_name == WHOLE:
+        found += [_unknown(m, class_slice(outcome, name), asked.get(m, ())) for m, _, name in _of_classes(classes)]
+    return tuple(found)
+
+
+def _unknown(metric: str, slice_name: str, asked: Sequence[tuple[str, str, float | Margin]]) -> Comparison:
     unknown = Figure(value=None)
-    return tuple(
-        Comparison(
-            metric=metric,
-            slice=slice_name,
-            higher_is_better=metric in HIGHER_IS_BETTER,
-            unit=UNITS[metric],
-            candidate=unknown,
-            incumbent=unknown,
-            difference=unknown,
-            count=0,
-            groups=0,
-            method="no row that both arms answered",
-            bounds=tuple(
-                Bound(kind=k, tolerance=w, excess=unknown, verdict=verdict_of(unknown))
-                for k, w, _ in asked.get(metric, ())
-            ),
-        )
-        for metric in QUALITY
+    return Comparison(
+        metric=metric,
+        slice=slice_name,
+        higher_is_better=metric in HIGHER_IS_BETTER,
+        unit=UNITS.get(metric, ""),
+        candidate=unknown,
+        incumbent=unknown,
+        difference=unknown,
+        count=0,
+        groups=0,
+        method="no row that both arms answered",
+        bounds=tuple(Bound(kind=k, tolerance=w, excess=unknown, verdict=verdict_of(unknown)) for k, w, _ in asked),
     )

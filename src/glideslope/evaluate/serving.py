@@ -131,6 +131,8 @@ def _start(served: Served, *, arm: str, folder: Path, log: Path) -> tuple[str, s
     why = (
         f"{served.ready} did not answer 200 within {served.patience} ms" if ended is None else f"it ended with {ended}"
     )
+    if not any("{port}" in word for word in served.command or ()):
+        why += f". Its command does not say {{port}}, so it must listen on $PORT ({port} this time)"
     raise ServerNotReady(arm=arm, why=f"{why}. {_end_of(log)}")
 
 

@@ -46,6 +46,14 @@ class Progress:
             self._said = time.monotonic()
         self._stream.flush()
 
+    def interrupted(self, parts: int, work: Path) -> None:
+        """Say what is kept after Ctrl-C, and how it goes on."""
+        self.clear()
+        self._stream.write(
+            f"Interrupted; the servers are ended, and {parts} finished parts are in {visible(str(work))}. Nothing is judged. "
+            "Call it again to go on, with --again to begin anew.\n"
+        )
+
     def clear(self) -> None:
         """Leave the line to what comes next."""
         if self._lively and not self._quiet:

@@ -58,6 +58,8 @@ class Briefed:
     """Fields that are looked at together."""
     numbered: bool = False
     """Receipts may number the values that the plan does not list."""
+    usage: bool = False
+    """The server hears what a process uses."""
     shadow: RolloutId = NO_ROLLOUT
     """The rollout in whose shadow stage requests are mirrored now; empty outside one."""
 
@@ -124,6 +126,7 @@ def briefed(briefing: Briefing) -> Briefed:
         in_process=briefing.in_process,
         crosses=tuple(cross for cross in briefing.crosses if set(cross) <= fields),
         numbered=briefing.numbered,
+        usage=briefing.usage,
         shadow=briefing.shadow,
         logged=None if briefing.logged is msgspec.UNSET else briefing.logged,
         slices={

@@ -364,7 +364,7 @@ class Observer:
             digest=self.digest,
             sequence=sequence,
             unlisted=unlisted,
-            usage=msgspec.UNSET if self.usage is None else self.usage(),
+            usage=self.usage() if self.usage is not None and self._briefed.usage else msgspec.UNSET,
         )
         return message, now
 

@@ -139,6 +139,15 @@ class Service:
         if self._client is not None:
             self._client.close()
 
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """Return what is kept back because the server, being older than this package, knows no word for it; its counts do arrive.
+
+        Of `usage` and `unlisted`; empty before the first briefing, and beside a server of this release.
+        """
+        known = {"usage": self.briefed.usage, "unlisted": self.briefed.numbered}
+        return tuple(word for word, heard in known.items() if self.briefed.tag and not heard)
+
     def assign(self, subject: str) -> Assigned:
         """Return a subject's arm, for services that choose in process; see `Assigner.assign`."""
         if not self._started:

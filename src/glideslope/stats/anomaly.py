@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import log, sqrt
+from math import inf, log, sqrt
 from statistics import median
 from typing import Final
 
@@ -27,14 +27,22 @@ EDGES: Final = tuple(sorted(sign * 2.0 ** (k / 3) for k in range(-15, 19) for si
 """Scores fall into 69 bins, whose widths grow by a quarter away from zero: ranks among integers that add up."""
 POWERS: Final = (0.1, 0.3, 0.6)
 """The bets on a p-value: k p**(k - 1), whose mean is 1 if p is uniform. Small powers bet on few extremes, large ones on runs."""
-SILENT: Final = 10_080
-"""Scores that are only learned from: a week of looks, in which the line rises above whatever this series does by itself."""
+DAY: Final = 1_440
+"""Looks of a day, whose highest evidence is one block maximum."""
+SILENT: Final = 7
+"""Days that are only learned from: before it flags, a series shows how high its evidence climbs by itself."""
+REMEMBERED: Final = 28
+"""Days whose highest evidence draws the line."""
+STRAYS: Final = 3.0
+"""Standard deviations of the daily maxima by which a line lies above their mean, at the least."""
+ABOVE: Final = 4.0
+"""Nats by which it lies above the highest of them, at the least."""
 RAISE: Final = 3.0
 """Nats by which each flag raises its series' line; it comes down by as much in the time that the budget grants for a flag."""
 MOST: Final = 1e30
 
-SPANS: Final = (0.0, 1 / 240, 1 / 60, 1 / 15)
-"""By how much a local level follows each look: not at all, over four hours, one, or a quarter, at a look a minute."""
+SPANS: Final = (0.0, 1 / 240, 1 / 60, 1 / 15, 1 / 4)
+"""By how much a local level follows each look: not at all, over four hours, one, a quarter, or minutes, at a look a minute."""
 
 
 class Shape(StrEnum):
@@ -76,10 +84,19 @@ def usual(weeks: Sequence[History], at: float, *, fewest: float) -> float | None
     Per hour the median over weeks (of two their mean), so that one bad week does not become what is usual. Within an hour a
     parabola that has the hour's own mean, so that a morning's rise is no surprise.
     """
-    hour = int(at) % HOURS
+    known = about(weeks, int(at), fewest=fewest)
+    return None if known is None else within(known, at)
+
+
+def about(weeks: Sequence[History], hour: int, *, fewest: float) -> tuple[float, float, float] | None:
+    """Return what is usual in the hour before, in this one and in the next; None where one of them is not known."""
     before, here, after = (_hourly(weeks, (hour + k) % HOURS, fewest=fewest) for k in (-1, 0, 1))
-    if before is None or here is None or after is None:
-        return None
+    return None if before is None or here is None or after is None else (before, here, after)
+
+
+def within(known: tuple[float, float, float], at: float) -> float:
+    """Return the parabola through three hours, `at` some moment of the middle one."""
+    before, here, after = known
     u = at % 1 - 0.5
     found = here + u * (after - before) / 2 + (u * u - 1 / 12) * (after - 2 * here + before) / 2
     # Between rare events a parabola may dip below zero.
@@ -117,9 +134,13 @@ class Detector:
     sums: list[float] = field(default_factory=lambda: [0.0] * (2 * len(POWERS)))
     """Shiryaev-Roberts sums, per power for large scores, then for small ones."""
     raised: float = 0.0
-    """Nats by which this series' line lies above the common one."""
+    """Nats by which its flags have raised this series' line."""
     seen: int = 0
     """Looks so far."""
+    highest: list[float] = field(default_factory=list)
+    """The logarithm of the highest evidence of each of the last days, but for what was flagged."""
+    top: float = 0.0
+    """That of the day in progress."""
 
     @property
     def evidence(self) -> float:
@@ -129,7 +150,23 @@ class Detector:
     @property
     def silent(self) -> bool:
         """Tell whether it is still learning what the series does by itself."""
-        return self.seen < SILENT
+        return len(self.highest) < SILENT
+
+    @property
+    def fits(self) -> bool:
+        """Tell whether it was made by a release that follows as many levels as this one; else it must be learned anew."""
+        return len(self.levels) == len(self.errors) == len(SPANS) and len(self.bag) == len(EDGES) + 1
+
+    def limit(self, line: float) -> float:
+        """Return the logarithm of this series' line: the common one, or the one that it draws by itself, raised by its flags.
+
+        Daily maxima are block maxima: each is the highest of very many sums, whatever runs among them, so the next day's is like them.
+        """
+        if self.silent:
+            return inf
+        mean = sum(self.highest) / len(self.highest)
+        spread = sqrt(sum((each - mean) ** 2 for each in self.highest) / max(1, len(self.highest) - 1))
+        return max(log(line), mean + STRAYS * spread, max(self.highest) + ABOVE) + self.raised
 
     def see(self, score: float, *, chance: float, line: float, looks: int = 1) -> bool:
         """Take a score and tell whether it is flagged: then the sums begin anew, and this series' line rises.
@@ -138,25 +175,35 @@ class Detector:
         the score.
         """
         self._bet(self._rank(score, chance=chance))
-        silent, self.seen = self.silent, self.seen + looks
-        over = log(max(self.evidence, 1e-300)) - log(line)
+        reached = log(max(self.evidence, 1e-300))
+        silent, days, limit = self.silent, self.seen // DAY, self.limit(line)
+        self.seen += looks
+        flagged = not silent and reached >= limit
+        if not flagged:  # what is flagged is no example of what the series does by itself
+            self.top = max(self.top, reached)
+        if self.seen // DAY > days:
+            self.highest = [*self.highest, self.top][-REMEMBERED:]
+            self.top = 0.0
         if silent:
             # Whatever it does by itself, be it in runs, is not news; the sums go on, so that their highest is found.
-            self.raised = max(self.raised, over + RAISE)
             if not self.silent:
                 self.sums = [0.0] * len(self.sums)
             return False
-        self.raised = max(0.0, self.raised - RAISE / line)
-        if over < self.raised:
-            return False
-        self.raised += RAISE
-        self.sums = [0.0] * len(self.sums)
-        return True
+        self.raised = max(0.0, self.raised - RAISE * looks / line)
+        if flagged:
+            self.raised += RAISE
+            self.sums, self.top = [0.0] * len(self.sums), 0.0
+        return flagged
 
     def for_another(self) -> "Detector":
         """Return a detector that knows what this one learned and has seen nothing: for a candidate, which has no past of its own."""
         return Detector(
-            bag=list(self.bag), levels=[0.0] * len(SPANS), errors=list(self.errors), raised=self.raised, seen=self.seen
+            bag=list(self.bag),
+            levels=[0.0] * len(SPANS),
+            errors=list(self.errors),
+            raised=self.raised,
+            seen=self.seen,
+            highest=list(self.highest),
         )
 
     def _rank(self, score: float, *, chance: float) -> float:

@@ -30,6 +30,7 @@ from glideslope.domain.errors import PortInUse, StoreUnavailable
 from glideslope.domain.ids import Actor
 from glideslope.domain.receipt import ReceiptKey
 from glideslope.engine.app import App, World
+from glideslope.engine.calendars import HolidaysOf, no_holidays
 from glideslope.engine.log_desk import KEEP
 from glideslope.engine.ports import Driver, Grants, Served
 from glideslope.engine.prediction_log import PredictionLog
@@ -115,12 +116,23 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 log=log,
                 keep=KEEP if settings.keep_log is None else timedelta(seconds=settings.keep_log),
                 plugins=InstalledPlugins(),
+                holidays=_holidays(),
             ),
             epoch=int(clock.now().timestamp() * 1000),
         )
         sink.app = app
         await stack.enter_async_context(app.running())
         yield app
+
+
+def _holidays() -> HolidaysOf:
+    """Return who knows public holidays, if the extra is installed."""
+    try:
+        return cast("HolidaysOf", importlib.import_module("glideslope.adapters.calendars.public").public_holidays)
+    except ModuleNotFoundError as error:
+        if error.name != "holidays":
+            raise
+        return no_holidays
 
 
 def listen(port: int, *, purpose: str, setting: str, host: str = LOOPBACK) -> socket.socket:

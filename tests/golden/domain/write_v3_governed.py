@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from write_v1 import NINE, Writer, write
 
-from glideslope.domain.events import Approved, Withdrawn
+from glideslope.domain.events import Approved, Escalated, Withdrawn
 from glideslope.domain.evidence import Evidence
 from glideslope.domain.governing.agreement import (
     AgreementAnswered,
@@ -20,8 +20,11 @@ from glideslope.domain.governing.agreement import (
     agreement_digest,
 )
 from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.glass import Emergency, GlassAsked, GlassBroken, GlassReviewed
 from glideslope.domain.governing.governed import Answered, Block, Freeze, Governed, Permit, Window
-from glideslope.domain.ids import Actor, Digest, RolloutId
+from glideslope.domain.governing.incident import Breach, IncidentClosed, IncidentNoted, IncidentOpened, Remedy
+from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, SliceName, VersionName
+from glideslope.domain.reasons import Reason
 from glideslope.ledger.entry import Entry
 from glideslope.testing import examples
 from glideslope.testing.examples import APPROVER, MINUTE, OWNER
@@ -86,10 +89,43 @@ def entries() -> list[Entry]:
     decided.decide(permitted(examples.evidence(plan, "s1"), msgspec.structs.replace(good, window=window)))
     decided.add(Withdrawn(by=APPROVER, why="An advisory"))
     decided.decide(permitted(examples.evidence(plan, "s1"), good), after=1)
+    decided.add(GlassAsked(by=OWNER, emergency=Emergency.OUTAGE, lasting=60 * MINUTE, why="v1 is down"))
+    decided.add(GlassBroken(by=Actor("sam"), until=decided.at + 60 * MINUTE, why="I see it too"))
     unmet = msgspec.structs.replace(examples.plan(approvals=0), governed=governed)
     waiting = Writer("r-delays-12", found, at=NINE + 760 * MINUTE, decider=3)
     waiting.propose(unmet)
     waiting.decide(permitted(Evidence(), good))
+    waiting.add(Escalated(to=("owners", "pia"), needs=(Need("product", 2),), after=24 * 60 * MINUTE))
+    model = Writer("model.delays-11", found, at=NINE + 800 * MINUTE, decider=3)
+    reviewed = GlassReviewed(rollout=RolloutId("r-delays-11"), by=Actor("cat"), justified=False, why="v1 was up")
+    model.add(reviewed)
+    breach = Breach(
+        metric="log_loss", slice=SliceName("origin=JFK"), wealth=9.25, line=9.1, candidate=880, incumbent=2_640
+    )
+    incident = Writer("incident.r-delays-3", found, at=NINE + 820 * MINUTE, decider=3)
+    incident.add(
+        IncidentOpened(
+            rollout=RolloutId("r-delays-3"),
+            model=ModelName("delays"),
+            incumbent=VersionName("v1"),
+            candidate=VersionName("v3"),
+            reasons=(Reason.BREACHED,),
+            breaches=(breach,),
+            step="s4",
+            exposed=880,
+            lasted=42 * MINUTE,
+        )
+    )
+    remedy = Remedy(what="A test on December", owner="flights", due="2026-12-24", done=True)
+    noted = IncidentNoted(
+        by=APPROVER,
+        why="Looked at the days",
+        gap="December is unlike October",
+        hypotheses=("Two months",),
+        remedies=(remedy,),
+    )
+    incident.add(noted)
+    incident.add(IncidentClosed(by=Actor("cat"), why="The test is there"))
     return found
 
 

@@ -1,8 +1,12 @@
 """Signals outside the criteria: a shift that nobody declared is flagged to people, and nothing is moved by it."""
 
 import random
-from datetime import timedelta
-from math import exp
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from math import cos, exp, pi
+
+import msgspec
+import pytest
 
 from glideslope.domain.commands import AgreeContract, Register
 from glideslope.domain.contract import LEVELS, Contract, day
@@ -24,11 +28,20 @@ def contract() -> Contract:
     return infer(MODEL, {"distance": [chance.gauss(800, 300) for _ in range(200)]}, tags={})
 
 
+def rhythm(hour: float) -> float:
+    """Return by how much scores lie higher at an hour since 1970: at night up to 0.1, and by as much again at a weekend's."""
+    night = max(0.0, cos(2 * pi * hour / 24))
+    return 0.1 * night * (2 if hour // 24 % 7 in {2, 3} else 1)
+
+
 class Stream:
     """A service that counts scores, more of them by day, around a mean that may shift, and reports totals that only grow."""
 
-    def __init__(self, app: App, world: World, *, seed: int) -> None:
+    def __init__(
+        self, app: App, world: World, *, seed: int, usually: Callable[[float], float] = lambda _hour: 0.0
+    ) -> None:
         self.app, self.world, self.chance = app, world, random.Random(seed)
+        self.usually = usually
         self.levels = [0] * LEVELS
         self.where = ""
         self.missing = self.rows = 0
@@ -39,7 +52,8 @@ class Stream:
         for _ in range(looks):
             self.world.clock.set_wall(self.world.clock.now() + timedelta(seconds=LOOK))
             hour = self.world.clock.now().timestamp() / 3600
-            self._count(150 if 7 <= hour % 24 < 20 else 60, shift=shift, missing=missing)
+            rows = 150 if 7 <= hour % 24 < 20 else 60
+            self._count(rows, shift=shift + self.usually(hour), missing=missing)
             await self._send()
             self.app.signals.look()
         return len(self.app.signals.view(MODEL).flags) - before
@@ -103,6 +117,23 @@ async def test_a_subtle_shift_in_a_signal_that_nobody_declared_is_flagged_with_i
     assert app.record.size() == entries, "a flag is no entry of the ledger, and moved nothing"
 
 
+async def test_what_is_usual_at_another_hour_of_the_week_is_not_usual_at_this_one() -> None:
+    """Scores lie higher at night, and twice that at a weekend's: no news. On a working day at noon the same height is."""
+    world, app = await served()
+    stream = Stream(app, world, seed=7, usually=rhythm)
+    assert await stream.pass_(3 * WEEK) == 0
+
+    while world.clock.now().weekday() != 0 or not 9 <= world.clock.now().hour < 10:
+        assert await stream.pass_(1) == 0
+    await stream.pass_(8, shift=0.2)  # from half past nine until noon it is as high as in a weekend's night
+
+    (flag,) = app.signals.view(MODEL).flags
+    assert (flag.series, flag.arm) == ("score", "incumbent")
+    assert flag.expected is not None
+    at = datetime.fromisoformat(flag.first).timestamp() / 3600
+    assert flag.expected == pytest.approx(0.4 + rhythm(at), abs=0.015), "what is expected is this hour's"
+
+
 async def test_what_was_learned_outlives_a_restart() -> None:
     """History, scatter and flags come back from the store; a second server flags the shift that begins under it."""
     world, app = await served()
@@ -119,13 +150,36 @@ async def test_what_was_learned_outlives_a_restart() -> None:
     assert [flag.series for flag in again.signals.view(MODEL).flags] == ["feature distance missing"]
 
 
+async def test_what_another_release_learned_is_learned_anew_and_its_flags_are_kept() -> None:
+    """A detector of before followed fewer levels: it cannot go on where that one was."""
+    world, app = await served()
+    stream = Stream(app, world, seed=6)
+    await stream.pass_(WEEK + 10)
+    await app.signals.flush()
+    assert app.signals._summaries is not None
+    saved = await app.signals._summaries.summaries("signals/delays/now")
+    (before,) = [msgspec.msgpack.decode(data) for data in saved.values()]
+    for detector in before["detectors"].values():
+        detector["levels"], detector["errors"] = detector["levels"][:4], detector["errors"][:4]
+        del detector["highest"], detector["top"]
+    await app.signals._summaries.summarise({"signals/delays/now": msgspec.msgpack.encode(before)}, drop=[])
+
+    again = await world.start()
+    stream.app = again
+    await stream.pass_(5)
+
+    view = again.signals.view(MODEL)
+    assert before["detectors"]
+    assert view.learning == view.series
+
+
 async def test_a_flag_seen_again_is_the_same_flag() -> None:
     world, app = await served()
     stream = Stream(app, world, seed=5)
     await stream.pass_(3 * WEEK)
 
-    await stream.pass_(10, shift=0.2)
-    await stream.pass_(4, shift=0.2)
+    await stream.pass_(6, shift=0.2)
+    await stream.pass_(5, shift=-0.3)
 
     (flag,) = app.signals.view(MODEL).flags
     assert flag.last > flag.first

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from glideslope.evaluate.asking import Asker, Kind, body_of, read_answer
+from glideslope.evaluate.asking import Asker, Expected, Kind, body_of, read_answer
 from glideslope.evaluate.declared import Request
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -93,14 +93,53 @@ async def test_what_a_server_sends_is_a_value(answer: bytes, kind: Kind, why: st
     ],
 )
 def test_only_a_finite_number_from_0_to_1_is_a_probability(body: str, kind: Kind) -> None:
-    assert read_answer(200, body.encode(), at="probability").kind is kind
+    assert read_answer(200, body.encode(), expected=Expected()).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "why"),
+    [
+        ("[0.2, 0.3, 0.5]", Kind.ANSWERED, "0.2, 0.3, 0.5"),
+        ('{"c": 0.5, "a": 0.2, "b": 0.3}', Kind.ANSWERED, "0.2, 0.3, 0.5"),
+        ("[0.2, 0.3, 0.6]", Kind.BROKEN, "add up to 1.1"),
+        ("[0.5, 0.5]", Kind.BROKEN, "2 probabilities of 3 classes"),
+        ("[0.5, 0.5, null]", Kind.BROKEN, "None is no probability"),
+        ("[1.5, -0.5, 0]", Kind.BROKEN, "1.5 is no probability"),
+        ('{"a": 0.5, "b": 0.5}', Kind.BROKEN, "the classes are others: ['c']"),
+        ('{"a": 0.5, "b": 0.5, "c": 0, "d": 0}', Kind.BROKEN, "the classes are others: ['d']"),
+        ("0.5", Kind.BROKEN, "0.5 is no probability for each class"),
+    ],
+)
+def test_of_several_classes_each_has_a_probability_and_they_add_up_to_one(value: str, kind: Kind, why: str) -> None:
+    expected = Expected("p", "multiclass", ("a", "b", "c"))
+    found = read_answer(200, f'{{"p": {value}}}'.encode(), expected=expected)
+
+    assert found.kind is kind
+    assert why in found.why
+    assert found.values == ((0.2, 0.3, 0.5) if kind is Kind.ANSWERED else ())
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("-1e12", Kind.ANSWERED),
+        ("3", Kind.ANSWERED),
+        ("1e999", Kind.BROKEN),
+        ("true", Kind.BROKEN),
+        ('"3"', Kind.BROKEN),
+    ],
+)
+def test_a_prediction_is_any_finite_number(value: str, kind: Kind) -> None:
+    expected = Expected("prediction", "regression")
+
+    assert read_answer(200, f'{{"prediction": {value}}}'.encode(), expected=expected).kind is kind
 
 
 def test_a_probability_may_stand_deeper() -> None:
     body = json.dumps({"data": [{"score": 0.25}]}).encode()
 
-    assert read_answer(200, body, at="data.0.score").probability == 0.25
-    assert read_answer(200, body, at="data.1.score").kind is Kind.BROKEN
+    assert read_answer(200, body, expected=Expected("data.0.score")).values == (0.25,)
+    assert read_answer(200, body, expected=Expected("data.1.score")).kind is Kind.BROKEN
 
 
 async def test_a_server_that_hangs_or_hangs_up_is_broken() -> None:

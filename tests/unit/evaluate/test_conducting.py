@@ -78,6 +78,64 @@ def test_a_server_that_fails_on_spoilt_input_is_found_out(folder: Path, small: s
     assert found["missing"]["candidate"]["examples"]
 
 
+KINDS = {
+    "regression": (
+        '{"prediction": 100 + 2 * slope * x}',
+        "kind: regression",
+        "mae: {limit: 5, margin: 1}\n  r2: {margin: 0.1, slices: 0.3}\n",
+        "raise: x, by: 1.0",
+        lambda row: 100 + 2 * row["x"] + (0.5 if row["code"] == "b" else 0.0),
+    ),
+    "multiclass": (
+        '{"probabilities": {"low": (1 - probability) / 2, "mid": (1 - probability) / 2, "high": probability}}',
+        "kind: multiclass, classes: [low, mid, high]",
+        "log_loss: {limit: 1.5, margin: 0.5}\n  recall: {limit: 1%}\n  accuracy: {margin: 0.1}\n",
+        "raise: x, by: 1.0, of: high",
+        lambda row: "high" if row["x"] > 0 else "mid" if row["code"] == "b" else "low",
+    ),
+}
+"""Of each other kind: what the server answers, what the data is, what is asked, which way it must go, and the truth."""
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_other_kinds_of_outcome_are_measured_sliced_tried_and_reported(
+    folder: Path, small: str, rows: Callable[..., list[dict[str, Any]]], kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer, data, targets, raised, truth = KINDS[kind]
+    serve = (folder / "serve.py").read_text()
+    (folder / "serve.py").write_text(serve.replace('{"probability": probability}', answer))
+    drawn = [{**row, "happened": truth(row)} for row in rows()]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in drawn))
+    text = small.replace("positive: true", data).replace("raise: x, by: 1.0", raised)
+    text = text.replace("log_loss: {limit: 0.7, margin: 0.1}\n  auc: {margin: 0.01}\n", targets)
+
+    status, report = run(folder, text=text + "leakage: {target: 100%}\n")
+
+    page = (folder / "evaluation.work" / "report.html").read_text()
+    jsonschema.validate(report, schema())
+    comparisons = report["quality"]["comparisons"]
+    assert "positives" not in report["quality"]
+    assert {s["name"] for s in report["quality"]["scenarios"] if s["verdict"] != "pass"} == set()
+    assert {leak["check"] for leak in report["quality"]["leakage"] if leak["verdict"] != "pass"} == set()
+    assert "code=a" in {c["slice"] for c in comparisons}
+    if kind == "multiclass":
+        assert report["quality"]["outcomes"].keys() == {"low", "mid", "high"}
+        recall = {c["slice"]: c["candidate"]["value"] for c in comparisons if c["metric"] == "recall"}
+        assert recall["happened=high"] > 0.9
+        # Of "low" and "mid", to which it gives equal probabilities, the first is told: "mid" never, which is found.
+        assert (recall["happened=mid"], status) == (0.0, 1)
+        assert "<h2>Classes</h2>" in page
+    else:
+        assert (report["quality"]["outcomes"]["least"], status) == (min(r["happened"] for r in drawn[-150:]), 0)
+        assert next(c for c in comparisons if c["metric"] == "r2")["candidate"]["value"] > 0.9
+        assert "All is met." in capsys.readouterr().out
+    # What was answered is kept: nobody is asked again, and the same bytes come out.
+    content = (folder / "evaluation.work" / "report.json").read_bytes()
+    (folder / "serve.py").unlink()
+    run(folder)
+    assert (folder / "evaluation.work" / "report.json").read_bytes() == content
+
+
 def test_a_worse_candidate_fails_its_targets(folder: Path, small: str) -> None:
     status, report = run(folder, text=small.replace('"1.0", good', '"-0.5", good'))
     verdicts = {
@@ -152,6 +210,31 @@ def test_after_kill_9_no_server_is_left_and_what_was_finished_is_not_measured_ag
     assert run(folder, again=True)[1]["quality_digest"] == resumed["quality_digest"]
 
 
+def test_ctrl_c_ends_the_servers_keeps_what_was_finished_and_says_how_to_go_on(folder: Path, small: str) -> None:
+    (folder / "evaluation.yaml").write_text(small)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "glideslope", "evaluate", "evaluation.yaml"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3] / "src")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    journal = folder / "evaluation.work" / NAME
+    try:
+        assert until(lambda: journal.exists() and b"answers/candidate/0" in journal.read_bytes())
+        servers = children_of(process.pid)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=300)
+    finally:
+        process.kill()
+
+    assert process.returncode == 130
+    assert "Interrupted; the servers are ended" in said
+    assert until(lambda: not any(is_running(pid) for pid in servers))
+    assert run(folder)[0] == 0
+
+
 def test_a_finished_evaluation_asks_nobody_and_gives_the_same_bytes(folder: Path, small: str) -> None:
     run(folder, text=small)
     content = (folder / "evaluation.work" / "report.json").read_bytes()
@@ -189,6 +272,27 @@ def test_a_server_that_does_not_come_up_is_told_with_what_it_said(folder: Path, 
 
     with pytest.raises(ServerNotReady, match="no model here"):
         run(folder, text=small)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("request: {", "request: {answer: score, ", "nothing at score"),
+        ("[x, code], known_at: {x: known}", "[x]", "422"),
+    ],
+)
+def test_a_server_that_answers_no_row_is_refused_with_what_it_said(
+    folder: Path, small: str, old: str, new: str, words: str
+) -> None:
+    with pytest.raises(ServerNotReady, match="of the first 50 rows it answered none") as refused:
+        run(folder, text=small.replace(old, new))
+
+    assert words in refused.value.sentence
+
+
+def test_a_command_without_the_port_is_told_of_it(folder: Path, small: str) -> None:
+    with pytest.raises(ServerNotReady, match=r"does not say \{port\}, so it must listen on \$PORT"):
+        run(folder, text=small.replace('"{port}", "1.0"', 'nowhere, "1.0"'))
 
 
 class Page(HTMLParser):

@@ -111,3 +111,30 @@ def test_what_nobody_said_is_no_pass_and_what_is_skipped_says_why(prepared: Make
     assert leaks["future"].verdict is Verdict.INCONCLUSIVE
     assert "data.known_at" in leaks["future"].sentence
     assert (leaks["order"].skipped, leaks["order"].sentence) == (True, "the model is retrained daily")
+
+
+@pytest.mark.parametrize("kind", ["regression", "multiclass"])
+def test_a_feature_that_holds_a_number_or_a_class_is_found(
+    prepared: Callable[..., Any], rows: Callable[..., list[dict[str, Any]]], kind: str
+) -> None:
+    drawn = rows()
+    for k, row in enumerate(drawn):
+        truth = float(k % 97) if kind == "regression" else ["low", "mid", "high"][k * 7 % 3]
+        row |= {
+            "happened": truth,
+            "copy": truth * 2 + 1 if isinstance(truth, float) else f"is {truth}",
+            "noise": k * 31 % 89,
+        }
+    data = "kind: regression" if kind == "regression" else "kind: multiclass, classes: [low, mid, high]"
+    written, _, found = prepared(
+        ("positive: true", data),
+        ("features: [x, code]", "features: [x, code, copy, noise]"),
+        ("log_loss: {limit: 0.7, margin: 0.1}\n  auc: {margin: 0.01}", "errors: {limit: 0}"),
+        (", direction: [{raise: x, by: 1.0}]", ""),
+        rows=drawn,
+    )
+    leak = check_leaks(written, found)[0]
+
+    assert (leak.check, leak.verdict) == ("target", Verdict.FAIL)
+    assert [each.split()[0] for each in leak.examples] == ["copy"]
+    assert single_feature_auc(found.test, "noise", kind=kind) < 0.7

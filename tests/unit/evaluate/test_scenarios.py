@@ -26,7 +26,7 @@ def asked(prepared: Make) -> Callable[..., dict[str, Asked]]:
 def verdict(
     asked: Asked, answer: Callable[[int], Answer], *, before: float = 0.5, crashes: int = 0
 ) -> tuple[Scenario, Verdict]:
-    originals = {case.row: Answer(Kind.ANSWERED, before) for case in asked.cases}
+    originals = {case.row: Answer(Kind.ANSWERED, (before,)) for case in asked.cases}
     seen = behaviour(
         asked, [answer(k) for k in range(len(asked.cases))], originals, crashes=crashes, confidence=0.95, examples=2
     )
@@ -35,7 +35,7 @@ def verdict(
 
 
 def answered(p: float) -> Callable[[int], Answer]:
-    return lambda _: Answer(Kind.ANSWERED, p, f"{p:g}")
+    return lambda _: Answer(Kind.ANSWERED, (p,), f"{p:g}")
 
 
 def refused(_: int) -> Answer:
@@ -140,7 +140,7 @@ def test_an_invariance_holds_within_its_tolerance(asked: Make) -> None:
 
 def test_nothing_is_concluded_from_a_row_that_was_not_answered_as_it_was(asked: Make) -> None:
     each = asked()["reordered"]
-    seen = behaviour(each, [Answer(Kind.ANSWERED, 0.5)] * 20, {}, crashes=0, confidence=0.95, examples=1)
+    seen = behaviour(each, [Answer(Kind.ANSWERED, (0.5,))] * 20, {}, crashes=0, confidence=0.95, examples=1)
 
     assert judged(each, seen, None).verdict is Verdict.FAIL
 

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from glideslope.domain.decision import Verdict
 from glideslope.domain.plan import Margin, MarginKind
+from glideslope.evaluate.binary import _Ranks
+from glideslope.evaluate.measures import Calibration, Scored
 from glideslope.evaluate.results import Comparison, Figure, verdict_of
-from glideslope.evaluate.scoring import Scored, _Calibration, _Ranks, combination, compare, nothing
+from glideslope.evaluate.scoring import combination, compare, nothing
 
 ABSOLUTE = Margin(MarginKind.ABSOLUTE, 0.02)
 RELATIVE = Margin(MarginKind.RELATIVE, 0.1)
@@ -68,7 +70,7 @@ def test_calibration_without_what_chance_adds_is_zero_on_average_for_a_calibrate
     found = []
     for seed in range(200):
         scored = drawn(seed, rows=300, groups=300)
-        each = _Calibration.of(scored.candidate, scored.happened.astype(float), scored)
+        each = Calibration.of(scored.candidate, scored.happened.astype(float), scored)
         found.append((each.raw(), each.debiased(np.ones((1, 300)))[0]))
     raw, debiased = np.mean(found, axis=0)
 

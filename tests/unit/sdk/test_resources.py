@@ -4,8 +4,10 @@ import os
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from glideslope.sdk.briefed import Briefed
 from glideslope.sdk.resources import GPU_EVERY, CpuTime, Meter
 from glideslope.sdk.service import Service
 from glideslope.sdk.stamps import NO_STAMPS
@@ -34,8 +36,21 @@ def test_a_service_counts_its_predictions() -> None:
         service.predicted(NO_STAMPS)
 
     assert service.meter.read()["predictions"] == 3
-    message, _ = service.observer._message()
-    assert message.usage
+
+
+def test_what_a_process_uses_is_told_to_a_server_that_hears_it_and_to_no_other() -> None:
+    """An older server refuses a message with a word that it does not know, and all counts in it."""
+    service = Service("m")
+    told, untold = [], []
+    for briefed in (Briefed(), Briefed(tag="old"), Briefed(tag="new", usage=True, numbered=True)):
+        service.briefed = briefed
+        service.observer.follow(briefed)
+        message, _ = service.observer._message()
+        told.append(message.usage is not msgspec.UNSET)
+        untold.append(service.untold)
+
+    assert told == [False, False, True]
+    assert untold == [(), ("usage", "unlisted"), ()]
 
 
 def test_a_block_is_timed_by_its_threads_cpu_and_not_by_the_clock() -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from glideslope.domain.errors import AgreementInvalid
+from glideslope.domain.governing.calendar import Calendar, check_calendar
 from glideslope.domain.governing.organisation import Organisation, check_organisation
 
 
@@ -22,6 +23,7 @@ class Kind:
 
 KINDS: Final[Mapping[str, Kind]] = {
     "organisation": Kind(Organisation, check_organisation, single=True),
+    "calendar": Kind(Calendar, check_calendar),
 }
 
 

@@ -29,7 +29,7 @@ from glideslope.domain.governing.making import from_facts, told
 
 FORMAT: Final = "glideslope-record/1"
 MACHINE: Final = "glideslope"
-GLASS: Final = ("glass-asked", "glass-broken", "glass-reviewed")
+GLASS: Final = ("glass-asked", "glass-broken")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +215,9 @@ def _policy(change: Change) -> Found:
         placed for placed in change.of("agreement-in-force") if placed.entry.body["digest"] in governed.values()
     ]
     facts = (*facts, *each(in_force, "digest", "by"))
+    permits = [placed for placed in change.of("decided", stream=change.rollout) if _evidence(placed).get("permit")]
+    for placed in (*permits[:1], *permits[1:][-1:]):
+        facts = (*facts, when(placed), quote(placed, "/body/evidence/permit"))
     if examined:
         told_ = [name for name in examined[-1].entry.body if name != "dossier"]
         return _evidenced(*facts, *each(examined[-1:], *told_))
@@ -267,8 +270,10 @@ def _separation(change: Change) -> Found:
 
 def _exceptions(change: Change) -> Found:
     ordered = [placed for placed in change.of("decided", stream=change.rollout) if placed.entry.body["by"] != MACHINE]
+    reviewed = [placed for placed in change.of("glass-reviewed") if placed.entry.body.get("rollout") == change.rollout]
     bent = sorted(
-        (*ordered, *change.of("halted", "resumed", *GLASS, stream=change.rollout)), key=lambda placed: placed.position
+        (*ordered, *reviewed, *change.of("halted", "resumed", *GLASS, stream=change.rollout)),
+        key=lambda placed: placed.position,
     )
     facts = tuple(
         fact
@@ -365,6 +370,25 @@ def _target(change: Change) -> Found:
         quotes(change.proposal, "incumbent", "incumbent_digest", under="/body/plan"),
         "A rollback drill: its date, the time to restore and its result.",
     )
+
+
+def _incidents(change: Change) -> Found:
+    told_ = change.of("incident-opened", "incident-noted", "incident-closed")
+    shown = ("rollout", "reasons", "breaches", "exposed", "lasted", "gap", "hypotheses", "remedies", "by", "why")
+    facts = (
+        Fact(name="incidents opened", value=sum(placed.entry.kind == "incident-opened" for placed in told_)),
+        *(fact for placed in told_ for fact in (quote(placed, "/kind"), *each((placed,), *shown))),
+    )
+    outside = "Complaints, and incidents that no rollback opened."
+    still_open = sum({"incident-opened": 1, "incident-closed": -1}.get(placed.entry.kind, 0) for placed in told_)
+    if still_open:
+        return _partly(facts, "The closing of the incident, with hypotheses and remedies.", outside)
+    if not told_ and not change.of("stream-closed", stream=change.rollout):
+        return Found(
+            state=State.NOT_EVIDENCED,
+            missing=("The end of the rollout: until then an incident may be opened.", outside),
+        )
+    return _partly(facts, outside)
 
 
 def _complete(change: Change) -> Found:
@@ -486,7 +510,7 @@ TYPES: Final[tuple[RecordType, ...]] = (
         "incidents",
         "Incidents and complaints",
         "harm",
-        nothing("Incidents linked to the change, or a statement that there was none."),
+        _incidents,
     ),
     RecordType(
         26,

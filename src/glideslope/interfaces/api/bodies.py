@@ -1,7 +1,11 @@
 """What callers write in the bodies of commands. Unknown members are refused, nothing is converted."""
 
+from typing import Annotated
+
 import msgspec
 
+from glideslope.domain.governing.glass import Emergency
+from glideslope.domain.governing.incident import Remedy
 from glideslope.domain.plan import Evaluation
 
 
@@ -62,6 +66,30 @@ class AnswerBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     digest: str
     granted: bool
     why: str
+
+
+class GlassBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why the glass should be broken, and for how long."""
+
+    emergency: Emergency
+    minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)]
+    why: str
+
+
+class GlassReviewBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody thinks of it afterwards."""
+
+    justified: bool
+    why: str
+
+
+class NoteBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody makes of an incident; an absent part stays as it was, a present one replaces it."""
+
+    why: str
+    gap: str | msgspec.UnsetType = msgspec.UNSET
+    hypotheses: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    remedies: tuple[Remedy, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ReasonBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

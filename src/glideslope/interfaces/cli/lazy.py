@@ -34,7 +34,7 @@ class LazyGroup(click.Group):
         """Load a verb."""
         if cmd_name not in self.verbs:
             return None
-        found = importlib.import_module(f"{self._package}.{cmd_name}").command
+        found = importlib.import_module(f"{self._package}.{cmd_name.replace('-', '_')}").command
         assert isinstance(found, click.Command)  # noqa: S101 - our own modules
         return found
 

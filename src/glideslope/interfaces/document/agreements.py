@@ -113,6 +113,7 @@ UNITS: Final[Mapping[str, Mapping[Pattern, Unit]]] = {
         ("escalations", EACH, "after"): _DURATION,
         ("agreements", EACH): _NEEDS,
     },
+    "calendar": {("freezes", EACH, "since"): _INSTANT, ("freezes", EACH, "until"): _INSTANT},
 }
 
 

@@ -37,6 +37,9 @@ def command(session: Session, *, file: Path, digest: str | None, dry_run: bool) 
             f"{rollout.id} is proposed and waits for {rollout.approvals_needed} {people} other than {rollout.proposed_by}."
         )
         say(f'Next: somebody else runs  glideslope approve {rollout.id} -m "..."')
+    elif rollout.phase == "proposed" and rollout.governed is not None and rollout.governed.missing:
+        say(f"{rollout.id} is proposed. {rollout.next}")
+        say(f'Next: who may approve runs  glideslope approve {rollout.id} -m "..."')
     else:
         say(f"{rollout.id} is {rollout.phase}. {rollout.next}")
         say(f"Next: glideslope watch {rollout.id}")

@@ -62,7 +62,7 @@ def infer(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Write the contract that the rows of DATA (CSV, or Parquet with pyarrow) keep. A person then edits it."""
+    """Write the contract that the rows of DATA (CSV, or Parquet with the extra `log`) keep. A person then edits it."""
     tagged: dict[str, list[str]] = {}
     for each in tags:
         column, equals, tag = each.partition("=")

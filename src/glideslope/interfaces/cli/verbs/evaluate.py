@@ -32,7 +32,7 @@ def command(
 ) -> None:
     """Measure what FILE declares, and say whether all of it is met.
 
-    Exits with 0 when it is, with 1 when not. Killed half way it goes on where it was when it is called again.
+    Exits with 0 when it is, with 1 when not, with 130 after Ctrl-C. Killed half way it goes on where it was when it is called again.
     """
     outside = ctx.find_object(Outside)
     assert outside is not None  # noqa: S101 - a mistake of ours

@@ -47,6 +47,23 @@ def command(session: Session, *, name: str, as_of: int | None) -> None:
     say("\n".join(lines))
 
 
+def governed_lines(view: RolloutView) -> list[str]:
+    """Say who has approved in which function, who is still needed, and what forbids it at this moment."""
+    under = view.governed
+    if under is None:
+        return []
+    lines = [f"  tier      {under.tier}"] if under.tier else []
+    lines += [f"  approved  by {a.by} as {', '.join(a.functions)}, until {a.until}" for a in under.approvals]
+    lines += [f"  needs     {n.count} x {n.function}" for n in under.missing]
+    lines += [f"  withdrawn by {name}" for name in under.withdrawn]
+    lines += [f"  forbidden {block}" for block in under.blocks]
+    if under.glass:
+        lines.append(f"  GLASS     {under.glass}")
+    if under.after_breach:
+        lines.append(f"  breach    {under.after_breach} ended by one; product, security and compliance must agree")
+    return lines
+
+
 def rollout_lines(view: RolloutView) -> list[str]:
     """Say where a rollout is, why, and how its guardrails look."""
     lines = [
@@ -59,6 +76,7 @@ def rollout_lines(view: RolloutView) -> list[str]:
     if view.approvals_needed:
         by = f" by {', '.join(view.approved_by)}" if view.approved_by else ""
         lines.append(f"  approvals {len(view.approved_by)} of {view.approvals_needed}{by}")
+    lines += governed_lines(view)
     lines += [f"  denied    by {name}" for name in view.denied_by]
     lines += [f"  now       {sentence}" for sentence in view.sentences]
     if not view.ended:

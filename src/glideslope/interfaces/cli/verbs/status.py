@@ -65,7 +65,9 @@ def command(ctx: click.Context, session: Session, *, rollout: str | None, wait: 
             say(f"  Next: {view.next}")
     if timed_out:
         ctx.exit(Exit.TIMED_OUT)
-    pending = view.phase == "proposed" and len(view.approved_by) < view.approvals_needed
+    pending = view.phase == "proposed" and (
+        len(view.approved_by) < view.approvals_needed or bool(view.governed is not None and view.governed.missing)
+    )
     ctx.exit(exit_of_phase(view.phase, pending=pending))
 
 

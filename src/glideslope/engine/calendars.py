@@ -1,0 +1,94 @@
+"""What the calendars in force ask of a model at this moment, and who goes first when too many want to begin."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from glideslope.domain.errors import AgreementInvalid
+from glideslope.domain.governing.calendar import Calendar, Holidays, Open, asked
+from glideslope.domain.governing.governed import Answered, Block, Freeze, Governed, Window
+from glideslope.domain.rollout import Phase, Rollout
+
+HolidaysOf = Callable[[str, str, int], Collection[date]]
+"""Country, part of it or empty, and year to its public holidays. Raises AgreementInvalid for what it does not know."""
+
+STRICTEST = (Freeze.RETURN, Freeze.HOLD, Freeze.FINISH)
+
+
+def no_holidays(country: str, part: str, year: int) -> Collection[date]:
+    """Know of no holidays. Raises AgreementInvalid."""
+    del part, year
+    raise AgreementInvalid(
+        f"The public holidays of {country} are not known here: the package `holidays` is not installed.",
+        where="holidays",
+        next_command='pip install "glideslope[calendar]"',
+    )
+
+
+def check_zone(calendar: Calendar, holidays: HolidaysOf, *, year: int) -> None:
+    """Refuse a zone or a country that nobody knows. Raises AgreementInvalid."""
+    _zone(calendar)
+    if isinstance(calendar.holidays, Holidays):
+        holidays(calendar.holidays.country, calendar.holidays.part, year)
+
+
+def window(calendars: Iterable[Calendar], rollout: Rollout, *, now: int, holidays: HolidaysOf) -> Window | None:
+    """Return the strictest freeze that covers a rollout at an instant. Raises AgreementInvalid: then nothing is known."""
+    governed = rollout.plan.governed
+    tier = governed.tier if isinstance(governed, Governed) else ""
+    found: list[tuple[Calendar, Open]] = []
+    for calendar in calendars:
+        if not calendar.covers(rollout.plan.model, tier):
+            continue
+        at = datetime.fromtimestamp(now / 1000, UTC).astimezone(_zone(calendar))
+        days: Collection[date] = ()
+        if isinstance(calendar.holidays, Holidays):
+            days = holidays(calendar.holidays.country, calendar.holidays.part, at.year)
+        if (open_ := asked(calendar, at, holidays=days)) is not None:
+            found.append((calendar, open_))
+    if not found:
+        return None
+    calendar, open_ = min(found, key=lambda each: (STRICTEST.index(each[1].asks), -each[1].until.timestamp()))
+    return Window(name=f"{calendar.name}: {open_.name}", asks=open_.asks, until=round(open_.until.timestamp() * 1000))
+
+
+def queue(calendars: Iterable[Calendar], rollout: Rollout, rollouts: Sequence[Rollout]) -> Block | None:
+    """Return why a proposal waits for its turn; None where nothing limits how many are under way at once."""
+    if rollout.phase is not Phase.PROPOSED:
+        return None
+    for calendar in calendars:
+        if isinstance(calendar.at_once, msgspec.UnsetType) or not calendar.covers(rollout.plan.model, _tier(rollout)):
+            continue
+        covered = [r for r in rollouts if calendar.covers(r.plan.model, _tier(r))]
+        running = [r for r in covered if r.phase is not Phase.PROPOSED]
+        ahead = [r for r in covered if r.phase is Phase.PROPOSED and _turn(r, calendar) < _turn(rollout, calendar)]
+        if len(running) + len(ahead) >= calendar.at_once:
+            first = f", and {ahead[0].id} goes first" if ahead else ""
+            return Block(
+                rule=f"{calendar.name}/at_once",
+                answer=Answered.FAIL,
+                why=f"{len(running)} of {calendar.at_once} rollouts are under way{first}",
+            )
+    return None
+
+
+def _turn(rollout: Rollout, calendar: Calendar) -> tuple[int, int, str]:
+    models = calendar.first
+    place = models.index(rollout.plan.model) if rollout.plan.model in models else len(models)
+    return place, rollout.proposed_at, rollout.id
+
+
+def _tier(rollout: Rollout) -> str:
+    governed = rollout.plan.governed
+    return governed.tier if isinstance(governed, Governed) else ""
+
+
+def _zone(calendar: Calendar) -> ZoneInfo:
+    try:
+        return ZoneInfo(calendar.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise AgreementInvalid(
+            f"There is no time zone {calendar.zone!r}; write it like Europe/Berlin.", where="zone"
+        ) from None

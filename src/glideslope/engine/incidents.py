@@ -1,0 +1,85 @@
+"""Commands about incidents: note what people make of one, and close it when it says all that it must."""
+
+from datetime import date
+
+import msgspec
+
+from glideslope.domain.commands import CloseIncident, NoteIncident
+from glideslope.domain.errors import Conflict, IncidentIncomplete, Invalid, NotEntitled, NotFound, OwnerUnknown
+from glideslope.domain.governing.incident import Incident, IncidentClosed, IncidentNoted, Remedy
+from glideslope.domain.governing.organisation import Right
+from glideslope.domain.ids import RolloutId
+from glideslope.engine.governing import Governing
+from glideslope.engine.handlers import reason
+from glideslope.engine.record import Append, Record, incident_stream
+
+MOST = 50
+LONGEST = 4_000
+
+
+class Incidents:
+    """One per rollout that was rolled back for cause."""
+
+    def __init__(self, record: Record, governing: Governing) -> None:
+        self._record = record
+        self._governing = governing
+
+    async def note(self, command: NoteIncident, *, key: str) -> Incident:
+        """Say what one makes of it. Raises NotFound, NotEntitled, OwnerUnknown, Invalid, Conflict for a closed one."""
+        found = await self._open(command.rollout)
+        organisation = self._governing.organisation
+        if organisation is None or organisation.person(command.by) is None:
+            raise NotEntitled(actor=command.by, needs="a person of the organisation")
+        if not isinstance(command.remedies, msgspec.UnsetType):
+            for remedy in command.remedies:
+                _check_remedy(remedy)
+                if not organisation.is_reachable(remedy.owner):
+                    raise OwnerUnknown(owner=remedy.owner)
+        for text in (command.gap, *(command.hypotheses or ())):
+            if isinstance(text, str) and not 0 < len(text.strip()) <= LONGEST:
+                raise Invalid(f"What is noted has 1 to {LONGEST:,} characters.")
+        event = IncidentNoted(
+            by=command.by,
+            why=reason(command.why),
+            gap=command.gap,
+            hypotheses=command.hypotheses,
+            remedies=command.remedies,
+        )
+        return await self._append(found, event, key=f"note/{key}")
+
+    async def close(self, command: CloseIncident, *, key: str) -> Incident:
+        """Close it. Raises NotFound, NotEntitled, IncidentIncomplete with what is lacking, Conflict for a closed one."""
+        found = await self._open(command.rollout)
+        self._governing.require(command.by, Right.REVIEW, to="an incident")
+        if found.lacking:
+            raise IncidentIncomplete(rollout=command.rollout, lacking=found.lacking)
+        return await self._append(found, IncidentClosed(by=command.by, why=reason(command.why)), key=f"close/{key}")
+
+    def get(self, rollout: RolloutId) -> Incident:
+        """Return a rollout's incident. Raises NotFound."""
+        found = self._record.incident(rollout)
+        if found is None:
+            raise NotFound(what="incident of", name=rollout, next_command="glideslope incident ls")
+        return found
+
+    async def _open(self, rollout: RolloutId) -> Incident:
+        await self._record.refresh()
+        found = self.get(rollout)
+        if found.closed_by is not None:
+            raise Conflict(f"The incident of {rollout} was closed by {found.closed_by}.")
+        return found
+
+    async def _append(self, incident: Incident, event: IncidentNoted | IncidentClosed, *, key: str) -> Incident:
+        stream = incident_stream(incident.opened.rollout)
+        append = Append(stream=stream, expected=incident.version, events=(event,), key=f"{stream}/{key}")
+        await self._record.append((append,))
+        return self.get(incident.opened.rollout)
+
+
+def _check_remedy(remedy: Remedy) -> None:
+    if not 0 < len(remedy.what.strip()) <= LONGEST:
+        raise Invalid("A remedy says what is to be done.")
+    try:
+        date.fromisoformat(remedy.due)
+    except ValueError:
+        raise Invalid(f"{remedy.due!r} is no day; write it like 2026-12-24.") from None
