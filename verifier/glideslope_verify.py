@@ -31,6 +31,7 @@ LARGEST = (1 << 30) + (1 << 27)
 MOST_MEMBERS = 60_001
 DEEPEST, LARGEST_INTEGER = 64, 2**53 - 1
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*(?:/[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*)?")
+FIRST = ("summary.html", "manifest.json", "manifest.note")
 FIXED = ("manifest.json", "manifest.note", "checkpoint.note", "clauses.json", "summary.html")
 
 
@@ -370,15 +371,22 @@ def read_zip(data: bytes, findings: list[Finding]) -> Members:
     """Read members one after another, as far as they are laid out as the format says. Nothing is ever unpacked to disk."""
     members: Members = []
     at = 0
-    while data[at : at + 4] == b"PK\x03\x04" and len(members) < MOST_MEMBERS:
-        if at + LOCAL.size > len(data):
-            break
-        _, _, flags, method, _, _, _, packed, size, length, extra = LOCAL.unpack_from(data, at)
+    while data[at : at + 4] != b"PK\x01\x02" and at + LOCAL.size <= len(data) and len(members) < MOST_MEMBERS:
+        magic, _, flags, method, _, _, _, packed, size, length, extra = LOCAL.unpack_from(data, at)
         start = at + LOCAL.size + length
         name = data[at + LOCAL.size : start].decode("latin-1")
         before = members[-1][0] if members else "the start"
-        if flags or method or extra or packed != size or length > 100 or not NAME.fullmatch(name):
-            what = f"the member {name[:60]!r} after {before} has a name or a header that no pack has (at byte {at})"
+        if (
+            magic != b"PK\x03\x04"
+            or flags
+            or method
+            or extra
+            or packed != size
+            or length > 100
+            or not NAME.fullmatch(name)
+        ):
+            here = f" (where {FIRST[len(members)]} stands in a pack)" if len(members) < len(FIRST) else ""
+            what = f"the member {name[:60]!r} after {before}{here} has a name or header that no pack has (at byte {at})"
             findings.append(Finding("container-malformed", name[:60], what))
             return members
         if start + size > len(data):
