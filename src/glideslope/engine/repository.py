@@ -15,7 +15,7 @@ from glideslope.domain.ids import ModelName, RolloutId
 from glideslope.domain.rollout import Phase, Rollout
 from glideslope.engine.governing import Governing
 from glideslope.engine.observer import Observer
-from glideslope.engine.ports import Clock, Store, Total
+from glideslope.engine.ports import Alike, Clock, Store, Total
 from glideslope.engine.queries import Queries
 from glideslope.engine.record import (
     AGREEMENT_PREFIX,
@@ -153,6 +153,14 @@ class _NoCounters:
 
     async def once(self, keys: Sequence[str], totals: Sequence[Total]) -> Sequence[bool]:  # noqa: ARG002 - the port's
         return [False] * len(keys)
+
+    async def once_alike(
+        self, keys: Sequence[bytes], places: Sequence[int], groups: Sequence[Alike]
+    ) -> Sequence[bytes | None]:
+        return [groups[place].note for _, place in zip(keys, places, strict=True)]
+
+    async def has_noted(self, prefix: str) -> bool:  # noqa: ARG002 - the port's
+        return False
 
 
 class _InForceAsRecorded:
