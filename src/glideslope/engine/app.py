@@ -4,6 +4,7 @@ Long because each command and each query of the contract is named here once; non
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from glideslope.domain.commands import (
     AskGlass,
     BreakGlass,
     CloseIncident,
+    DescribePerson,
+    ErasePerson,
     Halt,
     NoteIncident,
     OrderRollback,
@@ -44,7 +47,7 @@ from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.governing.agreement import Agreement
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import ModelName, RolloutId, SliceName, VersionName
+from glideslope.domain.ids import Actor, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.logged import SETTLE, PredictionRefusal, Predictions, PredictionsTaken
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
@@ -88,7 +91,9 @@ from glideslope.engine.log_desk import KEEP, LogDesk
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
 from glideslope.engine.outcomes import OutcomeDesk
+from glideslope.engine.packing import Packer
 from glideslope.engine.pair_desk import PairDesk
+from glideslope.engine.people import People, PersonalData
 from glideslope.engine.ports import (
     Checkpoints,
     Clock,
@@ -106,7 +111,9 @@ from glideslope.engine.queries import Queries
 from glideslope.engine.recomputing import recomputation_view
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
+from glideslope.engine.repository import Repository
 from glideslope.engine.requests import Requests
+from glideslope.engine.search_index import SearchIndex
 from glideslope.engine.searching import Searching
 from glideslope.engine.signals import EVERY as LOOK_EVERY
 from glideslope.engine.signals import Signals
@@ -122,10 +129,12 @@ from glideslope.engine.views import (
     FleetView,
     HappeningView,
     ModelView,
+    PersonView,
     PlanView,
     RecomputationView,
     ReplayView,
     RolloutView,
+    SearchView,
     SignalsView,
     SlicesView,
     StepForecast,
@@ -140,6 +149,7 @@ FLUSH_EVERY = 1.0
 """Seconds of gateway observations that a kill -9 may lose; both arms alike."""
 
 SIGN_EVERY = 5.0
+INDEX_EVERY = 5.0
 SUMMARISE_EVERY = 15.0
 """Seconds of what people alone look at that a kill -9 may lose until services send it again."""
 FOLLOW_EVERY = 0.25
@@ -185,6 +195,12 @@ class World:
     """Milliseconds for which an outcome for an id of a caller's own may be corrected before it counts."""
     keep: timedelta = KEEP
     """How long the prediction log keeps rows."""
+    people: PersonalData | None = None
+    """None where no personal data is kept."""
+    random: Callable[[int], bytes] = secrets.token_bytes
+    """Bytes that nobody can guess: salts."""
+    search: SearchIndex | None = None
+    """None where nothing is searched."""
     holidays: HolidaysOf = no_holidays
     """Public holidays, for calendars that name a country."""
     plugins: Plugins = NO_PLUGINS
@@ -270,6 +286,15 @@ class App:
         )
         self._facts = FactsDesk(record=self.record, wake=self.governor.wake)
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
+        self._packer = Packer(
+            record=self.record,
+            store=world.store,
+            checkpoints=world.checkpoints,
+            signer=world.signer,
+            notary=self.notary,
+        )
+        self.repository = Repository(record=self.record, store=world.store, index=world.search, clock=world.clock)
+        self._people = People(record=self.record, data=world.people, random=world.random)
         self._trouble: dict[str, str] = {}
 
     @property
@@ -283,6 +308,7 @@ class App:
         await self.observer.load()
         await self.features.load()
         await self.signals.load()
+        await self._people.settle()
 
     async def flush(self) -> None:
         """Save what was counted. Raises StoreUnavailable."""
@@ -457,17 +483,26 @@ class App:
     async def fleet(self) -> FleetView:
         return self._queries.fleet()
 
-    async def model(self, name: ModelName) -> ModelView:
-        return self._queries.model(name)
+    async def model(self, name: ModelName, *, as_of: int | None = None) -> ModelView:
+        queries = self._queries if as_of is None else self.repository.as_of(as_of, model=name)
+        return queries.model(name)
 
-    async def rollout(self, rollout: RolloutId) -> RolloutView:
-        return self._queries.rollout(rollout)
+    async def rollout(self, rollout: RolloutId, *, as_of: int | None = None) -> RolloutView:
+        return self._at(rollout, as_of).rollout(rollout)
 
-    async def decisions(self, rollout: RolloutId) -> Sequence[DecisionView]:
-        return self._queries.decisions(rollout)
+    async def decisions(self, rollout: RolloutId, *, as_of: int | None = None) -> Sequence[DecisionView]:
+        return self._at(rollout, as_of).decisions(rollout)
 
-    async def story(self, rollout: RolloutId, *, after: int = 0) -> Sequence[HappeningView]:
-        return self._queries.story(rollout, after=after)
+    async def story(self, rollout: RolloutId, *, after: int = 0, as_of: int | None = None) -> Sequence[HappeningView]:
+        return self._at(rollout, as_of).story(rollout, after=after)
+
+    def _at(self, rollout: RolloutId, as_of: int | None) -> Queries:
+        return self._queries if as_of is None else self.repository.as_of(as_of, rollout=rollout)
+
+    async def search(
+        self, question: str, *, limit: int = 50, below: int | None = None, whole: bool = False
+    ) -> SearchView:
+        return await self.repository.search(question, limit=limit, below=below, whole=whole)
 
     async def follow(self, rollout: RolloutId) -> AsyncIterator[RolloutView]:
         """Yield the rollout now, then whenever something about it changes; ends with the rollout."""
@@ -497,6 +532,21 @@ class App:
     async def ledger(self) -> AsyncIterator[bytes]:
         """Return the bundle, line by line, up to a fresh checkpoint."""
         return self.notary.bundle()
+
+    async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> bytes:
+        return (await self._packer.pack(rollout, size=size, published=published)).data
+
+    async def describe_person(self, command: DescribePerson, *, key: str) -> PersonView:
+        return await self._people.describe(command, key=key)
+
+    async def erase_person(self, command: ErasePerson, *, key: str) -> PersonView:
+        return await self._people.erase(command, key=key)
+
+    async def person(self, actor: Actor) -> PersonView:
+        return await self._people.show(actor)
+
+    async def people(self) -> Sequence[PersonView]:
+        return await self._people.all()
 
     async def verifier(self) -> str:
         return self._world.vkey
@@ -615,6 +665,7 @@ class App:
             asyncio.create_task(self._every(SIGN_EVERY, "notary", self.notary.sign)),
             asyncio.create_task(self._every(SUMMARISE_EVERY, "features", self.features.flush)),
             asyncio.create_task(self._every(LOOK_EVERY, "signals", self.look)),
+            asyncio.create_task(self._every(INDEX_EVERY, "search", self.repository.follow)),
         ]
         if self.log.has_log:
             tasks.append(asyncio.create_task(self._every(LOG_EVERY, "prediction log", self._work_within_bounds)))
