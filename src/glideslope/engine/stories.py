@@ -62,14 +62,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return f"{by} halts it; nobody is exposed. {why}"
         case Resumed(by=by, why=why, aside=aside):
             return f"{by} resumes it. {why}{_set_aside(aside or ())}"
-        case Lapsed(step=step, why=why):
-            return f"The lease of {step} lapsed; all traffic returned to the incumbent by itself ({why})."
-        case Confirmed(exposed=True, step=step, milliseconds=milliseconds):
-            return f"The data plane confirms {step} after {milliseconds:.0f} ms."
-        case Confirmed(milliseconds=milliseconds):
-            return f"The data plane confirms it after {milliseconds:.0f} ms: nobody is exposed to a candidate."
-        case Closed(count=count):
-            return f"The story ends after {count} entries."
+        case Lapsed() | Confirmed() | Closed():
+            return _observed(event)
         case Registered() | Installed() | ContractAgreed() | FactsRecorded() | GlassReviewed():
             return _of_model(event)
         case _:
@@ -110,6 +104,20 @@ def _glass(event: GlassEvent) -> str:
             return f"{by} asks to break the glass for {lasting / 60_000:g} minutes ({emergency.value}): {why}"
         case GlassBroken(by=by, until=until, why=why):
             return f"{by} agrees: THE GLASS IS BROKEN until {rfc3339(until)}. Somebody must review it. {why}"
+        case _:
+            assert_never(event)
+
+
+def _observed(event: Lapsed | Confirmed | Closed) -> str:
+    match event:
+        case Lapsed(step=step, why=why):
+            return f"The lease of {step} lapsed; all traffic returned to the incumbent by itself ({why})."
+        case Confirmed(exposed=True, step=step, milliseconds=milliseconds):
+            return f"The data plane confirms {step} after {milliseconds:.0f} ms."
+        case Confirmed(milliseconds=milliseconds):
+            return f"The data plane confirms it after {milliseconds:.0f} ms: nobody is exposed to a candidate."
+        case Closed(count=count):
+            return f"The story ends after {count} entries."
         case _:
             assert_never(event)
 
