@@ -27,7 +27,7 @@ from glideslope.domain.gate import (
 from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.governed import Freeze, Governed, Permit, missing
 from glideslope.domain.governing.organisation import BREACH
-from glideslope.domain.ids import WHOLE, MetricName
+from glideslope.domain.ids import WHOLE, Digest, MetricName
 from glideslope.domain.metric import Metric, Origin
 from glideslope.domain.pairs import PAIRS
 from glideslope.domain.plan import AtMaximum, Plan, StageKind, Step
@@ -113,7 +113,8 @@ def _forbidden(rollout: Rollout, evidence: Evidence, *, now: int) -> Reason | No
     if passed := rollout.glass is not None and rollout.glass.passes(now):
         # Two people answer for it. What follows a breach nothing but its sign-offs let go on.
         governed = msgspec.structs.replace(governed, needs=BREACH if governed.after_breach else ())
-    if unapproved(governed, rollout, since=0, now=now):
+    change = evidence.permit.change if isinstance(evidence.permit, Permit) else msgspec.UNSET
+    if unapproved(governed, rollout, since=0, now=now, change=change):
         return Reason.AWAITING_APPROVAL if rollout.phase is Phase.PROPOSED else Reason.APPROVALS_RUN_OUT
     if passed:
         return None
@@ -127,7 +128,14 @@ def _forbidden(rollout: Rollout, evidence: Evidence, *, now: int) -> Reason | No
     return None
 
 
-def unapproved(governed: Governed, rollout: Rollout, *, since: int, now: int) -> tuple[Need, ...]:
+def unapproved(
+    governed: Governed,
+    rollout: Rollout,
+    *,
+    since: int,
+    now: int,
+    change: Digest | msgspec.UnsetType = msgspec.UNSET,
+) -> tuple[Need, ...]:
     """Return which approvals a rollout still needs at this instant, of those given after `since`."""
     return missing(
         governed,
@@ -136,6 +144,7 @@ def unapproved(governed: Governed, rollout: Rollout, *, since: int, now: int) ->
         proposer=rollout.proposed_by,
         since=since,
         now=now,
+        change=change,
     )
 
 

@@ -20,6 +20,7 @@ from glideslope.domain.governing.agreement import (
     AgreementTabled,
 )
 from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassReviewed
 from glideslope.domain.governing.incident import IncidentClosed, IncidentNoted, IncidentOpened
@@ -88,6 +89,8 @@ class Approved(
     why: str
     functions: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     """In which the person had authority at that moment; absent where no organisation was in force."""
+    change: Digest | msgspec.UnsetType = msgspec.UNSET
+    """All that was to be agreed on at that moment; absent with them."""
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True, tag="decided", tag_field="kind", forbid_unknown_fields=True):
@@ -220,6 +223,7 @@ Event = (
     | IncidentOpened
     | IncidentNoted
     | IncidentClosed
+    | Examined
     | FactsRecorded
     | PersonDescribed
     | PersonErased
@@ -251,6 +255,7 @@ _KINDS: dict[str, type[Event]] = {
         IncidentOpened,
         IncidentNoted,
         IncidentClosed,
+        Examined,
         FactsRecorded,
         PersonDescribed,
         PersonErased,

@@ -35,6 +35,7 @@ from glideslope.domain.governing.agreement import (
     AgreementTabled,
 )
 from glideslope.domain.governing.approval import Approval
+from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.glass import Glass, GlassAsked, GlassBroken, GlassEvent, GlassReviewed, break_on
 from glideslope.domain.governing.incident import IncidentClosed, IncidentEvent, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import Actor, Digest, RolloutId
@@ -82,6 +83,7 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     IncidentOpened: frozenset(),
     IncidentNoted: frozenset(),
     IncidentClosed: frozenset(),
+    Examined: frozenset(),
     Decided: frozenset(Phase) - DECIDED,
     # A proposal that could be halted could be resumed, past its approvals.
     Halted: _EXPOSABLE,
@@ -177,7 +179,7 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
     after = replace(rollout, version=version, changed_at=at, order=version if _orders(event) else rollout.order)
     if rollout.phase not in _FOLLOWS[type(event)]:
         raise Invalid(f"{rollout.id} is {rollout.phase}; {type(event).__name__} cannot follow.")
-    if isinstance(event, AgreementEvent | IncidentEvent | GlassReviewed | PersonDescribed | PersonErased):
+    if isinstance(event, AgreementEvent | IncidentEvent | GlassReviewed | PersonDescribed | PersonErased | Examined):
         raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
     if isinstance(event, GlassEvent):
         return replace(after, glass=break_on(rollout.glass, event))
@@ -228,7 +230,7 @@ def onward(rollout: Rollout) -> int | None:
 
 def _orders(event: Event) -> bool:
     """Tell whether an event says anew what the traffic shall do; approvals, confirmations and holding on do not."""
-    if isinstance(event, AgreementEvent | GlassEvent | GlassReviewed | IncidentEvent):
+    if isinstance(event, AgreementEvent | GlassEvent | GlassReviewed | IncidentEvent | Examined):
         return False
     match event:
         case Decided(decision=Hold(exposed=exposed)):
@@ -261,8 +263,8 @@ def _answered(rollout: Rollout, event: Approved | Withdrawn | Escalated, *, at: 
             return replace(rollout, escalated=waited)
         case Approved(plan_digest=approved) if approved != rollout.plan_digest:
             raise Invalid(f"{rollout.id} rests on {rollout.plan_digest}; an approval of {approved} is none of it.")
-        case Approved(by=by, granted=True, functions=functions):
-            given = Approval(by=by, digest=rollout.plan_digest, functions=functions or (), at=at)
+        case Approved(by=by, granted=True, functions=functions, change=change):
+            given = Approval(by=by, digest=rollout.plan_digest, functions=functions or (), at=at, change=change)
             return replace(
                 rollout,
                 granted=rollout.granted | {by},

@@ -13,19 +13,24 @@ from glideslope.domain.draft import Draft
 from glideslope.domain.errors import AgreementInvalid, Conflict, NotEntitled, OwnerUnknown
 from glideslope.domain.events import Escalated
 from glideslope.domain.evidence import Evidence
-from glideslope.domain.governing.agreement import ORGANISATION, Edition
+from glideslope.domain.governing.agreement import ORGANISATION, Edition, agreement_digest
 from glideslope.domain.governing.approval import Need, together
 from glideslope.domain.governing.calendar import Calendar
+from glideslope.domain.governing.dossier import Dossier, dossier_digest
+from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.governed import Answered, Block, Governed, Permit
 from glideslope.domain.governing.incident import open_incident
 from glideslope.domain.governing.kinds import agreed_of
 from glideslope.domain.governing.organisation import BREACH, Organisation, Right
+from glideslope.domain.governing.policy import Policy, examine
+from glideslope.domain.governing.policy.wording import blocks as rules_that_block
 from glideslope.domain.governing.tiers import tighten
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Phase, Rollout
 from glideslope.engine.calendars import HolidaysOf, check_zone, no_holidays, queue, window
-from glideslope.engine.record import Append, Record, incident_stream
+from glideslope.engine.dossiers import dossier
+from glideslope.engine.record import Append, Record, examination_stream, incident_stream
 
 
 class Governing:
@@ -36,6 +41,7 @@ class Governing:
         self._holidays = holidays
         self._known: tuple[Digest, Organisation] | None = None
         self._read: dict[Digest, Calendar] = {}
+        self._policies: dict[Digest, Policy] = {}
 
     @property
     def organisation(self) -> Organisation | None:
@@ -94,8 +100,18 @@ class Governing:
             tier=tier.name if tier else "",
             needs=needs,
             valid_for=tier.valid_for if tier else _LASTING,
+            makers=self._makers(draft),
+            policy=self.policy or UNSET,
             after_breach=breach.id if breach else UNSET,
         )
+
+    def _makers(self, draft: Draft) -> tuple[Actor, ...]:
+        """Return who had a part in making the candidate, as far as its facts say."""
+        model = self._record.find_model(draft.model)
+        facts = None if model is None else model.facts.get(draft.candidate)
+        if facts is None or isinstance(facts.makers, UnsetType):
+            return ()
+        return tuple(sorted(facts.makers.everybody()))
 
     def open_breach(self, model: ModelName) -> Rollout | None:
         """Return the last attempt with a model if it ended by a breach: what follows it needs sign-offs of its own."""
@@ -146,7 +162,69 @@ class Governing:
         waits = queue(calendars, rollout, self._record.open_rollouts())
         owed = self._owed(rollout) if rollout.phase is Phase.PROPOSED else None
         blocks = tuple(block for block in (waits, owed) if block is not None)
-        return Permit(blocks=blocks, window=found or UNSET)
+        known = self.dossier(rollout)
+        if known is None:
+            return UNSET
+        policies = self.policies
+        answers = [answer for policy in policies for answer in examine(policy, known)]
+        return Permit(
+            policy=self.policy or UNSET,
+            dossier=dossier_digest(known) if policies else UNSET,
+            change=known.change.digest,
+            blocks=(*blocks, *rules_that_block(answers)),
+            window=found or UNSET,
+        )
+
+    def change(self, rollout: Rollout) -> Digest | UnsetType:
+        """Return all that is to be agreed on about a rollout at this moment, as one digest."""
+        known = None if isinstance(rollout.plan.governed, UnsetType) else self.dossier(rollout)
+        return UNSET if known is None else known.change.digest
+
+    def dossier(self, rollout: Rollout) -> Dossier | None:
+        """Return all that is known about a rollout's change at this moment; None where no organisation is in force."""
+        organisation = self.organisation
+        if organisation is None:
+            return None
+        return dossier(self._record, rollout, organisation, now=self._record.now(rollout.id))
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Return the policies in force; all of them must permit what is begun or widened."""
+        found = []
+        for agreement in self._record.agreements():
+            if agreement.of == POLICY and agreement.in_force is not None:
+                edition = agreement.in_force
+                if edition.digest not in self._policies:
+                    policy = agreed_of(POLICY, edition.document)
+                    if not isinstance(policy, Policy):
+                        raise TypeError(policy)
+                    self._policies[edition.digest] = policy
+                found.append(self._policies[edition.digest])
+        return tuple(found)
+
+    @property
+    def policy(self) -> Digest | None:
+        """Return the digest that stands for the policies in force: of the one, or over the digests of several."""
+        digests = sorted(
+            a.in_force.digest for a in self._record.agreements() if a.of == POLICY and a.in_force is not None
+        )
+        if len(digests) < 2:
+            return digests[0] if digests else None
+        return agreement_digest({"policies": digests})
+
+    def examination(self, rollout: Rollout, evidence: Evidence) -> tuple[Append, ...]:
+        """Return what the policies were asked about for a decision, and what they answered, to be recorded with it."""
+        permit = evidence.permit
+        if isinstance(permit, UnsetType) or isinstance(permit.policy, UnsetType):
+            return ()
+        known = self.dossier(rollout)
+        if known is None or dossier_digest(known) != permit.dossier:
+            return ()  # it moved on between the two; the next decision will tell
+        answers = tuple(answer for policy in self.policies for answer in examine(policy, known))
+        event = Examined(rollout=rollout.id, policy=permit.policy, dossier=known, answers=answers)
+        stream = examination_stream(rollout.id)
+        expected = self._record.version(stream)
+        return (Append(stream=stream, expected=expected, events=(event,), key=f"{stream}/{expected}"),)
 
     @property
     def calendars(self) -> tuple[Calendar, ...]:
@@ -184,6 +262,7 @@ class Governing:
 
 
 CALENDAR = "calendar"
+POLICY = "policy"
 
 
 def instant_year(now: int) -> int:

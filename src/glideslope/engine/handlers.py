@@ -299,6 +299,7 @@ class Handlers:
                 plan_digest=command.plan_digest,
                 why=why,
                 functions=self._governing.authority(command.by, rollout=rollout.id),
+                change=self._governing.change(rollout),
             )
 
         def phases(rollout: Rollout) -> AbstractSet[Phase]:

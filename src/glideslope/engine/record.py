@@ -36,6 +36,7 @@ MODEL_PREFIX: Final = "model."
 ROLLOUT_PREFIX: Final = "r-"
 AGREEMENT_PREFIX: Final = "agreement."
 INCIDENT_PREFIX: Final = "incident."
+EXAMINATION_PREFIX: Final = "examination."
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +339,11 @@ def rollout_number(id_: RolloutId) -> int:
 def model_stream(name: ModelName) -> str:
     """Return the name of a model's stream."""
     return f"{MODEL_PREFIX}{name}"
+
+
+def examination_stream(rollout: RolloutId) -> str:
+    """Return the name of the stream of what policies answered about a rollout."""
+    return f"{EXAMINATION_PREFIX}{rollout}"
 
 
 def incident_stream(rollout: RolloutId) -> str:

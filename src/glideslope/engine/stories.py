@@ -33,6 +33,7 @@ from glideslope.domain.governing.agreement import (
     AgreementReviewed,
     AgreementTabled,
 )
+from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassEvent, GlassReviewed
 from glideslope.domain.governing.incident import IncidentClosed, IncidentEvent, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import MACHINE, WHOLE, Actor
@@ -48,6 +49,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
         return _glass(event)
     if isinstance(event, IncidentEvent):
         return incident(event)
+    if isinstance(event, Examined):
+        return f"{len(event.answers)} rules answered about {event.rollout}; {sum(a.blocks for a in event.answers)} block it."
     if isinstance(event, Approved | Withdrawn | Escalated):
         return _answered(event)
     if isinstance(event, PersonDescribed | PersonErased):
@@ -233,7 +236,7 @@ def _set_aside(sources: tuple[Aside, ...]) -> str:
 
 def actor_of(event: Event) -> Actor:
     """Return who did it; glideslope itself where nobody else did."""
-    if isinstance(event, IncidentOpened):
+    if isinstance(event, IncidentOpened | Examined):
         return MACHINE
     if isinstance(event, AgreementEvent | GlassEvent | IncidentEvent):
         return event.by

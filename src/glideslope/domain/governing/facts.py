@@ -163,6 +163,8 @@ class Measured(_Fact, frozen=True, kw_only=True):
     dataset: str | UnsetType = UNSET
     of: Digest | UnsetType = UNSET
     """The bytes that were measured."""
+    against: Digest | UnsetType = UNSET
+    """Those that they were compared with."""
     measured_at: int | UnsetType = UNSET
     report: Digest | UnsetType = UNSET
     """The report that it stands in."""
@@ -339,7 +341,7 @@ def _text(path: _Path, text: str) -> Iterator[tuple[_Path, str]]:
         yield path, "a text has characters that can be printed"
     elif path[0] == "configuration":
         return
-    elif name in {"digest", "lock", "of", "report"} and not _is_digest(text):
+    elif name in {"digest", "lock", "of", "against", "report"} and not _is_digest(text):
         yield path, "a digest is sha256: and 64 hexadecimal digits"
     elif name == "revision" and not _REVISION.fullmatch(text):
         yield path, "a revision is a whole commit: 40 or 64 hexadecimal digits"
