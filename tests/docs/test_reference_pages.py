@@ -25,7 +25,7 @@ from glideslope.domain import (
     stakes,
     value,
 )
-from glideslope.domain.governing import agreement, approval, glass, governed, incident
+from glideslope.domain.governing import agreement, approval, facts, glass, governed, incident
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -89,6 +89,21 @@ EVENTS: Final = (
     contract.FeatureRule,
     pairs.PairRules,
     pairs.PairLimit,
+    events.FactsRecorded,
+    facts.Facts,
+    facts.Makers,
+    facts.Code,
+    facts.Environment,
+    facts.Dataset,
+    facts.DataField,
+    facts.Origin,
+    facts.Pipeline,
+    facts.Dependency,
+    facts.Measured,
+    facts.FairnessGap,
+    facts.FailureMode,
+    facts.Validation,
+    facts.Signature,
 )
 EVIDENCE: Final = (
     evidence.Evidence,

@@ -26,6 +26,7 @@ from glideslope.domain.commands import (
     NoteIncident,
     OrderRollback,
     Propose,
+    RecordFacts,
     Register,
     Resume,
     Retry,
@@ -50,6 +51,7 @@ from glideslope.domain.errors import (
 from glideslope.domain.events import Registered
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.governing.agreement import Agreement
+from glideslope.domain.governing.facts import unknown
 from glideslope.domain.governing.person import Person
 from glideslope.domain.governing.query import read
 from glideslope.domain.identity import Identity, Role
@@ -72,6 +74,7 @@ from glideslope.domain.scan import Searched, Tier
 from glideslope.domain.traffic import Arm
 from glideslope.engine.agreements import Agreements
 from glideslope.engine.drifting import features_view
+from glideslope.engine.facts import FactsView
 from glideslope.engine.features import Held
 from glideslope.engine.governing import Governing
 from glideslope.engine.governing_views import (
@@ -85,6 +88,7 @@ from glideslope.engine.governing_views import (
 from glideslope.engine.incidents import Incidents
 from glideslope.engine.record import Record
 from glideslope.engine.slices_display import slices_view
+from glideslope.engine.version_record import EntryView, VersionRecordView
 from glideslope.engine.views import (
     BasisView,
     CheckView,
@@ -114,8 +118,11 @@ from glideslope.interfaces.cli.context import Outside
 from glideslope.interfaces.cli.exits import ApiRefused
 from glideslope.interfaces.cli.main import glideslope
 from glideslope.ledger import packfile
+from glideslope.sdk.digest import walk_folder
 from glideslope.testing.clock import ManualClock
 from glideslope.testing.memory import MemoryStore
+from glideslope.wiring import rules
+from glideslope.wiring.rebuilding import rebuild
 
 AT = "2013-12-10T09:14:00.000Z"
 VKEY = "glideslope.example/ledger+c1f4ed0a+AQ0WGvKZZqVnNrjrbk3bdyA4nxH5yZvzDg2hPqLk7tHf"
@@ -187,6 +194,7 @@ class FakeService:
         }
         self.models: dict[str, dict[str, Register]] = {}
         self.contracts: dict[str, Contract] = {}
+        self.facts_: dict[tuple[str, str], FactsView] = {}
         self.packs: list[tuple[int | None, tuple[int, ...]]] = []
         self.questions: list[tuple[str, int, int | None, bool]] = []
         self.persons: dict[str, Person | None] = {}
@@ -653,6 +661,48 @@ class FakeService:
         self.contracts[command.contract.model] = command.contract
         return command.contract
 
+    async def record_facts(self, command: RecordFacts, *, key: str) -> FactsView:
+        self._begin()
+        self.keys[key] = command
+        facts = command.facts
+        await self.model(facts.model)
+        self.facts_[facts.model, facts.version] = FactsView(
+            model=facts.model,
+            version=facts.version,
+            digest=self.models[facts.model][facts.version].digest,
+            facts=facts,
+            unknown=unknown(facts),
+            by=command.by,
+            why=command.why,
+            at=AT,
+            entry=7,
+            superseded=(),
+        )
+        return self.facts_[facts.model, facts.version]
+
+    async def facts(self, model: ModelName, version: VersionName) -> FactsView:
+        self._begin()
+        if (model, version) not in self.facts_:
+            raise NotFound(what="facts about", name=f"{model} {version}")
+        return self.facts_[model, version]
+
+    async def version(self, model: ModelName, version: VersionName) -> VersionRecordView:
+        self._begin()
+        known = self.models.get(model, {}).get(version)
+        if known is None:
+            raise NotFound(what="version of", name=f"{model} {version}")
+        return VersionRecordView(
+            model=model,
+            version=version,
+            digest=known.digest,
+            registered=EntryView(entry=1, at=AT, by=known.by, what=known.why),
+            evaluations=known.evaluations,
+            installed=(),
+            facts=self.facts_.get((model, version)),
+            attempts=(),
+            incumbent="",
+        )
+
     async def contract(self, model: ModelName) -> Contract:
         self._begin()
         if model not in self.contracts:
@@ -906,10 +956,13 @@ class Desk:
         outside = Outside(
             connect=self.connect,
             folder_digest=lambda folder: digest_of(str(len(list(folder.iterdir())))),
+            files=walk_folder,
             keep=self._keep,
             start=self.start,
             demo=self.demo,
             evaluate=self.evaluate,
+            told=rules.told,
+            rebuild=rebuild,
             tokens=self.tokens,
             credentials=self.credentials,
             create_certificate=self.create_certificate,

@@ -55,6 +55,9 @@ ROUTES = [
     ("GET", "/v1/models/late-arrival"),
     ("GET", "/v1/models/late-arrival/contract"),
     ("POST", "/v1/models/late-arrival/contract"),
+    ("GET", "/v1/models/late-arrival/versions/v3"),
+    ("GET", "/v1/models/late-arrival/versions/v3/facts"),
+    ("POST", "/v1/models/late-arrival/versions/v3/facts"),
     ("GET", "/v1/models/late-arrival/features"),
     ("GET", "/v1/models/late-arrival/signals"),
     ("POST", "/v1/features"),
@@ -280,6 +283,7 @@ READS = {p for method, p in ROUTES if method == "GET" and "briefing" not in p an
     "/v1/plan/basis",
     "/v1/plan/defaults",
 }
+FACTS_PATH = "/v1/models/late-arrival/versions/v3/facts"
 CONTRACT_PATH = "/v1/models/late-arrival/contract"
 REPORTS = {
     "/v1/observations",
@@ -298,7 +302,7 @@ def test_each_role_may_do_what_it_is_for(  # noqa: PLR0917 - fixtures and one ro
 ) -> None:
     proposed(http, written)
     service.move("late-arrival-1", ended=True, phase="rolled-back")  # so that its event stream ends
-    acts = {("POST", "/v1/rollouts"), ("POST", CONTRACT_PATH), ("POST", "/v1/agreements")}
+    acts = {("POST", "/v1/rollouts"), ("POST", CONTRACT_PATH), ("POST", "/v1/agreements"), ("POST", FACTS_PATH)}
     reads = path in READS and (method, path) not in acts
     may = {
         "reader": reads,
@@ -520,7 +524,7 @@ def test_every_error_that_can_be_raised_has_a_status_and_a_code_of_its_own() -> 
         each = waiting.pop()
         waiting.extend(each.__subclasses__())
         earlier = seen.setdefault(each.code, each)
-        assert earlier is each or issubclass(each, earlier) or each.code == "internal", (
+        assert earlier is each or issubclass(each, earlier) or issubclass(earlier, each) or each.code == "internal", (
             f"{each} and {earlier} share the code {each.code}"
         )
         assert status_of(each.__new__(each)) in {401, 403, 404, 409, 413, 422, 500, 503}

@@ -36,9 +36,11 @@ from glideslope.domain.commands import (
     DescribePerson,
     Halt,
     OrderRollback,
+    RecordFacts,
     TableAgreement,
 )
 from glideslope.domain.contract import Contract, FeatureRule, FeatureType
+from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import Emergency
 from glideslope.domain.governing.incident import IncidentNoted, IncidentOpened, Remedy
 from glideslope.domain.governing.kinds import document_of
@@ -186,6 +188,8 @@ async def lived() -> World:
     await world.app.agree(AgreeContract(contract=agreed, by=ADA, why="agreed"), key=world.key())
     about = DescribePerson(actor=GRACE, person=Person(name="Grace"), by=ADA)
     await world.app.describe_person(about, key=world.key())
+    facts = Facts(model=ModelName("delays"), version=VersionName("v2"), seed=7)
+    await world.app.record_facts(RecordFacts(facts=facts, by=ADA, why="trained"), key=world.key())
     await world.propose(draft("delays", "v2"))
     await world.run(8)
     waiting = await world.propose(draft("arrivals", "v2", approvals=2))
@@ -259,7 +263,7 @@ def api() -> Iterator[Api]:
 
 def known(api: Api, case: Any, chance: random.Random) -> None:
     """Put in what the description cannot know."""
-    numbers = list(range(1, 9))
+    numbers = ["v1", "v2"] if "/versions/" in case.operation.path else list(range(1, 9))
     paths = {
         "model": [*MODELS, "new-one"],
         "rollout": [*ROLLOUTS, "r-0009"],
@@ -286,6 +290,8 @@ def known(api: Api, case: Any, chance: random.Random) -> None:
     if case.operation.path == "/v1/agreements":
         texts = [organisation_text(2), organisation_text(3), "organisation: 1\npeople: []\n"]
     tabled = api.world.app.record.agreement("organisation", "organisation")
+    if case.operation.path.endswith("/facts"):
+        texts = ["facts: 1\nseed: 7\n", "facts: 1\nseed: 8\n", "facts: 1\nseeds: 8\n"]
     values: dict[str, Callable[[], Any]] = {
         "text": lambda: chance.choice(texts[:2] if chance.random() < 0.6 else texts),
         "plan_digest": lambda: chance.choice([*digests, None] if "text" in body else digests),

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
+from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import Emergency
 from glideslope.domain.governing.incident import Remedy
 from glideslope.domain.governing.person import Person
@@ -35,6 +36,15 @@ class AgreeContract:
     """Say what the live input of a registered model must look like."""
 
     contract: Contract
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFacts:
+    """Say what is known about how a registered version was made."""
+
+    facts: Facts
     by: Actor
     why: str
 

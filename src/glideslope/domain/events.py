@@ -20,6 +20,7 @@ from glideslope.domain.governing.agreement import (
     AgreementTabled,
 )
 from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassReviewed
 from glideslope.domain.governing.incident import IncidentClosed, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, StepName, VersionName
@@ -145,6 +146,16 @@ class Closed(
     root: str
 
 
+class FactsRecorded(
+    msgspec.Struct, frozen=True, kw_only=True, tag="facts-recorded", tag_field="kind", forbid_unknown_fields=True
+):
+    """What is known about how a version was made, in place of what was known before."""
+
+    facts: Facts
+    by: Actor
+    why: str
+
+
 class PersonDescribed(
     msgspec.Struct, frozen=True, kw_only=True, tag="person-described", tag_field="kind", forbid_unknown_fields=True
 ):
@@ -209,6 +220,7 @@ Event = (
     | IncidentOpened
     | IncidentNoted
     | IncidentClosed
+    | FactsRecorded
     | PersonDescribed
     | PersonErased
 )
@@ -239,6 +251,7 @@ _KINDS: dict[str, type[Event]] = {
         IncidentOpened,
         IncidentNoted,
         IncidentClosed,
+        FactsRecorded,
         PersonDescribed,
         PersonErased,
     )

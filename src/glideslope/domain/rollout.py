@@ -16,6 +16,7 @@ from glideslope.domain.events import (
     Decided,
     Escalated,
     Event,
+    FactsRecorded,
     Halted,
     Installed,
     Lapsed,
@@ -88,6 +89,7 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     Lapsed: _EXPOSABLE | (DECIDED - ENDED),
     Confirmed: frozenset(Phase) - ENDED,
     Closed: ENDED,
+    FactsRecorded: frozenset(),
 }
 """In which phases each kind of event can happen."""
 
@@ -195,7 +197,7 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
             return _confirmed(after, exposed=exposed)
         case Closed():
             return after
-        case Proposed() | Registered() | Installed() | ContractAgreed():
+        case Proposed() | Registered() | Installed() | ContractAgreed() | FactsRecorded():
             raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
         case _:
             assert_never(event)
@@ -243,6 +245,7 @@ def _orders(event: Event) -> bool:
             | Registered()
             | Installed()
             | ContractAgreed()
+            | FactsRecorded()
         ):
             return False
         case PersonDescribed() | PersonErased():

@@ -17,24 +17,13 @@ import msgspec
 
 from glideslope.domain.commands import (
     AgreeContract,
-    AnswerAgreement,
     Approve,
-    AskGlass,
-    BreakGlass,
-    CloseIncident,
-    DescribePerson,
-    ErasePerson,
     Halt,
-    NoteIncident,
     OrderRollback,
     Propose,
     Register,
     Resume,
     Retry,
-    ReviewAgreement,
-    ReviewGlass,
-    TableAgreement,
-    Withdraw,
 )
 from glideslope.domain.contract import Contract
 from glideslope.domain.decision import Decision
@@ -44,9 +33,8 @@ from glideslope.domain.flow import second_of_week
 from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
 from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
-from glideslope.domain.governing.agreement import Agreement
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import Actor, ModelName, RolloutId, SliceName, VersionName
+from glideslope.domain.ids import ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.logged import SETTLE, PredictionRefusal, Predictions, PredictionsTaken
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
@@ -68,23 +56,13 @@ from glideslope.domain.receipt import SCORE_LEVELS, ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
-from glideslope.engine.agreements import Agreements
-from glideslope.engine.breaking import Breaking
 from glideslope.engine.calendars import HolidaysOf, no_holidays
+from glideslope.engine.council import Council
 from glideslope.engine.drifting import features_view
 from glideslope.engine.features import Features
 from glideslope.engine.governing import Governing
-from glideslope.engine.governing_views import (
-    AgreementView,
-    IncidentView,
-    OwnedView,
-    agreement_view,
-    incident_view,
-    owned_view,
-)
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
-from glideslope.engine.incidents import Incidents
 from glideslope.engine.log_desk import KEEP, LogDesk
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
@@ -126,7 +104,6 @@ from glideslope.engine.views import (
     FleetView,
     HappeningView,
     ModelView,
-    PersonView,
     PlanView,
     RecomputationView,
     ReplayView,
@@ -204,7 +181,7 @@ class World:
     """Metrics that installed packages provide."""
 
 
-class App:
+class App(Council):
     """A running engine. Use `running` to start and stop it."""
 
     def __init__(self, world: World, *, epoch: int) -> None:
@@ -270,9 +247,6 @@ class App:
             governing=self.governing,
             wake=self.governor.wake,
         )
-        self._incidents = Incidents(self.record, self.governing)
-        self._breaking = Breaking(self.record, self.governing, self._handlers)
-        self._agreements = Agreements(self.record, self.governing, wake=self.governor.wake)
         self._queries = Queries(
             record=self.record,
             observer=self.observer,
@@ -280,6 +254,14 @@ class App:
             reconciler=self.reconciler,
             governing=self.governing,
             clock=world.clock,
+        )
+        super().__init__(
+            record=self.record,
+            governing=self.governing,
+            handlers=self._handlers,
+            queries=self._queries,
+            people=People(record=self.record, data=world.people, random=world.random),
+            wake=self.governor.wake,
         )
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
         self._packer = Packer(
@@ -290,7 +272,6 @@ class App:
             notary=self.notary,
         )
         self.repository = Repository(record=self.record, store=world.store, index=world.search, clock=world.clock)
-        self._people = People(record=self.record, data=world.people, random=world.random)
         self._trouble: dict[str, str] = {}
 
     @property
@@ -360,63 +341,6 @@ class App:
 
     async def approve(self, command: Approve, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.approve(command, key=key))
-
-    async def withdraw(self, command: Withdraw, *, key: str) -> RolloutView:
-        return self._queries.rollout(await self._handlers.withdraw(command, key=key))
-
-    async def ask_glass(self, command: AskGlass, *, key: str) -> RolloutView:
-        return self._queries.rollout(await self._breaking.ask(command, key=key))
-
-    async def break_glass(self, command: BreakGlass, *, key: str) -> RolloutView:
-        return self._queries.rollout(await self._breaking.agree(command, key=key))
-
-    async def review_glass(self, command: ReviewGlass, *, key: str) -> RolloutView:
-        return self._queries.rollout(await self._breaking.review(command, key=key))
-
-    async def note_incident(self, command: NoteIncident, *, key: str) -> IncidentView:
-        return incident_view(await self._incidents.note(command, key=key))
-
-    async def close_incident(self, command: CloseIncident, *, key: str) -> IncidentView:
-        return incident_view(await self._incidents.close(command, key=key))
-
-    async def incidents(self) -> Sequence[IncidentView]:
-        return [incident_view(each) for each in reversed(self.record.incidents())]
-
-    async def incident(self, rollout: RolloutId) -> IncidentView:
-        return incident_view(self._incidents.get(rollout))
-
-    async def table(self, command: TableAgreement, *, key: str) -> AgreementView:
-        return self._agreed(await self._agreements.table(command, key=key))
-
-    async def answer(self, command: AnswerAgreement, *, key: str) -> AgreementView:
-        return self._agreed(await self._agreements.answer(command, key=key))
-
-    async def review(self, command: ReviewAgreement, *, key: str) -> AgreementView:
-        return self._agreed(await self._agreements.review(command, key=key))
-
-    async def agreements(self) -> Sequence[AgreementView]:
-        return [self._agreed(agreement) for agreement in self.record.agreements()]
-
-    async def agreement(self, of: str, name: str) -> AgreementView:
-        found = self.record.agreement(of, name)
-        if found is None:
-            raise NotFound(what=of, name=name, next_command="glideslope agree ls")
-        return self._agreed(found)
-
-    async def owned(self, *, owner: str, kind: str, name: str) -> Sequence[OwnedView]:
-        """Return who owns what; of all there is, what fits. Raises NotFound where no organisation is in force."""
-        organisation = self.governing.organisation
-        if organisation is None:
-            raise NotFound(what="organisation", name="in force", next_command="glideslope agree schema organisation")
-        things = organisation.owns(owner) if owner else organisation.owned
-        return [
-            owned_view(thing, organisation)
-            for thing in things
-            if kind in ("", thing.kind.value) and name in ("", thing.name)
-        ]
-
-    def _agreed(self, agreement: Agreement) -> AgreementView:
-        return agreement_view(agreement, needs=self._agreements.needs(agreement))
 
     async def halt(self, command: Halt, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.halt(command, key=key))
@@ -522,18 +446,6 @@ class App:
 
     async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> bytes:
         return (await self._packer.pack(rollout, size=size, published=published)).data
-
-    async def describe_person(self, command: DescribePerson, *, key: str) -> PersonView:
-        return await self._people.describe(command, key=key)
-
-    async def erase_person(self, command: ErasePerson, *, key: str) -> PersonView:
-        return await self._people.erase(command, key=key)
-
-    async def person(self, actor: Actor) -> PersonView:
-        return await self._people.show(actor)
-
-    async def people(self) -> Sequence[PersonView]:
-        return await self._people.all()
 
     async def verifier(self) -> str:
         return self._world.vkey

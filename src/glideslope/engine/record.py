@@ -11,6 +11,7 @@ from glideslope.domain.events import (
     Closed,
     ContractAgreed,
     Event,
+    FactsRecorded,
     Installed,
     Proposed,
     Registered,
@@ -21,6 +22,7 @@ from glideslope.domain.events import (
     rfc3339,
 )
 from glideslope.domain.governing.agreement import Agreement, AgreementEvent, fold
+from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import GlassReviewed
 from glideslope.domain.governing.incident import Incident, IncidentEvent, tell
 from glideslope.domain.ids import ModelName, RolloutId, VersionName
@@ -61,6 +63,8 @@ class Model:
     """What its live input must look like; None before any was registered."""
     glass_reviewed: frozenset[RolloutId] = frozenset()
     """Rollouts whose broken glass somebody has looked at."""
+    facts: Mapping[VersionName, Facts] = field(default_factory=dict)
+    """What is known about how each version was made, as it was stated last."""
 
     def version(self, name: VersionName) -> Registered:
         """Return a registered version. Raises NotFound."""
@@ -361,6 +365,8 @@ def _model(model: Model | None, event: Event, *, name: ModelName, at: int) -> Mo
             return replace(before, contract=contract)
         case GlassReviewed(rollout=rollout):
             return replace(before, glass_reviewed=before.glass_reviewed | {rollout})
+        case FactsRecorded(facts=facts):
+            return replace(before, facts={**before.facts, facts.version: facts})
         case _:
             raise Invalid(f"{type(event).__name__} does not belong to a model.")
 

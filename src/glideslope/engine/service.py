@@ -16,6 +16,7 @@ from glideslope.domain.commands import (
     NoteIncident,
     OrderRollback,
     Propose,
+    RecordFacts,
     Register,
     Resume,
     Retry,
@@ -27,7 +28,7 @@ from glideslope.domain.commands import (
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import Actor, ModelName, RolloutId, SliceName
+from glideslope.domain.ids import Actor, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.logged import Predictions, PredictionsTaken
 from glideslope.domain.observation import (
     Briefing,
@@ -40,7 +41,9 @@ from glideslope.domain.observation import (
     TotalsTaken,
 )
 from glideslope.domain.pairs import Halves
+from glideslope.engine.facts import FactsView
 from glideslope.engine.governing_views import AgreementView, IncidentView, OwnedView
+from glideslope.engine.version_record import VersionRecordView
 from glideslope.engine.views import (
     BasisView,
     CheckView,
@@ -96,7 +99,14 @@ class Service(Protocol):
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutView: ...
     async def retry(self, command: Retry, *, key: str) -> RolloutView: ...
 
+    async def record_facts(self, command: RecordFacts, *, key: str) -> FactsView: ...
+
     async def contract(self, model: ModelName) -> Contract: ...
+    async def facts(self, model: ModelName, version: VersionName) -> FactsView: ...
+    async def version(self, model: ModelName, version: VersionName) -> VersionRecordView:
+        """Return all that the ledger says about a version."""
+        ...
+
     async def drift(self, model: ModelName) -> FeaturesView:
         """Hold the live input against the data contract. Advisory."""
         ...

@@ -14,6 +14,7 @@ from glideslope.domain.events import (
     Decided,
     Escalated,
     Event,
+    FactsRecorded,
     Halted,
     Installed,
     Lapsed,
@@ -49,6 +50,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
         return incident(event)
     if isinstance(event, Approved | Withdrawn | Escalated):
         return _answered(event)
+    if isinstance(event, PersonDescribed | PersonErased):
+        return _of_person(event)
     match event:
         case Proposed(by=by, plan=proposed, learned=learned):
             wanted = f"{by} proposes {proposed.model} {proposed.incumbent} -> {proposed.candidate}: {proposed.why}"
@@ -59,16 +62,10 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return f"{by} halts it; nobody is exposed. {why}"
         case Resumed(by=by, why=why, aside=aside):
             return f"{by} resumes it. {why}{_set_aside(aside or ())}"
-        case Lapsed(step=step, why=why):
-            return f"The lease of {step} lapsed; all traffic returned to the incumbent by itself ({why})."
-        case Confirmed(exposed=True, step=step, milliseconds=milliseconds):
-            return f"The data plane confirms {step} after {milliseconds:.0f} ms."
-        case Confirmed(milliseconds=milliseconds):
-            return f"The data plane confirms it after {milliseconds:.0f} ms: nobody is exposed to a candidate."
-        case Closed(count=count):
-            return f"The story ends after {count} entries."
-        case Registered() | Installed() | ContractAgreed() | GlassReviewed() | PersonDescribed() | PersonErased():
-            return _elsewhere(event)
+        case Lapsed() | Confirmed() | Closed():
+            return _observed(event)
+        case Registered() | Installed() | ContractAgreed() | FactsRecorded() | GlassReviewed():
+            return _of_model(event)
         case _:
             assert_never(event)
 
@@ -111,8 +108,31 @@ def _glass(event: GlassEvent) -> str:
             assert_never(event)
 
 
-def _elsewhere(event: Registered | Installed | ContractAgreed | GlassReviewed | PersonDescribed | PersonErased) -> str:
-    """Say what stands in no rollout's stream."""
+def _observed(event: Lapsed | Confirmed | Closed) -> str:
+    match event:
+        case Lapsed(step=step, why=why):
+            return f"The lease of {step} lapsed; all traffic returned to the incumbent by itself ({why})."
+        case Confirmed(exposed=True, step=step, milliseconds=milliseconds):
+            return f"The data plane confirms {step} after {milliseconds:.0f} ms."
+        case Confirmed(milliseconds=milliseconds):
+            return f"The data plane confirms it after {milliseconds:.0f} ms: nobody is exposed to a candidate."
+        case Closed(count=count):
+            return f"The story ends after {count} entries."
+        case _:
+            assert_never(event)
+
+
+def _of_person(event: PersonDescribed | PersonErased) -> str:
+    match event:
+        case PersonDescribed(actor=actor, by=by):
+            return f"{by} says who {actor} is."
+        case PersonErased(actor=actor, by=by, why=why):
+            return f"{by} erases who {actor} is: {why}"
+        case _:
+            assert_never(event)
+
+
+def _of_model(event: Registered | Installed | ContractAgreed | FactsRecorded | GlassReviewed) -> str:
     match event:
         case Registered(version=version, by=by):
             return f"{by} registers {version}."
@@ -123,10 +143,8 @@ def _elsewhere(event: Registered | Installed | ContractAgreed | GlassReviewed | 
         case GlassReviewed(rollout=rollout, by=by, justified=justified, why=why):
             said = "justified" if justified else "not justified"
             return f"{by} reviewed the broken glass of {rollout} and calls it {said}: {why}"
-        case PersonDescribed(actor=actor, by=by):
-            return f"{by} says who {actor} is."
-        case PersonErased(actor=actor, by=by, why=why):
-            return f"{by} erases who {actor} is: {why}"
+        case FactsRecorded(facts=facts, by=by):
+            return f"{by} records facts {facts.short} about {facts.version}."
         case _:
             assert_never(event)
 
@@ -222,7 +240,17 @@ def actor_of(event: Event) -> Actor:
     if isinstance(event, GlassReviewed):
         return event.by
     match event:
-        case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed() | ContractAgreed():
+        case (
+            Proposed()
+            | Approved()
+            | Decided()
+            | Halted()
+            | Resumed()
+            | Registered()
+            | Installed()
+            | ContractAgreed()
+            | FactsRecorded()
+        ):
             return event.by
         case Withdrawn() | PersonDescribed() | PersonErased():
             return event.by

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from glideslope import __version__
 from glideslope.engine.service import Service
 from glideslope.interfaces.api import (
+    artifacts,
     commands,
     evidence,
     governing,
@@ -45,6 +46,7 @@ def create_app(service: Service, *, new_key: Callable[[], str], stopping: asynci
         commands.acting(door),
         governing.governing(door),
         incidents.incidents(door),
+        artifacts.artifacts(door),
         streams.streams(door, stopping=stopping),
         evidence.evidence(door),
         people.people(door),
