@@ -97,6 +97,8 @@ def test_facts_about_the_candidate_make_their_records() -> None:
     assert {n: found[n] for n in (13, 27)} == dict.fromkeys((13, 27), State.PARTLY)
     for gone, number in (("code", 6), ("seed", 7), ("pipelines", 8), ("fairness", 12)):
         assert states(change(recorded(**{gone: None})))[number] is State.PARTLY
+    half = {"facts": {**FACTS, "makers": {"trained_by": ["tim"]}}, "by": "tim", "why": "x"}
+    assert states(change(entry("facts-recorded", half, stream="model.delays")))[17] is State.PARTLY
     assert states(change(recorded(version=None)))[7] is State.NOT_EVIDENCED  # of no version that is known
 
 

@@ -46,6 +46,16 @@ def from_facts(*members: str, missing: str, besides: tuple[str, ...] = (), never
     return gather
 
 
+KINDS: Final = frozenset({"trained_by", "data_by", "evaluated_by", "code_by"})
+"""Of makers; only when each is named can nobody who made it be overlooked."""
+
+
+def all_makers_known(change: Change) -> bool:
+    """Tell whether the facts name every kind of maker."""
+    placed = facts_of(change)
+    return placed is not None and set(_facts(placed).get("makers") or ()) >= KINDS
+
+
 def makers(change: Change) -> set[str]:
     """Return who is said to have made the candidate."""
     placed = facts_of(change)

@@ -259,7 +259,7 @@ def _separation(change: Change) -> Found:
         Fact(name="signers", value=sorted(signers)),
         Fact(name="in both", value=sorted(makers & signers)),
     )
-    if known:
+    if making.all_makers_known(change):
         return _evidenced(*facts, note="Computed over those who proposed, registered and, as was stated, made it.")
     return _partly(
         facts,
