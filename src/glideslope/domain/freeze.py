@@ -10,18 +10,20 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.alphas import harm_alphas
 from glideslope.domain.defining import defined
-from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft, StrataDraft
+from glideslope.domain.draft import DAY, SECOND, Draft, GuardrailDraft, MetricDraft, StageDraft, StrataDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
 from glideslope.domain.experience import Experience
-from glideslope.domain.gate import check_tests, harm_alphas
+from glideslope.domain.gate import check_tests
 from glideslope.domain.governing.governed import Governed
 from glideslope.domain.ids import Digest, MetricName, StepName
 from glideslope.domain.metric import (
     BUILT_IN,
     COUNT_EDGES,
     LATENCY_EDGES,
+    RANKED,
     RESERVED,
     SPENDS_NO_ALPHA,
     Better,
@@ -41,12 +43,16 @@ from glideslope.domain.traffic import FULL
 from glideslope.domain.value import VALUE, value_model
 from glideslope.ledger import canonical
 from glideslope.stats.counted import usual_counts
+from glideslope.stats.scaled import usual_values
 
 UNKNOWN_RATE: Final = 0.05
 """Taken for a rate that nobody measured yet: a wrong base rate costs power, never validity."""
 
 UNKNOWN_COUNT: Final = 0.1
 """The same for a mean count."""
+
+TRUST: Final = 0.75
+"""Staked by proofs of means on what is fastest for the incumbent's usual histogram: the best of three parts tried on four shapes."""
 
 MOST_BINS: Final = 128
 """Of a metric of the plan's own; what is judged costs time in proportion."""
@@ -151,6 +157,13 @@ def _check_recompute(plan: Plan) -> None:
                     where="recompute",
                 )
         for g in plan.guardrails:
+            if g.metric.kind in RANKED:
+                # A block is made of what arrived together, and those that are not full are lost at a restart.
+                raise PlanInvalid(
+                    f"{g.metric.name} is judged by blocks of outcomes as they arrived, and those cannot be recomputed from the"
+                    " prediction log, so nothing would confirm what it says.",
+                    where="recompute",
+                )
             if g.strata is not msgspec.UNSET:
                 # The log keeps each outcome's slice; a stratum is that of a subject's first.
                 raise PlanInvalid(
@@ -175,9 +188,25 @@ def _own(draft: MetricDraft) -> Metric:
             where=where,
         )
     _check_keys(draft, where=where)
+    if draft.no_outcome_within:
+        return _silence(draft, where=where)
     edges = _edges(draft, where=where)
     better = Better.HIGHER if draft.better is Better.HIGHER else msgspec.UNSET
     return Metric(name=draft.name, kind=draft.kind, origin=Origin.SERVICE, edges=edges, better=better)
+
+
+LONGEST_SILENCE: Final = 60 * DAY
+"""Rows of an open rollout stay in the prediction log, but nobody should wait for longer."""
+
+
+def _silence(draft: MetricDraft, *, where: str) -> Metric:
+    if draft.kind is not Kind.EVENT or draft.expression or draft.plugin:
+        raise PlanInvalid(
+            f"{draft.name}: no_outcome_within is itself an event, without expression or plug-in.", where=where
+        )
+    if not SECOND <= draft.no_outcome_within <= LONGEST_SILENCE:
+        raise PlanInvalid(f"{draft.name}: no_outcome_within is from 1 second to 60 days.", where=where)
+    return Metric(name=draft.name, kind=Kind.EVENT, origin=Origin.OUTCOME, within=draft.no_outcome_within)
 
 
 _OWN_KEYS: Final[Mapping[Kind, frozenset[str]]] = {
@@ -291,17 +320,19 @@ def _guardrail(
     if draft.quantile is not None:
         return _quantile(draft, metric, histogram)
     base_rate = draft.base_rate if draft.base_rate is not None else _base_rate(metric, histogram)
+    reference = _reference(metric, histogram, base_rate=base_rate, is_known=draft.base_rate is not None)
     return Guardrail(
         metric=metric,
         margin=draft.margin,
         harm=draft.harm or _usual_harm(metric),
         weight=draft.weight,
         base_rate=base_rate,
-        reference=_reference(metric, histogram, base_rate=base_rate),
+        reference=reference,
         limit=draft.limit,
         # What spends no alpha proves nothing either.
         required=draft.required and metric.kind not in SPENDS_NO_ALPHA,
         strata=msgspec.UNSET if draft.strata is None else _strata(draft.strata, metric, dimensions),
+        trust=TRUST if reference and metric.kind in (Kind.MEAN, Kind.COUNT, Kind.SCORE) else msgspec.UNSET,
     )
 
 
@@ -309,10 +340,21 @@ def _usual_harm(metric: Metric) -> HarmNull:
     return HarmNull.WORSE if metric.kind in (Kind.EVENT, Kind.COUNT) else HarmNull.BEYOND_MARGIN
 
 
-def _reference(metric: Metric, histogram: tuple[int, ...], *, base_rate: float) -> tuple[int, ...]:
+def _reference(
+    metric: Metric, histogram: tuple[int, ...], *, base_rate: float, is_known: bool = False
+) -> tuple[int, ...]:
+    """Return how the incumbent's values spread: as they did in earlier traffic or rollouts, else as the mean alone tells.
+
+    `is_known` tells whether somebody said what the mean is.
+    """
+    counted = len(histogram) == metric.bins and any(histogram)
     match metric.kind:
         case Kind.LATENCY:
             return histogram
+        case Kind.MEAN | Kind.SCORE | Kind.COUNT if counted:
+            return histogram
+        case Kind.MEAN if is_known:
+            return usual_values(metric.sign * base_rate, values=metric.values)
         case Kind.COUNT if base_rate > 0:
             return usual_counts(base_rate, edges=metric.edges)
         case _:
@@ -386,7 +428,7 @@ def _strata(draft: StrataDraft, metric: Metric, dimensions: Sequence[Dimension])
             f"{metric.name}: strata by {draft.by} need a usual rate for each of its values; {wanted}.",
             where=f"guardrails.{metric.name}",
         )
-    return Strata(draft.by, tuple(usual[value] for value in values))
+    return Strata(draft.by, tuple(usual[value] for value in values), whole=True)
 
 
 def _base_rate(metric: Metric, histogram: tuple[int, ...]) -> float:
@@ -399,12 +441,22 @@ def _base_rate(metric: Metric, histogram: tuple[int, ...]) -> float:
             if not count:
                 return metric.values[len(metric.values) // 4]
             return round(math.fsum(v * n for v, n in zip(metric.values, histogram, strict=True)) / count, 6)
+        case Kind.MEAN | Kind.COUNT if mean := _mean(metric, histogram):
+            return mean
         case Kind.COUNT:
             return UNKNOWN_COUNT
         case Kind.MEAN:
             return metric.edges[len(metric.edges) // 4]
         case Kind.LATENCY | Kind.UNBOUNDED | Kind.CALIBRATION | Kind.AUC | Kind.AVERAGE_PRECISION:
             return 0.0
+
+
+def _mean(metric: Metric, histogram: tuple[int, ...]) -> float:
+    """Return what was counted on average; 0.0 where nothing was, or nothing but zeros: no margin could be a part of that."""
+    if len(histogram) != metric.bins or not any(histogram):
+        return 0.0
+    total = math.fsum(v * n for v, n in zip(metric.values, histogram, strict=True))
+    return round(metric.sign * total / sum(histogram), 6)
 
 
 def _steps(draft: Draft) -> tuple[Step, ...]:

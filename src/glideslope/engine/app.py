@@ -58,6 +58,7 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.pair_foresight import pair_prospects, unseen_in_shadow
 from glideslope.domain.pairs import Half, Halves
 from glideslope.domain.plan import thresholds
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
@@ -148,6 +149,8 @@ LOG_REST = 4.0
 
 PORTION = 1_000
 """Cells, outcomes or answers of one message that are taken at once."""
+BATCH = 20_000
+"""Outcomes by receipt that are taken at once where they are counted by the batch: they take as long as PORTION one by one."""
 
 TAGS_JOINED = "~"
 """Stands between the data plane's tag of what is granted and the hash of all else."""
@@ -321,10 +324,12 @@ class App:
                 *(Warning_(code="tightened", sentence=sentence) for sentence in self.governing.strict(draft)[1]),
                 *(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
                 *(Warning_(code="not-foreseen", sentence=sentence) for sentence in impossible(plan, baseline)),
+                *(Warning_(code="not-in-shadow", sentence=sentence) for sentence in unseen_in_shadow(plan)),
             ),
             traffic_per_second=baseline.subjects_per_second if known else None,
             earliest_seconds=sum(s.minimum for s in plan.steps) / 1000,
             prospects=foreseen,
+            pair_prospects=pair_prospects(plan, baseline, starts=self._starts()),
             lessons=baseline.experience.lessons,
             budgets=tuple(_outlook(o) for o in outlooks(plan)),
         )
@@ -585,9 +590,12 @@ class App:
     async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         """Count a batch, portion by portion; one that cannot be counted is refused by itself."""
         each: list[OutcomesTaken] = []
-        for portion in portions(outcomes.outcomes):
-            each.append(await self._desk.take(Outcomes(outcomes=portion), by=by))
-            await asyncio.sleep(0)
+        for large in portions(outcomes.outcomes, size=BATCH):
+            taken, rest = await self._desk.take_alike(large, by=by)
+            each.append(taken)
+            for portion in portions(rest):
+                each.append(await self._desk.take(Outcomes(outcomes=portion), by=by))
+                await asyncio.sleep(0)
         return OutcomesTaken(
             counted=sum(taken.counted for taken in each),
             repeated=sum(taken.repeated for taken in each),
@@ -702,14 +710,15 @@ class App:
 
     def _require_log(self, draft: Draft) -> None:
         """Refuse a plan that could never advance here. Raises LogAbsent."""
-        if draft.recompute is not None and not self.log.has_log:
+        asked = draft.recompute is not None or any(own.no_outcome_within for own in draft.metrics)
+        if asked and not self.log.has_log:
             raise LogAbsent
 
 
-def portions(items: Iterable[T]) -> list[tuple[T, ...]]:
+def portions(items: Iterable[T], *, size: int = PORTION) -> list[tuple[T, ...]]:
     """Cut a message into parts between which others have their turn: half a million cells take seconds, and leases last one."""
     left = iter(items)
-    return list(iter(lambda: tuple(islice(left, PORTION)), ()))
+    return list(iter(lambda: tuple(islice(left, size)), ()))
 
 
 def _tag(briefing: Briefing) -> str:

@@ -4,6 +4,7 @@ Long because every command of a rollout passes the same door, which makes it ide
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
 import msgspec
@@ -76,6 +77,9 @@ from glideslope.engine.ports import Driver, Feature, Probe
 from glideslope.engine.record import Append, Model, Record, Recorded, model_stream, proposal
 from glideslope.engine.turns import by_turns
 from glideslope.ledger.canonical import LARGEST_INTEGER
+
+OPEN = frozenset(Phase) - DECIDED
+"""Where something can still be decided."""
 
 RETRIES = 5
 """How often a command is tried again when somebody else wrote first."""
@@ -287,10 +291,7 @@ class Handlers:
             if command.plan_digest != rollout.plan_digest:
                 raise DigestChanged(rollout=rollout.id, seen=command.plan_digest, current=rollout.plan_digest)
             governed = rollout.plan.governed
-            if not isinstance(governed, Governed):
-                # Only where approvals expire are they given again while it runs.
-                require_phase(rollout, {Phase.PROPOSED})
-            elif command.by in governed.makers:
+            if isinstance(governed, Governed) and command.by in governed.makers:
                 raise MakerMayNotApprove(rollout=rollout.id, actor=command.by)
             return Approved(
                 by=command.by,
@@ -300,7 +301,11 @@ class Handlers:
                 functions=self._governing.authority(command.by, rollout=rollout.id),
             )
 
-        return await self.append(command.rollout, Approved, approved, key=key, phases=set(Phase) - DECIDED)
+        def phases(rollout: Rollout) -> AbstractSet[Phase]:
+            # Only where approvals expire are they given again while it runs.
+            return OPEN if isinstance(rollout.plan.governed, Governed) else {Phase.PROPOSED}
+
+        return await self.append(command.rollout, Approved, approved, key=key, phases=phases)
 
     async def withdraw(self, command: Withdraw, *, key: str) -> RolloutId:
         """Take an approval back; without it a governed rollout exposes nobody. Raises NotInPhase, RolloutEnded, NotFound, Conflict."""
@@ -314,7 +319,7 @@ class Handlers:
                 )
             return event
 
-        return await self.append(command.rollout, Withdrawn, withdrawn, key=key, phases=set(Phase) - DECIDED)
+        return await self.append(command.rollout, Withdrawn, withdrawn, key=key, phases=OPEN)
 
     async def halt(self, command: Halt, *, key: str) -> RolloutId:
         """Withdraw the exposure and freeze. Raises NotInPhase, RolloutEnded, NotFound."""
@@ -349,7 +354,7 @@ class Handlers:
                 why=why,
             )
 
-        return await self.append(command.rollout, Decided, ordered, key=key, phases=set(Phase) - DECIDED)
+        return await self.append(command.rollout, Decided, ordered, key=key, phases=OPEN)
 
     def _check_signed_off(self, rollout: Rollout) -> None:
         """Say at once what `decide` would hold it for: sign-offs after a broken limit, approvals taken back. Raises SignOffMissing."""
@@ -398,7 +403,7 @@ class Handlers:
         make: Callable[[Rollout], Event],
         *,
         key: str,
-        phases: set[Phase] | frozenset[Phase],
+        phases: AbstractSet[Phase] | Callable[[Rollout], AbstractSet[Phase]],
     ) -> RolloutId:
         """Record what `make` makes of the rollout as it is; what it raises refuses the command."""
         key = f"{kind_of(kind)}/{id_}/{key}"
@@ -410,7 +415,7 @@ class Handlers:
         async def once() -> RolloutId:
             rollout = self._record.rollout(id_)
             event = make(rollout)
-            require_phase(rollout, phases)
+            require_phase(rollout, phases(rollout) if callable(phases) else phases)
             (recorded,) = await self._record.append(
                 (Append(stream=id_, expected=rollout.version, events=(event,), key=key),)
             )
@@ -534,7 +539,7 @@ def _require_same_proposal(done: Event, command: Propose) -> None:
     raise KeyReused
 
 
-def require_phase(rollout: Rollout, phases: set[Phase] | frozenset[Phase]) -> None:
+def require_phase(rollout: Rollout, phases: AbstractSet[Phase]) -> None:
     """Let a command through in these phases alone. Raises RolloutEnded, NotInPhase."""
     if rollout.phase in phases:
         return

@@ -11,13 +11,14 @@ from glideslope.domain.doubt import sentence as doubted
 from glideslope.domain.errors import NotFound
 from glideslope.domain.events import Confirmed, Decided, Event, kind_of, rfc3339
 from glideslope.domain.evidence import NOTHING, Evidence
-from glideslope.domain.gate import harm_findings, pair_proof_findings
+from glideslope.domain.gate import harm_findings
 from glideslope.domain.ids import WHOLE, ModelName, RolloutId
 from glideslope.domain.metric import EXPOSURE, OUTCOME_SEEN, RESCUED
 from glideslope.domain.plan import StageKind, Step
 from glideslope.domain.recomputation import sentence as differing
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.scan import Searched
+from glideslope.domain.tallied import pair_proof_findings
 from glideslope.domain.traffic import Arm
 from glideslope.engine.display import guardrail_views
 from glideslope.engine.governing import Governing

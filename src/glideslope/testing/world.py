@@ -25,6 +25,7 @@ from glideslope.domain.plan import Criterion, Evaluation, Margin, MarginKind, St
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.engine.app import LOG_EVERY, App
 from glideslope.engine.app import World as Outside
+from glideslope.engine.ports import Counters
 from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.views import CheckView, RolloutView
 from glideslope.testing.clock import ManualClock
@@ -118,8 +119,10 @@ class World:
         driver: Callable[[ManualClock], MemoryDriver] = MemoryDriver,
         log: PredictionLog | None = None,
         plugins: Plugins = NO_PLUGINS,
+        counters: Counters | None = None,
     ) -> None:
         self.log = log
+        self.counters = counters
         self.clock = ManualClock()
         self.store = MemoryStore()
         self.signer = MemorySigner()
@@ -155,7 +158,7 @@ class World:
         outside = Outside(
             store=self.store,
             leases=self.store,
-            counters=self.store,
+            counters=self.counters or self.store,
             summaries=self.store,
             checkpoints=self.store,
             signer=self.signer,

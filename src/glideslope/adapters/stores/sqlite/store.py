@@ -17,7 +17,7 @@ from glideslope.adapters.stores.sqlite.errors import CLOSED, translated
 from glideslope.adapters.stores.sqlite.lock import FileLock
 from glideslope.adapters.stores.sqlite.writer import Act, Writer
 from glideslope.domain.errors import StoreUnavailable
-from glideslope.engine.ports import Draft, Fence, Lease, Total
+from glideslope.engine.ports import Alike, Draft, Fence, Lease, Total
 
 T = TypeVar("T")
 
@@ -95,6 +95,15 @@ class SqliteStore:
 
     async def once(self, keys: Sequence[str], totals: Sequence[Total]) -> Sequence[bool]:
         return await self._write(partial(statements.once, keys=tuple(keys), totals=tuple(totals)))
+
+    async def once_alike(
+        self, keys: Sequence[bytes], places: Sequence[int], groups: Sequence[Alike]
+    ) -> Sequence[bytes | None]:
+        act = partial(statements.once_alike, keys=tuple(keys), places=tuple(places), groups=tuple(groups))
+        return await self._write(act)
+
+    async def has_noted(self, prefix: str) -> bool:
+        return self._read(partial(statements.has_noted, prefix=prefix))
 
     async def summarise(self, summaries: Mapping[str, bytes], *, drop: Sequence[str] = ()) -> None:
         await self._write(partial(statements.summarise, summaries=dict(summaries), drop=tuple(drop)))
