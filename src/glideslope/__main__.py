@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from glideslope.domain.governing.dossier import Dossier
+    from glideslope.domain.governing.policy import Outcome, Policy
     from glideslope.domain.governing.rebuild import Recipe, Remade
     from glideslope.interfaces.cli.context import Api, Certificate, Credentials, Outside, Place, Start, Tokens
     from glideslope.settings import Doors
@@ -38,6 +40,7 @@ def _outside() -> Outside:
         start=_start,
         demo=_demo,
         evaluate=_evaluate,
+        told=_told,
         rebuild=_rebuild,
         tokens=_tokens,
         credentials=_credentials,
@@ -192,6 +195,12 @@ def _evaluate(file: Path, *, work: Path | None, again: bool, write_split: Path |
     from glideslope.evaluate.conducting import conduct
 
     return conduct(file, work=work, again=again, write_split=write_split, as_json=as_json)
+
+
+def _told(policy: Policy, dossier: Dossier, opa: str, token: str) -> Mapping[str, Outcome]:
+    from glideslope.wiring import rules
+
+    return rules.told(policy, dossier, opa, token)
 
 
 def _connect(address: str, token: str, ca: str = "") -> Api:

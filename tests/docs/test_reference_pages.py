@@ -56,6 +56,8 @@ EVENTS: Final = (
     events.Lapsed,
     events.Confirmed,
     events.Closed,
+    events.PersonDescribed,
+    events.PersonErased,
     decision.Advance,
     decision.Hold,
     decision.RollBack,

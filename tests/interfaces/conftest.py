@@ -20,6 +20,8 @@ from glideslope.domain.commands import (
     AskGlass,
     BreakGlass,
     CloseIncident,
+    DescribePerson,
+    ErasePerson,
     Halt,
     NoteIncident,
     OrderRollback,
@@ -50,6 +52,8 @@ from glideslope.domain.events import Registered
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.governing.agreement import Agreement
 from glideslope.domain.governing.facts import unknown
+from glideslope.domain.governing.person import Person
+from glideslope.domain.governing.query import read
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.metric import BUILT_IN
@@ -92,12 +96,15 @@ from glideslope.engine.views import (
     DisagreementView,
     FeaturesView,
     FleetView,
+    FoundView,
     GuardrailView,
     HappeningView,
     ModelView,
+    PersonView,
     PlanView,
     ReplayView,
     RolloutView,
+    SearchView,
     SignalsView,
     SignalView,
     SlicesView,
@@ -110,9 +117,11 @@ from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.cli.context import Outside
 from glideslope.interfaces.cli.exits import ApiRefused
 from glideslope.interfaces.cli.main import glideslope
+from glideslope.ledger import packfile
 from glideslope.sdk.digest import walk_folder
 from glideslope.testing.clock import ManualClock
 from glideslope.testing.memory import MemoryStore
+from glideslope.wiring import rules
 from glideslope.wiring.rebuilding import rebuild
 
 AT = "2013-12-10T09:14:00.000Z"
@@ -186,6 +195,10 @@ class FakeService:
         self.models: dict[str, dict[str, Register]] = {}
         self.contracts: dict[str, Contract] = {}
         self.facts_: dict[tuple[str, str], FactsView] = {}
+        self.packs: list[tuple[int | None, tuple[int, ...]]] = []
+        self.questions: list[tuple[str, int, int | None, bool]] = []
+        self.persons: dict[str, Person | None] = {}
+        self.asked_as_of: int | None = None
         self.days: dict[int, dict[Arm, Held]] = {}
         self.flagged: list[SignalView] = []
         self.plans: dict[str, Plan] = {}
@@ -501,7 +514,8 @@ class FakeService:
             time=AT,
         )
 
-    async def model(self, name: ModelName) -> ModelView:
+    async def model(self, name: ModelName, *, as_of: int | None = None) -> ModelView:
+        self.asked_as_of = as_of
         self._begin()
         if name not in self.models:
             raise NotFound(what="model", name=name)
@@ -525,11 +539,13 @@ class FakeService:
             signals={"incumbent": {"requests_per_second": 12.5, "error_rate": 0.01}},
         )
 
-    async def rollout(self, rollout: RolloutId) -> RolloutView:
+    async def rollout(self, rollout: RolloutId, *, as_of: int | None = None) -> RolloutView:
+        self.asked_as_of = as_of
         self._begin()
         return self._known(rollout)
 
-    async def decisions(self, rollout: RolloutId) -> Sequence[DecisionView]:
+    async def decisions(self, rollout: RolloutId, *, as_of: int | None = None) -> Sequence[DecisionView]:
+        self.asked_as_of = as_of
         view = self._known(rollout)
         return [
             DecisionView(
@@ -547,7 +563,8 @@ class FakeService:
             )
         ]
 
-    async def story(self, rollout: RolloutId, *, after: int = 0) -> Sequence[HappeningView]:
+    async def story(self, rollout: RolloutId, *, after: int = 0, as_of: int | None = None) -> Sequence[HappeningView]:
+        self.asked_as_of = as_of
         self._known(rollout)
         return [each for each in self.stories[rollout] if each.version > after]
 
@@ -575,6 +592,49 @@ class FakeService:
 
     async def verifier(self) -> str:
         return self.vkey
+
+    async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> bytes:
+        self._known(rollout)
+        self.packs.append((size, tuple(published)))
+        return packfile.write({"summary.html": b"<p>the page</p>"})
+
+    async def search(
+        self, question: str, *, limit: int = 50, below: int | None = None, whole: bool = False
+    ) -> SearchView:
+        read(question)
+        self.questions.append((question, limit, below, whole))
+        entry = '{"kind":"approval-given"}' if whole else ""
+        found = FoundView(
+            entry=12 if below is None else 3,
+            stream="r-0001",
+            version=2,
+            at=AT,
+            kind="approval-given",
+            by="grace",
+            sentence="grace approves: fine",
+            link="/v1/rollouts/r-0001?as_of=12",
+            whole=entry,
+        )
+        return SearchView(question=question, entries=40, found=(found,), next=12 if below is None else None)
+
+    async def describe_person(self, command: DescribePerson, *, key: str) -> PersonView:
+        self.keys[key] = command
+        self.persons[command.actor] = command.person
+        return await self.person(command.actor)
+
+    async def erase_person(self, command: ErasePerson, *, key: str) -> PersonView:
+        self.keys[key] = command
+        self.persons[command.actor] = None
+        return await self.person(command.actor)
+
+    async def person(self, actor: Actor) -> PersonView:
+        if actor not in self.persons:
+            raise NotFound(what="person", name=actor)
+        kept = self.persons[actor]
+        return PersonView(actor=actor, person=kept, erased=kept is None, commitment="", matches=kept is not None, at=AT)
+
+    async def people(self) -> Sequence[PersonView]:
+        return [await self.person(actor) for actor in self.persons]
 
     async def doctor(self) -> Sequence[CheckView]:
         self._begin()
@@ -901,6 +961,7 @@ class Desk:
             start=self.start,
             demo=self.demo,
             evaluate=self.evaluate,
+            told=rules.told,
             rebuild=rebuild,
             tokens=self.tokens,
             credentials=self.credentials,

@@ -26,6 +26,12 @@ from glideslope.interfaces.api.problems import problem_of, status_of
 from glideslope.interfaces.api.streams import follow
 
 ROUTES = [
+    ("GET", "/v1/rollouts/late-arrival-1/pack"),
+    ("GET", "/v1/search?q=author:ana"),
+    ("GET", "/v1/people"),
+    ("GET", "/v1/people/mia"),
+    ("POST", "/v1/people/mia"),
+    ("POST", "/v1/people/mia/erase"),
     ("POST", "/v1/models/late-arrival/versions"),
     ("POST", "/v1/plan"),
     ("POST", "/v1/plan/basis"),
@@ -272,7 +278,7 @@ def test_nobody_unknown_is_let_in(http: Any, token: str | None) -> None:
     assert {each.headers["www-authenticate"] for each in responses} == {"Bearer"}
 
 
-READS = {path for method, path in ROUTES if method == "GET" and "briefing" not in path} | {
+READS = {p for method, p in ROUTES if method == "GET" and "briefing" not in p and not p.startswith("/v1/people")} | {
     "/v1/plan",
     "/v1/plan/basis",
     "/v1/plan/defaults",
@@ -424,7 +430,9 @@ def test_a_reader_is_what_an_auditor_needs_and_no_more(http: Any, service: Any, 
     told = {
         (method.upper(), path): http.request(
             method,
-            path.format(model="late-arrival", rollout=view.id, version=2, of="organisation", name="organisation"),
+            path.format(
+                model="late-arrival", rollout=view.id, version=2, of="organisation", name="organisation", actor="a-17"
+            ),
             json={},
         )
         for path, operations in paths.items()
@@ -433,7 +441,7 @@ def test_a_reader_is_what_an_auditor_needs_and_no_more(http: Any, service: Any, 
 
     refused = {place for place, answer in told.items() if answer.status_code == 401}
     harmless = {("POST", "/v1/plan"), ("POST", "/v1/plan/basis"), ("POST", "/v1/plan/defaults")}
-    secret = {("GET", "/v1/models/{model}/briefing")}
+    secret = {("GET", "/v1/models/{model}/briefing"), ("GET", "/v1/people"), ("GET", "/v1/people/{actor}")}
     assert refused == {(method, path) for method, path in told if method != "GET"} - harmless | secret
     assert told["GET", "/v1/ledger"].content == b"".join(service.bundle)
     assert len(service.stories[view.id]) == before

@@ -8,6 +8,8 @@ GlideslopeError
 ├── Denied        who are you?             (HTTP 401, exit 4)
 └── Unavailable   try later                (HTTP 503, exit 1)
 
+It is long because the whole tree stands in one place.
+
 Each class has a stable code: its HTTP problem type, its line in the terminal, its heading in the reference.
 Code reads fields, people read the sentence.
 """
@@ -87,6 +89,30 @@ class ContractInvalid(PlanInvalid):
     usual_next = "glideslope contract schema"
 
 
+class FactsInvalid(PlanInvalid):
+    """Facts about a version that cannot be read or cannot be, with their place in the file when there is one."""
+
+    code = "facts-invalid"
+    untouched = "Nothing was recorded; traffic is unchanged."
+    usual_next = "glideslope facts schema"
+
+
+class PolicyInvalid(PlanInvalid):
+    """A policy that cannot be read or could not decide, with its place in the file when there is one."""
+
+    code = "policy-invalid"
+    untouched = "Nothing was examined; traffic is unchanged."
+    usual_next = "glideslope schema policy"
+
+
+class DossierInvalid(PlanInvalid):
+    """A dossier that cannot be read or cannot be: no policy is asked about it, and that blocks."""
+
+    code = "dossier-invalid"
+    untouched = "Nothing was examined, so nothing may go on; traffic is unchanged."
+    usual_next = "glideslope schema dossier"
+
+
 class AgreementInvalid(PlanInvalid):
     """A document of governance that cannot be read or could not govern, with its place in the file when there is one."""
 
@@ -105,14 +131,6 @@ class OwnerUnknown(Invalid):
             traffic="Nothing was started; traffic is unchanged.",
             next_command="glideslope agree show organisation",
         )
-
-
-class FactsInvalid(PlanInvalid):
-    """Facts about a version that cannot be read or cannot be, with their place in the file when there is one."""
-
-    code = "facts-invalid"
-    untouched = "Nothing was recorded; traffic is unchanged."
-    usual_next = "glideslope facts schema"
 
 
 class PlanCannotDetect(Invalid):

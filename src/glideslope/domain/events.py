@@ -156,6 +156,26 @@ class FactsRecorded(
     why: str
 
 
+class PersonDescribed(
+    msgspec.Struct, frozen=True, kw_only=True, tag="person-described", tag_field="kind", forbid_unknown_fields=True
+):
+    """Somebody said who an actor is; what they said lies beside the ledger, and this binds it without telling it."""
+
+    actor: Actor
+    commitment: Digest
+    by: Actor
+
+
+class PersonErased(
+    msgspec.Struct, frozen=True, kw_only=True, tag="person-erased", tag_field="kind", forbid_unknown_fields=True
+):
+    """What lay beside the ledger about an actor is gone, and the salt of its commitment with it."""
+
+    actor: Actor
+    by: Actor
+    why: str
+
+
 class Withdrawn(
     msgspec.Struct, frozen=True, kw_only=True, tag="approval-withdrawn", tag_field="kind", forbid_unknown_fields=True
 ):
@@ -201,6 +221,8 @@ Event = (
     | IncidentNoted
     | IncidentClosed
     | FactsRecorded
+    | PersonDescribed
+    | PersonErased
 )
 
 _KINDS: dict[str, type[Event]] = {
@@ -230,6 +252,8 @@ _KINDS: dict[str, type[Event]] = {
         IncidentNoted,
         IncidentClosed,
         FactsRecorded,
+        PersonDescribed,
+        PersonErased,
     )
 }
 

@@ -20,6 +20,8 @@ from glideslope.domain.events import (
     Halted,
     Installed,
     Lapsed,
+    PersonDescribed,
+    PersonErased,
     Proposed,
     Registered,
     Resumed,
@@ -64,6 +66,8 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     Proposed: frozenset(),
     Registered: frozenset(),
     ContractAgreed: frozenset(),
+    PersonDescribed: frozenset(),
+    PersonErased: frozenset(),
     Installed: frozenset(),
     AgreementTabled: frozenset(),
     AgreementAnswered: frozenset(),
@@ -173,7 +177,7 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
     after = replace(rollout, version=version, changed_at=at, order=version if _orders(event) else rollout.order)
     if rollout.phase not in _FOLLOWS[type(event)]:
         raise Invalid(f"{rollout.id} is {rollout.phase}; {type(event).__name__} cannot follow.")
-    if isinstance(event, AgreementEvent | IncidentEvent | GlassReviewed):
+    if isinstance(event, AgreementEvent | IncidentEvent | GlassReviewed | PersonDescribed | PersonErased):
         raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
     if isinstance(event, GlassEvent):
         return replace(after, glass=break_on(rollout.glass, event))
@@ -243,6 +247,8 @@ def _orders(event: Event) -> bool:
             | ContractAgreed()
             | FactsRecorded()
         ):
+            return False
+        case PersonDescribed() | PersonErased():
             return False
         case _:
             assert_never(event)

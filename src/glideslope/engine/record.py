@@ -185,6 +185,27 @@ class Record:
             raise Invalid("A manifest is not a closing event.")
         return event
 
+    def at(self, position: int) -> Recorded:
+        """Return the event at a ledger position. Raises NotFound."""
+        found = self._places.get(position)
+        if found is None:
+            raise NotFound(what="ledger entry", name=str(position))
+        return found
+
+    def streams(self) -> Sequence[str]:
+        """Return the names of all streams, in the order of their first entries."""
+        return tuple(self._streams)
+
+    def until(self, entry: int, streams: Iterable[str]) -> "Record":
+        """Return these streams as they were right after the entry at this position, to be read and not written."""
+        then = Record(store=self._store, clock=self._clock)
+        for recorded in sorted((r for name in streams for r in self.history(name)), key=lambda r: r.entry):
+            if recorded.entry <= entry:
+                then._streams.setdefault(recorded.stream, _Stream()).history.append(recorded)
+                then._places[recorded.entry] = recorded
+                then._fold(recorded)
+        return then
+
     def version(self, stream: str) -> int:
         """Return a stream's last version; 0 when there is none."""
         known = self._streams.get(stream)
@@ -264,8 +285,8 @@ class Record:
     def _take(self, data: bytes, *, entry: ledger_entry.Entry, position: int) -> None:
         at = instant(entry.at)
         event = event_of(entry.kind, dict(entry.body))
-        stream = self._streams.setdefault(entry.stream, _Stream())
         recorded = Recorded(stream=entry.stream, version=entry.version, entry=position, at=at, event=event)
+        stream = self._streams.setdefault(entry.stream, _Stream())
         stream.history.append(recorded)
         self._places[position] = recorded
         if self._growth is not None:
@@ -274,8 +295,12 @@ class Record:
         while self._read in self._places:
             self._read += 1
         stream.frontier.append(merkle.leaf_hash(data))
-        if entry.stream.startswith(ROLLOUT_PREFIX):
-            id_ = RolloutId(entry.stream)
+        self._fold(recorded)
+
+    def _fold(self, recorded: Recorded) -> None:
+        event, at = recorded.event, recorded.at
+        if recorded.stream.startswith(ROLLOUT_PREFIX):
+            id_ = RolloutId(recorded.stream)
             before = self._rollouts.get(id_)
             rollout = begin(id_, event, at=at) if before is None else apply(before, event, at=at)
             self._rollouts[id_] = rollout
@@ -283,17 +308,17 @@ class Record:
                 self._open[rollout.plan.model] = id_
             elif self._open.get(rollout.plan.model) == id_:
                 del self._open[rollout.plan.model]
-        elif entry.stream.startswith(MODEL_PREFIX):
-            name = ModelName(entry.stream.removeprefix(MODEL_PREFIX))
+        elif recorded.stream.startswith(MODEL_PREFIX):
+            name = ModelName(recorded.stream.removeprefix(MODEL_PREFIX))
             self._models[name] = _model(self._models.get(name), event, name=name, at=at)
-        elif entry.stream.startswith(AGREEMENT_PREFIX):
+        elif recorded.stream.startswith(AGREEMENT_PREFIX):
             if not isinstance(event, AgreementEvent):
                 raise Invalid(f"{type(event).__name__} does not belong to an agreement.")
-            self._agreements[entry.stream] = fold(self._agreements.get(entry.stream), event, at=at)
-        elif entry.stream.startswith(INCIDENT_PREFIX):
+            self._agreements[recorded.stream] = fold(self._agreements.get(recorded.stream), event, at=at)
+        elif recorded.stream.startswith(INCIDENT_PREFIX):
             if not isinstance(event, IncidentEvent):
                 raise Invalid(f"{type(event).__name__} does not belong to an incident.")
-            about = RolloutId(entry.stream.removeprefix(INCIDENT_PREFIX))
+            about = RolloutId(recorded.stream.removeprefix(INCIDENT_PREFIX))
             self._incidents[about] = tell(self._incidents.get(about), event, at=at)
 
 

@@ -18,6 +18,8 @@ from glideslope.domain.events import (
     Halted,
     Installed,
     Lapsed,
+    PersonDescribed,
+    PersonErased,
     Proposed,
     Registered,
     Resumed,
@@ -48,6 +50,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
         return incident(event)
     if isinstance(event, Approved | Withdrawn | Escalated):
         return _answered(event)
+    if isinstance(event, PersonDescribed | PersonErased):
+        return _of_person(event)
     match event:
         case Proposed(by=by, plan=proposed, learned=learned):
             wanted = f"{by} proposes {proposed.model} {proposed.incumbent} -> {proposed.candidate}: {proposed.why}"
@@ -58,14 +62,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return f"{by} halts it; nobody is exposed. {why}"
         case Resumed(by=by, why=why, aside=aside):
             return f"{by} resumes it. {why}{_set_aside(aside or ())}"
-        case Lapsed(step=step, why=why):
-            return f"The lease of {step} lapsed; all traffic returned to the incumbent by itself ({why})."
-        case Confirmed(exposed=True, step=step, milliseconds=milliseconds):
-            return f"The data plane confirms {step} after {milliseconds:.0f} ms."
-        case Confirmed(milliseconds=milliseconds):
-            return f"The data plane confirms it after {milliseconds:.0f} ms: nobody is exposed to a candidate."
-        case Closed(count=count):
-            return f"The story ends after {count} entries."
+        case Lapsed() | Confirmed() | Closed():
+            return _observed(event)
         case Registered() | Installed() | ContractAgreed() | FactsRecorded() | GlassReviewed():
             return _of_model(event)
         case _:
@@ -106,6 +104,30 @@ def _glass(event: GlassEvent) -> str:
             return f"{by} asks to break the glass for {lasting / 60_000:g} minutes ({emergency.value}): {why}"
         case GlassBroken(by=by, until=until, why=why):
             return f"{by} agrees: THE GLASS IS BROKEN until {rfc3339(until)}. Somebody must review it. {why}"
+        case _:
+            assert_never(event)
+
+
+def _observed(event: Lapsed | Confirmed | Closed) -> str:
+    match event:
+        case Lapsed(step=step, why=why):
+            return f"The lease of {step} lapsed; all traffic returned to the incumbent by itself ({why})."
+        case Confirmed(exposed=True, step=step, milliseconds=milliseconds):
+            return f"The data plane confirms {step} after {milliseconds:.0f} ms."
+        case Confirmed(milliseconds=milliseconds):
+            return f"The data plane confirms it after {milliseconds:.0f} ms: nobody is exposed to a candidate."
+        case Closed(count=count):
+            return f"The story ends after {count} entries."
+        case _:
+            assert_never(event)
+
+
+def _of_person(event: PersonDescribed | PersonErased) -> str:
+    match event:
+        case PersonDescribed(actor=actor, by=by):
+            return f"{by} says who {actor} is."
+        case PersonErased(actor=actor, by=by, why=why):
+            return f"{by} erases who {actor} is: {why}"
         case _:
             assert_never(event)
 
@@ -230,7 +252,7 @@ def actor_of(event: Event) -> Actor:
             | FactsRecorded()
         ):
             return event.by
-        case Withdrawn():
+        case Withdrawn() | PersonDescribed() | PersonErased():
             return event.by
         case Lapsed() | Confirmed() | Closed() | Escalated():
             return MACHINE

@@ -11,6 +11,7 @@ from glideslope.domain.decision import Finding
 from glideslope.domain.experience import Lesson
 from glideslope.domain.foresight import Prospect
 from glideslope.domain.freeze import Baseline
+from glideslope.domain.governing.person import Person
 from glideslope.domain.pair_foresight import PairProspect
 from glideslope.domain.plan import Plan
 from glideslope.domain.recomputation import Difference
@@ -189,6 +190,47 @@ class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
     sentences: tuple[str, ...]
     findings: tuple[Finding, ...]
     why: str = ""
+
+
+class FoundView(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry that a search found. `entry` is its ledger position; `link` shows what it is about as it stood then."""
+
+    entry: int
+    stream: str
+    version: int
+    at: str
+    kind: str
+    by: str
+    sentence: str
+    link: str
+    whole: str = ""
+    """The entry's own bytes, where they were asked for: canonical JSON."""
+
+
+class SearchView(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries that answer a question, newest first."""
+
+    question: str
+    entries: int
+    """How many were searched: all that the ledger held."""
+    found: tuple[FoundView, ...]
+    next: int | None
+    """Ask again with `below` this for older ones; None when there are none."""
+
+
+class PersonView(msgspec.Struct, frozen=True, kw_only=True):
+    """Who an actor is, as far as it is kept beside the ledger."""
+
+    actor: str
+    person: Person | None
+    """None when nothing is kept."""
+    erased: bool
+    """The last entry about the actor says that it was erased."""
+    commitment: str
+    """What the ledger is committed to; empty when erased, or never said."""
+    matches: bool
+    """What is kept is what the ledger is committed to."""
+    at: str
 
 
 class HappeningView(msgspec.Struct, frozen=True, kw_only=True):

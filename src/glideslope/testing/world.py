@@ -31,7 +31,9 @@ from glideslope.engine.views import CheckView, RolloutView
 from glideslope.testing.clock import ManualClock
 from glideslope.testing.drivers import MemoryDriver
 from glideslope.testing.memory import MemorySigner, MemoryStore
+from glideslope.testing.people import MemoryPeople
 from glideslope.testing.promises import Promises
+from glideslope.testing.search import MemorySearch
 from glideslope.testing.traffic import KEYS, Behaviour, Traffic
 
 ADA: Final = Actor("ada")
@@ -125,6 +127,8 @@ class World:
         self.counters = counters
         self.clock = ManualClock()
         self.store = MemoryStore()
+        self.search = MemorySearch()
+        self.people = MemoryPeople()
         self.signer = MemorySigner()
         self.driver = driver(self.clock)
         self.probe = Answering()
@@ -160,6 +164,8 @@ class World:
             leases=self.store,
             counters=self.counters or self.store,
             summaries=self.store,
+            search=self.search,
+            people=self.people,
             checkpoints=self.store,
             signer=self.signer,
             driver=self.driver,

@@ -10,9 +10,11 @@ from glideslope.engine.service import Service
 from glideslope.interfaces.api import (
     artifacts,
     commands,
+    evidence,
     governing,
     incidents,
     openapi,
+    people,
     problems,
     queries,
     reports,
@@ -46,6 +48,8 @@ def create_app(service: Service, *, new_key: Callable[[], str], stopping: asynci
         incidents.incidents(door),
         artifacts.artifacts(door),
         streams.streams(door, stopping=stopping),
+        evidence.evidence(door),
+        people.people(door),
         reports.reports(door, stopping=stopping),
     ):
         app.include_router(router)

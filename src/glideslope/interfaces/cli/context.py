@@ -11,7 +11,9 @@ from glideslope.domain.errors import NotFound
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from glideslope.domain.governing.dossier import Dossier
     from glideslope.domain.governing.facts import Facts
+    from glideslope.domain.governing.policy import Outcome, Policy
     from glideslope.domain.governing.rebuild import Recipe, Remade
     from glideslope.domain.ids import Digest
     from glideslope.settings import Doors
@@ -207,6 +209,8 @@ class Outside:
     start: Callable[[], Start]
     demo: Demo
     evaluate: Evaluate
+    told: Callable[[Policy, Dossier, str, str], Mapping[str, Outcome]]
+    """What others answer to a policy's rules that are theirs; an OPA server's address and token, empty for none."""
     rebuild: Rebuild
     tokens: Callable[[], Tokens]
     credentials: Callable[[], Credentials]

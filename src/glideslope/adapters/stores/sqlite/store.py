@@ -11,19 +11,20 @@ from typing import Self, TypeVar
 
 import apsw
 
-from glideslope.adapters.stores.sqlite import statements
+from glideslope.adapters.stores.sqlite import search, statements
 from glideslope.adapters.stores.sqlite.connection import open_reader, open_writer
 from glideslope.adapters.stores.sqlite.errors import CLOSED, translated
 from glideslope.adapters.stores.sqlite.lock import FileLock
 from glideslope.adapters.stores.sqlite.writer import Act, Writer
 from glideslope.domain.errors import StoreUnavailable
+from glideslope.domain.governing.query import Document, Question
 from glideslope.engine.ports import Alike, Draft, Fence, Lease, Total
 
 T = TypeVar("T")
 
 
 class SqliteStore:
-    """Keeps the ports Store, Leases, Counters, Summaries and Checkpoints in one file that one server owns.
+    """Keeps the ports Store, Leases, Counters, Summaries, Checkpoints and SearchIndex in one file that one server owns.
 
     Writes wait for the disk in the writer's thread; reads are answered at once on the caller's (microseconds a row, so ask
     for a long ledger in pages). Every method may raise StoreUnavailable or StoreCorrupt.
@@ -116,6 +117,18 @@ class SqliteStore:
 
     async def checkpoints(self) -> Sequence[bytes]:
         return self._read(statements.checkpoints)
+
+    async def indexed(self) -> int:
+        return self._read(search.indexed)
+
+    async def index(self, documents: Sequence[Document]) -> None:
+        await self._write(partial(search.index, documents=tuple(documents)))
+
+    async def find(self, question: Question, *, below: int | None = None, limit: int) -> Sequence[int]:
+        return self._read(partial(search.find, question=question, below=below, limit=limit))
+
+    async def clear(self) -> None:
+        await self._write(search.clear)
 
     async def _write(self, act: Act[T]) -> T:
         return await self._writer.do(act)
