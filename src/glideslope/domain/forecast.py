@@ -9,6 +9,7 @@ import msgspec
 from glideslope.domain.budget import Budget, Measure
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.gate import tolerated
+from glideslope.domain.governing.governed import Governed
 from glideslope.domain.metric import Kind, Origin, block_size
 from glideslope.domain.plan import Evaluation, Guardrail, HarmNull, MarginKind, Plan, Step
 from glideslope.domain.traffic import FULL
@@ -76,7 +77,7 @@ def warnings(plan: Plan, baseline: Baseline) -> tuple[Warned, ...]:
         for g in plan.guardrails
         if g.metric.name not in baseline.histograms
     )
-    if plan.approvals == 0:
+    if plan.approvals == 0 and not (isinstance(plan.governed, Governed) and plan.governed.needs):
         found.append(
             Warned(code="no-approval", sentence="The plan asks for no approval: it starts when it is applied.")
         )

@@ -45,7 +45,7 @@ def _stages(stages: tuple[StageDraft, ...], tier: Tier, told: list[str]) -> Iter
 def _canary(stage: StageDraft, tier: Tier, told: list[str]) -> StageDraft:
     after = stage
     if stage.minimum < tier.minimum:
-        told.append(f"Each canary step takes at least {tier.minimum / 60_000:g} minutes.")
+        told.append(f"Each canary step takes at least {_span(tier.minimum)}.")
         after = replace(after, minimum=tier.minimum, maximum=max(after.maximum, tier.minimum))
     shares = tuple(_ladder(after.shares, tier))
     if shares != after.shares:
@@ -53,6 +53,14 @@ def _canary(stage: StageDraft, tier: Tier, told: list[str]) -> StageDraft:
         told.append(f"The canary goes by {steps}.")
         after = replace(after, shares=shares)
     return after
+
+
+def _span(milliseconds: int) -> str:
+    for size, unit in ((3_600_000, "hour"), (60_000, "minute"), (1_000, "second")):
+        if milliseconds >= size:
+            number = milliseconds / size
+            return f"{number:g} {unit}{'' if number == 1 else 's'}"
+    return f"{milliseconds} milliseconds"
 
 
 def _ladder(shares: tuple[int, ...], tier: Tier) -> Iterable[int]:

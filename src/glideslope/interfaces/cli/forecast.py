@@ -1,6 +1,7 @@
 """A plan and its forecast as lines of text."""
 
-from glideslope.domain.plan import Evaluation, Guardrail, MarginKind, Step
+from glideslope.domain.governing.governed import Governed
+from glideslope.domain.plan import Evaluation, Guardrail, MarginKind, Plan, Step
 from glideslope.engine.views import PlanView, StepForecast
 from glideslope.interfaces.cli.foreseeing import pair_prospect_lines, prospect_lines
 from glideslope.interfaces.cli.words import number, percent, span, table
@@ -17,7 +18,7 @@ def forecast_lines(view: PlanView) -> list[str]:
         f"  traffic     {'nothing measured yet' if view.traffic_per_second is None else f'{view.traffic_per_second:g} subjects a second'}",
         f"  guardrails  {', '.join(_guardrail(g) for g in plan.guardrails)}",
         f"  errors      at most {plan.alpha:g} to roll back a candidate that is not worse; {plan.alpha_pass:g} to pass one beyond a margin",
-        f"  approvals   {plan.approvals or 'none'} needed; exposure is leased for {span(plan.lease / 1000)} at a time",
+        f"  approvals   {_approvals(plan)} needed; exposure is leased for {span(plan.lease / 1000)} at a time",
     ]
     if plan.dimensions:
         slices = (f"{d.field}: {', '.join(d.values)}" for d in plan.dimensions)
@@ -88,3 +89,10 @@ def _forecast(each: StepForecast) -> list[str]:
         f"{each.subjects_to_proof:,}" if each.subjects_to_proof else "-",
         "unknown" if each.subjects_at_risk is None else f"{each.subjects_at_risk:,}",
     ]
+
+
+def _approvals(plan: Plan) -> str:
+    governed = plan.governed
+    if isinstance(governed, Governed) and governed.needs:
+        return ", ".join(n.function if n.count == 1 else f"{n.count} of {n.function}" for n in governed.needs)
+    return str(plan.approvals or "none")

@@ -40,6 +40,13 @@ def command(session: Session, *, rollout: str, message: str, deny: bool, digest:
         say_bytes(answer)
         return
     after = read(answer, RolloutView)
+    if after.governed is not None:
+        needs = ", ".join(n.function if n.count == 1 else f"{n.count} of {n.function}" for n in after.governed.missing)
+        say(
+            f"Recorded: {'denied' if deny else 'approved'}. Still needed: {needs or 'nobody'}; {after.id} is {after.phase}."
+        )
+        say(f"Next: glideslope watch {after.id}")
+        return
     say(
         f"Recorded: {'denied' if deny else 'approved'}. {len(after.approved_by)} of {after.approvals_needed} approvals are given; "
         f"{after.id} is {after.phase}."
