@@ -251,9 +251,10 @@ class App:
             governing=self.governing,
             wake=self.governor.wake,
         )
-        self._incidents = Incidents(self.record, self.governing)
+        once = self._handlers.once
+        self._incidents = Incidents(self.record, self.governing, once=once)
         self._breaking = Breaking(self.record, self.governing, self._handlers)
-        self._agreements = Agreements(self.record, self.governing, wake=self.governor.wake)
+        self._agreements = Agreements(self.record, self.governing, once=once)
         self._queries = Queries(
             record=self.record,
             observer=self.observer,

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
+from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from glideslope.domain.decide import unapproved
 from glideslope.domain.errors import AgreementInvalid
 from glideslope.domain.governing.calendar import Calendar, Holidays, Open, asked
 from glideslope.domain.governing.governed import Answered, Block, Freeze, Governed, Window
@@ -54,16 +56,20 @@ def window(calendars: Iterable[Calendar], rollout: Rollout, *, now: int, holiday
     return Window(name=f"{calendar.name}: {open_.name}", asks=open_.asks, until=round(open_.until.timestamp() * 1000))
 
 
-def queue(calendars: Iterable[Calendar], rollout: Rollout, rollouts: Sequence[Rollout]) -> Block | None:
-    """Return why a proposal waits for its turn; None where nothing limits how many are under way at once."""
-    if rollout.phase is not Phase.PROPOSED:
-        return None
+def queue(calendars: Iterable[Calendar], rollout: Rollout, rollouts: Sequence[Rollout], *, now: int) -> Block | None:
+    """Return why a proposal waits for its turn; None where nothing limits how many are under way at once.
+
+    Whoever still waits for approvals is ahead of nobody: else one proposal that nobody signs would keep all others from beginning.
+    """
     for calendar in calendars:
         if isinstance(calendar.at_once, msgspec.UnsetType) or not calendar.covers(rollout.plan.model, _tier(rollout)):
             continue
         covered = [r for r in rollouts if calendar.covers(r.plan.model, _tier(r))]
         running = [r for r in covered if r.phase is not Phase.PROPOSED]
-        ahead = [r for r in covered if r.phase is Phase.PROPOSED and _turn(r, calendar) < _turn(rollout, calendar)]
+        turn = _turn(rollout, calendar)
+        earlier = (r for r in covered if r.phase is Phase.PROPOSED and _turn(r, calendar) < turn)
+        # Who is first is said; how many there are beyond what may begin does not matter.
+        ahead = list(islice((r for r in earlier if _is_approved(r, now=now)), calendar.at_once))
         if len(running) + len(ahead) >= calendar.at_once:
             first = f", and {ahead[0].id} goes first" if ahead else ""
             return Block(
@@ -78,6 +84,13 @@ def _turn(rollout: Rollout, calendar: Calendar) -> tuple[int, int, str]:
     models = calendar.first
     place = models.index(rollout.plan.model) if rollout.plan.model in models else len(models)
     return place, rollout.proposed_at, rollout.id
+
+
+def _is_approved(rollout: Rollout, *, now: int) -> bool:
+    governed = rollout.plan.governed
+    if len(rollout.granted - {rollout.proposed_by}) < rollout.plan.approvals:
+        return False
+    return isinstance(governed, Governed) and not unapproved(governed, rollout, since=0, now=now)
 
 
 def _tier(rollout: Rollout) -> str:

@@ -1,6 +1,6 @@
 """What governs now: the organisation in force, the rules that it puts on a plan, and the permit that a decision rests on."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 import msgspec
@@ -18,7 +18,7 @@ from glideslope.domain.governing.approval import Need, together
 from glideslope.domain.governing.calendar import Calendar
 from glideslope.domain.governing.governed import Answered, Block, Governed, Permit
 from glideslope.domain.governing.incident import open_incident
-from glideslope.domain.governing.kinds import agreed_of
+from glideslope.domain.governing.kinds import restored
 from glideslope.domain.governing.organisation import BREACH, Organisation, Right
 from glideslope.domain.governing.tiers import tighten
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
@@ -34,7 +34,7 @@ class Governing:
     def __init__(self, record: Record, *, holidays: HolidaysOf = no_holidays) -> None:
         self._record = record
         self._holidays = holidays
-        self._known: tuple[Digest, Organisation] | None = None
+        self._known: dict[Digest, Organisation] = {}
         self._read: dict[Digest, Calendar] = {}
 
     @property
@@ -43,13 +43,15 @@ class Governing:
         agreement = self._record.agreement(ORGANISATION, ORGANISATION)
         if agreement is None or agreement.in_force is None:
             return None
-        digest = agreement.in_force.digest
-        if self._known is None or self._known[0] != digest:
-            found = agreed_of(ORGANISATION, agreement.in_force.document)
+        return self._organisation(agreement.in_force)
+
+    def _organisation(self, edition: Edition) -> Organisation:
+        if edition.digest not in self._known:
+            found = restored(ORGANISATION, edition.document)
             if not isinstance(found, Organisation):
                 raise TypeError(found)
-            self._known = (digest, found)
-        return self._known[1]
+            self._known[edition.digest] = found
+        return self._known[edition.digest]
 
     def require(self, actor: Actor, right: Right, *, to: str) -> None:
         """Let nobody do what the organisation does not let them. Raises NotEntitled."""
@@ -57,19 +59,19 @@ class Governing:
         if organisation is not None and not organisation.may(actor, right):
             raise NotEntitled(actor=actor, needs=f"the right to {right.value} {to}")
 
-    def authority(self, actor: Actor, *, rollout: RolloutId) -> tuple[str, ...] | UnsetType:
-        """Return the functions in which somebody approves now; UNSET where no organisation is in force. Raises NotEntitled."""
+    def authority(self, actor: Actor) -> tuple[str, ...] | UnsetType:
+        """Return the functions in which somebody approves now; UNSET where no organisation is in force."""
         organisation = self.organisation
-        if organisation is None:
-            return UNSET
-        found = organisation.authority(actor, now=self._record.now())
-        if not found:
+        return UNSET if organisation is None else organisation.authority(actor, now=self._record.now())
+
+    def require_authority(self, actor: Actor, *, rollout: RolloutId) -> None:
+        """Let nobody approve who has no function to do it in. Raises NotEntitled."""
+        if self.authority(actor) == ():
             raise NotEntitled(
                 actor=actor,
                 needs="the right to review, in a function, and not to be away",
                 next_command=f"glideslope show {rollout}",
             )
-        return found
 
     def strict(self, draft: Draft) -> tuple[Draft, tuple[str, ...]]:
         """Return a draft as strict as its model's tier asks, with a sentence for each change."""
@@ -77,7 +79,7 @@ class Governing:
         tier = organisation.tier_of(draft.model) if organisation is not None else None
         return (draft, ()) if tier is None else tighten(draft, tier)
 
-    def governed(self, draft: Draft) -> Governed | UnsetType:
+    def governed(self, draft: Draft, *, makers: Collection[Actor]) -> Governed | UnsetType:
         """Return what governs a change that is proposed now. Raises OwnerUnknown, Conflict for sign-offs that nobody could give."""
         agreement = self._record.agreement(ORGANISATION, ORGANISATION)
         organisation = self.organisation
@@ -88,11 +90,12 @@ class Governing:
         tier = organisation.tier_of(draft.model)
         breach = self.open_breach(draft.model)
         needs = together(tier.approvals if tier else (), BREACH if breach else ())
-        _check_possible(organisation, needs)
+        _check_possible(organisation, needs, makers=makers)
         return Governed(
             organisation=agreement.in_force.digest,
             tier=tier.name if tier else "",
             needs=needs,
+            makers=tuple(sorted(makers)),
             valid_for=tier.valid_for if tier else _LASTING,
             after_breach=breach.id if breach else UNSET,
         )
@@ -105,9 +108,19 @@ class Governing:
                 return None
             if rollout.phase in (Phase.ROLLED_BACK, Phase.ROLLING_BACK):
                 reasons = rollout.last.reasons if rollout.last is not None else ()
-                if _BROKEN.intersection(reasons):
+                if _BROKEN.intersection(reasons) or self._limit_stands(rollout):
                     return rollout
         return None
+
+    def _limit_stands(self, rollout: Rollout) -> bool:
+        """Tell whether a limit broke that nobody signed off: rolling back by hand and proposing again does not leave that behind."""
+        if rollout.limit_broken_at is None:
+            return False
+        governed = rollout.plan.governed
+        if isinstance(governed, UnsetType):
+            return True
+        anew = replace(governed, needs=BREACH)
+        return bool(unapproved(anew, rollout, since=rollout.limit_broken_at, now=rollout.changed_at))
 
     def incident(self, rollout: Rollout, decision: Decision, evidence: Evidence, *, at: int) -> tuple[Append, ...]:
         """Return what a rollback for cause of a governed rollout opens, to be recorded with it."""
@@ -135,17 +148,19 @@ class Governing:
 
     def permit(self, rollout: Rollout) -> Permit | UnsetType:
         """Return what governance says about a rollout at this moment; UNSET where nothing governs it, or nothing is known."""
+        outrun = self._outrun(rollout) if rollout.phase is Phase.PROPOSED else None
         if isinstance(rollout.plan.governed, UnsetType):
-            return UNSET
+            return UNSET if outrun is None else Permit(blocks=(outrun,))
         try:
             calendars = self.calendars
             found = window(calendars, rollout, now=self._record.now(rollout.id), holidays=self._holidays)
         except AgreementInvalid:
             # A zone or a country that is known no more: not knowing is not a yes.
             return UNSET
-        waits = queue(calendars, rollout, self._record.open_rollouts())
-        owed = self._owed(rollout) if rollout.phase is Phase.PROPOSED else None
-        blocks = tuple(block for block in (waits, owed) if block is not None)
+        blocks: tuple[Block, ...] = ()
+        if rollout.phase is Phase.PROPOSED:
+            waits = queue(calendars, rollout, self._record.open_rollouts(), now=self._record.now(rollout.id))
+            blocks = tuple(b for b in (outrun, waits, self._owed(rollout)) if b is not None)
         return Permit(blocks=blocks, window=found or UNSET)
 
     @property
@@ -156,7 +171,7 @@ class Governing:
 
     def _calendar(self, edition: Edition) -> Calendar:
         if edition.digest not in self._read:
-            found = agreed_of(CALENDAR, edition.document)
+            found = restored(CALENDAR, edition.document)
             if not isinstance(found, Calendar):
                 raise TypeError(found)
             self._read[edition.digest] = found
@@ -169,13 +184,28 @@ class Governing:
 
     def _owed(self, rollout: Rollout) -> Block | None:
         """Return what blocks a proposal while somebody must still look at how an earlier one was pushed through."""
-        reviewed = self._record.model(rollout.plan.model).glass_reviewed
-        for earlier in self._record.rollouts():
-            broken = earlier.glass is not None and earlier.glass.broken
-            if broken and earlier.plan.model == rollout.plan.model and earlier.id not in reviewed:
-                why = f"the broken glass of {earlier.id} has not been reviewed"
-                return Block(rule="break-glass/review", answer=Answered.NO_EVIDENCE, why=why)
-        return None
+        earlier = self._record.glass_owed(rollout.plan.model)
+        if earlier is None:
+            return None
+        why = f"the broken glass of {earlier.id} has not been reviewed"
+        return Block(rule="break-glass/review", answer=Answered.NO_EVIDENCE, why=why)
+
+    def _outrun(self, rollout: Rollout) -> Block | None:
+        """Return what blocks a proposal that was frozen under rules that no longer hold for its model: it was approved by those."""
+        agreement, organisation = self._record.agreement(ORGANISATION, ORGANISATION), self.organisation
+        if agreement is None or agreement.in_force is None or organisation is None:
+            return None
+        governed, model = rollout.plan.governed, rollout.plan.model
+        if isinstance(governed, UnsetType):
+            why = "it was proposed before the organisation was in force; roll it back and propose it again"
+            return Block(rule="organisation/since", answer=Answered.FAIL, why=why)
+        if governed.organisation == agreement.in_force.digest:
+            return None
+        then = next((e for e in reversed(agreement.former) if e.digest == governed.organisation), None)
+        if then is not None and self._organisation(then).tier_of(model) == organisation.tier_of(model):
+            return None
+        why = f"the tier of {model} has changed since it was proposed; roll it back and propose it again"
+        return Block(rule="organisation/tier", answer=Answered.FAIL, why=why)
 
     def add_to(self, evidence: Evidence, rollout: Rollout) -> Evidence:
         """Return evidence with the permit of the moment."""
@@ -195,8 +225,8 @@ _LASTING = 3_650 * 86_400_000
 _BROKEN = frozenset({Reason.BREACHED, Reason.BUDGET_SPENT, Reason.DIGEST_DIFFERS})
 
 
-def _check_possible(organisation: Organisation, needs: Iterable[Need]) -> None:
-    able = [f for p in organisation.people if Right.REVIEW in p.rights for f in p.functions]
+def _check_possible(organisation: Organisation, needs: Iterable[Need], *, makers: Collection[Actor]) -> None:
+    able = [f for p in organisation.people if Right.REVIEW in p.rights and p.id not in makers for f in p.functions]
     lacking = sorted(need.function for need in needs if able.count(need.function) < need.count)
     if lacking:
         raise Conflict(
