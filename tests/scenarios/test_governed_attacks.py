@@ -231,6 +231,21 @@ async def test_a_change_of_the_organisation_that_is_not_about_the_tier_leaves_pr
     await world.until(rollout, step="s1", within=5)
 
 
+# Calendars.
+
+
+async def test_a_proposal_that_nobody_signs_keeps_no_other_from_its_turn() -> None:
+    world = await given(425)
+    await world.serves("spam", v1=SOUND, v2=SOUND)
+    await kept(world, replace(CALENDAR, freezes=(), first=(ModelName("delays"),)))
+    unsigned = await world.propose(change())
+    other = await world.propose(replace(draft("spam", "v2"), owner="owners"))
+    await world.until(other, step="s1", within=5)
+    await approve(world, unsigned, PIA, SAM)
+    await world.run(3)
+    assert (await world.app.rollout(unsigned)).reasons == ("policy-blocks",)
+
+
 # Resuming.
 
 

@@ -1,8 +1,7 @@
 """What the calendars in force ask of a model at this moment, and who goes first when too many want to begin."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -11,6 +10,7 @@ from glideslope.domain.decide import unapproved
 from glideslope.domain.errors import AgreementInvalid
 from glideslope.domain.governing.calendar import Calendar, Holidays, Open, asked
 from glideslope.domain.governing.governed import Answered, Block, Freeze, Governed, Window
+from glideslope.domain.ids import RolloutId
 from glideslope.domain.rollout import Phase, Rollout
 
 HolidaysOf = Callable[[str, str, int], Collection[date]]
@@ -56,28 +56,34 @@ def window(calendars: Iterable[Calendar], rollout: Rollout, *, now: int, holiday
     return Window(name=f"{calendar.name}: {open_.name}", asks=open_.asks, until=round(open_.until.timestamp() * 1000))
 
 
-def queue(calendars: Iterable[Calendar], rollout: Rollout, rollouts: Sequence[Rollout], *, now: int) -> Block | None:
-    """Return why a proposal waits for its turn; None where nothing limits how many are under way at once.
+def queues(calendars: Iterable[Calendar], rollouts: Sequence[Rollout], *, now: int) -> Mapping[RolloutId, Block]:
+    """Return which proposals wait for their turn and why; of all at once, since each look asks about each of them.
 
     Whoever still waits for approvals is ahead of nobody: else one proposal that nobody signs would keep all others from beginning.
     """
+    found: dict[RolloutId, Block] = {}
     for calendar in calendars:
-        if isinstance(calendar.at_once, msgspec.UnsetType) or not calendar.covers(rollout.plan.model, _tier(rollout)):
+        if isinstance(calendar.at_once, msgspec.UnsetType):
             continue
         covered = [r for r in rollouts if calendar.covers(r.plan.model, _tier(r))]
-        running = [r for r in covered if r.phase is not Phase.PROPOSED]
-        turn = _turn(rollout, calendar)
-        earlier = (r for r in covered if r.phase is Phase.PROPOSED and _turn(r, calendar) < turn)
-        # Who is first is said; how many there are beyond what may begin does not matter.
-        ahead = list(islice((r for r in earlier if _is_approved(r, now=now)), calendar.at_once))
-        if len(running) + len(ahead) >= calendar.at_once:
-            first = f", and {ahead[0].id} goes first" if ahead else ""
-            return Block(
-                rule=f"{calendar.name}/at_once",
-                answer=Answered.FAIL,
-                why=f"{len(running)} of {calendar.at_once} rollouts are under way{first}",
-            )
-    return None
+        proposed = _in_turn([r for r in covered if r.phase is Phase.PROPOSED], calendar)
+        running = len(covered) - len(proposed)
+        first: Rollout | None = None
+        ahead = 0
+        for rollout in proposed:
+            if running + ahead >= calendar.at_once:
+                waits = f", and {first.id} goes first" if first is not None else ""
+                why = f"{running} of {calendar.at_once} rollouts are under way{waits}"
+                block = Block(rule=f"{calendar.name}/at_once", answer=Answered.FAIL, why=why)
+                found.setdefault(rollout.id, block)
+            if _is_approved(rollout, now=now):
+                first = first or rollout
+                ahead += 1
+    return found
+
+
+def _in_turn(rollouts: Iterable[Rollout], calendar: Calendar) -> Sequence[Rollout]:
+    return sorted(rollouts, key=lambda r: _turn(r, calendar))
 
 
 def _turn(rollout: Rollout, calendar: Calendar) -> tuple[int, int, str]:

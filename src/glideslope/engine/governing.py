@@ -1,6 +1,6 @@
 """What governs now: the organisation in force, the rules that it puts on a plan, and the permit that a decision rests on."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -24,7 +24,7 @@ from glideslope.domain.governing.tiers import tighten
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Phase, Rollout
-from glideslope.engine.calendars import HolidaysOf, check_zone, no_holidays, queue, window
+from glideslope.engine.calendars import HolidaysOf, check_zone, no_holidays, queues, window
 from glideslope.engine.record import Append, Record, incident_stream
 
 
@@ -36,6 +36,8 @@ class Governing:
         self._holidays = holidays
         self._known: dict[Digest, Organisation] = {}
         self._read: dict[Digest, Calendar] = {}
+        self._queued: tuple[tuple[int, int], Mapping[RolloutId, Block]] | None = None
+        """Which proposals wait for their turn, and as of which entry and second."""
 
     @property
     def organisation(self) -> Organisation | None:
@@ -154,14 +156,22 @@ class Governing:
         try:
             calendars = self.calendars
             found = window(calendars, rollout, now=self._record.now(rollout.id), holidays=self._holidays)
-        except AgreementInvalid:
-            # A zone or a country that is known no more: not knowing is not a yes.
+        except (AgreementInvalid, ValueError, OverflowError):
+            # A zone or a country that is known no more, a moment that no date can say: not knowing is not a yes.
             return UNSET
         blocks: tuple[Block, ...] = ()
         if rollout.phase is Phase.PROPOSED:
-            waits = queue(calendars, rollout, self._record.open_rollouts(), now=self._record.now(rollout.id))
+            waits = self._waits(calendars).get(rollout.id)
             blocks = tuple(b for b in (outrun, waits, self._owed(rollout)) if b is not None)
         return Permit(blocks=blocks, window=found or UNSET)
+
+    def _waits(self, calendars: tuple[Calendar, ...]) -> Mapping[RolloutId, Block]:
+        """Return which proposals wait for their turn; asked for each of them, and found once as long as nothing happens."""
+        now = self._record.now()
+        as_of = (self._record.size(), now // 1000)
+        if self._queued is None or self._queued[0] != as_of:
+            self._queued = as_of, queues(calendars, self._record.open_rollouts(), now=now)
+        return self._queued[1]
 
     @property
     def calendars(self) -> tuple[Calendar, ...]:
