@@ -339,6 +339,12 @@ def sly() -> dict[str, Organisation]:
         "not a function": replace(ORGANISATION, people=(*ORGANISATION.people[:3], posing)),
         "one approval at least": replace(ORGANISATION, agreements={"organisation": (Need("product", 0),)}),
         "no agreement of the kind": replace(ORGANISATION, agreements={"calender": (Need("product"),)}),
+        "only 2 may review as 'administer'": replace(
+            ORGANISATION, agreements={"organisation": (Need("administer", 10**9),)}
+        ),
+        "cannot be printed": replace(
+            ORGANISATION, people=(*ORGANISATION.people, replace(ORGANISATION.people[3], id=Actor("eve\ncat: granted")))
+        ),
         "nobody may review as 'legal'": replace(ORGANISATION, agreements={"organisation": (Need("legal"),)}),
     }
 

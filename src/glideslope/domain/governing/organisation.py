@@ -4,6 +4,7 @@ People are known by the actor of their token. Who they are besides (name, addres
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
@@ -187,8 +188,10 @@ def check_organisation(organisation: Organisation) -> None:
     _check_names(organisation)
     if not any(Right.ADMINISTER in p.rights for p in organisation.people):
         _refuse("people", "nobody may administer, so nobody could ever change this again")
+    # People by a set: some thousand of them and as many things are checked while leases are to be renewed.
+    people: set[str] = {p.id for p in organisation.people}
     for k, owned in enumerate(organisation.owned):
-        if not organisation.is_reachable(owned.owner):
+        if owned.owner not in people and not organisation.is_reachable(owned.owner):
             _refuse(f"owned.{k}.owner", f"{owned.owner!r} is no person, nor a team with people and a `reach`")
     _check_delegations(organisation)
     for k, e in enumerate(organisation.escalations):
@@ -197,11 +200,11 @@ def check_organisation(organisation: Organisation) -> None:
                 _refuse(f"escalations.{k}.to.{number}", f"{who!r} is no person, nor a team with people and a `reach`")
     _check_tiers(organisation)
     for of, needs in organisation.agreements.items():
-        _check_needs(organisation, needs, where=f"agreements.{of}", others=(Right.ADMINISTER.value,))
+        _check_needs(organisation, needs, where=f"agreements.{of}", administrators=True)
 
 
 def _check_delegations(organisation: Organisation) -> None:
-    people = {p.id for p in organisation.people}
+    people = {p.id: p for p in organisation.people}
     for k, d in enumerate(organisation.delegations):
         for field, named in (("who", d.who), ("to", d.to)):
             if not isinstance(named, msgspec.UnsetType) and named not in people:
@@ -212,21 +215,24 @@ def _check_delegations(organisation: Organisation) -> None:
             _refuse(f"delegations.{k}.until", "it ends before it begins")
         if not d.away and isinstance(d.to, msgspec.UnsetType):
             _refuse(f"delegations.{k}", "say `to` whom, or `away: true`")
-        giver = organisation.person(d.who)
+        giver = people.get(d.who)
         for number, function in enumerate(d.functions or ()):
             if giver is None or function not in giver.functions:
                 _refuse(f"delegations.{k}.functions.{number}", f"{d.who!r} does not have the function {function!r}")
 
 
 def _check_needs(
-    organisation: Organisation, needs: Iterable[Need], *, where: str, others: tuple[str, ...] = ()
+    organisation: Organisation, needs: Iterable[Need], *, where: str, administrators: bool = False
 ) -> None:
-    reviewers = {f for p in organisation.people if Right.REVIEW in p.rights for f in p.functions}
+    able = Counter(f for p in organisation.people if Right.REVIEW in p.rights for f in set(p.functions))
+    if administrators:
+        able[Right.ADMINISTER.value] = sum(Right.ADMINISTER in p.rights for p in organisation.people)
     for number, need in enumerate(needs):
         if need.count < 1:
             _refuse(f"{where}.{number}", "a need is of one approval at least")
-        if need.function not in {*reviewers, *others}:
-            _refuse(f"{where}.{number}", f"nobody may review as {need.function!r}, so nothing could ever be approved")
+        if need.count > able[need.function]:
+            who = f"only {able[need.function]}" if able[need.function] else "nobody"
+            _refuse(f"{where}.{number}", f"{who} may review as {need.function!r}, so nothing could ever be approved")
 
 
 def _check_names(organisation: Organisation) -> None:
@@ -235,11 +241,16 @@ def _check_names(organisation: Organisation) -> None:
         ("teams", [t.name for t in organisation.teams]),
         ("tiers", [t.name for t in organisation.tiers]),
     ):
+        seen: set[str] = set()
         for number, name in enumerate(names):
             if not name.strip():
                 _refuse(f"{field}.{number}", "a name is missing")
-            if name in names[:number]:
+            if not name.isprintable() or name != name.strip():
+                # A line break in a name would let it speak in the lines of others, where people read what was agreed.
+                _refuse(f"{field}.{number}", f"{name!r} has a space at its end, or what cannot be printed")
+            if name in seen:
                 _refuse(f"{field}.{number}", f"{name!r} is there twice")
+            seen.add(name)
     teams = {t.name for t in organisation.teams}
     for number, person in enumerate(organisation.people):
         if person.team and person.team not in teams:
@@ -251,10 +262,11 @@ def _check_names(organisation: Organisation) -> None:
                 )
         if person.id in teams:
             _refuse(f"people.{number}.id", f"{person.id!r} is the name of a team too")
-    owned = [(o.kind, o.name) for o in organisation.owned]
-    for number, thing in enumerate(owned):
-        if thing in owned[:number]:
-            _refuse(f"owned.{number}", f"the {thing[0].value} {thing[1]!r} has two owners")
+    things: set[tuple[ArtifactKind, str]] = set()
+    for number, owned in enumerate(organisation.owned):
+        if (owned.kind, owned.name) in things:
+            _refuse(f"owned.{number}", f"the {owned.kind.value} {owned.name!r} has two owners")
+        things.add((owned.kind, owned.name))
 
 
 def _check_tiers(organisation: Organisation) -> None:
