@@ -21,9 +21,9 @@ from time import process_time
 
 import msgspec
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.decide import decide
 from glideslope.domain.evidence import Counts, Evidence, Exposed, Freshness, Maturity, Pairs
-from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, Digest, ModelName, StepName, VersionName
 from glideslope.domain.metric import (
     BRIER,

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glideslope.domain.freeze import TRUST
 from glideslope.domain.ids import MetricName
 from glideslope.domain.metric import (
     AUC,
@@ -36,7 +37,7 @@ from glideslope.stats.counted import CountHarm, usual_counts
 from glideslope.stats.counts import Table, Tally
 from glideslope.stats.paired import PairedScoreHarm, PairedScorePass
 from glideslope.stats.quantile import QuantileHarm, QuantilePass
-from glideslope.stats.scaled import ScaledHarm, ScaledPass
+from glideslope.stats.scaled import ScaledHarm, ScaledPass, usual_values
 from glideslope.stats.score import ScoreHarm
 from glideslope.stats.wealth import Bets, crossed
 
@@ -348,10 +349,13 @@ def powers(*, runs: int) -> list[dict[str, Any]]:
         )
 
     harm, proof = ScaledHarm(MEAN.values, centre=300.0, factor=1.25), ScaledPass(MEAN.values, centre=300.0, factor=1.25)
-    told = ScaledPass(MEAN.values, centre=300.0, factor=1.25, reference=usual)
+    told = ScaledPass(MEAN.values, centre=300.0, factor=1.25, reference=usual, trust=TRUST)
+    guess = usual_values(300.0, values=MEAN.values)
+    guessed = ScaledPass(MEAN.values, centre=300.0, factor=1.25, reference=guess, trust=TRUST)
     for factor in (1.5, 2.0):
         means(f"{factor:g} times the mean", harm, factor=factor, margin=1.25, sign=1, alphas=ALPHAS)
     means("equal, the histogram known", told, factor=1.0, margin=1.25, sign=-1, alphas=(0.05,))
+    means("equal, the mean known", guessed, factor=1.0, margin=1.25, sign=-1, alphas=(0.05,))
     means("equal, nothing known before", proof, factor=1.0, margin=1.25, sign=-1, alphas=(0.05,))
     return results
 

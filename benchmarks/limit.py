@@ -21,19 +21,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 import detect
-from glideslope.domain.stakes import Stakes, stakes_of
+from glideslope.domain.stakes import Stakes, staked_harm, stakes_of
 from glideslope.domain.traffic import Weights
 from glideslope.stats.credit import MOST_BAD, RATIOS, SHARES, StakedHarm
 from glideslope.stats.label import EventHarm, EventHarmBeyond
 from glideslope.stats.planning import information
 from glideslope.stats.score import ScoreHarm
 from glideslope.stats.strata import OddsHarm, Stratified
+from paths import Asked, firsts, shipped_first
+from paths import Course as Followed
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 ALPHAS = (0.05, 0.01)
+PART = 500
+"""Runs that are drawn at once."""
+CHECKED = range(2)
+"""Of these, the runs that the shipped code is asked about too, after every outcome."""
 GOALS = {0.05: 1.30, 0.01: 1.20}
 
 
@@ -115,8 +121,9 @@ def power(*, runs: int, rng: np.random.Generator) -> list[dict[str, Any]]:
             for weights in detect.SHARES:
                 pi = weights[0] / sum(weights)
                 limit = log(1 / alpha) / information(base, candidate_rate=rate, pi=pi)
-                if staked(base, weights, alphas=()).goods:
-                    test = EventHarm(base, ratios=RATIOS, prior=SHARES)
+                stakes = staked(base, weights, alphas=())
+                if stakes.goods:
+                    test = EventHarm(base, ratios=stakes.ratios, prior=stakes.stakes)
                     leg = [detect.Leg(weights, rate, base, 10**9)]
                     found = detect.first_crossings(test, leg, alpha=alpha, runs=runs, rng=rng)
                     mean, error = float(found.mean()), float(found.std() / runs**0.5)
@@ -168,26 +175,34 @@ class Bads:
 Weighted = Sequence[tuple[int, int]]
 
 
-def alarms(found: Bads, coins: Weighted, stakes: Stakes) -> dict[float, int]:
-    """Return, per alpha that the stakes have credit for, how many runs ever cross, looked at after every bad outcome."""
-    tables = [rows_of(StakedHarm(stakes.ratios, stakes.stakes), weights) for weights in coins]
-    ups = np.array([rows[:, 1] for rows in tables] + [np.zeros(len(stakes.ratios))])
-    downs = np.array([rows[:, 2] for rows in tables] + [np.zeros(len(stakes.ratios))])
-    counts = dict.fromkeys((c.alpha for c in stakes.credits), 0)
-    for runs in np.array_split(np.arange(len(found.coin)), max(1, found.coin.size // 400_000)):
-        candidate, coin = found.candidate[runs], found.coin[runs]
-        logs = np.empty((len(stakes.ratios), *coin.shape))
-        for h in range(len(stakes.ratios)):
-            logs[h] = np.cumsum(np.where(candidate, ups[coin, h], downs[coin, h]), axis=1)
-        plain = np.logaddexp.reduce(logs + tables[0][:, 0][:, None, None], axis=0)
-        first = (np.cumsum(coin > 0, axis=1) == 0) & (np.cumsum(coin >= 0, axis=1) <= MOST_BAD)
-        upto = int(first.any(axis=0).sum())
-        for each in stakes.credits:
-            credited = np.logaddexp.reduce(logs[:, :, :upto] + np.log(each.stakes)[:, None, None], axis=0)
-            wealth = plain.copy()
-            wealth[:, :upto] = np.where(first[:, :upto], credited, plain[:, :upto])
-            counts[each.alpha] += int((wealth >= log(1 / each.alpha)).any(axis=1).sum())
-    return counts
+def alarms(found: Bads, coins: Weighted, stakes: Stakes, *, check: bool) -> dict[float, Bools]:
+    """Return, per alpha that the stakes have credit for, which runs ever cross, looked at after every bad outcome.
+
+    With `check`, the first few are looked at by the shipped code too.
+    """
+    course = Followed.of(StakedHarm(stakes.ratios, stakes.stakes), coins)
+    nothing = course.nothing
+    cells = np.where(found.coin < 0, nothing, 4 * found.coin + np.where(found.candidate, 1, 3))
+    first = (np.cumsum(found.coin > 0, axis=1) == 0) & (np.cumsum(found.coin >= 0, axis=1) <= MOST_BAD)
+    upto = int(first.any(axis=0).sum())
+    early = np.where(first[:, :upto], cells[:, :upto], nothing)
+    result_of = {}
+    for each in stakes.credits:
+        at_first = firsts(course, early, alpha=each.alpha, stakes=np.array(each.stakes))
+        later = firsts(course, cells, alpha=each.alpha)
+        # What is credited is never less than the plain wealth, so this is the earlier of the two.
+        result_of[each.alpha] = (at_first >= 0) | (later >= 0)
+        for run in CHECKED if check else ():
+            mine = np.where(at_first >= 0, at_first, later)[run]
+            theirs = shipped_first(
+                lambda tables, alpha=each.alpha: staked_harm(stakes, base_rate=0.01, alpha=alpha, tables=tables),
+                cells[run].tolist(),
+                coins,
+                bins=2,
+                alpha=each.alpha,
+            )
+            assert mine == theirs, (run, mine, theirs)
+    return result_of
 
 
 def tossed(legs: Sequence[tuple[float, int]], *, runs: int, rng: np.random.Generator) -> Bads:
@@ -230,88 +245,122 @@ def counted_from(
     parts = []
     for _ in range(max(1, runs // 50)):
         cells, counted = world((50, 8_000), pi=weights[0] / sum(weights), rng=rng)
-        cells = np.take_along_axis(cells, np.argsort(counted, axis=1), axis=1)
-        is_bad = (cells == 1) | (cells == 3)
-        # Bad ones first, in their order; as many as the fullest run has.
-        order = np.argsort(~is_bad, axis=1, kind="stable")[:, :700]
-        parts.append(np.where(np.take_along_axis(is_bad, order, axis=1), np.take_along_axis(cells, order, axis=1), -1))
+        run, at = np.nonzero((cells == 1) | (cells == 3))
+        order = np.lexsort((counted[run, at], run))
+        run, at = run[order], at[order]
+        place = np.arange(len(run)) - np.searchsorted(run, run)
+        bads = np.full((50, 700), -1)
+        bads[run[place < 700], place[place < 700]] = cells[run, at][place < 700]
+        parts.append(bads)
     cells = np.concatenate(parts)
     return Bads(cells == 1, np.where(cells >= 0, 0, -1))
 
 
-def many_slices(*, runs: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+def many_slices(*, runs: int, rng: np.random.Generator, check: bool) -> list[dict[str, Any]]:
     """One metric on the whole and on 200 slices, which share its alpha, each looked at after every bad outcome of its own."""
-    results = []
-    for alpha in ALPHAS:
-        found = 0
-        whole, part = alpha / 2, alpha / 2 / 200
-        stakes = staked(0.01, (1, 4), alphas=(part,))
-        of_whole = staked(0.01, (1, 4), alphas=(whole,))
-        for _ in range(runs // 100):
-            bads = tossed([(0.2, 40)], runs=100 * 200, rng=rng)
-            harmed = np.zeros(100, dtype=bool)
-            for each, run_of in ((stakes, np.arange(100 * 200) // 200),):
-                hits = hit_runs(bads, each, (1, 4))
-                harmed[run_of[hits]] = True
-            merged = Bads(bads.candidate.reshape(100, -1), bads.coin.reshape(100, -1))
-            harmed |= hit_runs(merged, of_whole, (1, 4))
-            found += int(harmed.sum())
-        results.append(result("200 slices and the whole", alpha, found, runs=runs // 100 * 100, looks=8_000))
-    return results
-
-
-def hit_runs(found: Bads, stakes: Stakes, weights: tuple[int, int]) -> Bools:
-    """Return which runs cross, for stakes with one credit."""
-    rows = rows_of(StakedHarm(stakes.ratios, stakes.stakes), weights)
-    (credit,) = stakes.credits
-    logs = np.array([np.cumsum(np.where(found.candidate, r[1], r[2]), axis=1) for r in rows])
-    wealth = np.logaddexp.reduce(logs + rows[:, 0][:, None, None], axis=0)
-    early = np.logaddexp.reduce(logs[:, :, :MOST_BAD] + np.log(credit.stakes)[:, None, None], axis=0)
-    wealth[:, : early.shape[1]] = early
-    return np.asarray((wealth >= log(1 / credit.alpha)).any(axis=1))
-
-
-def within_strata(*, subjects: int, runs: int, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Three strata of very different rates that drift, whose usual rates the plan has wrong."""
-    weights = (1, 4)
-    usual = (0.03, 0.3, 0.5)
-    test = Stratified(tuple(OddsHarm(rate, RATIOS, SHARES) for rate in usual))
-    rows = np.array(test.bets(Fraction(1, 5)).rows)
-    most = []
-    for _ in range(runs // 50):
-        stratum = rng.integers(0, 3, (50, subjects))
-        drift = 1 + 0.5 * np.sin(np.linspace(0, 20, subjects))
-        bad = rng.random((50, subjects)) < np.array([0.05, 0.2, 0.6])[stratum] * drift
-        arm = rng.random((50, subjects)) >= weights[0] / sum(weights)
-        cell = 2 * stratum + bad + 6 * arm
-        logs = [row[0] + np.cumsum(row[1:][cell], axis=1) for row in rows]
-        most.append(np.logaddexp.reduce(logs, axis=0).max(axis=1))
-    wealth = np.concatenate(most)
+    found = dict.fromkeys(ALPHAS, 0)
+    parts = {alpha: staked(0.01, (1, 4), alphas=(alpha / 2 / 200,)) for alpha in ALPHAS}
+    wholes = {alpha: staked(0.01, (1, 4), alphas=(alpha / 2,)) for alpha in ALPHAS}
+    for _ in range(runs // 100):
+        bads = tossed([(0.2, 40)], runs=100 * 200, rng=rng)
+        merged = Bads(bads.candidate.reshape(100, -1), bads.coin.reshape(100, -1))
+        for alpha in ALPHAS:
+            (of_parts,) = alarms(bads, [(1, 4)], parts[alpha], check=check).values()
+            (of_whole,) = alarms(merged, [(1, 4)], wholes[alpha], check=check).values()
+            found[alpha] += int((of_parts.reshape(100, 200).any(axis=1) | of_whole).sum())
     return [
-        result(
-            "strata that drift, told wrong",
-            alpha,
-            int((wealth >= log(1 / alpha)).sum()),
-            runs=len(wealth),
-            looks=subjects,
-        )
-        for alpha in ALPHAS
+        result("200 slices and the whole", alpha, found[alpha], runs=runs // 100 * 100, looks=8_000) for alpha in ALPHAS
     ]
 
 
+def within_strata(*, subjects: int, runs: int, rng: np.random.Generator, check: bool) -> list[dict[str, Any]]:
+    """Three strata of very different rates that drift, whose usual rates the plan has wrong."""
+    usual = (0.03, 0.3, 0.5)
+    test = Stratified(tuple(OddsHarm(rate, RATIOS, SHARES) for rate in usual))
+    drift = 1 + 0.5 * np.sin(np.linspace(0, 20, subjects))
+
+    def draw(size: tuple[int, int]) -> Ints:
+        stratum = rng.integers(0, 3, size)
+        bad = rng.random(size) < np.array([0.05, 0.2, 0.6])[stratum] * drift
+        return np.asarray(2 * stratum + bad + 6 * (rng.random(size) >= 0.2))
+
+    return looked_at("strata that drift, told wrong", test, [(1, 4)], draw, subjects=subjects, runs=runs, check=check)
+
+
+def with_goods(
+    name: str,
+    told: float,
+    rates: Sequence[float],
+    *,
+    bads: int,
+    runs: int,
+    rng: np.random.Generator,
+    check: bool,
+) -> list[dict[str, Any]]:
+    """An event that is bet on by its good outcomes too, whose rate goes through these: so many bad ones each, on average."""
+    course = np.concatenate([np.full(round(bads / len(rates) / rate), rate) for rate in rates])
+
+    def draw(size: tuple[int, int]) -> Ints:
+        return np.asarray((rng.random(size) < course) + 2 * (rng.random(size) >= 0.2))
+
+    stakes = staked(told, (1, 4))
+    test = EventHarm(told, ratios=stakes.ratios, prior=stakes.stakes)
+    return looked_at(name, test, [(1, 4)], draw, subjects=len(course), runs=runs, check=check)
+
+
+def looked_at(
+    name: str,
+    test: Asked,
+    coins: Weighted,
+    draw: Callable[[tuple[int, int]], Ints],
+    *,
+    subjects: int,
+    runs: int,
+    check: bool,
+) -> list[dict[str, Any]]:
+    """Return how often a test is ever crossed where subjects are drawn so, at every one; the first few by the shipped code."""
+    course = Followed.of(test, coins)
+    cells = draw((runs, subjects))
+    found = {}
+    for alpha in ALPHAS:
+        at = firsts(course, cells, alpha=alpha)
+        found[alpha] = int((at >= 0).sum())
+        for run in CHECKED if check else ():
+            theirs = shipped_first(lambda _: test, cells[run].tolist(), coins, bins=test.bins, alpha=alpha)
+            assert at[run] == theirs, (name, run, at[run], theirs)
+    return [result(name, alpha, found[alpha], runs=runs, looks=subjects) for alpha in ALPHAS]
+
+
 def result(world: str, alpha: float, found: int, *, runs: int, looks: int) -> dict[str, Any]:
-    return {
-        "world": world,
-        "alpha": alpha,
+    return {"world": world, "alpha": alpha, "found": found, "runs": runs, "looks": looks}
+
+
+def bounded(row: dict[str, Any]) -> dict[str, Any]:
+    found, runs = row["found"], row["runs"]
+    return row | {
         "false rollbacks": found / runs,
         "99% lower bound": 1 - detect.upper_bound(runs - found, runs=runs) if found else 0.0,
         "99% upper bound": detect.upper_bound(found, runs=runs),
-        "runs": runs,
-        "looks": looks,
     }
 
 
-def healthy(*, runs: int, bads: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+def healthy(*, runs: int, bads: int, rng: np.random.Generator, into: Path | None) -> list[dict[str, Any]]:
+    """Go through all worlds until there are so many runs of each; what is found so far is written down each time."""
+    total: dict[tuple[str, float], dict[str, Any]] = {}
+    done = 0
+    while done < runs:
+        part = min(PART, runs - done)
+        for row in healthy_part(runs=part, bads=bads, rng=rng, check=not done):
+            known = total.setdefault((row["world"], row["alpha"]), row | {"found": 0, "runs": 0})
+            known["found"] += row["found"]
+            known["runs"] += row["runs"]
+        done += part
+        if into is not None:
+            into.write_text(json.dumps([bounded(row) for row in total.values()], indent=1))
+    return [bounded(row) for row in total.values()]
+
+
+def healthy_part(*, runs: int, bads: int, rng: np.random.Generator, check: bool) -> list[dict[str, Any]]:
     """Return false rollbacks of a candidate that is not worse, in worlds that mislead, looked at after every outcome."""
     ramp: Weighted = [(1, 4), (1, 1)]
     stakes = staked(0.01, (1, 4))
@@ -346,37 +395,17 @@ def healthy(*, runs: int, bads: int, rng: np.random.Generator) -> list[dict[str,
     ]
     results = []
     for name, coins, each, world in worlds:
-        found = dict.fromkeys(ALPHAS, 0)
-        looks, done = 0, 0
-        while done < runs:
-            drawn = world(max(50, runs // 10))
-            done += len(drawn.coin)
-            looks = drawn.coin.shape[1]
-            for alpha, number in alarms(drawn, coins, each).items():
-                found[alpha] += number
-        results += [result(name, alpha, found[alpha], runs=done, looks=looks) for alpha in ALPHAS]
-    for name, told, legs in (
-        ("10 %, good outcomes too", 0.1, [detect.Leg((1, 4), 0.1, 0.1, bads // 4)]),
-        (
-            "daily rhythm, good outcomes too",
-            0.1,
-            [detect.Leg((1, 4), r, r, bads // 24) for r in (0.05, 0.1, 0.3, 0.5, 0.3, 0.1, 0.05, 0.02)],
-        ),
-        (
-            "shared outage, good outcomes too",
-            0.06,
-            [detect.Leg((1, 4), r, r, bads // 12) for r in (0.06, 0.6, 0.06)],
-        ),
+        drawn = world(runs)
+        for alpha, which in alarms(drawn, coins, each, check=check).items():
+            results.append(result(name, alpha, int(which.sum()), runs=len(drawn.coin), looks=drawn.coin.shape[1]))
+    for name, told, rates in (
+        ("10 %, good outcomes too", 0.1, (0.1,)),
+        ("daily rhythm, good outcomes too", 0.1, (0.05, 0.1, 0.3, 0.5, 0.3, 0.1, 0.05, 0.02)),
+        ("shared outage, good outcomes too", 0.06, (0.06, 0.6, 0.06)),
     ):
-        test = EventHarm(told, ratios=RATIOS, prior=SHARES)
-        for alpha in ALPHAS:
-            number = sum(
-                int(np.isfinite(detect.first_crossings(test, legs, alpha=alpha, runs=runs // 10, rng=rng)).sum())
-                for _ in range(10)
-            )
-            results.append(result(name, alpha, number, runs=runs // 10 * 10, looks=sum(leg.bad for leg in legs)))
-    results += within_strata(subjects=3_000, runs=runs, rng=rng)
-    results += many_slices(runs=runs, rng=rng)
+        results += with_goods(name, told, rates, bads=bads // 4, runs=runs, rng=rng, check=check)
+    results += within_strata(subjects=3_000, runs=runs, rng=rng, check=check)
+    results += many_slices(runs=runs, rng=rng, check=check)
     return results
 
 
@@ -539,6 +568,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["power", "healthy", "digits", "flights"], help="one part")
     parser.add_argument("--folder", type=Path, help="where the demo's models are trained once; without it no flights")
     parser.add_argument("--runs", type=int, default=10_000, help="rollouts in each healthy world")
+    parser.add_argument("--into", type=Path, help="where what is found in healthy worlds so far is kept")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     start = perf_counter()
@@ -560,7 +590,7 @@ def main() -> None:
                 shown = show_real
             case _:
                 runs, bads = (200, 800) if options.quick else (options.runs, 2_000)
-                figures[part] = healthy(runs=runs, bads=bads, rng=rng)
+                figures[part] = healthy(runs=runs, bads=bads, rng=rng, into=options.into)
                 shown = show_healthy
         if not options.json:
             shown(figures[part])

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from glideslope.interfaces.cli.main import glideslope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
+    from glideslope.domain.governing.dossier import Dossier
+    from glideslope.domain.governing.policy import Outcome, Policy
+    from glideslope.domain.governing.rebuild import Recipe, Remade
     from glideslope.interfaces.cli.context import Api, Certificate, Credentials, Outside, Place, Start, Tokens
     from glideslope.settings import Doors
 
@@ -31,10 +35,13 @@ def _outside() -> Outside:
     return Outside(
         connect=_connect,
         folder_digest=_folder_digest,
+        files=_files,
         keep=_keep,
         start=_start,
         demo=_demo,
         evaluate=_evaluate,
+        told=_told,
+        rebuild=_rebuild,
         tokens=_tokens,
         credentials=_credentials,
         create_certificate=_create_certificate,
@@ -48,6 +55,18 @@ def _new_key() -> str:
     import secrets
 
     return secrets.token_hex(16)
+
+
+def _files(folder: Path) -> Iterable[tuple[str, Path]]:
+    from glideslope.sdk.digest import walk_folder
+
+    return walk_folder(folder)
+
+
+def _rebuild(recipe: Recipe, **more: Any) -> Remade:  # noqa: ANN401 - passed on as they come
+    from glideslope.wiring.rebuilding import rebuild
+
+    return rebuild(recipe, **more)
 
 
 def _folder_digest(folder: Path) -> str:
@@ -176,6 +195,12 @@ def _evaluate(file: Path, *, work: Path | None, again: bool, write_split: Path |
     from glideslope.evaluate.conducting import conduct
 
     return conduct(file, work=work, again=again, write_split=write_split, as_json=as_json)
+
+
+def _told(policy: Policy, dossier: Dossier, opa: str, token: str) -> Mapping[str, Outcome]:
+    from glideslope.wiring import rules
+
+    return rules.told(policy, dossier, opa, token)
 
 
 def _connect(address: str, token: str, ca: str = "") -> Api:

@@ -85,6 +85,11 @@ class Settings:
         return self.state / "glideslope.sqlite"
 
     @property
+    def people(self) -> Path:
+        """Who is behind actors' ids, in a file of its own, from which it can be erased."""
+        return self.state / "people.sqlite"
+
+    @property
     def log(self) -> Path:
         """The prediction log's folder."""
         return self.state / "log"

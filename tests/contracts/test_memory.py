@@ -6,14 +6,17 @@ import pytest
 
 from glideslope.domain.errors import StoreUnavailable
 from glideslope.engine.ports import Artifacts, Checkpoints, Counters, Leases
+from glideslope.engine.search_index import SearchIndex
 from glideslope.ledger.note import Verifier
 from glideslope.testing.contracts.artifacts import ArtifactsContract, MakeFolder
 from glideslope.testing.contracts.checkpoints import CheckpointsContract
 from glideslope.testing.contracts.counters import CountersContract
 from glideslope.testing.contracts.leases import LeasesContract
+from glideslope.testing.contracts.search import SearchContract
 from glideslope.testing.contracts.signer import SignerContract
 from glideslope.testing.contracts.store import FencedStore, StoreContract, draft
 from glideslope.testing.memory import MemoryArtifacts, MemorySigner, MemoryStore
+from glideslope.testing.search import MemorySearch
 
 
 class TestMemoryStore(StoreContract):
@@ -38,6 +41,12 @@ class TestMemoryCheckpoints(CheckpointsContract):
     @pytest.fixture
     def checkpoints(self) -> Checkpoints:
         return MemoryStore()
+
+
+class TestMemorySearch(SearchContract):
+    @pytest.fixture
+    def search(self) -> SearchIndex:
+        return MemorySearch()
 
 
 class TestMemoryArtifacts(ArtifactsContract):

@@ -1,9 +1,11 @@
 """The embedded store keeps the promises of the state ports, and keeps them over a restart."""
 
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import apsw
 import pytest
 
 from glideslope.adapters.stores.sqlite import SqliteStore
@@ -11,6 +13,7 @@ from glideslope.engine.ports import Fence, Total
 from glideslope.testing.contracts.checkpoints import CheckpointsContract
 from glideslope.testing.contracts.counters import CountersContract
 from glideslope.testing.contracts.leases import LeasesContract
+from glideslope.testing.contracts.search import SearchContract, example
 from glideslope.testing.contracts.store import StoreContract, draft
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -44,6 +47,23 @@ class TestSqliteCheckpoints(CheckpointsContract):
     @pytest.fixture
     def checkpoints(self, sqlite: SqliteStore) -> SqliteStore:
         return sqlite
+
+
+class TestSqliteSearch(SearchContract):
+    @pytest.fixture
+    def search(self, sqlite: SqliteStore) -> SqliteStore:
+        return sqlite
+
+
+async def test_an_index_of_another_layout_is_none(tmp_path: Path) -> None:
+    async with SqliteStore(tmp_path / "state.db") as store:
+        await store.index([example(0)])
+    with closing(apsw.Connection(str(tmp_path / "state.db"))) as connection:
+        connection.execute("UPDATE search_layout SET layout = 0")
+    async with SqliteStore(tmp_path / "state.db") as store:
+        assert await store.indexed() == 0
+        await store.index([example(0)])
+        assert await store.indexed() == 1
 
 
 async def test_everything_acknowledged_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from glideslope.domain import (
     stakes,
     value,
 )
-from glideslope.domain.governing import agreement, approval, glass, governed, incident
+from glideslope.domain.governing import agreement, approval, facts, glass, governed, incident
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -56,6 +56,8 @@ EVENTS: Final = (
     events.Lapsed,
     events.Confirmed,
     events.Closed,
+    events.PersonDescribed,
+    events.PersonErased,
     decision.Advance,
     decision.Hold,
     decision.RollBack,
@@ -87,6 +89,21 @@ EVENTS: Final = (
     contract.FeatureRule,
     pairs.PairRules,
     pairs.PairLimit,
+    events.FactsRecorded,
+    facts.Facts,
+    facts.Makers,
+    facts.Code,
+    facts.Environment,
+    facts.Dataset,
+    facts.DataField,
+    facts.Origin,
+    facts.Pipeline,
+    facts.Dependency,
+    facts.Measured,
+    facts.FairnessGap,
+    facts.FailureMode,
+    facts.Validation,
+    facts.Signature,
 )
 EVIDENCE: Final = (
     evidence.Evidence,

@@ -20,10 +20,13 @@ from glideslope.domain.commands import (
     AskGlass,
     BreakGlass,
     CloseIncident,
+    DescribePerson,
+    ErasePerson,
     Halt,
     NoteIncident,
     OrderRollback,
     Propose,
+    RecordFacts,
     Register,
     Resume,
     Retry,
@@ -48,6 +51,9 @@ from glideslope.domain.errors import (
 from glideslope.domain.events import Registered
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.governing.agreement import Agreement
+from glideslope.domain.governing.facts import unknown
+from glideslope.domain.governing.person import Person
+from glideslope.domain.governing.query import read
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.metric import BUILT_IN
@@ -68,6 +74,7 @@ from glideslope.domain.scan import Searched, Tier
 from glideslope.domain.traffic import Arm
 from glideslope.engine.agreements import Agreements
 from glideslope.engine.drifting import features_view
+from glideslope.engine.facts import FactsView
 from glideslope.engine.features import Held
 from glideslope.engine.governing import Governing
 from glideslope.engine.governing_views import (
@@ -81,6 +88,7 @@ from glideslope.engine.governing_views import (
 from glideslope.engine.incidents import Incidents
 from glideslope.engine.record import Record
 from glideslope.engine.slices_display import slices_view
+from glideslope.engine.version_record import EntryView, VersionRecordView
 from glideslope.engine.views import (
     BasisView,
     CheckView,
@@ -88,12 +96,15 @@ from glideslope.engine.views import (
     DisagreementView,
     FeaturesView,
     FleetView,
+    FoundView,
     GuardrailView,
     HappeningView,
     ModelView,
+    PersonView,
     PlanView,
     ReplayView,
     RolloutView,
+    SearchView,
     SignalsView,
     SignalView,
     SlicesView,
@@ -106,8 +117,12 @@ from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.cli.context import Outside
 from glideslope.interfaces.cli.exits import ApiRefused
 from glideslope.interfaces.cli.main import glideslope
+from glideslope.ledger import packfile
+from glideslope.sdk.digest import walk_folder
 from glideslope.testing.clock import ManualClock
 from glideslope.testing.memory import MemoryStore
+from glideslope.wiring import rules
+from glideslope.wiring.rebuilding import rebuild
 
 AT = "2013-12-10T09:14:00.000Z"
 VKEY = "glideslope.example/ledger+c1f4ed0a+AQ0WGvKZZqVnNrjrbk3bdyA4nxH5yZvzDg2hPqLk7tHf"
@@ -179,6 +194,11 @@ class FakeService:
         }
         self.models: dict[str, dict[str, Register]] = {}
         self.contracts: dict[str, Contract] = {}
+        self.facts_: dict[tuple[str, str], FactsView] = {}
+        self.packs: list[tuple[int | None, tuple[int, ...]]] = []
+        self.questions: list[tuple[str, int, int | None, bool]] = []
+        self.persons: dict[str, Person | None] = {}
+        self.asked_as_of: int | None = None
         self.days: dict[int, dict[Arm, Held]] = {}
         self.flagged: list[SignalView] = []
         self.plans: dict[str, Plan] = {}
@@ -494,7 +514,8 @@ class FakeService:
             time=AT,
         )
 
-    async def model(self, name: ModelName) -> ModelView:
+    async def model(self, name: ModelName, *, as_of: int | None = None) -> ModelView:
+        self.asked_as_of = as_of
         self._begin()
         if name not in self.models:
             raise NotFound(what="model", name=name)
@@ -518,11 +539,13 @@ class FakeService:
             signals={"incumbent": {"requests_per_second": 12.5, "error_rate": 0.01}},
         )
 
-    async def rollout(self, rollout: RolloutId) -> RolloutView:
+    async def rollout(self, rollout: RolloutId, *, as_of: int | None = None) -> RolloutView:
+        self.asked_as_of = as_of
         self._begin()
         return self._known(rollout)
 
-    async def decisions(self, rollout: RolloutId) -> Sequence[DecisionView]:
+    async def decisions(self, rollout: RolloutId, *, as_of: int | None = None) -> Sequence[DecisionView]:
+        self.asked_as_of = as_of
         view = self._known(rollout)
         return [
             DecisionView(
@@ -540,7 +563,8 @@ class FakeService:
             )
         ]
 
-    async def story(self, rollout: RolloutId, *, after: int = 0) -> Sequence[HappeningView]:
+    async def story(self, rollout: RolloutId, *, after: int = 0, as_of: int | None = None) -> Sequence[HappeningView]:
+        self.asked_as_of = as_of
         self._known(rollout)
         return [each for each in self.stories[rollout] if each.version > after]
 
@@ -569,6 +593,49 @@ class FakeService:
     async def verifier(self) -> str:
         return self.vkey
 
+    async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> bytes:
+        self._known(rollout)
+        self.packs.append((size, tuple(published)))
+        return packfile.write({"summary.html": b"<p>the page</p>"})
+
+    async def search(
+        self, question: str, *, limit: int = 50, below: int | None = None, whole: bool = False
+    ) -> SearchView:
+        read(question)
+        self.questions.append((question, limit, below, whole))
+        entry = '{"kind":"approval-given"}' if whole else ""
+        found = FoundView(
+            entry=12 if below is None else 3,
+            stream="r-0001",
+            version=2,
+            at=AT,
+            kind="approval-given",
+            by="grace",
+            sentence="grace approves: fine",
+            link="/v1/rollouts/r-0001?as_of=12",
+            whole=entry,
+        )
+        return SearchView(question=question, entries=40, found=(found,), next=12 if below is None else None)
+
+    async def describe_person(self, command: DescribePerson, *, key: str) -> PersonView:
+        self.keys[key] = command
+        self.persons[command.actor] = command.person
+        return await self.person(command.actor)
+
+    async def erase_person(self, command: ErasePerson, *, key: str) -> PersonView:
+        self.keys[key] = command
+        self.persons[command.actor] = None
+        return await self.person(command.actor)
+
+    async def person(self, actor: Actor) -> PersonView:
+        if actor not in self.persons:
+            raise NotFound(what="person", name=actor)
+        kept = self.persons[actor]
+        return PersonView(actor=actor, person=kept, erased=kept is None, commitment="", matches=kept is not None, at=AT)
+
+    async def people(self) -> Sequence[PersonView]:
+        return [await self.person(actor) for actor in self.persons]
+
     async def doctor(self) -> Sequence[CheckView]:
         self._begin()
         return self.checks
@@ -593,6 +660,48 @@ class FakeService:
         await self.model(command.contract.model)
         self.contracts[command.contract.model] = command.contract
         return command.contract
+
+    async def record_facts(self, command: RecordFacts, *, key: str) -> FactsView:
+        self._begin()
+        self.keys[key] = command
+        facts = command.facts
+        await self.model(facts.model)
+        self.facts_[facts.model, facts.version] = FactsView(
+            model=facts.model,
+            version=facts.version,
+            digest=self.models[facts.model][facts.version].digest,
+            facts=facts,
+            unknown=unknown(facts),
+            by=command.by,
+            why=command.why,
+            at=AT,
+            entry=7,
+            superseded=(),
+        )
+        return self.facts_[facts.model, facts.version]
+
+    async def facts(self, model: ModelName, version: VersionName) -> FactsView:
+        self._begin()
+        if (model, version) not in self.facts_:
+            raise NotFound(what="facts about", name=f"{model} {version}")
+        return self.facts_[model, version]
+
+    async def version(self, model: ModelName, version: VersionName) -> VersionRecordView:
+        self._begin()
+        known = self.models.get(model, {}).get(version)
+        if known is None:
+            raise NotFound(what="version of", name=f"{model} {version}")
+        return VersionRecordView(
+            model=model,
+            version=version,
+            digest=known.digest,
+            registered=EntryView(entry=1, at=AT, by=known.by, what=known.why),
+            evaluations=known.evaluations,
+            installed=(),
+            facts=self.facts_.get((model, version)),
+            attempts=(),
+            incumbent="",
+        )
 
     async def contract(self, model: ModelName) -> Contract:
         self._begin()
@@ -847,10 +956,13 @@ class Desk:
         outside = Outside(
             connect=self.connect,
             folder_digest=lambda folder: digest_of(str(len(list(folder.iterdir())))),
+            files=walk_folder,
             keep=self._keep,
             start=self.start,
             demo=self.demo,
             evaluate=self.evaluate,
+            told=rules.told,
+            rebuild=rebuild,
             tokens=self.tokens,
             credentials=self.credentials,
             create_certificate=self.create_certificate,

@@ -26,6 +26,12 @@ from glideslope.interfaces.api.problems import problem_of, status_of
 from glideslope.interfaces.api.streams import follow
 
 ROUTES = [
+    ("GET", "/v1/rollouts/late-arrival-1/pack"),
+    ("GET", "/v1/search?q=author:ana"),
+    ("GET", "/v1/people"),
+    ("GET", "/v1/people/mia"),
+    ("POST", "/v1/people/mia"),
+    ("POST", "/v1/people/mia/erase"),
     ("POST", "/v1/models/late-arrival/versions"),
     ("POST", "/v1/plan"),
     ("POST", "/v1/plan/basis"),
@@ -49,6 +55,9 @@ ROUTES = [
     ("GET", "/v1/models/late-arrival"),
     ("GET", "/v1/models/late-arrival/contract"),
     ("POST", "/v1/models/late-arrival/contract"),
+    ("GET", "/v1/models/late-arrival/versions/v3"),
+    ("GET", "/v1/models/late-arrival/versions/v3/facts"),
+    ("POST", "/v1/models/late-arrival/versions/v3/facts"),
     ("GET", "/v1/models/late-arrival/features"),
     ("GET", "/v1/models/late-arrival/signals"),
     ("POST", "/v1/features"),
@@ -269,11 +278,12 @@ def test_nobody_unknown_is_let_in(http: Any, token: str | None) -> None:
     assert {each.headers["www-authenticate"] for each in responses} == {"Bearer"}
 
 
-READS = {path for method, path in ROUTES if method == "GET" and "briefing" not in path} | {
+READS = {p for method, p in ROUTES if method == "GET" and "briefing" not in p and not p.startswith("/v1/people")} | {
     "/v1/plan",
     "/v1/plan/basis",
     "/v1/plan/defaults",
 }
+FACTS_PATH = "/v1/models/late-arrival/versions/v3/facts"
 CONTRACT_PATH = "/v1/models/late-arrival/contract"
 REPORTS = {
     "/v1/observations",
@@ -292,7 +302,7 @@ def test_each_role_may_do_what_it_is_for(  # noqa: PLR0917 - fixtures and one ro
 ) -> None:
     proposed(http, written)
     service.move("late-arrival-1", ended=True, phase="rolled-back")  # so that its event stream ends
-    acts = {("POST", "/v1/rollouts"), ("POST", CONTRACT_PATH), ("POST", "/v1/agreements")}
+    acts = {("POST", "/v1/rollouts"), ("POST", CONTRACT_PATH), ("POST", "/v1/agreements"), ("POST", FACTS_PATH)}
     reads = path in READS and (method, path) not in acts
     may = {
         "reader": reads,
@@ -420,7 +430,9 @@ def test_a_reader_is_what_an_auditor_needs_and_no_more(http: Any, service: Any, 
     told = {
         (method.upper(), path): http.request(
             method,
-            path.format(model="late-arrival", rollout=view.id, version=2, of="organisation", name="organisation"),
+            path.format(
+                model="late-arrival", rollout=view.id, version=2, of="organisation", name="organisation", actor="a-17"
+            ),
             json={},
         )
         for path, operations in paths.items()
@@ -429,7 +441,7 @@ def test_a_reader_is_what_an_auditor_needs_and_no_more(http: Any, service: Any, 
 
     refused = {place for place, answer in told.items() if answer.status_code == 401}
     harmless = {("POST", "/v1/plan"), ("POST", "/v1/plan/basis"), ("POST", "/v1/plan/defaults")}
-    secret = {("GET", "/v1/models/{model}/briefing")}
+    secret = {("GET", "/v1/models/{model}/briefing"), ("GET", "/v1/people"), ("GET", "/v1/people/{actor}")}
     assert refused == {(method, path) for method, path in told if method != "GET"} - harmless | secret
     assert told["GET", "/v1/ledger"].content == b"".join(service.bundle)
     assert len(service.stories[view.id]) == before
@@ -512,7 +524,7 @@ def test_every_error_that_can_be_raised_has_a_status_and_a_code_of_its_own() -> 
         each = waiting.pop()
         waiting.extend(each.__subclasses__())
         earlier = seen.setdefault(each.code, each)
-        assert earlier is each or issubclass(each, earlier) or each.code == "internal", (
+        assert earlier is each or issubclass(each, earlier) or issubclass(earlier, each) or each.code == "internal", (
             f"{each} and {earlier} share the code {each.code}"
         )
         assert status_of(each.__new__(each)) in {401, 403, 404, 409, 413, 422, 500, 503}

@@ -16,10 +16,8 @@ from glideslope.domain.errors import (
     StoreUnavailable,
     Unavailable,
 )
-from glideslope.engine.views import CheckView
 from glideslope.interfaces.cli.exits import Exit, exit_of
 from glideslope.interfaces.cli.main import VERBS, glideslope
-from glideslope.settings import STATE_FOLDER, Doors, Tls, own_tls
 
 DIGEST = "sha256:" + "3" * 64
 ID = "late-arrival-1"
@@ -256,115 +254,6 @@ def test_a_bad_line_of_outcomes_is_named(desk: Any, name: str, content: bytes, l
     assert f"{name}:{line}:" in result.stderr
 
 
-def test_waiting_ends_with_the_rollout(desk: Any, service: Any) -> None:
-    applied(desk)
-    desk.then += [lambda: None, lambda: service.move(ID, phase="promoted", ended=True)]
-
-    result = desk.run("status", ID, "--wait", "--json")
-
-    assert (result.exit_code, json.loads(result.stdout)["phase"]) == (0, "promoted")
-
-
-def test_waiting_outlasts_a_server_that_restarts(desk: Any, service: Any) -> None:
-    applied(desk)
-
-    def broken() -> None:
-        service.fail = StoreUnavailable("it restarts")
-
-    desk.then += [broken, lambda: service.move(ID, phase="rolled-back", ended=True)]
-
-    result = desk.run("status", ID, "--wait")
-
-    assert result.exit_code == Exit.ROLLED_BACK, told(result)
-
-
-def test_waiting_ends_when_its_time_is_up(desk: Any) -> None:
-    applied(desk)
-
-    result = desk.run("status", ID, "--wait", "--timeout", "10m")
-
-    assert (result.exit_code, desk.time) == (Exit.TIMED_OUT, 600.0)
-
-
-@pytest.mark.parametrize("timeout", ["5", "soon", "-1s", "1w"])
-def test_a_timeout_is_a_duration(desk: Any, timeout: str) -> None:
-    assert desk.run("status", ID, "--wait", "--timeout", timeout).exit_code == Exit.INVALID
-
-
-def test_watching_prints_each_happening_once_and_ends_with_the_rollout(desk: Any, service: Any) -> None:
-    applied(desk)
-    desk.then += [
-        lambda: service.move(ID, "Advance to s2.", share=2_500),
-        lambda: None,
-        lambda: service.move(ID, "Roll back.", phase="rolled-back", ended=True, share=0),
-    ]
-
-    result = desk.run("watch", "late-arrival")
-
-    assert result.exit_code == Exit.ROLLED_BACK, told(result)
-    lines = result.stdout.splitlines()
-    assert lines[0] == f"late-arrival  v1 -> v2   {ID}   running at 5% (confirmed)"
-    assert lines[1].startswith("[>] canary 5% [ ] canary 25%")
-    assert [line.partition("  ")[2] for line in lines[2:5]] == [
-        "ada proposed to replace v1 by v2.",
-        "Advance to s2.",
-        "Roll back.",
-    ]
-    assert "\x1b" not in result.stdout
-
-
-def test_watching_as_json_prints_one_line_per_change(desk: Any, service: Any) -> None:
-    applied(desk)
-    desk.then.append(lambda: service.move(ID, phase="promoted", ended=True))
-
-    result = desk.run("watch", ID, "--json")
-
-    assert [json.loads(line)["phase"] for line in result.stdout.splitlines()] == ["running", "promoted"]
-
-
-def test_ctrl_c_ends_the_watching_and_says_that_the_rollout_goes_on(desk: Any, service: Any) -> None:
-    applied(desk)
-
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    desk.then.append(interrupt)
-
-    result = desk.run("watch", ID)
-
-    assert result.exit_code == Exit.INTERRUPTED
-    assert f"Stopped watching. {ID} continues. Halt it with: glideslope halt {ID}" in result.stderr
-    assert service.rollouts[ID].phase == "running"
-
-
-def test_watching_outlasts_a_server_that_restarts(desk: Any, service: Any) -> None:
-    applied(desk)
-
-    def gone() -> None:
-        raise StoreUnavailable("it restarts")
-
-    desk.then += [gone, lambda: service.move(ID, phase="promoted", ended=True)]
-
-    result = desk.run("watch", ID)
-
-    assert result.exit_code == 0, told(result)
-    assert "Trying again." in result.stderr
-
-
-def test_watching_gives_up_on_a_server_that_stays_away(desk: Any) -> None:
-    applied(desk)
-
-    def gone() -> None:
-        raise StoreUnavailable("it is gone")
-
-    desk.api.stream = lambda _: iter(gone, None)
-
-    result = desk.run("watch", ID)
-
-    assert result.exit_code == Exit.FAILED, told(result)
-    assert desk.time > 60
-
-
 def test_looking_shows_what_there_is(desk: Any) -> None:
     applied(desk)
 
@@ -523,223 +412,6 @@ def test_server_and_token_come_from_options_then_the_environment_then_the_folder
     ]
 
 
-def test_without_a_server_the_next_command_is_up(desk: Any, tmp_path: Path) -> None:
-    (tmp_path / STATE_FOLDER / "address").unlink()
-
-    result = desk.run("ls")
-
-    assert result.exit_code == Exit.INVALID
-    assert "Next: glideslope up" in result.stderr
-
-
-def test_the_doctor_tells_what_is_wrong(desk: Any, service: Any, tmp_path: Path) -> None:
-    well = desk.run("doctor")
-    service.checks.append(CheckView(name="gateway", ok=False, sentence="It is silent.", next_command="glideslope up"))
-    ill = desk.run("doctor")
-    service.fail = StoreUnavailable("the disk is full")
-    worse = desk.run("doctor")
-    (tmp_path / STATE_FOLDER / "address").unlink()
-    alone = desk.run("doctor")
-
-    assert [each.exit_code for each in (well, ill, worse, alone)] == [0, 1, 1, 2]
-    assert "WRONG  gateway: It is silent.  Next: glideslope up" in ill.stdout
-    assert "WRONG  server: There is no server address" in alone.stdout
-
-
-def test_a_decision_that_comes_out_differently_ends_with_9(desk: Any, service: Any) -> None:
-    applied(desk)
-    same = desk.run("replay", ID, "2")
-    service.same = False
-
-    assert (same.exit_code, desk.run("replay", ID, "2").exit_code) == (0, Exit.NOT_VERIFIED)
-
-
-def test_long_running_verbs_start_what_they_are_told(desk: Any, tmp_path: Path) -> None:
-    desk.run("up")
-    desk.run("up", "--state", "s", "--port", "0", "--gateway-port", "0", "--no-gateway")
-    desk.run("serve", "--state", "s", "--port", "1", "--no-gateway")
-    desk.run("serve", "--state", "s", "--gateway-listen", "h:3", "--prediction-log", "--keep-log", "30d")
-    desk.run("gateway", "--state", "s", "--gateway-port", "2")
-    desk.run("gateway", "--state", "s", "--server", "h:3", "--credentials", "c", "--silence", "3")
-    demo = desk.run("demo", "--json", "--keep", "k")
-
-    here, there = tmp_path / STATE_FOLDER, Path("s")
-    assert desk.started == [
-        (
-            "up",
-            {
-                "state": here,
-                "port": 8787,
-                "gateway_port": 8780,
-                "gateway": True,
-                "gateway_listen": None,
-                "keep_log": None,
-                "doors": Doors(),
-            },
-        ),
-        (
-            "up",
-            {
-                "state": there,
-                "port": 0,
-                "gateway_port": 0,
-                "gateway": False,
-                "gateway_listen": None,
-                "keep_log": None,
-                "doors": Doors(),
-            },
-        ),
-        (
-            "serve",
-            {
-                "state": there,
-                "port": 1,
-                "gateway_port": 8780,
-                "gateway": False,
-                "gateway_listen": None,
-                "keep_log": None,
-                "doors": Doors(),
-            },
-        ),
-        (
-            "serve",
-            {
-                "state": there,
-                "port": 8787,
-                "gateway_port": 8780,
-                "gateway": True,
-                "gateway_listen": ("h", 3),
-                "keep_log": 2_592_000.0,
-                "doors": Doors(),
-            },
-        ),
-        (
-            "gateway",
-            {"state": there, "gateway_port": 2, "line": None, "credentials": None, "silence": 1.0, "doors": Doors()},
-        ),
-        (
-            "gateway",
-            {
-                "state": there,
-                "gateway_port": 8780,
-                "line": ("h", 3),
-                "credentials": Path("c"),
-                "silence": 3.0,
-                "doors": Doors(),
-            },
-        ),
-        ("demo", {"as_json": True, "keep": Path("k")}),
-    ]
-    assert demo.exit_code == 9
-
-
-def test_evaluating_hands_on_what_was_said_and_ends_as_it_went(desk: Any) -> None:
-    run = desk.run("evaluate", "e.yaml", "--work", "w", "--again")
-    desk.run("evaluate", "--write-split", "s", "--json")
-
-    assert run.exit_code == 1
-    assert desk.evaluated == [
-        (Path("e.yaml"), {"work": Path("w"), "again": True, "write_split": None, "as_json": False}),
-        (Path("evaluation.yaml"), {"work": None, "again": False, "write_split": Path("s"), "as_json": True}),
-    ]
-
-
-def test_where_to_listen_and_in_tls_is_handed_on(desk: Any, tmp_path: Path) -> None:
-    desk.run("up", "--host", "192.0.2.1", "--gateway-host", "::", "--tls")
-    desk.run("up", "--tls-cert", "c.pem", "--tls-key", "k.pem")
-    desk.run("up", "--host", "192.0.2.1", "--insecure-no-tls")
-    both = desk.run("up", "--tls", "--tls-cert", "c.pem", "--tls-key", "k.pem")
-    open_ = desk.run("up", "--host", "192.0.2.1")
-
-    assert [arguments["doors"] for _, arguments in desk.started] == [
-        Doors(host="192.0.2.1", gateway_host="::", tls=own_tls(tmp_path / STATE_FOLDER)),
-        Doors(tls=Tls(cert=tmp_path / "c.pem", key=tmp_path / "k.pem")),
-        Doors(host="192.0.2.1", insecure=True),
-    ]
-    assert (both.exit_code, open_.exit_code, "[tls-required]" in open_.stderr) == (2, 2, True)
-
-
-def test_a_certificate_is_made_for_names(desk: Any, tmp_path: Path) -> None:
-    made = desk.run("tls", "create", "models.example")
-
-    assert desk.certified == [(tmp_path / STATE_FOLDER, ("models.example",))]
-    assert f"must trust {tmp_path / STATE_FOLDER / 'tls' / 'ca.pem'}." in made.stdout
-
-
-def test_the_ca_of_the_state_folder_is_trusted_for_its_own_server_only(desk: Any, tmp_path: Path) -> None:
-    (tmp_path / STATE_FOLDER / "ca.pem").write_text("x")
-    desk.run("ls")
-    desk.run("ls", "--server", "https://other.example")
-    desk.run("ls", "--ca", "mine.pem")
-
-    assert desk.trusted == [str(tmp_path / STATE_FOLDER / "ca.pem"), "", "mine.pem"]
-
-
-def test_tokens_are_created_listed_and_revoked(desk: Any) -> None:
-    made = desk.run("token", "create", "bob", "--role", "reader")
-    listed = desk.run("token", "ls")
-    gone = desk.run("token", "revoke", "0")
-    unknown = desk.run("token", "revoke", "bob")
-
-    assert made.stdout == "gs_new\n"
-    assert "bob" in listed.stdout
-    assert "gs_new" not in listed.stdout
-    assert (gone.exit_code, unknown.exit_code, desk.secrets) == (0, Exit.INVALID, [])
-
-
-def test_a_gateway_elsewhere_gets_credentials_and_is_told_where_its_server_is(desk: Any, tmp_path: Path) -> None:
-    made = desk.run("credentials", "create", "edge-1", "--out", "c", "--days", "30")
-    told = desk.run("credentials", "create", "edge-1", "--out", "c", "--json")
-    half = desk.run("gateway", "--state", "s", "--server", "h:3")
-    nowhere = desk.run("gateway", "--state", "s", "--server", "h", "--credentials", "c")
-    both = desk.run("up", "--no-gateway", "--gateway-listen", "h:3")
-
-    assert desk.started[0] == (
-        "credentials",
-        {"state": tmp_path / STATE_FOLDER, "name": "edge-1", "out": Path("c"), "days": 30},
-    )
-    assert "edge-1" in made.stdout
-    assert json.loads(told.stdout).keys() == {"name", "folder", "ends"}
-    assert [each.exit_code for each in (half, nowhere, both)] == [Exit.INVALID] * 3
-    assert "belong together" in half.stderr
-    assert "is not HOST:PORT" in nowhere.stderr
-    assert "exclude each other" in both.stderr
-    assert len(desk.started) == 2, "nothing was started"
-
-
-def test_a_token_is_made_for_models_and_for_a_time(desk: Any) -> None:
-    desk.run("token", "create", "svc", "--role", "source", "--model", "fraud", "--model", "biopsy", "--expires", "90d")
-
-    assert desk.scopes == [{"models": ("fraud", "biopsy"), "all_models": False, "seconds": 90 * 86_400.0}]
-    assert "for all models" in desk.run("token", "ls").stdout
-
-
-def test_init_writes_a_plan_that_works_and_overwrites_nothing(desk: Any) -> None:
-    refused = desk.run("init")
-    Path("glideslope.yaml").unlink()
-    Path(".gitignore").write_text("*.pyc")
-    dry = desk.run("init", "--dry-run")
-    done = desk.run("init")
-    again = Path(".gitignore").read_text()
-
-    assert (refused.exit_code, dry.exit_code, done.exit_code) == (Exit.REFUSED, 0, 0)
-    assert "refused[file-exists]" in refused.stderr
-    assert again == "*.pyc\n.glideslope/\n"
-    text = Path("glideslope.yaml").read_text().replace("my-model", "late-arrival")
-    Path("glideslope.yaml").write_text(text)
-    assert json.loads(Path("glideslope.schema.json").read_text())["title"] == "glideslope.yaml"
-    assert desk.run("plan").exit_code == 0
-
-
-def test_a_schema_of_ones_own_is_not_overwritten_by_init(desk: Any) -> None:
-    Path("glideslope.yaml").unlink()
-    Path("glideslope.schema.json").write_text("{}")
-
-    result = desk.run("init")
-
-    assert (result.exit_code, Path("glideslope.yaml").exists()) == (Exit.REFUSED, False)
-
-
 def test_codes_are_explained_offline(desk: Any) -> None:
     assert "nobody is exposed" in desk.run("explain", "halted").stdout
     assert "Next: glideslope explain plan-invalid" in desk.run("explain", "plan-invalit").stderr
@@ -776,7 +448,24 @@ def test_every_verb_says_in_the_list_what_it_says_itself(desk: Any) -> None:
 
 
 def test_every_verb_that_answers_offers_json(desk: Any) -> None:
-    silent = {"up", "serve", "gateway", "completion", "contract", "token", "credentials", "tls"}
+    silent = {
+        "up",
+        "serve",
+        "gateway",
+        "completion",
+        "contract",
+        "document",
+        "facts",
+        "signature",
+        "agree",
+        "break-glass",
+        "incident",
+        "policy",
+        "people",
+        "token",
+        "credentials",
+        "tls",
+    }
 
     without = [name for name in VERBS if name not in silent and "--json" not in desk.run(name, "--help").stdout]
 
@@ -795,52 +484,3 @@ def test_the_status_of_an_error_is_that_of_its_branch() -> None:
     ]
 
     assert [int(exit_of(error)) for error in errors] == [2, 2, 3, 3, 4, 1, 1]
-
-
-def test_the_worst_disagreements_are_told_with_what_may_be_known_of_the_request(desk: Any) -> None:
-    applied(desk)
-
-    result = desk.run("disagreements", "late-arrival")
-
-    assert (result.exit_code, result.stderr) == (0, "")
-    heading, line, said = result.stdout.splitlines()
-    assert heading.split()[:3] == ["request", "at", "difference"]
-    assert [line.split()[k] for k in (0, 2, 3, 4, 5)] == ["0c1d", "0.42", "0.8100", "0.3900", "differently"]
-    assert said.strip() == "origin=LGA, carrier=UA, passenger=[personal], from other features"
-
-
-def test_a_slice_without_disagreements_says_so(desk: Any) -> None:
-    applied(desk)
-
-    result = desk.run("disagreements", "late-arrival-1", "--slice", "origin=JFK")
-
-    assert result.exit_code == 0
-    assert "nothing was mirrored yet" in result.stdout
-
-
-def test_disagreements_as_json_are_the_servers(desk: Any) -> None:
-    applied(desk)
-
-    found = json.loads(desk.run("disagreements", "late-arrival", "--json").stdout)
-
-    assert [each["request"] for each in found] == ["0c1d"]
-
-
-def test_slices_are_told_worst_first_and_the_search_says_that_it_moves_nothing(desk: Any) -> None:
-    applied(desk)
-
-    result = desk.run("slices", "late-arrival")
-
-    assert (result.exit_code, result.stderr) == (0, "")
-    assert "advisory, moves no traffic" in result.stdout
-    (found,) = [line for line in result.stdout.splitlines() if "LOOK HERE" in line]
-    assert found.split()[:5] == ["log_loss", "origin=BOS|PHL", "arms", "12.5", "0.003"]
-    assert "2 outcomes were left out" in result.stdout
-
-
-def test_slices_as_json_are_the_servers(desk: Any) -> None:
-    applied(desk)
-
-    found = json.loads(desk.run("slices", "late-arrival", "--json").stdout)
-
-    assert (found["searched"][0]["slice"], found["search_alpha"], found["left_out"]) == ("origin=BOS|PHL", 0.05, 2)

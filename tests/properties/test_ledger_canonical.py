@@ -2,9 +2,11 @@
 
 import json
 import math
+from collections.abc import Callable
 
+import pytest
 import rfc8785
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from glideslope.ledger import canonical
@@ -77,3 +79,57 @@ def test_bytes_are_read_or_refused_and_nothing_else_happens(data: bytes) -> None
         return
 
     assert canonical.encode(value) == data
+
+
+@settings(max_examples=300)
+@given(
+    VALUES,
+    st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from(list(b'0123456789eE.+-,:{}[]" \\u'))), max_size=2),
+    st.booleans(),
+)
+def test_reading_quickly_is_reading_carefully(value: object, edits: list[tuple[int, int]], insert: bool) -> None:
+    """Where C reads and writes for us, exactly the same bytes are taken, as exactly the same value."""
+    data = bytearray(canonical.encode(value))
+    for at, byte in edits:
+        place = at % len(data)
+        data[place : place + (0 if insert else 1)] = bytes([byte])
+    assert _said(canonical.decode, bytes(data)) == _said(canonical._decode_carefully, bytes(data))
+
+
+def _said(read: Callable[[bytes], object], data: bytes) -> str:
+    try:
+        return repr(read(data))
+    except CanonicalError:
+        return "refused"
+
+
+SPELLINGS = (
+    *(
+        b"[1.0]",
+        b"[1e5]",
+        b"[1E5]",
+        b"[0.0]",
+        b"[-0]",
+        b"[-0.0]",
+        b"[1e21]",
+        b"[100.0]",
+        b"[1.50]",
+        b"[NaN]",
+        b"[Infinity]",
+    ),
+    *(
+        b"[9007199254740993]",
+        b"[123456789012345678901234567890]",
+        b'{"b":1,"a":1}',
+        b'{"a":1,"a":1}',
+        b'["\\/"]',
+        b"[1] ",
+    ),
+    *(b'["\\u0041"]', b"[1,]", b"[" * 65 + b"]" * 65, b'{"a":' * 65 + b"1" + b"}" * 65),
+)
+
+
+@pytest.mark.parametrize("data", SPELLINGS, ids=str)
+def test_what_c_would_let_pass_is_refused(data: bytes) -> None:
+    with pytest.raises(CanonicalError):
+        canonical.decode(data)

@@ -19,6 +19,7 @@ from glideslope.adapters.stores.sqlite import SqliteStore
 from glideslope.domain.commands import Approve, Halt, OrderRollback, Propose, Resume, Retry
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.ids import RolloutId
+from glideslope.domain.metric import OUTCOME_SEEN
 from glideslope.engine.scopes import OUTCOMES
 from glideslope.ledger import checkpoint, entry, merkle, note
 from glideslope.testing.disk import Disk, Moment, disk, lay_out
@@ -68,6 +69,16 @@ class Told:
         new = await self._store.once(keys, totals)
         self._said.extend(("outcome", key, total) for key, total in zip(keys, totals, strict=True))
         return new
+
+    async def once_alike(
+        self, keys: Sequence[bytes], places: Sequence[int], groups: Sequence[Any]
+    ) -> Sequence[bytes | None]:
+        notes = await self._store.once_alike(keys, places, groups)
+        self._said.extend(("outcomes", key, groups[place]) for key, place in zip(keys, places, strict=True))
+        return notes
+
+    async def has_noted(self, prefix: str) -> bool:
+        return await self._store.has_noted(prefix)
 
     async def keep(self, size: int, signed: bytes) -> None:
         await self._store.keep(size, signed)
@@ -177,7 +188,7 @@ async def judge(at: Path, files: Mapping[str, bytes], said: Sequence[Any]) -> No
         checkpoints_still_hold(entries, told.get("signed", []))
         if entries:
             world.promises.a_stranger_can_check([line async for line in app.notary.bundle()])
-        await outcomes_count_once(store, told.get("outcome", []), told.get("total", []))
+        await outcomes_count_once(store, told.get("outcome", []), told.get("outcomes", []), told.get("total", []))
 
 
 def granted_as_decided(entries: Sequence[bytes], granted: Sequence[Any]) -> None:
@@ -201,10 +212,21 @@ def checkpoints_still_hold(entries: Sequence[bytes], signed: Sequence[Any]) -> N
         assert roots[stated.size] == stated.root
 
 
-async def outcomes_count_once(store: SqliteStore, outcomes: Sequence[Any], totals: Sequence[Any]) -> None:
-    counted = sum(total.count for total in await store.load("") if total.source == OUTCOMES)
+async def outcomes_count_once(
+    store: SqliteStore, outcomes: Sequence[Any], alike: Sequence[Any], totals: Sequence[Any]
+) -> None:
+    kept_outcomes = [total for total in await store.load("") if total.source == OUTCOMES]
+    counted = sum(total.count for total in kept_outcomes if total.cell.startswith("base."))
     seen = store._reader.execute("SELECT count(*) FROM seen").get
     assert counted == seen, "each key that is noted was counted once"
+    subjects = sum(total.count for total in kept_outcomes if f"/{OUTCOME_SEEN}/" in total.cell) - sum(
+        total.count for total in kept_outcomes if total.cell.startswith("base.") and f"/{OUTCOME_SEEN}/" in total.cell
+    )
+    noted = store._reader.execute("SELECT count(*) FROM told WHERE length(note) > 0").get
+    assert subjects == noted, "each subject that is noted was counted once"
+    keys = {key: group for _, key, group in alike}
+    notes = await store.once_alike(list(keys), list(range(len(keys))), list(keys.values()))
+    assert None not in notes, "an outcome that was acknowledged is gone"
     known = {key: total for _, key, total in outcomes}
     assert not any(await store.once(list(known), list(known.values()))), "an outcome that was acknowledged is gone"
     kept = {(t.cell, t.source, t.epoch): t.count for t in await store.load("")}

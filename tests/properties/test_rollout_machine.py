@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.decide import decide
 from glideslope.domain.decision import DECIDER, Advance, Decision, Promote, Question, RollBack, Verdict
 from glideslope.domain.errors import Invalid
@@ -28,20 +29,13 @@ from glideslope.domain.events import (
 )
 from glideslope.domain.evidence import NOTHING, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
 from glideslope.domain.freeze import plan_digest
-from glideslope.domain.gate import (
-    harm_findings,
-    harm_found,
-    harm_test,
-    is_paired,
-    proof_findings,
-    proof_test,
-    tables_of,
-)
+from glideslope.domain.gate import harm_findings, harm_found, harm_test, proof_findings, proof_test
 from glideslope.domain.ids import MACHINE, Actor, Digest, MetricName, ModelName, SliceName, StepName, VersionName
 from glideslope.domain.metric import Kind, Origin
 from glideslope.domain.plan import AtMaximum, Evaluation, Plan, StageKind
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import DECIDED, ENDED, Phase, Rollout, apply, exposure, fold
+from glideslope.domain.tables import tables_of
 from glideslope.domain.traffic import FULL, TOTAL, Arm
 from glideslope.ledger import canonical
 from glideslope.stats.wealth import log_wealth
@@ -411,12 +405,16 @@ def test_every_finding_tells_the_wealth_of_its_test_to_four_places(moment: tuple
             sum(sum(row) for row in rows) for rows in ([t.candidate for t in tables], [t.incumbent for t in tables])
         )
     step = plan.steps[2]
-    for found in proof_findings(plan, evidence, step):
+    told = proof_findings(plan, evidence, step, awaiting=False)
+    for found, waiting in zip(told, proof_findings(plan, evidence, step), strict=True):
         g = next(g for g in plan.guardrails if g.metric.name == found.subject)
         tables = tables_of(plan, evidence, g, found.slice)
         if tables is None or g.metric.kind is Kind.LATENCY:
             continue
         assert found.wealth.hex() == round(log_wealth(proof_test(g, step.loosen), tables), 4).hex()
+        if waiting.verdict is not Verdict.INVALID:
+            assert waiting.wealth <= found.wealth
+            assert (waiting.wealth == found.wealth) or waiting.awaited
 
 
 @given(

@@ -9,6 +9,7 @@ from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft
 from glideslope.domain.ids import MetricName, ModelName, RolloutId
 from glideslope.domain.metric import Kind
 from glideslope.domain.observation import Totals
+from glideslope.domain.pairs import PairKind, PairLimit, PairRules
 from glideslope.domain.plan import Margin, MarginKind
 from glideslope.domain.traffic import Arm
 from glideslope.engine.ports import Served
@@ -16,7 +17,7 @@ from glideslope.sdk.briefed import briefed
 from glideslope.sdk.observe import Observer
 from glideslope.sdk.stamps import Stamps
 from glideslope.testing.traffic import SOUND
-from glideslope.testing.world import ORIGIN, TICK, World, draft
+from glideslope.testing.world import ORIGIN, SHADOW, STAGES, TICK, World, draft
 
 DELAYS = ModelName("delays")
 FALLBACK = MetricDraft(name=MetricName("fallback_used"), kind=Kind.EVENT)
@@ -135,3 +136,21 @@ async def test_without_word_from_the_services_nothing_advances(spoken: bool) -> 
     view = await world.app.rollout(rollout)
     assert view.step == before.step
     assert view.reasons == (("evidence-stale",) if spoken else ("no-evidence",))
+
+
+async def test_what_no_shadow_can_count_does_not_keep_a_rollout_in_it_and_is_named_there() -> None:
+    """Mirrored copies are not counted by services, so nothing of theirs can be fresh in a shadow; the canary judges it."""
+    world = World(seed=67)
+    traffic = await world.serves("delays", v1=SOUND, v2=SOUND)
+    traffic.demand.halves = True
+    services = Services(world)
+    rules = PairRules(limits=(PairLimit(kind=PairKind.DISAGREEMENT, limit=0.2),))
+    plain = draft("delays", "v2", guardrails=GUARDRAILS, stages=(SHADOW, *STAGES), pairs=rules)
+    asked = Draft(**{name: getattr(plain, name) for name in plain.__struct_fields__} | {"metrics": (FALLBACK, LENGTH)})
+
+    rollout = await world.propose(asked)
+    await world.until(rollout, step="s1", within=5)
+    shown = {g.metric: g.word for g in (await world.app.rollout(rollout)).guardrails}
+    await services.until(rollout, "promoted", within=180)
+
+    assert shown == {"fallback_used": "not in a shadow", "output_length": "not in a shadow"}

@@ -9,6 +9,7 @@ from glideslope.domain.metric import Dimension
 from glideslope.domain.pairs import Half, Halves, PairKind, PairLimit, PairRules
 from glideslope.domain.receipt import SCORE_LEVELS, request_hash, subject_hash
 from glideslope.domain.traffic import Arm
+from glideslope.interfaces.cli.forecast import forecast_lines
 from glideslope.testing.traffic import SOUND, Behaviour
 from glideslope.testing.world import SHADOW, STAGES, World, draft
 
@@ -233,3 +234,27 @@ async def test_a_cross_finds_harm_that_neither_of_its_fields_shows() -> None:
 
     assert view.last is not None
     assert [f.slice for f in view.last.findings] == ["origin=LGA & carrier=UA"]
+
+
+async def test_a_plan_tells_when_its_limits_will_be_proven_and_what_an_earlier_shadow_taught() -> None:
+    world = World(seed=69)
+    traffic = await world.serves("delays", v1=SOUND, v2=SOUND)
+    traffic.demand.halves = True
+    asked = draft("delays", "v2", stages=(SHADOW, *STAGES), pairs=limits(disagreement=0.2, slower=0.5))
+    await world.run(5)
+
+    before = await world.app.plan(asked)
+    rollout = await world.propose(asked)
+    await world.until(rollout, step="s2", within=120)
+    shown = world.app.observer.answers(world.app.record.rollout(rollout), PairKind.DISAGREEMENT, WHOLE)
+    after = await world.app.plan(asked)
+
+    (supposed, slower), (learned, _) = before.pair_prospects, after.pair_prospects
+    assert (supposed.kind, supposed.sound, supposed.learned, slower.kind) == ("disagreement", 0.1, False, "slower")
+    assert (supposed.seconds_to_proof or 0) > 0
+    assert learned.learned
+    assert learned.sound == pytest.approx(1 - shown[0] / sum(shown), abs=0.02)
+    assert (learned.pairs_to_proof or 0) < (supposed.pairs_to_proof or 0), "it differed less than was supposed"
+    lines = "\n".join(forecast_lines(after))
+    assert "proven after" in lines
+    assert "(as before)" in lines

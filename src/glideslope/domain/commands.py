@@ -8,8 +8,10 @@ from msgspec import UNSET, UnsetType
 
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
+from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import Emergency
 from glideslope.domain.governing.incident import Remedy
+from glideslope.domain.governing.person import Person
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
 from glideslope.domain.plan import Evaluation
 
@@ -34,6 +36,15 @@ class AgreeContract:
     """Say what the live input of a registered model must look like."""
 
     contract: Contract
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFacts:
+    """Say what is known about how a registered version was made."""
+
+    facts: Facts
     by: Actor
     why: str
 
@@ -97,6 +108,24 @@ class Retry:
     by: Actor
     why: str
     draft: Draft | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DescribePerson:
+    """Say who an actor is."""
+
+    actor: Actor
+    person: Person
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class ErasePerson:
+    """Erase who an actor is."""
+
+    actor: Actor
+    by: Actor
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,33 +9,33 @@ from typing import assert_never
 
 import msgspec
 
+from glideslope.domain.alphas import is_paired
+from glideslope.domain.awaited import answered
 from glideslope.domain.budget import Measure, spendings
 from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, Question, RollBack, Verdict
 from glideslope.domain.doubt import Doubt, is_settled, stands
 from glideslope.domain.evidence import Evidence, Exposed
 from glideslope.domain.gate import (
-    Tables,
-    answered,
     harm_found,
     is_lopsided,
-    limit_found,
     lopsided,
     needs_outcomes,
     offline_findings,
     proof_findings,
-    sorted_tables,
     split_found,
 )
 from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.governed import Freeze, Governed, Permit, missing
 from glideslope.domain.governing.organisation import BREACH
-from glideslope.domain.ids import WHOLE, MetricName
+from glideslope.domain.ids import WHOLE, Digest, MetricName
 from glideslope.domain.metric import Metric, Origin
 from glideslope.domain.pairs import PAIRS
 from glideslope.domain.plan import AtMaximum, Plan, StageKind, Step
 from glideslope.domain.reasons import Reason
 from glideslope.domain.recomputation import FRESH, Recomputation
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
+from glideslope.domain.tables import Tables, sorted_tables
+from glideslope.domain.tallied import limit_found
 from glideslope.domain.traffic import Arm
 
 EXTENSIONS = 3
@@ -44,12 +44,17 @@ EXTENSIONS = 3
 
 def decide(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     """Judge a rollout. Total over every state, evidence and time; `now` in milliseconds since the epoch, UTC."""
-    return _decide(rollout, evidence, now=now, waiting=True)
+    return _decide(rollout, evidence, now=now, rules=4)
+
+
+def decide_3(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
+    """Judge by the rules of version 3: a proof took an answer still to come for none, a shadow waited for what it never counts."""
+    return _decide(rollout, evidence, now=now, rules=3)
 
 
 def decide_2(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     """Judge by the rules of version 2, which took an answer that was still to come for none."""
-    return _decide(rollout, evidence, now=now, waiting=False)
+    return _decide(rollout, evidence, now=now, rules=2)
 
 
 def decide_1(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
@@ -57,13 +62,13 @@ def decide_1(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
     return decide_2(rollout, msgspec.structs.replace(evidence, doubts=msgspec.UNSET), now=now)
 
 
-def _decide(rollout: Rollout, evidence: Evidence, *, now: int, waiting: bool) -> Decision:
+def _decide(rollout: Rollout, evidence: Evidence, *, now: int, rules: int) -> Decision:
     if rollout.phase in DECIDED:
         return Hold(exposed=rollout.phase is Phase.PROMOTING, reasons=(Reason.ENDED,))
     if rollout.phase is Phase.PROPOSED or rollout.position < 0:
         return _start(rollout, evidence, now=now)
     tables = sorted_tables(rollout.plan, evidence)
-    harm = harm_found(rollout.plan, evidence, answered(rollout.plan, tables) if waiting else tables)
+    harm = harm_found(rollout.plan, evidence, answered(rollout.plan, tables) if rules >= 3 else tables)
     doubted = _doubted(rollout.plan, evidence)
     if broken := tuple(f for f in harm if f.verdict is Verdict.FAIL):
         doubt = _doubt(rollout.plan, evidence, tables, broken, doubted)
@@ -86,7 +91,7 @@ def _decide(rollout: Rollout, evidence: Evidence, *, now: int, waiting: bool) ->
     step = rollout.step
     if step is None or now < rollout.entered_at:
         return Hold(exposed=True, reasons=(Reason.CLOCK_BACK,))
-    return _progress(rollout, step, evidence, tables, doubted, now=now)
+    return _progress(rollout, step, evidence, tables, doubted, now=now, rules=rules)
 
 
 def _start(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
@@ -109,7 +114,8 @@ def _forbidden(rollout: Rollout, evidence: Evidence, *, now: int) -> Reason | No
     if not isinstance(governed, Governed):
         # An organisation that came into force since it was proposed may forbid that it begins.
         return Reason.POLICY_BLOCKS if isinstance(permit, Permit) and permit.blocks else None
-    if unapproved(answered_for(rollout, governed, now=now), rollout, since=0, now=now):
+    change = permit.change if isinstance(permit, Permit) else msgspec.UNSET
+    if unapproved(answered_for(rollout, governed, now=now), rollout, since=0, now=now, change=change):
         return Reason.AWAITING_APPROVAL if rollout.phase is Phase.PROPOSED else Reason.APPROVALS_RUN_OUT
     if _passed(rollout, now=now):
         return None
@@ -134,7 +140,14 @@ def answered_for(rollout: Rollout, governed: Governed, *, now: int) -> Governed:
     return msgspec.structs.replace(governed, needs=BREACH if governed.after_breach else ())
 
 
-def unapproved(governed: Governed, rollout: Rollout, *, since: int, now: int) -> tuple[Need, ...]:
+def unapproved(
+    governed: Governed,
+    rollout: Rollout,
+    *,
+    since: int,
+    now: int,
+    change: Digest | msgspec.UnsetType = msgspec.UNSET,
+) -> tuple[Need, ...]:
     """Return which approvals a rollout still needs at this instant, of those given after `since`."""
     return missing(
         governed,
@@ -143,6 +156,7 @@ def unapproved(governed: Governed, rollout: Rollout, *, since: int, now: int) ->
         proposer=rollout.proposed_by,
         since=since,
         now=now,
+        change=change,
     )
 
 
@@ -259,9 +273,10 @@ def _progress(
     doubted: tuple[Finding, ...],
     *,
     now: int,
+    rules: int,
 ) -> Decision:
     elapsed = now - rollout.entered_at
-    findings, reason = _judge(rollout.plan, step, evidence, tables)
+    findings, reason = _judge(rollout.plan, step, evidence, tables, rules=rules)
     if doubted and reason in (Reason.PASSED, Reason.BAKED):
         findings, reason = (*doubted, *findings), Reason.COUNTS_AHEAD
     if reason in (Reason.PASSED, Reason.BAKED) and (unconfirmed := _unconfirmed(rollout.plan, evidence)):
@@ -281,7 +296,9 @@ def _progress(
     return _at_maximum(step, findings, reason, elapsed=elapsed)
 
 
-def _judge(plan: Plan, step: Step, evidence: Evidence, tables: Tables) -> tuple[tuple[Finding, ...], Reason]:
+def _judge(
+    plan: Plan, step: Step, evidence: Evidence, tables: Tables, *, rules: int
+) -> tuple[tuple[Finding, ...], Reason]:
     """Return what was found and the one word for it; only PASSED, BAKED and OFFLINE_PASSED let a step end well."""
     match step.stage:
         case StageKind.OFFLINE:
@@ -291,8 +308,8 @@ def _judge(plan: Plan, step: Step, evidence: Evidence, tables: Tables) -> tuple[
             proven = bool(found) and all(f.verdict is Verdict.PASS for f in found)
             return found, Reason.OFFLINE_PASSED if proven else Reason.OFFLINE_MISSING
         case StageKind.SHADOW | StageKind.CANARY:
-            found = proof_findings(plan, evidence, step, tables)
-            if missing := _missing(plan, step, evidence):
+            found = proof_findings(plan, evidence, step, tables, awaiting=rules >= 4)
+            if missing := _missing(plan, step, evidence, rules=rules):
                 return found, missing
             if not (found and all(f.verdict is Verdict.PASS for f in found)):
                 return found, Reason.NOT_ENOUGH
@@ -300,7 +317,7 @@ def _judge(plan: Plan, step: Step, evidence: Evidence, tables: Tables) -> tuple[
         case StageKind.FULL | StageKind.BAKE:
             # The proof was given when the last step with a coin was left, and stands: without a coin none can be asked
             # for again. Harm that shows later, in outcomes still to come, is asked about before this.
-            return (), _missing(plan, step, evidence) or Reason.BAKED
+            return (), _missing(plan, step, evidence, rules=rules) or Reason.BAKED
         case _:
             assert_never(step.stage)
 
@@ -331,11 +348,11 @@ def _unconfirmed(plan: Plan, evidence: Evidence) -> tuple[tuple[Finding, ...], R
     return None
 
 
-def _missing(plan: Plan, step: Step, evidence: Evidence) -> Reason | None:
+def _missing(plan: Plan, step: Step, evidence: Evidence, *, rules: int) -> Reason | None:
     """Return why the evidence may not be believed yet; None when nothing is missing."""
     if not evidence.in_force:
         return Reason.UNCONFIRMED
-    for origin in _needed(plan, step.stage):
+    for origin in _needed(plan, step.stage, rules):
         ages = [f.age for f in evidence.freshness if f.origin == origin.value]
         if not ages or min(ages) < 0:
             return Reason.NO_EVIDENCE
@@ -363,12 +380,20 @@ def _pairs_missing(plan: Plan, evidence: Evidence) -> Reason | None:
 
 
 @lru_cache(maxsize=4096)
-def _needed(plan: Plan, stage: StageKind) -> tuple[Origin, ...]:
+def _needed(plan: Plan, stage: StageKind, rules: int) -> tuple[Origin, ...]:
     """Return who must have reported lately."""
     match stage:
         case StageKind.FULL | StageKind.BAKE:
             # Nothing is compared here, so outcomes may come in their own time; the gateway must still be seen to serve.
             return (Origin.GATEWAY,)
+        case StageKind.SHADOW if rules >= 4:
+            # Only what a shadow compares, and the gateway, which is seen to work there too. Services count nothing of a
+            # mirrored copy, and some outcomes compare no pairs: to wait for those would be to wait for ever.
+            origins = {
+                g.metric.origin
+                for g in plan.guardrails
+                if g.required and (is_paired(g.metric) or g.metric.origin is Origin.GATEWAY)
+            }
         case StageKind.SHADOW:
             origins = {g.metric.origin for g in plan.guardrails if g.required}
         case StageKind.OFFLINE | StageKind.CANARY:
@@ -382,8 +407,9 @@ def _mature(plan: Plan, step: Step, evidence: Evidence, exposed: Exposed, metric
     """Fast outcomes of one arm must not run ahead: both arms' must have arrived, in the share that the plan asks.
 
     A formula may ask for more than the truth, which comes in messages of its own or not at all: so what counts is where it had a value.
+    So it is of silence, which has one once the deadline has passed.
     """
-    if metric.formula is not msgspec.UNSET:
+    if not metric.is_of_outcomes:
         row = next((c for c in evidence.counts if (c.step, c.metric, c.slice) == (step.name, metric.name, WHOLE)), None)
         candidate, incumbent = (sum(row.candidate), sum(row.incumbent)) if row else (0, 0)
     else:

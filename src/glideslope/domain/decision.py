@@ -9,7 +9,7 @@ from glideslope.domain.ids import MetricName, SliceName
 from glideslope.domain.reasons import Reason
 from glideslope.domain.recomputation import Difference
 
-DECIDER = 3
+DECIDER = 4
 """Version of the rules in `gate` and `decide`. A change of meaning raises it; old ones stay for replay."""
 
 
@@ -63,6 +63,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Where the counters and the prediction log disagree, when that is the question."""
     spending: Spending | msgspec.UnsetType = msgspec.UNSET
     """What was spent of a harm budget, when that is the question."""
+    awaited: int | msgspec.UnsetType = msgspec.UNSET
+    """Of a proof: requests that were still under way, and were taken to end as badly for it as they can; unset where none was."""
 
 
 class Advance(msgspec.Struct, frozen=True, kw_only=True, tag="advance", forbid_unknown_fields=True):

@@ -53,6 +53,8 @@ class MetricDraft(msgspec.Struct, frozen=True, kw_only=True):
     better: Better = Better.LOWER
     expression: str = ""
     plugin: str = ""
+    no_outcome_within: Milliseconds = 0
+    """Above zero, of an event: bad where no outcome came within so long of the answer."""
 
 
 class StrataDraft(msgspec.Struct, frozen=True, kw_only=True):

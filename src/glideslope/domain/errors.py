@@ -8,6 +8,8 @@ GlideslopeError
 ├── Denied        who are you?             (HTTP 401, exit 4)
 └── Unavailable   try later                (HTTP 503, exit 1)
 
+It is long because the whole tree stands in one place.
+
 Each class has a stable code: its HTTP problem type, its line in the terminal, its heading in the reference.
 Code reads fields, people read the sentence.
 """
@@ -85,6 +87,30 @@ class ContractInvalid(PlanInvalid):
     code = "contract-invalid"
     untouched = "Nothing was registered; traffic is unchanged."
     usual_next = "glideslope contract schema"
+
+
+class FactsInvalid(PlanInvalid):
+    """Facts about a version that cannot be read or cannot be, with their place in the file when there is one."""
+
+    code = "facts-invalid"
+    untouched = "Nothing was recorded; traffic is unchanged."
+    usual_next = "glideslope facts schema"
+
+
+class PolicyInvalid(PlanInvalid):
+    """A policy that cannot be read or could not decide, with its place in the file when there is one."""
+
+    code = "policy-invalid"
+    untouched = "Nothing was examined; traffic is unchanged."
+    usual_next = "glideslope schema policy"
+
+
+class DossierInvalid(PlanInvalid):
+    """A dossier that cannot be read or cannot be: no policy is asked about it, and that blocks."""
+
+    code = "dossier-invalid"
+    untouched = "Nothing was examined, so nothing may go on; traffic is unchanged."
+    usual_next = "glideslope schema dossier"
 
 
 class AgreementInvalid(PlanInvalid):

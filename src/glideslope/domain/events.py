@@ -20,6 +20,8 @@ from glideslope.domain.governing.agreement import (
     AgreementTabled,
 )
 from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.examined import Examined
+from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassReviewed
 from glideslope.domain.governing.incident import IncidentClosed, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, StepName, VersionName
@@ -87,6 +89,8 @@ class Approved(
     why: str
     functions: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     """In which the person had authority at that moment; absent where no organisation was in force."""
+    change: Digest | msgspec.UnsetType = msgspec.UNSET
+    """All that was to be agreed on at that moment; absent with them."""
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True, tag="decided", tag_field="kind", forbid_unknown_fields=True):
@@ -145,6 +149,36 @@ class Closed(
     root: str
 
 
+class FactsRecorded(
+    msgspec.Struct, frozen=True, kw_only=True, tag="facts-recorded", tag_field="kind", forbid_unknown_fields=True
+):
+    """What is known about how a version was made, in place of what was known before."""
+
+    facts: Facts
+    by: Actor
+    why: str
+
+
+class PersonDescribed(
+    msgspec.Struct, frozen=True, kw_only=True, tag="person-described", tag_field="kind", forbid_unknown_fields=True
+):
+    """Somebody said who an actor is; what they said lies beside the ledger, and this binds it without telling it."""
+
+    actor: Actor
+    commitment: Digest
+    by: Actor
+
+
+class PersonErased(
+    msgspec.Struct, frozen=True, kw_only=True, tag="person-erased", tag_field="kind", forbid_unknown_fields=True
+):
+    """What lay beside the ledger about an actor is gone, and the salt of its commitment with it."""
+
+    actor: Actor
+    by: Actor
+    why: str
+
+
 class Withdrawn(
     msgspec.Struct, frozen=True, kw_only=True, tag="approval-withdrawn", tag_field="kind", forbid_unknown_fields=True
 ):
@@ -189,6 +223,10 @@ Event = (
     | IncidentOpened
     | IncidentNoted
     | IncidentClosed
+    | Examined
+    | FactsRecorded
+    | PersonDescribed
+    | PersonErased
 )
 
 _KINDS: dict[str, type[Event]] = {
@@ -217,6 +255,10 @@ _KINDS: dict[str, type[Event]] = {
         IncidentOpened,
         IncidentNoted,
         IncidentClosed,
+        Examined,
+        FactsRecorded,
+        PersonDescribed,
+        PersonErased,
     )
 }
 

@@ -25,7 +25,7 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True):
     """One thing learned, and from where."""
 
     about: str
-    """A metric, `outcome delays`, `outcomes that come`, or a metric with `pairs of` before it."""
+    """A metric, `outcome delays`, `outcomes that come`, a metric with `pairs of` before it, or what pairs are compared by."""
     source: str
     """The rollout, or `traffic`."""
     count: int
@@ -45,7 +45,7 @@ class Experience(msgspec.Struct, frozen=True, kw_only=True):
     arrived: int = 0
     """Of how many predictions the outcome came, of `exposed` in the rollouts that the delays are from."""
     pairs: Mapping[MetricName, tuple[int, ...]] = {}
-    """Per metric, how the losses of both arms on the same requests differed."""
+    """Per metric, how the losses of both arms on the same requests differed; and how their answers did, by `answers_metric`."""
     lessons: tuple[Lesson, ...] = ()
 
 

@@ -14,19 +14,23 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.alphas import alpha_of
 from glideslope.domain.decide import EXTENSIONS
 from glideslope.domain.flow import Flow, flow_of
 from glideslope.domain.freeze import Baseline
-from glideslope.domain.gate import alpha_of, harm_test, paired_harm, paired_proof, proof_test
-from glideslope.domain.ids import MetricName, StepName
+from glideslope.domain.gate import harm_asked, proof_asked
+from glideslope.domain.ids import WHOLE, MetricName, StepName
 from glideslope.domain.metric import Kind, Origin
 from glideslope.domain.plan import AtMaximum, Guardrail, Plan, StageKind, Step
 from glideslope.domain.simulation import cells_of, stakes
+from glideslope.domain.stakes import Credit, unstaked
 from glideslope.domain.supposed import Supposed, foreseen, harm_name, harms_of, is_foreseen, suppose
+from glideslope.domain.tallied import paired_harm, paired_proof
 from glideslope.domain.traffic import FULL
+from glideslope.stats.credit import MOST_BAD
 from glideslope.stats.passage import Pace, Walk
 from glideslope.stats.reals import ln
-from glideslope.stats.wealth import held_pairs
+from glideslope.stats.wealth import Test, held_pairs
 
 COARSE: Final = 2.0
 FINE: Final = 1.15
@@ -162,7 +166,9 @@ def impossible(plan: Plan, baseline: Baseline) -> tuple[str, ...]:
         if not is_foreseen(g)
     ]
     if plan.pairs:
-        said.append("How the arms' answers will differ is not foreseen; the shadow is taken to keep the plan's limits.")
+        said.append(
+            "Limits on pairs are foreseen by themselves; elsewhere the shadow is taken to keep them, and to take no longer for it."
+        )
     if plan.recompute:
         said.append("Recomputations are taken to agree, and to take no time.")
     for harm in harms_of(plan):
@@ -357,8 +363,10 @@ class _Racer:
         self._supposed = supposed
         self._harm = harm
         self._step = step
-        self._line = -ln(alpha_of(plan, guardrail) if harm else plan.alpha_pass)
-        self._paces: dict[StepName, Pace] = {}
+        self._alpha = alpha_of(plan, guardrail) if harm else plan.alpha_pass
+        self._line = -ln(self._alpha)
+        self._credit = _credit_of(guardrail, self._alpha) if harm else None
+        self._paces: dict[tuple[StepName, bool], Pace] = {}
 
     def reached(self, flow: Flow, stays: Sequence[_Stay], entered: float, now: float) -> float:
         """Return the probability that the test has spoken by now, in a step that was entered then."""
@@ -371,22 +379,42 @@ class _Racer:
         return pairs if self._step.stage is StageKind.SHADOW else coin
 
     def _over_coins(self, flow: Flow, stays: Sequence[_Stay], now: float) -> float:
+        tossed = [
+            (stay.step, (stay.step.candidate + stay.step.control) / FULL * self._seen(flow, stay, now))
+            for stay in stays
+            if stay.step.has_coin
+        ]
+        found = self._walked(tossed, credited=False)
+        if self._credit is None:
+            return found
+        # What was found while there was credit stays found; afterwards the wealth is what it is without.
+        early: list[tuple[Step, float]] = []
+        left = float(MOST_BAD)
+        for step, outcomes in tossed:
+            weights = step.split.weights()
+            if weights.candidate * self._credit.control != weights.control * self._credit.candidate:
+                break
+            candidate, incumbent = _halves(cells_of(self._supposed, self.guardrail.metric.name, step, swapped=False))
+            bad = candidate[-1] + incumbent[-1]
+            counted = min(outcomes, left / bad) if bad else outcomes
+            left -= counted * bad
+            early.append((step, counted))
+        return max(found, self._walked(early, credited=True))
+
+    def _walked(self, tossed: Iterable[tuple[Step, float]], *, credited: bool) -> float:
         walk: Walk | None = None
-        for stay in stays:
-            if not stay.step.has_coin:
-                continue
-            pace = self._pace(stay.step)
-            part = (stay.step.candidate + stay.step.control) / FULL
-            walk = (walk or Walk.start(pace)).after(pace, part * self._seen(flow, stay, now))
+        for step, outcomes in tossed:
+            pace = self._pace(step, credited=credited)
+            walk = (walk or Walk.start(pace)).after(pace, outcomes)
         return walk.reached(self._line) if walk else 0.0
 
     def _over_pairs(self, flow: Flow, stays: Sequence[_Stay], now: float) -> float:
         g = self.guardrail
         test = paired_harm(g) if self._harm else paired_proof(g, self._step.loosen)
-        pace = self._paces.get(StepName("pairs"))
+        pace = self._paces.get((StepName("pairs"), False))
         if pace is None:
             pace = Pace.of(held_pairs(test), cells=self._supposed.pairs[g.metric.name])
-            self._paces[StepName("pairs")] = pace
+            self._paces[StepName("pairs"), False] = pace
         walk = Walk.start(pace)
         for stay in stays:
             walk = walk.after(pace, stay.step.mirror / FULL * self._seen(flow, stay, now))
@@ -399,16 +427,38 @@ class _Racer:
             return flow.outcomes(stay.entered, left, now=now)
         return flow.subjects(stay.entered, left)
 
-    def _pace(self, step: Step) -> Pace:
-        found = self._paces.get(step.name)
+    def _pace(self, step: Step, *, credited: bool) -> Pace:
+        found = self._paces.get((step.name, credited))
         if found is None:
             g = self.guardrail
             swapped = not self._harm and g.metric.kind is Kind.LATENCY
-            test = harm_test(g) if self._harm else proof_test(g, self._step.loosen)
+            if not self._harm:
+                test = proof_asked(g, self._step.loosen)
+            elif credited:
+                test = harm_asked(g, WHOLE, alpha=self._alpha, over=())
+            else:
+                test = harm_after(g)
             bets = stakes(test, step, swapped=swapped)
             found = Pace.of(bets, cells=cells_of(self._supposed, g.metric.name, step, swapped=swapped))
-            self._paces[step.name] = found
+            self._paces[step.name, credited] = found
         return found
+
+
+def harm_after(g: Guardrail) -> Test:
+    """Return the test of harm of the whole once no credit holds any more; the same for every alpha."""
+    if g.stakes is msgspec.UNSET or g.strata is not msgspec.UNSET:
+        return harm_asked(g, WHOLE, alpha=0.0, over=())
+    return unstaked(g.stakes, base_rate=g.base_rate)
+
+
+def _credit_of(g: Guardrail, alpha: float) -> Credit | None:
+    if g.stakes is msgspec.UNSET or g.strata is not msgspec.UNSET:
+        return None
+    return next((each for each in g.stakes.credits if each.alpha == alpha), None)
+
+
+def _halves(cells: tuple[float, ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return cells[: len(cells) // 2], cells[len(cells) // 2 :]
 
 
 def _quantile(points: Iterable[tuple[float, float]], q: float) -> float | None:

@@ -1,7 +1,6 @@
 """From a draft to a plan: every constant that the tests will use is fixed here, once, from registered facts and recent traffic."""
 
 import math
-import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -10,29 +9,24 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.alphas import harm_alphas
 from glideslope.domain.defining import defined
-from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft, StrataDraft
+from glideslope.domain.draft import Draft, GuardrailDraft, StageDraft, StrataDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
 from glideslope.domain.experience import Experience
-from glideslope.domain.gate import check_tests, harm_alphas
+from glideslope.domain.gate import check_tests
 from glideslope.domain.governing.governed import Governed
 from glideslope.domain.ids import Digest, MetricName, StepName
 from glideslope.domain.metric import (
     BUILT_IN,
-    COUNT_EDGES,
-    LATENCY_EDGES,
-    RESERVED,
+    RANKED,
     SPENDS_NO_ALPHA,
-    Better,
     Dimension,
     Kind,
     Metric,
-    Origin,
-    equal_edges,
-    equal_points,
-    growing_points,
 )
+from glideslope.domain.own_metrics import own_metric
 from glideslope.domain.plan import Guardrail, HarmNull, Plan, StageKind, Step, check_plan
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.domain.recomputation import is_covered
@@ -41,6 +35,7 @@ from glideslope.domain.traffic import FULL
 from glideslope.domain.value import VALUE, value_model
 from glideslope.ledger import canonical
 from glideslope.stats.counted import usual_counts
+from glideslope.stats.scaled import usual_values
 
 UNKNOWN_RATE: Final = 0.05
 """Taken for a rate that nobody measured yet: a wrong base rate costs power, never validity."""
@@ -48,11 +43,8 @@ UNKNOWN_RATE: Final = 0.05
 UNKNOWN_COUNT: Final = 0.1
 """The same for a mean count."""
 
-MOST_BINS: Final = 128
-"""Of a metric of the plan's own; what is judged costs time in proportion."""
-
-_OWN_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
-"""So that `record(fallback_used=1)` can say it."""
+TRUST: Final = 0.75
+"""Staked by proofs of means on what is fastest for the incumbent's usual histogram: the best of three parts tried on four shapes."""
 
 LOOSEST: Final = 4.0
 """A first, small step need only exclude harm of this many margins."""
@@ -80,7 +72,7 @@ def freeze(
 ) -> Plan:
     """Resolve a draft. Raises PlanInvalid, SplitInvalid."""
     steps = _steps(draft)
-    metrics = BUILT_IN | defined(draft, own=_own, plugins=plugins)
+    metrics = BUILT_IN | defined(draft, own=own_metric, plugins=plugins)
     _check_own(draft)
     plan = Plan(
         model=draft.model,
@@ -151,6 +143,13 @@ def _check_recompute(plan: Plan) -> None:
                     where="recompute",
                 )
         for g in plan.guardrails:
+            if g.metric.kind in RANKED:
+                # A block is made of what arrived together, and those that are not full are lost at a restart.
+                raise PlanInvalid(
+                    f"{g.metric.name} is judged by blocks of outcomes as they arrived, and those cannot be recomputed from the"
+                    " prediction log, so nothing would confirm what it says.",
+                    where="recompute",
+                )
             if g.strata is not msgspec.UNSET:
                 # The log keeps each outcome's slice; a stratum is that of a subject's first.
                 raise PlanInvalid(
@@ -162,96 +161,6 @@ def _check_recompute(plan: Plan) -> None:
 def plan_digest(plan: Plan) -> Digest:
     """Return SHA-256 over the plan's canonical bytes (RFC 8785): what approvals bind to."""
     return Digest("sha256:" + sha256(canonical.encode(msgspec.to_builtins(plan))).hexdigest())
-
-
-def _own(draft: MetricDraft) -> Metric:
-    """Resolve a metric of the plan's own. Raises PlanInvalid."""
-    where = f"metrics.{draft.name}"
-    if draft.name in RESERVED and not (draft.name == VALUE and draft.expression):
-        raise PlanInvalid(f"The name {draft.name} is taken; call your metric by another.", where=where)
-    if not _OWN_NAME.fullmatch(draft.name):
-        raise PlanInvalid(
-            f"{draft.name!r} cannot be the name of a metric: a letter, then up to 63 of a to z, 0 to 9 and underscore.",
-            where=where,
-        )
-    _check_keys(draft, where=where)
-    edges = _edges(draft, where=where)
-    better = Better.HIGHER if draft.better is Better.HIGHER else msgspec.UNSET
-    return Metric(name=draft.name, kind=draft.kind, origin=Origin.SERVICE, edges=edges, better=better)
-
-
-_OWN_KEYS: Final[Mapping[Kind, frozenset[str]]] = {
-    Kind.EVENT: frozenset(),
-    Kind.SCORE: frozenset({"cap", "edges"}),
-    Kind.COUNT: frozenset({"edges"}),
-    Kind.MEAN: frozenset({"cap", "floor", "edges", "better"}),
-    Kind.UNBOUNDED: frozenset({"unit", "better"}),
-    Kind.LATENCY: frozenset({"edges"}),
-}
-"""What each kind of a plan's own metric may say of itself."""
-
-
-def _check_keys(draft: MetricDraft, *, where: str) -> None:
-    allowed = _OWN_KEYS.get(draft.kind)
-    if allowed is None:
-        kinds = ", ".join(kind.value for kind in _OWN_KEYS)
-        raise PlanInvalid(f"{draft.name}: a plan's own metric is one of {kinds}.", where=where)
-    plain = MetricDraft(name=draft.name, kind=draft.kind)
-    said = {key for key in ("cap", "edges", "floor", "unit", "better") if getattr(draft, key) != getattr(plain, key)}
-    if stray := sorted(said - allowed):
-        has = f"only {', '.join(sorted(allowed))}" if allowed else "none of these"
-        raise PlanInvalid(f"{draft.name}: the kind {draft.kind.value} has no {stray[0]}; it has {has}.", where=where)
-
-
-def _edges(draft: MetricDraft, *, where: str) -> tuple[float, ...]:
-    match draft.kind:
-        case Kind.EVENT:
-            return ()
-        case Kind.COUNT:
-            return _ascending(draft.edges or COUNT_EDGES, draft, where=where, least=0.0, whole=True)
-        case Kind.LATENCY:
-            return _ascending(draft.edges or LATENCY_EDGES, draft, where=where)
-        case Kind.UNBOUNDED:
-            if draft.unit is None or not (math.isfinite(draft.unit) and 1e-9 <= draft.unit <= 1e9):
-                raise PlanInvalid(
-                    f"{draft.name}: an unbounded mean says the smallest unit that matters, like unit: 0.01.",
-                    where=where,
-                )
-            return growing_points(draft.unit)
-        case _:
-            return _closed(draft, where=where)
-
-
-def _closed(draft: MetricDraft, *, where: str) -> tuple[float, ...]:
-    """Return the edges of a score, or the points of a mean."""
-    kind = "mean" if draft.kind is Kind.MEAN else "score"
-    if (draft.cap is None) == (not draft.edges) or (draft.edges and draft.floor):
-        raise PlanInvalid(
-            f"{draft.name}: a {kind} has either a cap, up to which its bins are equal, or the edges of its bins.",
-            where=where,
-        )
-    if kind == "score":
-        return _ascending(draft.edges or equal_edges(draft.cap or 0.0), draft, where=where)
-    if draft.cap is not None and not draft.floor < draft.cap:
-        raise PlanInvalid(f"{draft.name}: the floor {draft.floor:g} is not below the cap {draft.cap:g}.", where=where)
-    points = draft.edges or equal_points(draft.floor, draft.cap or 0.0)
-    return _ascending(points, draft, where=where, least=-math.inf)
-
-
-def _ascending(
-    edges: tuple[float, ...], draft: MetricDraft, *, where: str, least: float | None = None, whole: bool = False
-) -> tuple[float, ...]:
-    """Return edges that can be: above 0, or from `least` up."""
-    low = edges[0] > 0 if least is None else edges[0] >= least
-    ascending = low and all(a < b for a, b in pairwise(edges))
-    finite = all(map(math.isfinite, edges)) and 2 <= len(edges) <= MOST_BINS
-    if not (ascending and finite and (not whole or all(edge == int(edge) for edge in edges))):
-        what = "whole numbers from 0 up" if whole else "numbers" if least == -math.inf else "numbers above 0"
-        raise PlanInvalid(
-            f"{draft.name}: the edges of a {draft.kind.value}'s bins are 2 to {MOST_BINS} {what}, ascending.",
-            where=where,
-        )
-    return edges
 
 
 def _check_own(draft: Draft) -> None:
@@ -291,17 +200,19 @@ def _guardrail(
     if draft.quantile is not None:
         return _quantile(draft, metric, histogram)
     base_rate = draft.base_rate if draft.base_rate is not None else _base_rate(metric, histogram)
+    reference = _reference(metric, histogram, base_rate=base_rate, is_known=draft.base_rate is not None)
     return Guardrail(
         metric=metric,
         margin=draft.margin,
         harm=draft.harm or _usual_harm(metric),
         weight=draft.weight,
         base_rate=base_rate,
-        reference=_reference(metric, histogram, base_rate=base_rate),
+        reference=reference,
         limit=draft.limit,
         # What spends no alpha proves nothing either.
         required=draft.required and metric.kind not in SPENDS_NO_ALPHA,
         strata=msgspec.UNSET if draft.strata is None else _strata(draft.strata, metric, dimensions),
+        trust=TRUST if reference and metric.kind in (Kind.MEAN, Kind.COUNT, Kind.SCORE) else msgspec.UNSET,
     )
 
 
@@ -309,10 +220,21 @@ def _usual_harm(metric: Metric) -> HarmNull:
     return HarmNull.WORSE if metric.kind in (Kind.EVENT, Kind.COUNT) else HarmNull.BEYOND_MARGIN
 
 
-def _reference(metric: Metric, histogram: tuple[int, ...], *, base_rate: float) -> tuple[int, ...]:
+def _reference(
+    metric: Metric, histogram: tuple[int, ...], *, base_rate: float, is_known: bool = False
+) -> tuple[int, ...]:
+    """Return how the incumbent's values spread: as they did in earlier traffic or rollouts, else as the mean alone tells.
+
+    `is_known` tells whether somebody said what the mean is.
+    """
+    counted = len(histogram) == metric.bins and any(histogram)
     match metric.kind:
         case Kind.LATENCY:
             return histogram
+        case Kind.MEAN | Kind.SCORE | Kind.COUNT if counted:
+            return histogram
+        case Kind.MEAN if is_known:
+            return usual_values(metric.sign * base_rate, values=metric.values)
         case Kind.COUNT if base_rate > 0:
             return usual_counts(base_rate, edges=metric.edges)
         case _:
@@ -386,7 +308,7 @@ def _strata(draft: StrataDraft, metric: Metric, dimensions: Sequence[Dimension])
             f"{metric.name}: strata by {draft.by} need a usual rate for each of its values; {wanted}.",
             where=f"guardrails.{metric.name}",
         )
-    return Strata(draft.by, tuple(usual[value] for value in values))
+    return Strata(draft.by, tuple(usual[value] for value in values), whole=True)
 
 
 def _base_rate(metric: Metric, histogram: tuple[int, ...]) -> float:
@@ -399,12 +321,22 @@ def _base_rate(metric: Metric, histogram: tuple[int, ...]) -> float:
             if not count:
                 return metric.values[len(metric.values) // 4]
             return round(math.fsum(v * n for v, n in zip(metric.values, histogram, strict=True)) / count, 6)
+        case Kind.MEAN | Kind.COUNT if mean := _mean(metric, histogram):
+            return mean
         case Kind.COUNT:
             return UNKNOWN_COUNT
         case Kind.MEAN:
             return metric.edges[len(metric.edges) // 4]
         case Kind.LATENCY | Kind.UNBOUNDED | Kind.CALIBRATION | Kind.AUC | Kind.AVERAGE_PRECISION:
             return 0.0
+
+
+def _mean(metric: Metric, histogram: tuple[int, ...]) -> float:
+    """Return what was counted on average; 0.0 where nothing was, or nothing but zeros: no margin could be a part of that."""
+    if len(histogram) != metric.bins or not any(histogram):
+        return 0.0
+    total = math.fsum(v * n for v, n in zip(metric.values, histogram, strict=True))
+    return round(metric.sign * total / sum(histogram), 6)
 
 
 def _steps(draft: Draft) -> tuple[Step, ...]:

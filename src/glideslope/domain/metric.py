@@ -82,6 +82,8 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_
     """Whose values it counts, when they are not its own: `latency_p99` counts what is measured as `latency`."""
     formula: Formula | msgspec.UnsetType = msgspec.UNSET
     """Of a metric of the plan's own: what gives its value, where that is not what a service says it is."""
+    within: int | msgspec.UnsetType = msgspec.UNSET
+    """Of an event that is the silence of an outcome: bad where none came within so many milliseconds of the answer."""
 
     @property
     def bins(self) -> int:
@@ -108,6 +110,11 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_
                 return tuple((low + high) / 2 for low, high in zip(lows, (*self.edges, lows[-1]), strict=True))
             case _:
                 return tuple((low + high) / 2 for low, high in pairwise((0.0, *self.edges)))
+
+    @property
+    def is_of_outcomes(self) -> bool:
+        """Tell whether a prediction's score and what happened decide its bin, and nothing else."""
+        return self.origin is Origin.OUTCOME and self.formula is msgspec.UNSET and self.within is msgspec.UNSET
 
     @property
     def sign(self) -> int:

@@ -101,6 +101,15 @@ _DECIDES: Final = (0.0, 1.0, 1.0, 1.0)
 _SLOW: Final = tuple(float(k > RATIO_EDGES.index(1.0)) for k in range(len(RATIO_EDGES) + 1))
 
 
+ANSWERS_PREFIX: Final = "answers."
+"""Stands before what two answers say about each other, where it is counted like a metric."""
+
+
+def answers_metric(kind: PairKind) -> MetricName:
+    """Return the name under which it is counted how answers compare."""
+    return MetricName(f"{ANSWERS_PREFIX}{kind.value}")
+
+
 def pair_values(kind: PairKind) -> tuple[float, ...]:
     """Return what each bin counts for: 1 for a disagreement, a slower answer or other features; a shift for its size."""
     match kind:

@@ -76,7 +76,7 @@ class Guardrail(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forb
     base_rate: float
     """The incumbent's rate or mean when the plan was made. A wrong one costs power, never validity."""
     reference: tuple[int, ...] = ()
-    """The incumbent's histogram, for latency."""
+    """The incumbent's histogram, of latencies, counts, means and scores."""
     limit: float | None = None
     """Absolute limit on the rate of an event, whoever serves."""
     required: bool = True
@@ -89,6 +89,8 @@ class Guardrail(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forb
     """What is bet on the harm of an event; without it, as in plans of older releases, what those bet."""
     strata: Strata | msgspec.UnsetType = msgspec.UNSET
     """Groups that are known before the coin is tossed, by which the whole is judged; None of them where unset."""
+    trust: float | msgspec.UnsetType = msgspec.UNSET
+    """The part of its wealth that a proof of a mean stakes on `reference` being right."""
 
     @property
     def spends_alpha(self) -> bool:

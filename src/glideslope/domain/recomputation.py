@@ -55,21 +55,27 @@ class Recomputation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Rows that sources say they wrote, and the log does not hold."""
     uncovered: tuple[MetricName, ...] = ()
     """Guardrails that cannot be recomputed from the log."""
+    unconfirmed: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """What a shadow stage is judged by: its pairs are not in the log, so nothing confirms them. Canaries are judged
+    without. Absent where the plan has no such stage."""
 
     @property
     def agrees(self) -> bool:
-        """Tell whether all that was compared is the same, and all was compared."""
-        return self.cells > 0 and not (self.differing or self.missing or self.uncovered)
+        """Tell whether all that was compared is the same, and all was compared. In a shadow stage there is nothing yet."""
+        return (self.cells > 0 or self.unconfirmed is not msgspec.UNSET) and not (
+            self.differing or self.missing or self.uncovered
+        )
 
 
 def is_covered(metric: Metric, *, in_process: bool = False) -> bool:
     """Tell whether a metric can be recomputed from the log, to the last count.
 
-    Not what falls on a grid by chance, nor what is made of an outcome's attributes, which are not logged; and where services
+    Not what falls on a grid by chance, nor what is made of an outcome's attributes, which are not logged, nor the silence of
+    outcomes, which is counted from the log in the first place; and where services
     are the gateway, no latency's quantile, since they may count a request before it has ended.
     """
     if metric.origin is Origin.OUTCOME:
-        return metric.formula is msgspec.UNSET and not metric.is_dithered
+        return metric.is_of_outcomes and not metric.is_dithered
     if metric.kind is Kind.LATENCY:
         return not (in_process and metric.of is not msgspec.UNSET)
     return not metric.is_dithered

@@ -11,7 +11,7 @@ from typing import Final, Protocol, assert_never
 
 import msgspec
 
-from glideslope.domain.decide import decide, decide_1, decide_2
+from glideslope.domain.decide import decide, decide_1, decide_2, decide_3
 from glideslope.domain.decision import Advance, Decision, Hold, Promote, RollBack
 from glideslope.domain.errors import GlideslopeError, Invalid, NotFound
 from glideslope.domain.events import Closed, Decided, Event, body_of, event_of, instant
@@ -32,7 +32,7 @@ class Decider(Protocol):
         ...
 
 
-DECIDERS: Final[Mapping[int, Decider]] = {1: decide_1, 2: decide_2, 3: decide}
+DECIDERS: Final[Mapping[int, Decider]] = {1: decide_1, 2: decide_2, 3: decide_3, 4: decide}
 """Every version of the rules that ever decided, for ever importable."""
 
 MOST_PER_FLAW: Final = 20

@@ -16,9 +16,12 @@ from glideslope.domain.events import (
     Decided,
     Escalated,
     Event,
+    FactsRecorded,
     Halted,
     Installed,
     Lapsed,
+    PersonDescribed,
+    PersonErased,
     Proposed,
     Registered,
     Resumed,
@@ -32,6 +35,7 @@ from glideslope.domain.governing.agreement import (
     AgreementTabled,
 )
 from glideslope.domain.governing.approval import Approval
+from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.glass import Glass, GlassAsked, GlassBroken, GlassEvent, GlassReviewed, break_on
 from glideslope.domain.governing.incident import IncidentClosed, IncidentEvent, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import Actor, Digest, RolloutId
@@ -63,6 +67,8 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     Proposed: frozenset(),
     Registered: frozenset(),
     ContractAgreed: frozenset(),
+    PersonDescribed: frozenset(),
+    PersonErased: frozenset(),
     Installed: frozenset(),
     AgreementTabled: frozenset(),
     AgreementAnswered: frozenset(),
@@ -77,6 +83,7 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     IncidentOpened: frozenset(),
     IncidentNoted: frozenset(),
     IncidentClosed: frozenset(),
+    Examined: frozenset(),
     Decided: frozenset(Phase) - DECIDED,
     # A proposal that could be halted could be resumed, past its approvals.
     Halted: _EXPOSABLE,
@@ -84,6 +91,7 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     Lapsed: _EXPOSABLE | (DECIDED - ENDED),
     Confirmed: frozenset(Phase) - ENDED,
     Closed: ENDED,
+    FactsRecorded: frozenset(),
 }
 """In which phases each kind of event can happen."""
 
@@ -173,7 +181,7 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
     after = replace(rollout, version=version, changed_at=at, order=version if _orders(event) else rollout.order)
     if rollout.phase not in _FOLLOWS[type(event)]:
         raise Invalid(f"{rollout.id} is {rollout.phase}; {type(event).__name__} cannot follow.")
-    if isinstance(event, AgreementEvent | IncidentEvent | GlassReviewed):
+    if isinstance(event, AgreementEvent | IncidentEvent | GlassReviewed | PersonDescribed | PersonErased | Examined):
         raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
     if isinstance(event, GlassEvent):
         return replace(after, glass=break_on(rollout.glass, event, at=at))
@@ -193,7 +201,7 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
             return _confirmed(after, exposed=exposed)
         case Closed():
             return after
-        case Proposed() | Registered() | Installed() | ContractAgreed():
+        case Proposed() | Registered() | Installed() | ContractAgreed() | FactsRecorded():
             raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
         case _:
             assert_never(event)
@@ -224,7 +232,7 @@ def onward(rollout: Rollout) -> int | None:
 
 def _orders(event: Event) -> bool:
     """Tell whether an event says anew what the traffic shall do; approvals, confirmations and holding on do not."""
-    if isinstance(event, AgreementEvent | GlassEvent | GlassReviewed | IncidentEvent):
+    if isinstance(event, AgreementEvent | GlassEvent | GlassReviewed | IncidentEvent | Examined):
         return False
     match event:
         case Decided(decision=Hold(exposed=exposed)):
@@ -241,7 +249,10 @@ def _orders(event: Event) -> bool:
             | Registered()
             | Installed()
             | ContractAgreed()
+            | FactsRecorded()
         ):
+            return False
+        case PersonDescribed() | PersonErased():
             return False
         case _:
             assert_never(event)
@@ -254,8 +265,8 @@ def _answered(rollout: Rollout, event: Approved | Withdrawn | Escalated, *, at: 
             return replace(rollout, escalated=waited)
         case Approved(plan_digest=approved) if approved != rollout.plan_digest:
             raise Invalid(f"{rollout.id} rests on {rollout.plan_digest}; an approval of {approved} is none of it.")
-        case Approved(by=by, granted=True, functions=functions):
-            given = Approval(by=by, digest=rollout.plan_digest, functions=functions or (), at=at)
+        case Approved(by=by, granted=True, functions=functions, change=change):
+            given = Approval(by=by, digest=rollout.plan_digest, functions=functions or (), at=at, change=change)
             return replace(
                 rollout,
                 granted=rollout.granted | {by},

@@ -14,11 +14,13 @@ from typing import Final
 
 import msgspec
 
-from glideslope.domain.gate import harm_test, is_paired, paired_harm
+from glideslope.domain.alphas import is_paired
+from glideslope.domain.gate import harm_test
 from glideslope.domain.ids import MetricName, SliceName, StepName
 from glideslope.domain.metric import Cross, Dimension, Origin, crossed
 from glideslope.domain.plan import Guardrail, Plan, StageKind
 from glideslope.domain.receipt import NO_SLICE, UNLISTED
+from glideslope.domain.tallied import paired_harm
 from glideslope.stats.counts import Table, Tally
 from glideslope.stats.wealth import TallyTest, Test, anytime_p, log_wealth
 
@@ -132,7 +134,10 @@ def search(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One guardrail's test of harm, under the coin or on pairs."""
+    """One guardrail's test of harm, under the coin or on pairs.
+
+    Without credit for overshoot, which is computed for one alpha: a p-value is for all of them. Without strata, like every slice.
+    """
 
     guardrail: Guardrail
     paired: bool

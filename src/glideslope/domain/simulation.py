@@ -14,20 +14,25 @@ from math import inf
 from operator import mul
 from typing import Final, assert_never
 
+import msgspec
+
+from glideslope.domain.alphas import alpha_of
 from glideslope.domain.decide import EXTENSIONS, decide
 from glideslope.domain.decision import DECIDER, Advance, Decision, Hold, Promote, Question, RollBack, Verdict
 from glideslope.domain.events import Approved, Decided, Proposed
 from glideslope.domain.evidence import FORMAT, NOTHING, Counts, Evidence, Exposed, Freshness, Maturity, Pairs
 from glideslope.domain.flow import Flow
 from glideslope.domain.freeze import plan_digest
-from glideslope.domain.gate import alpha_of, harm_test, paired_harm, paired_proof, proof_test
+from glideslope.domain.gate import harm_asked, proof_asked
 from glideslope.domain.ids import MACHINE, WHOLE, Actor, MetricName, RolloutId, StepName
 from glideslope.domain.metric import Kind, Origin
 from glideslope.domain.plan import AtMaximum, Guardrail, Plan, Step
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Rollout, apply, begin
 from glideslope.domain.supposed import Supposed
+from glideslope.domain.tallied import paired_harm, paired_proof
 from glideslope.domain.traffic import FULL
+from glideslope.stats.counts import Table
 from glideslope.stats.passage import Pace
 from glideslope.stats.reals import ln
 from glideslope.stats.sampling import Chance, Dice, poisson
@@ -92,7 +97,8 @@ class Course:
     def of(cls, plan: Plan, supposed: Supposed, flow: Flow) -> "Course":
         """Prepare."""
         found = cls(plan, supposed, flow)
-        for name, arms in supposed.arms.items():
+        for name in supposed.arms:
+            arms = supposed.judged(name)
             found.dice[name, True] = Dice.of(arms.candidate)
             found.dice[name, False] = Dice.of(arms.incumbent)
         for name, weights in supposed.pairs.items():
@@ -171,16 +177,8 @@ class _Run:
                 self._entered = self._now
                 made = Decided(decision=decision, evidence=NOTHING, decider=DECIDER, by=MACHINE)
                 self._rollout = apply(self._rollout, made, at=round(self._now * 1000))
-                rails = self._course.supposed.arms
-                self._tallies.append(
-                    _Tally(
-                        {
-                            g.metric.name: ([0] * g.metric.bins, [0] * g.metric.bins)
-                            for g in self._plan.guardrails
-                            if g.metric.name in rails
-                        }
-                    )
-                )
+                widths = {name: len(dice.probabilities) for (name, _), dice in self._course.dice.items()}
+                self._tallies.append(_Tally({name: ([0] * size, [0] * size) for name, size in widths.items()}))
                 return None
             case Promote():
                 return self._fate(End.PROMOTED, decision)
@@ -252,17 +250,27 @@ class _Run:
             late = g.metric.origin is Origin.OUTCOME
             alpha = alpha_of(self._plan, g)
             proves = may_pass and g.required
-            yield late, self._room(harm_test(g), g, step, alpha=alpha, swapped=False)
+            asked = harm_asked(g, WHOLE, alpha=alpha, over=self._tables(g))
+            yield late, self._room(asked, g, step, alpha=alpha, swapped=False)
             if proves and step.has_coin:
                 swapped = g.metric.kind is Kind.LATENCY
                 yield (
                     late,
-                    self._room(proof_test(g, step.loosen), g, step, alpha=self._plan.alpha_pass, swapped=swapped),
+                    self._room(proof_asked(g, step.loosen), g, step, alpha=self._plan.alpha_pass, swapped=swapped),
                 )
             if step.mirror and g.metric.name in self._pairs:
                 yield late, self._paired_room(paired_harm(g), g, step, alpha=alpha)
                 if proves:
                     yield late, self._paired_room(paired_proof(g, step.loosen), g, step, alpha=self._plan.alpha_pass)
+
+    def _tables(self, g: Guardrail) -> list[Table]:
+        found = []
+        for past, tally in zip(self._plan.steps, self._tallies, strict=False):
+            if past.has_coin:
+                weights = past.split.weights()
+                candidate, incumbent = map(tuple, tally.counts[g.metric.name])
+                found.append(Table(weights.candidate, weights.control, candidate, incumbent))
+        return found
 
     def _room(self, test: Test, g: Guardrail, step: Step, *, alpha: float, swapped: bool) -> float:
         """Return it for a test over all steps with a coin; infinite for one that has spoken."""
@@ -345,11 +353,7 @@ class _Run:
         return Evidence(
             format=FORMAT,
             counts=tuple(
-                Counts(step=s.name, metric=name, slice=WHOLE, candidate=tuple(c), incumbent=tuple(i))
-                for s, t in counting
-                if s.has_coin
-                for name, (c, i) in t.counts.items()
-                if any(c) or any(i)
+                row for s, t in counting if s.has_coin for g in self._plan.guardrails for row in self._rows(s, t, g)
             ),
             pairs=tuple(
                 Pairs(metric=name, slice=WHOLE, differences=tuple(cells))
@@ -363,6 +367,29 @@ class _Run:
             doubts=(),
         )
 
+    def _rows(self, step: Step, tally: _Tally, g: Guardrail) -> Iterator[Counts]:
+        """Yield what was counted of the whole, then of each stratum."""
+        name = g.metric.name
+        candidate, incumbent = tally.counts.get(name, ([], []))
+        if not (any(candidate) or any(incumbent)):
+            return
+        size = g.metric.bins
+        whole = [[sum(arm[k::size]) for k in range(size)] for arm in (candidate, incumbent)]
+        yield Counts(step=step.name, metric=name, slice=WHOLE, candidate=tuple(whole[0]), incumbent=tuple(whole[1]))
+        if g.strata is msgspec.UNSET:
+            return
+        field_ = g.strata.field
+        slices = [name for d in self._plan.dimensions if d.field == field_ for name in d.slices()]
+        for k, slice_ in enumerate(slices):
+            mine = slice(k * size, (k + 1) * size)
+            yield Counts(
+                step=step.name,
+                metric=name,
+                slice=slice_,
+                candidate=tuple(candidate[mine]),
+                incumbent=tuple(incumbent[mine]),
+            )
+
     def _age(self, origin: Origin) -> int:
         if origin is not Origin.OUTCOME:
             return 0
@@ -371,7 +398,7 @@ class _Run:
 
 def cells_of(supposed: Supposed, metric: MetricName, step: Step, *, swapped: bool) -> tuple[float, ...]:
     """Return how likely a counted subject of a step falls into each cell of a test: an arm and a bin."""
-    arms, weights = supposed.arms[metric], step.split.weights()
+    arms, weights = supposed.judged(metric), step.split.weights()
     pi = weights.candidate / (weights.candidate + weights.control)
     candidate, incumbent = tuple(pi * p for p in arms.candidate), tuple((1 - pi) * p for p in arms.incumbent)
     return incumbent + candidate if swapped else candidate + incumbent

@@ -18,8 +18,8 @@ from glideslope.stats.label import EventHarm
 from glideslope.stats.strata import side_by_side
 from glideslope.stats.wealth import Test
 
-RARE: Final = 0.05
-"""Up to this rate good outcomes say less than the credit that is given for doing without them."""
+RARE: Final = 0.02
+"""Up to this rate good outcomes say less than the credit that is given for doing without them: at 2 % they say as much."""
 
 
 class Credit(msgspec.Struct, frozen=True, cache_hash=True, forbid_unknown_fields=True):
@@ -54,6 +54,9 @@ class Strata(msgspec.Struct, frozen=True, cache_hash=True, forbid_unknown_fields
 
     field: str
     usual: tuple[float, ...]
+    whole: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether means are judged over all strata at once. Without, each stratum is staked for itself, as plans did at first:
+    their proofs are of the margin in every stratum, and say nothing where only some are beyond it."""
 
 
 def stakes_of(base_rate: float, *, coin: Weights | None, alphas: Sequence[float], stratified: bool) -> Stakes:
@@ -61,8 +64,10 @@ def stakes_of(base_rate: float, *, coin: Weights | None, alphas: Sequence[float]
 
     Strata say nothing to who bets on bad outcomes alone, since it is by what is usual among the good ones that they differ.
     """
-    if base_rate > RARE or stratified:
+    if stratified:  # here they are ratios of odds, which have no end
         return Stakes(goods=True, ratios=credit.RATIOS, stakes=credit.SHARES)
+    if base_rate > RARE:
+        return Stakes(goods=True, ratios=credit.FREQUENT_RATIOS, stakes=credit.FREQUENT_SHARES)
     plain = credit.reserved()
     weights = [] if coin is None else [(coin.candidate, coin.control)]
     return Stakes(
@@ -82,6 +87,11 @@ def staked_harm(stakes: Stakes, *, base_rate: float, alpha: float, tables: Seque
     for at, each in enumerate(stakes.credits):
         if each.alpha == alpha and credit.applies(tables or (), coin=(each.candidate, each.control)):
             return _tests(stakes, base_rate)[at + 1]
+    return _tests(stakes, base_rate)[0]
+
+
+def unstaked(stakes: Stakes, *, base_rate: float) -> Test:
+    """Return the test of harm without any credit: what is asked once the coin has changed, or of any alpha."""
     return _tests(stakes, base_rate)[0]
 
 

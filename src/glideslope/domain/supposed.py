@@ -13,9 +13,9 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.alphas import harm_alphas, is_paired
 from glideslope.domain.experience import Experience
 from glideslope.domain.freeze import Baseline
-from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import MetricName
 from glideslope.domain.metric import RANKED, Kind, Metric, differences
 from glideslope.domain.plan import DeclaredHarm, Guardrail, MarginKind, Plan
@@ -45,11 +45,17 @@ class Supposed(msgspec.Struct, frozen=True, kw_only=True):
     arms: Mapping[MetricName, Arms]
     pairs: Mapping[MetricName, tuple[float, ...]]
     """Of what a shadow compares: per bin, how likely the candidate's loss differs so from the incumbent's."""
+    strata: Mapping[MetricName, Arms] = {}
+    """Of what is judged by strata, the same per stratum and bin, last those of subjects in none."""
 
     @property
     def name(self) -> str:
         """Return `healthy`, or the harm as it was declared."""
         return "healthy" if self.harm is None else harm_name(self.harm)
+
+    def judged(self, metric: MetricName) -> Arms:
+        """Return the arms in the bins that the metric's tests have: those of the strata side by side, if it has any."""
+        return self.strata.get(metric) or self.arms[metric]
 
 
 def harm_name(harm: DeclaredHarm) -> str:
@@ -78,11 +84,19 @@ def foreseen(plan: Plan) -> Plan:
     part = sum(g.weight for g in mine) / sum(g.weight for g in judged)
     # Nobody knows how answers will differ, nor whether a recomputation will agree.
     plan = msgspec.structs.replace(plan, recompute=msgspec.UNSET, pairs=msgspec.UNSET)
-    return (
-        plan
-        if len(kept) == len(plan.guardrails)
-        else msgspec.structs.replace(plan, guardrails=kept, alpha=plan.alpha * part)
-    )
+    if len(kept) == len(plan.guardrails):
+        return plan
+    judged_on = msgspec.structs.replace(plan, guardrails=kept, alpha=plan.alpha * part)
+    return msgspec.structs.replace(judged_on, guardrails=tuple(_recredited(g, plan, judged_on) for g in kept))
+
+
+def _recredited(g: Guardrail, plan: Plan, judged: Plan) -> Guardrail:
+    """Let credit hold for the alphas of the smaller plan: the same, but for the last digit of a double."""
+    if g.stakes is msgspec.UNSET or not g.stakes.credits:
+        return g
+    now = dict(zip(harm_alphas(plan, g), harm_alphas(judged, g), strict=True))
+    credits_ = tuple(msgspec.structs.replace(c, alpha=now.get(c.alpha, c.alpha)) for c in g.stakes.credits)
+    return msgspec.structs.replace(g, stakes=msgspec.structs.replace(g.stakes, credits=credits_))
 
 
 def harms_of(plan: Plan) -> tuple[DeclaredHarm, ...]:
@@ -104,12 +118,17 @@ def suppose(plan: Plan, baseline: Baseline, harm: DeclaredHarm | None) -> Suppos
             incumbent = usual(g, baseline)
             size = harm if harm is not None and harm.metric in (g.metric.name, g.metric.measured) else None
             arms[g.metric.name] = Arms(candidate=_worse(g, incumbent, size), incumbent=incumbent)
+    strata = {
+        g.metric.name: _by_strata(g, arms[g.metric.name])
+        for g in plan.guardrails
+        if g.metric.name in arms and g.strata is not msgspec.UNSET
+    }
     pairs = {
         g.metric.name: _pairs(g.metric, arms[g.metric.name], baseline.experience)
         for g in plan.guardrails
         if g.metric.name in arms and is_paired(g.metric)
     }
-    return Supposed(harm=harm, arms=arms, pairs=pairs)
+    return Supposed(harm=harm, arms=arms, pairs=pairs, strata=strata)
 
 
 def usual(g: Guardrail, baseline: Baseline) -> tuple[float, ...]:
@@ -136,6 +155,32 @@ def _worse(g: Guardrail, incumbent: tuple[float, ...], harm: DeclaredHarm | None
     mean = math.fsum(p * v for p, v in zip(incumbent, metric.values, strict=True))
     by = harm.size.size * (abs(mean) if harm.size.kind is MarginKind.RELATIVE else 1.0)
     return tilted(incumbent, values=metric.values, mean=mean + by)
+
+
+def _by_strata(g: Guardrail, arms: Arms) -> Arms:
+    """Spread the arms over strata: how full each is nobody knows, so as evenly as the usual rates allow for their mean.
+
+    A harm then multiplies the odds alike in all of them. If no mixture of the strata has the guardrail's mean, all subjects
+    are taken to be in none, which promises too little rather than too much.
+    """
+    usual = () if g.strata is msgspec.UNSET else g.strata.usual
+    values = g.metric.values
+    mean = math.fsum(p * v for p, v in zip(arms.incumbent, values, strict=True))
+    nothing = (0.0,) * len(values)
+    try:
+        parts = tilted((1.0,) * len(usual), values=usual, mean=mean)
+        incumbent = tuple(
+            part * p
+            for part, rate in zip(parts, usual, strict=True)
+            for p in tilted(arms.incumbent, values=values, mean=rate)
+        )
+        worse = math.fsum(p * v for p, v in zip(arms.candidate, values, strict=True))
+        every = values * len(usual)
+        candidate = incumbent if worse == mean else tilted(incumbent, values=every, mean=worse)
+    except ValueError:
+        none = nothing * len(usual)
+        return Arms(candidate=none + arms.candidate, incumbent=none + arms.incumbent)
+    return Arms(candidate=candidate + nothing, incumbent=incumbent + nothing)
 
 
 @lru_cache(maxsize=256)

@@ -4,6 +4,7 @@ Long because each command and each query of the contract is named here once; non
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -16,22 +17,13 @@ import msgspec
 
 from glideslope.domain.commands import (
     AgreeContract,
-    AnswerAgreement,
     Approve,
-    AskGlass,
-    BreakGlass,
-    CloseIncident,
     Halt,
-    NoteIncident,
     OrderRollback,
     Propose,
     Register,
     Resume,
     Retry,
-    ReviewAgreement,
-    ReviewGlass,
-    TableAgreement,
-    Withdraw,
 )
 from glideslope.domain.contract import Contract
 from glideslope.domain.decision import Decision
@@ -41,7 +33,6 @@ from glideslope.domain.flow import second_of_week
 from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
 from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
-from glideslope.domain.governing.agreement import Agreement
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.logged import SETTLE, PredictionRefusal, Predictions, PredictionsTaken
@@ -57,6 +48,7 @@ from glideslope.domain.observation import (
     Totals,
     TotalsTaken,
 )
+from glideslope.domain.pair_foresight import pair_prospects, unseen_in_shadow
 from glideslope.domain.pairs import Half, Halves
 from glideslope.domain.plan import thresholds
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
@@ -64,28 +56,20 @@ from glideslope.domain.receipt import SCORE_LEVELS, ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
-from glideslope.engine.agreements import Agreements
-from glideslope.engine.breaking import Breaking
 from glideslope.engine.calendars import HolidaysOf, no_holidays
+from glideslope.engine.council import Council
 from glideslope.engine.drifting import features_view
 from glideslope.engine.features import Features
 from glideslope.engine.governing import Governing
-from glideslope.engine.governing_views import (
-    AgreementView,
-    IncidentView,
-    OwnedView,
-    agreement_view,
-    incident_view,
-    owned_view,
-)
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
-from glideslope.engine.incidents import Incidents
 from glideslope.engine.log_desk import KEEP, LogDesk
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
 from glideslope.engine.outcomes import OutcomeDesk
+from glideslope.engine.packing import Packer
 from glideslope.engine.pair_desk import PairDesk
+from glideslope.engine.people import People, PersonalData
 from glideslope.engine.ports import (
     Checkpoints,
     Clock,
@@ -103,7 +87,9 @@ from glideslope.engine.queries import Queries
 from glideslope.engine.recomputing import recomputation_view
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
+from glideslope.engine.repository import Repository
 from glideslope.engine.requests import Requests
+from glideslope.engine.search_index import SearchIndex
 from glideslope.engine.searching import Searching
 from glideslope.engine.signals import EVERY as LOOK_EVERY
 from glideslope.engine.signals import Signals
@@ -122,6 +108,7 @@ from glideslope.engine.views import (
     RecomputationView,
     ReplayView,
     RolloutView,
+    SearchView,
     SignalsView,
     SlicesView,
     StepForecast,
@@ -136,6 +123,7 @@ FLUSH_EVERY = 1.0
 """Seconds of gateway observations that a kill -9 may lose; both arms alike."""
 
 SIGN_EVERY = 5.0
+INDEX_EVERY = 5.0
 SUMMARISE_EVERY = 15.0
 """Seconds of what people alone look at that a kill -9 may lose until services send it again."""
 FOLLOW_EVERY = 0.25
@@ -145,6 +133,8 @@ LOG_REST = 4.0
 
 PORTION = 1_000
 """Cells, outcomes or answers of one message that are taken at once."""
+BATCH = 20_000
+"""Outcomes by receipt that are taken at once where they are counted by the batch: they take as long as PORTION one by one."""
 
 TAGS_JOINED = "~"
 """Stands between the data plane's tag of what is granted and the hash of all else."""
@@ -179,13 +169,19 @@ class World:
     """Milliseconds for which an outcome for an id of a caller's own may be corrected before it counts."""
     keep: timedelta = KEEP
     """How long the prediction log keeps rows."""
+    people: PersonalData | None = None
+    """None where no personal data is kept."""
+    random: Callable[[int], bytes] = secrets.token_bytes
+    """Bytes that nobody can guess: salts."""
+    search: SearchIndex | None = None
+    """None where nothing is searched."""
     holidays: HolidaysOf = no_holidays
     """Public holidays, for calendars that name a country."""
     plugins: Plugins = NO_PLUGINS
     """Metrics that installed packages provide."""
 
 
-class App:
+class App(Council):
     """A running engine. Use `running` to start and stop it."""
 
     def __init__(self, world: World, *, epoch: int) -> None:
@@ -251,10 +247,6 @@ class App:
             governing=self.governing,
             wake=self.governor.wake,
         )
-        once = self._handlers.once
-        self._incidents = Incidents(self.record, self.governing, once=once)
-        self._breaking = Breaking(self.record, self.governing, self._handlers)
-        self._agreements = Agreements(self.record, self.governing, once=once)
         self._queries = Queries(
             record=self.record,
             observer=self.observer,
@@ -263,7 +255,23 @@ class App:
             governing=self.governing,
             clock=world.clock,
         )
+        super().__init__(
+            record=self.record,
+            governing=self.governing,
+            handlers=self._handlers,
+            queries=self._queries,
+            people=People(record=self.record, data=world.people, random=world.random),
+            wake=self.governor.wake,
+        )
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
+        self._packer = Packer(
+            record=self.record,
+            store=world.store,
+            checkpoints=world.checkpoints,
+            signer=world.signer,
+            notary=self.notary,
+        )
+        self.repository = Repository(record=self.record, store=world.store, index=world.search, clock=world.clock)
         self._trouble: dict[str, str] = {}
 
     @property
@@ -277,6 +285,7 @@ class App:
         await self.observer.load()
         await self.features.load()
         await self.signals.load()
+        await self._people.settle()
 
     async def flush(self) -> None:
         """Save what was counted. Raises StoreUnavailable."""
@@ -309,10 +318,12 @@ class App:
                 *(Warning_(code="tightened", sentence=sentence) for sentence in self.governing.strict(draft)[1]),
                 *(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
                 *(Warning_(code="not-foreseen", sentence=sentence) for sentence in impossible(plan, baseline)),
+                *(Warning_(code="not-in-shadow", sentence=sentence) for sentence in unseen_in_shadow(plan)),
             ),
             traffic_per_second=baseline.subjects_per_second if known else None,
             earliest_seconds=sum(s.minimum for s in plan.steps) / 1000,
             prospects=foreseen,
+            pair_prospects=pair_prospects(plan, baseline, starts=self._starts()),
             lessons=baseline.experience.lessons,
             budgets=tuple(_outlook(o) for o in outlooks(plan)),
         )
@@ -330,63 +341,6 @@ class App:
 
     async def approve(self, command: Approve, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.approve(command, key=key))
-
-    async def withdraw(self, command: Withdraw, *, key: str) -> RolloutView:
-        return self._queries.rollout(await self._handlers.withdraw(command, key=key))
-
-    async def ask_glass(self, command: AskGlass, *, key: str) -> RolloutView:
-        return self._queries.rollout(await self._breaking.ask(command, key=key))
-
-    async def break_glass(self, command: BreakGlass, *, key: str) -> RolloutView:
-        return self._queries.rollout(await self._breaking.agree(command, key=key))
-
-    async def review_glass(self, command: ReviewGlass, *, key: str) -> RolloutView:
-        return self._queries.rollout(await self._breaking.review(command, key=key))
-
-    async def note_incident(self, command: NoteIncident, *, key: str) -> IncidentView:
-        return incident_view(await self._incidents.note(command, key=key))
-
-    async def close_incident(self, command: CloseIncident, *, key: str) -> IncidentView:
-        return incident_view(await self._incidents.close(command, key=key))
-
-    async def incidents(self) -> Sequence[IncidentView]:
-        return [incident_view(each) for each in reversed(self.record.incidents())]
-
-    async def incident(self, rollout: RolloutId) -> IncidentView:
-        return incident_view(self._incidents.get(rollout))
-
-    async def table(self, command: TableAgreement, *, key: str) -> AgreementView:
-        return self._agreed(await self._agreements.table(command, key=key))
-
-    async def answer(self, command: AnswerAgreement, *, key: str) -> AgreementView:
-        return self._agreed(await self._agreements.answer(command, key=key))
-
-    async def review(self, command: ReviewAgreement, *, key: str) -> AgreementView:
-        return self._agreed(await self._agreements.review(command, key=key))
-
-    async def agreements(self) -> Sequence[AgreementView]:
-        return [self._agreed(agreement) for agreement in self.record.agreements()]
-
-    async def agreement(self, of: str, name: str) -> AgreementView:
-        found = self.record.agreement(of, name)
-        if found is None:
-            raise NotFound(what=of, name=name, next_command="glideslope agree ls")
-        return self._agreed(found)
-
-    async def owned(self, *, owner: str, kind: str, name: str) -> Sequence[OwnedView]:
-        """Return who owns what; of all there is, what fits. Raises NotFound where no organisation is in force."""
-        organisation = self.governing.organisation
-        if organisation is None:
-            raise NotFound(what="organisation", name="in force", next_command="glideslope agree schema organisation")
-        things = organisation.owns(owner) if owner else organisation.owned
-        return [
-            owned_view(thing, organisation)
-            for thing in things
-            if kind in ("", thing.kind.value) and name in ("", thing.name)
-        ]
-
-    def _agreed(self, agreement: Agreement) -> AgreementView:
-        return agreement_view(agreement, needs=self._agreements.needs(agreement))
 
     async def halt(self, command: Halt, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.halt(command, key=key))
@@ -440,17 +394,26 @@ class App:
     async def fleet(self) -> FleetView:
         return self._queries.fleet()
 
-    async def model(self, name: ModelName) -> ModelView:
-        return self._queries.model(name)
+    async def model(self, name: ModelName, *, as_of: int | None = None) -> ModelView:
+        queries = self._queries if as_of is None else self.repository.as_of(as_of, model=name)
+        return queries.model(name)
 
-    async def rollout(self, rollout: RolloutId) -> RolloutView:
-        return self._queries.rollout(rollout)
+    async def rollout(self, rollout: RolloutId, *, as_of: int | None = None) -> RolloutView:
+        return self._at(rollout, as_of).rollout(rollout)
 
-    async def decisions(self, rollout: RolloutId) -> Sequence[DecisionView]:
-        return self._queries.decisions(rollout)
+    async def decisions(self, rollout: RolloutId, *, as_of: int | None = None) -> Sequence[DecisionView]:
+        return self._at(rollout, as_of).decisions(rollout)
 
-    async def story(self, rollout: RolloutId, *, after: int = 0) -> Sequence[HappeningView]:
-        return self._queries.story(rollout, after=after)
+    async def story(self, rollout: RolloutId, *, after: int = 0, as_of: int | None = None) -> Sequence[HappeningView]:
+        return self._at(rollout, as_of).story(rollout, after=after)
+
+    def _at(self, rollout: RolloutId, as_of: int | None) -> Queries:
+        return self._queries if as_of is None else self.repository.as_of(as_of, rollout=rollout)
+
+    async def search(
+        self, question: str, *, limit: int = 50, below: int | None = None, whole: bool = False
+    ) -> SearchView:
+        return await self.repository.search(question, limit=limit, below=below, whole=whole)
 
     async def follow(self, rollout: RolloutId) -> AsyncIterator[RolloutView]:
         """Yield the rollout now, then whenever something about it changes; ends with the rollout."""
@@ -480,6 +443,9 @@ class App:
     async def ledger(self) -> AsyncIterator[bytes]:
         """Return the bundle, line by line, up to a fresh checkpoint."""
         return self.notary.bundle()
+
+    async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> bytes:
+        return (await self._packer.pack(rollout, size=size, published=published)).data
 
     async def verifier(self) -> str:
         return self._world.vkey
@@ -573,9 +539,12 @@ class App:
     async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
         """Count a batch, portion by portion; one that cannot be counted is refused by itself."""
         each: list[OutcomesTaken] = []
-        for portion in portions(outcomes.outcomes):
-            each.append(await self._desk.take(Outcomes(outcomes=portion), by=by))
-            await asyncio.sleep(0)
+        for large in portions(outcomes.outcomes, size=BATCH):
+            taken, rest = await self._desk.take_alike(large, by=by)
+            each.append(taken)
+            for portion in portions(rest):
+                each.append(await self._desk.take(Outcomes(outcomes=portion), by=by))
+                await asyncio.sleep(0)
         return OutcomesTaken(
             counted=sum(taken.counted for taken in each),
             repeated=sum(taken.repeated for taken in each),
@@ -595,6 +564,7 @@ class App:
             asyncio.create_task(self._every(SIGN_EVERY, "notary", self.notary.sign)),
             asyncio.create_task(self._every(SUMMARISE_EVERY, "features", self.features.flush)),
             asyncio.create_task(self._every(LOOK_EVERY, "signals", self.look)),
+            asyncio.create_task(self._every(INDEX_EVERY, "search", self.repository.follow)),
         ]
         if self.log.has_log:
             tasks.append(asyncio.create_task(self._every(LOG_EVERY, "prediction log", self._work_within_bounds)))
@@ -690,14 +660,15 @@ class App:
 
     def _require_log(self, draft: Draft) -> None:
         """Refuse a plan that could never advance here. Raises LogAbsent."""
-        if draft.recompute is not None and not self.log.has_log:
+        asked = draft.recompute is not None or any(own.no_outcome_within for own in draft.metrics)
+        if asked and not self.log.has_log:
             raise LogAbsent
 
 
-def portions(items: Iterable[T]) -> list[tuple[T, ...]]:
+def portions(items: Iterable[T], *, size: int = PORTION) -> list[tuple[T, ...]]:
     """Cut a message into parts between which others have their turn: half a million cells take seconds, and leases last one."""
     left = iter(items)
-    return list(iter(lambda: tuple(islice(left, PORTION)), ()))
+    return list(iter(lambda: tuple(islice(left, size)), ()))
 
 
 def _tag(briefing: Briefing) -> str:

@@ -6,13 +6,11 @@ from glideslope.domain.governing.glass import LONGEST, GlassAsked, GlassBroken, 
 from glideslope.domain.governing.governed import Governed
 from glideslope.domain.governing.organisation import Right
 from glideslope.domain.ids import RolloutId
-from glideslope.domain.rollout import DECIDED, Phase, Rollout
+from glideslope.domain.rollout import Rollout
 from glideslope.engine.governing import Governing
-from glideslope.engine.handlers import Handlers, reason
+from glideslope.engine.handlers import OPEN, Handlers, reason
 from glideslope.engine.once import require_same
 from glideslope.engine.record import Append, Record, Recorded, model_stream
-
-OPEN = frozenset(Phase) - DECIDED
 
 
 class Breaking:

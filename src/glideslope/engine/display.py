@@ -7,20 +7,15 @@ from typing import assert_never
 
 import msgspec
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.decision import Finding, Question, Verdict
 from glideslope.domain.evidence import Evidence
-from glideslope.domain.gate import (
-    harm_findings,
-    is_paired,
-    limit_findings,
-    loosened,
-    proof_findings,
-    tables_of,
-    tally_of,
-)
+from glideslope.domain.gate import harm_findings, loosened, proof_findings
 from glideslope.domain.ids import WHOLE, SliceName
 from glideslope.domain.metric import RANKED, Kind, Origin, differences
 from glideslope.domain.plan import Guardrail, MarginKind, Plan, StageKind, Step
+from glideslope.domain.tables import tables_of, tally_of
+from glideslope.domain.tallied import limit_findings
 from glideslope.engine.views import GuardrailView
 from glideslope.stats.asymptotic import asymptotic_interval
 from glideslope.stats.calibration import squared_error
@@ -42,6 +37,9 @@ DISPLAY_ALPHA = 0.05
 ADVISORY = "asymptotic, advisory"
 """The word for what holds in the limit only: it is shown, and moves no traffic."""
 
+NOT_IN_SHADOW = "not in a shadow"
+"""The word for what a shadow cannot compare: it is neither waited for there nor proven, and is judged from the canary on."""
+
 MOST_SLICES = 50
 """Slices shown of each guardrail: an interval costs a millisecond and more, and nobody reads a thousand."""
 
@@ -58,7 +56,11 @@ def guardrail_views(plan: Plan, evidence: Evidence, step: Step) -> tuple[Guardra
             view = _paired(plan, evidence, g, slice_, step) if shadow else _compared(plan, evidence, g, slice_, step)
             if view is None:
                 continue
-            found.append(view if view.word == ADVISORY else _with_findings(view, harm, proof, kind=g.metric.kind))
+            found.append(
+                view
+                if view.word in (ADVISORY, NOT_IN_SHADOW)
+                else _with_findings(view, harm, proof, kind=g.metric.kind)
+            )
     return tuple(found)
 
 
@@ -96,7 +98,11 @@ def _margin(g: Guardrail, step: Step) -> float:
 def _paired(plan: Plan, evidence: Evidence, g: Guardrail, slice_: SliceName, step: Step) -> GuardrailView | None:
     del plan
     if not is_paired(g.metric):
-        return None
+        if slice_ != WHOLE:
+            return None
+        margin = _margin(g, step)
+        unseen = _view(g, slice_, kind="paired", incumbent=None, candidate=None, interval=None, margin=margin)
+        return msgspec.structs.replace(unseen, word=NOT_IN_SHADOW)
     tally = tally_of(evidence, g, slice_)
     if tally is None or (not sum(tally.counts) and slice_ != WHOLE):
         return None

@@ -13,19 +13,24 @@ from glideslope.domain.draft import Draft
 from glideslope.domain.errors import AgreementInvalid, Conflict, NotEntitled, OwnerUnknown
 from glideslope.domain.events import Escalated
 from glideslope.domain.evidence import Evidence
-from glideslope.domain.governing.agreement import ORGANISATION, Edition
+from glideslope.domain.governing.agreement import ORGANISATION, Edition, agreement_digest
 from glideslope.domain.governing.approval import Need, together
 from glideslope.domain.governing.calendar import Calendar
+from glideslope.domain.governing.dossier import Dossier, dossier_digest
+from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.governed import Answered, Block, Governed, Permit
 from glideslope.domain.governing.incident import open_incident
 from glideslope.domain.governing.kinds import restored
 from glideslope.domain.governing.organisation import BREACH, Organisation, Right
+from glideslope.domain.governing.policy import Policy, examine
+from glideslope.domain.governing.policy.wording import blocks as rules_that_block
 from glideslope.domain.governing.tiers import tighten
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Phase, Rollout
 from glideslope.engine.calendars import HolidaysOf, check_zone, no_holidays, queues, window
-from glideslope.engine.record import Append, Record, incident_stream
+from glideslope.engine.dossiers import dossier
+from glideslope.engine.record import Append, Record, examination_stream, incident_stream
 
 
 class Governing:
@@ -38,6 +43,7 @@ class Governing:
         self._read: dict[Digest, Calendar] = {}
         self._queued: tuple[tuple[int, int], Mapping[RolloutId, Block]] | None = None
         """Which proposals wait for their turn, and as of which entry and second."""
+        self._policies: dict[Digest, Policy] = {}
 
     @property
     def organisation(self) -> Organisation | None:
@@ -90,17 +96,27 @@ class Governing:
         if not organisation.is_reachable(draft.owner):
             raise OwnerUnknown(owner=draft.owner)
         tier = organisation.tier_of(draft.model)
+        makers = {*makers, *self._makers(draft)}
         breach = self.open_breach(draft.model)
         needs = together(tier.approvals if tier else (), BREACH if breach else ())
-        _check_possible(organisation, needs, makers=makers)
+        _check_possible(organisation, needs)
         return Governed(
             organisation=agreement.in_force.digest,
             tier=tier.name if tier else "",
             needs=needs,
-            makers=tuple(sorted(makers)),
             valid_for=tier.valid_for if tier else _LASTING,
+            makers=tuple(sorted(makers)),
+            policy=self.policy or UNSET,
             after_breach=breach.id if breach else UNSET,
         )
+
+    def _makers(self, draft: Draft) -> tuple[Actor, ...]:
+        """Return who had a part in making the candidate, as far as its facts say."""
+        model = self._record.find_model(draft.model)
+        facts = None if model is None else model.facts.get(draft.candidate)
+        if facts is None or isinstance(facts.makers, UnsetType):
+            return ()
+        return tuple(sorted(facts.makers.everybody()))
 
     def open_breach(self, model: ModelName) -> Rollout | None:
         """Return the last attempt with a model if it ended by a breach: what follows it needs sign-offs of its own."""
@@ -163,7 +179,69 @@ class Governing:
         if rollout.phase is Phase.PROPOSED:
             waits = self._waits(calendars).get(rollout.id)
             blocks = tuple(b for b in (outrun, waits, self._owed(rollout)) if b is not None)
-        return Permit(blocks=blocks, window=found or UNSET)
+        known = self.dossier(rollout)
+        if known is None:
+            return UNSET
+        policies = self.policies
+        answers = [answer for policy in policies for answer in examine(policy, known)]
+        return Permit(
+            policy=self.policy or UNSET,
+            dossier=dossier_digest(known) if policies else UNSET,
+            change=known.change.digest,
+            blocks=(*blocks, *rules_that_block(answers)),
+            window=found or UNSET,
+        )
+
+    def change(self, rollout: Rollout) -> Digest | UnsetType:
+        """Return all that is to be agreed on about a rollout at this moment, as one digest."""
+        known = None if isinstance(rollout.plan.governed, UnsetType) else self.dossier(rollout)
+        return UNSET if known is None else known.change.digest
+
+    def dossier(self, rollout: Rollout) -> Dossier | None:
+        """Return all that is known about a rollout's change at this moment; None where no organisation is in force."""
+        organisation = self.organisation
+        if organisation is None:
+            return None
+        return dossier(self._record, rollout, organisation, now=self._record.now(rollout.id))
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Return the policies in force; all of them must permit what is begun or widened."""
+        found = []
+        for agreement in self._record.agreements():
+            if agreement.of == POLICY and agreement.in_force is not None:
+                edition = agreement.in_force
+                if edition.digest not in self._policies:
+                    policy = restored(POLICY, edition.document)
+                    if not isinstance(policy, Policy):
+                        raise TypeError(policy)
+                    self._policies[edition.digest] = policy
+                found.append(self._policies[edition.digest])
+        return tuple(found)
+
+    @property
+    def policy(self) -> Digest | None:
+        """Return the digest that stands for the policies in force: of the one, or over the digests of several."""
+        digests = sorted(
+            a.in_force.digest for a in self._record.agreements() if a.of == POLICY and a.in_force is not None
+        )
+        if len(digests) < 2:
+            return digests[0] if digests else None
+        return agreement_digest({"policies": digests})
+
+    def examination(self, rollout: Rollout, evidence: Evidence) -> tuple[Append, ...]:
+        """Return what the policies were asked about for a decision, and what they answered, to be recorded with it."""
+        permit = evidence.permit
+        if isinstance(permit, UnsetType) or isinstance(permit.policy, UnsetType):
+            return ()
+        known = self.dossier(rollout)
+        if known is None or dossier_digest(known) != permit.dossier:
+            return ()  # it moved on between the two; the next decision will tell
+        answers = tuple(answer for policy in self.policies for answer in examine(policy, known))
+        event = Examined(rollout=rollout.id, policy=permit.policy, dossier=known, answers=answers)
+        stream = examination_stream(rollout.id)
+        expected = self._record.version(stream)
+        return (Append(stream=stream, expected=expected, events=(event,), key=f"{stream}/{expected}"),)
 
     def _waits(self, calendars: tuple[Calendar, ...]) -> Mapping[RolloutId, Block]:
         """Return which proposals wait for their turn; asked for each of them, and found once as long as nothing happens."""
@@ -224,6 +302,7 @@ class Governing:
 
 
 CALENDAR = "calendar"
+POLICY = "policy"
 
 
 def instant_year(now: int) -> int:
@@ -235,8 +314,8 @@ _LASTING = 3_650 * 86_400_000
 _BROKEN = frozenset({Reason.BREACHED, Reason.BUDGET_SPENT, Reason.DIGEST_DIFFERS})
 
 
-def _check_possible(organisation: Organisation, needs: Iterable[Need], *, makers: Collection[Actor]) -> None:
-    able = [f for p in organisation.people if Right.REVIEW in p.rights and p.id not in makers for f in p.functions]
+def _check_possible(organisation: Organisation, needs: Iterable[Need]) -> None:
+    able = [f for p in organisation.people if Right.REVIEW in p.rights for f in p.functions]
     lacking = sorted(need.function for need in needs if able.count(need.function) < need.count)
     if lacking:
         raise Conflict(

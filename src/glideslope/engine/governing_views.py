@@ -149,6 +149,7 @@ def governed_view(
     governed = rollout.plan.governed
     if not isinstance(governed, Governed):
         return None
+    change = permit.change if not isinstance(permit, msgspec.UnsetType) else msgspec.UNSET
     found = counting(
         governed,
         rollout.approvals,
@@ -156,6 +157,7 @@ def governed_view(
         proposer=rollout.proposed_by,
         since=0,
         now=now,
+        change=change,
     )
     lacking = missing(
         governed,
@@ -164,6 +166,7 @@ def governed_view(
         proposer=rollout.proposed_by,
         since=0,
         now=now,
+        change=change,
     )
     return GovernedView(
         tier=governed.tier,

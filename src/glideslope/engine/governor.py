@@ -200,7 +200,8 @@ class Governor:
             key = f"{rollout.id}/{rollout.version}/decided"
             append = Append(stream=rollout.id, expected=rollout.version, events=(event,), key=key)
             opened = self._governing.incident(rollout, decision, evidence, at=at)
-            await self._record.append((append, *opened), fence=fence, at=at)
+            asked = self._governing.examination(rollout, evidence)
+            await self._record.append((append, *opened, *asked), fence=fence, at=at)
             if not (isinstance(decision, Hold) and decision.exposed):
                 self._reconciler.committed(rollout.id)
             # Act after the commit, at once: a rollback must not wait for its turn.

@@ -4,6 +4,7 @@ Long because every command of a rollout passes the same door, which makes it ide
 """
 
 from collections.abc import Callable, Collection, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
 import msgspec
@@ -74,6 +75,9 @@ from glideslope.engine.ports import Driver, Feature, Probe
 from glideslope.engine.record import Append, Model, Record, Recorded, model_stream, proposal
 from glideslope.engine.turns import by_turns
 from glideslope.ledger.canonical import LARGEST_INTEGER
+
+OPEN = frozenset(Phase) - DECIDED
+"""Where something can still be decided."""
 
 SHOWN = 256
 """How many plans that were shown may still be proposed as they were."""
@@ -293,23 +297,24 @@ class Handlers:
             if command.plan_digest != rollout.plan_digest:
                 raise DigestChanged(rollout=rollout.id, seen=command.plan_digest, current=rollout.plan_digest)
             governed = rollout.plan.governed
-            if not isinstance(governed, Governed):
-                # Only where approvals expire are they given again while it runs.
-                require_phase(rollout, {Phase.PROPOSED})
-            elif command.by in governed.makers:
+            if isinstance(governed, Governed) and command.by in governed.makers:
                 raise MakerMayNotApprove(rollout=rollout.id, actor=command.by)
             self._governing.require_authority(command.by, rollout=rollout.id)
 
-        def approved(_: Rollout) -> Approved:
+        def approved(rollout: Rollout) -> Approved:
             return Approved(
                 by=command.by,
                 granted=command.granted,
                 plan_digest=command.plan_digest,
                 why=why,
                 functions=self._governing.authority(command.by),
+                change=self._governing.change(rollout),
             )
 
-        phases = set(Phase) - DECIDED
+        def phases(rollout: Rollout) -> AbstractSet[Phase]:
+            # Only where approvals expire are they given again while it runs.
+            return OPEN if isinstance(rollout.plan.governed, Governed) else {Phase.PROPOSED}
+
         return await self.append(command.rollout, Approved, approved, key=key, phases=phases, check=check)
 
     async def withdraw(self, command: Withdraw, *, key: str) -> RolloutId:
@@ -323,8 +328,7 @@ class Handlers:
                     next_command=f"glideslope show {rollout.id}",
                 )
 
-        phases = set(Phase) - DECIDED
-        return await self.append(command.rollout, Withdrawn, lambda _: event, key=key, phases=phases, check=check)
+        return await self.append(command.rollout, Withdrawn, lambda _: event, key=key, phases=OPEN, check=check)
 
     async def halt(self, command: Halt, *, key: str) -> RolloutId:
         """Withdraw the exposure and freeze. Raises NotInPhase, RolloutEnded, NotFound."""
@@ -359,7 +363,7 @@ class Handlers:
                 why=why,
             )
 
-        return await self.append(command.rollout, Decided, ordered, key=key, phases=set(Phase) - DECIDED)
+        return await self.append(command.rollout, Decided, ordered, key=key, phases=OPEN)
 
     def _check_signed_off(self, rollout: Rollout) -> None:
         """Say at once for which approvals `decide` would hold it: after a broken limit, taken back, run out. Raises SignOffMissing."""
@@ -409,7 +413,7 @@ class Handlers:
         make: Callable[[Rollout], Event],
         *,
         key: str,
-        phases: set[Phase] | frozenset[Phase],
+        phases: AbstractSet[Phase] | Callable[[Rollout], AbstractSet[Phase]],
         check: Callable[[Rollout], None] | None = None,
     ) -> RolloutId:
         """Record what `make` makes of the rollout as it is; what `check` raises refuses it, unless it was done already."""
@@ -424,7 +428,7 @@ class Handlers:
             if check is not None:
                 check(rollout)
             event = make(rollout)
-            require_phase(rollout, phases)
+            require_phase(rollout, phases(rollout) if callable(phases) else phases)
             (recorded,) = await self._record.append(
                 (Append(stream=id_, expected=rollout.version, events=(event,), key=key),)
             )
@@ -505,7 +509,7 @@ def _require_same_proposal(done: Event, command: Propose) -> None:
     raise KeyReused
 
 
-def require_phase(rollout: Rollout, phases: set[Phase] | frozenset[Phase]) -> None:
+def require_phase(rollout: Rollout, phases: AbstractSet[Phase]) -> None:
     """Let a command through in these phases alone. Raises RolloutEnded, NotInPhase."""
     if rollout.phase in phases:
         return

@@ -5,11 +5,12 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.experience import DELAY, DELAY_EDGES, HOURS, TRAFFIC, WATCHED, Experience, Lesson
 from glideslope.domain.freeze import Baseline
-from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, MetricName, RolloutId
 from glideslope.domain.metric import EXPOSURE, NO_STEP, OUTCOME_SEEN, Kind, Metric, baseline_scope, differences
+from glideslope.domain.pairs import PairKind, answers_metric, pair_values
 from glideslope.domain.plan import Plan
 from glideslope.domain.rollout import Rollout
 from glideslope.domain.traffic import Arm
@@ -111,6 +112,12 @@ def _pairs(past: Iterable[Rollout], scopes: Scopes) -> tuple[dict[MetricName, tu
             if sum(counted) >= ENOUGH:
                 found[g.metric.name] = counted
                 lessons.append(Lesson(about=f"pairs of {g.metric.name}", source=rollout.id, count=sum(counted)))
+        for kind in PairKind if steps else ():
+            name, size = answers_metric(kind), len(pair_values(kind))
+            counted = _added([scope.bins(step, name, WHOLE, Arm.CANDIDATE, size=size) for step in steps])
+            if name not in found and sum(counted) >= ENOUGH:
+                found[name] = counted
+                lessons.append(Lesson(about=f"pairs: {kind.value}", source=rollout.id, count=sum(counted)))
     return found, tuple(lessons)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.errors import GlideslopeError, Invalid, LogAbsent
 from glideslope.domain.ids import WHOLE, Actor, MetricName, ModelName, RolloutId, SliceName
 from glideslope.domain.logged import (
@@ -41,7 +42,7 @@ from glideslope.domain.metric import (
     outcome_bin,
 )
 from glideslope.domain.observation import MOST_REFUSALS, Outcome
-from glideslope.domain.plan import Plan, thresholds
+from glideslope.domain.plan import Plan, StageKind, thresholds
 from glideslope.domain.receipt import SCORE_LEVELS
 from glideslope.domain.recomputation import MOST_DIFFERENCES, Recomputation, compare, is_covered
 from glideslope.domain.rollout import DECIDED, Rollout
@@ -54,6 +55,7 @@ from glideslope.engine.prediction_log import (
     Joined,
     PredictionLog,
     Recount,
+    Silence,
 )
 from glideslope.engine.record import Record
 from glideslope.engine.scopes import JOINED
@@ -157,7 +159,7 @@ class LogDesk:
         if self._log is None:
             return
         for rollout in self._record.open_rollouts():
-            if _told_by_outcomes(rollout.plan):
+            if _told_by_outcomes(rollout.plan) or _silent(rollout.plan):
                 await self._join(rollout, self._log)
 
     async def _join(self, rollout: Rollout, log: PredictionLog) -> None:
@@ -176,6 +178,19 @@ class LogDesk:
         for group in joined.groups:
             for cell in _cells(rollout.id, group):
                 counts[cell.key()] = counts.get(cell.key(), 0) + group.count
+        for metric in _silent(plan):
+            for each in await log.silence(
+                Silence(
+                    model=plan.model,
+                    rollout=rollout.id,
+                    until=until,
+                    within=metric.within or 0,
+                    metric=metric.name,
+                    members=partial(members_of, plan.dimensions, plan.crosses or ()),
+                )
+            ):
+                cell = Cell(rollout.id, each.step, each.arm, each.metric, each.slice, each.bin)
+                counts[cell.key()] = counts.get(cell.key(), 0) + each.count
         if counts:
             await self._counters.save([Total(JOINED, 0, cell, count) for cell, count in counts.items()])
         # Both at once: a recomputation must know until when what it finds has been counted.
@@ -227,6 +242,7 @@ class LogDesk:
             differences=differences[:MOST_DIFFERENCES],
             missing=max(0, found.missing),
             uncovered=tuple(m.name for m in plan.counted if not is_covered(m, in_process=self._in_process)),
+            unconfirmed=unconfirmed(plan),
         )
         compared = self._compared[rollout.id] = Compared(at=at, result=result, unmatched=found.unmatched)
         self._observer.changed.add(rollout.id)
@@ -299,6 +315,14 @@ class LogDesk:
         )
 
 
+def unconfirmed(plan: Plan) -> tuple[str, ...] | msgspec.UnsetType:
+    """Name the pairs by which a plan's shadow stage is judged, if it has one: the candidate's answers there are not logged."""
+    if not any(s.stage is StageKind.SHADOW for s in plan.steps):
+        return msgspec.UNSET
+    paired = [g.metric.name for g in plan.guardrails if is_paired(g.metric)]
+    return tuple(f"pairs of {name}" for name in (*paired, *(limit.kind.value for limit in plan.rules.limits)))
+
+
 def key_of(model: ModelName, prediction: str) -> int:
     """Return the 64 bits by which the log joins. Two ids of 10 million share them with a chance of one in 370,000."""
     return int.from_bytes(blake2b(f"{model}\x1f{prediction}".encode(), digest_size=8).digest(), signed=True)
@@ -307,6 +331,11 @@ def key_of(model: ModelName, prediction: str) -> int:
 def _told_by_outcomes(plan: Plan) -> tuple[Metric, ...]:
     """Return the metrics that a score and what happened decide."""
     return tuple(m for m in plan.counted if m.origin is Origin.OUTCOME and is_covered(m))
+
+
+def _silent(plan: Plan) -> tuple[Metric, ...]:
+    """Return the metrics that are about outcomes which do not come."""
+    return tuple(m for m in plan.counted if m.within is not msgspec.UNSET)
 
 
 def _require_id(prediction: str) -> None:

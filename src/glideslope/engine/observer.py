@@ -11,11 +11,11 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.evidence import FORMAT, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
 from glideslope.domain.experience import DELAY, TRAFFIC, WATCHED, delay_bin, hour_of_week
 from glideslope.domain.freeze import Baseline
-from glideslope.domain.gate import is_paired
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
 from glideslope.domain.metric import (
     BUILT_IN,
@@ -35,9 +35,8 @@ from glideslope.domain.metric import (
     logged_cell,
 )
 from glideslope.domain.observation import Totals, TotalsTaken
-from glideslope.domain.pairs import PAIRS, PairKind, pair_values
+from glideslope.domain.pairs import PAIRS, PairKind, answers_metric, pair_values
 from glideslope.domain.plan import Plan, StageKind, thresholds
-from glideslope.domain.receipt import Receipt
 from glideslope.domain.recomputation import Recomputation
 from glideslope.domain.rollout import DECIDED, Rollout, exposure
 from glideslope.domain.traffic import Arm
@@ -55,8 +54,6 @@ MOST_IDLE: Final = 60 * 24 * 7
 
 PAIR_PREFIX: Final = "pair."
 """A pair's cell names its metric with this before it, and the candidate as its arm."""
-ANSWERS_PREFIX: Final = "answers."
-"""The same for what two answers say about each other without an outcome."""
 
 
 class Observer:
@@ -234,10 +231,10 @@ class Observer:
         ]
         return checked.taken, kept
 
-    def counted(self, cells: Sequence[Cell]) -> None:
-        """Add outcomes that were made durable, each once."""
+    def counted(self, cells: Mapping[Cell, int]) -> None:
+        """Add outcomes that were made durable, so many in each cell."""
         now = self._now()
-        for cell, count in Counter(cells).items():
+        for cell, count in cells.items():
             self.scope(cell.rollout).add_outcome(cell, count=count)
             self._hear(cell.rollout, Origin.OUTCOME, now)
         for rollout in self._record.open_rollouts():
@@ -264,10 +261,10 @@ class Observer:
             for kind, bin_ in bins.items():
                 self._count(scope, step, Arm.CANDIDATE, answers_metric(kind), bin_, slice_=slice_)
 
-    def note(self, cell: Cell) -> None:
+    def note(self, cell: Cell, *, growth: int = 1) -> None:
         """Count something in memory, to be saved with what the gateway saw."""
-        self.scope(cell.rollout).add(cell, 1)
-        self._own.count(cell.key())
+        self.scope(cell.rollout).add(cell, growth)
+        self._own.count(cell.key(), growth=growth)
 
     def answers(self, rollout: Rollout, kind: PairKind, slice_: SliceName) -> tuple[int, ...]:
         """Return how the arms' answers compare, per bin, over all shadow steps."""
@@ -335,12 +332,14 @@ class Observer:
             seconds=float(Window.SECONDS),
         )
 
-    def delayed(self, outcomes: Iterable[tuple[RolloutId, Receipt]]) -> None:
-        """Count how late outcomes came that were counted just now: no decision rests on it, but the next forecast does."""
+    def delayed(self, outcomes: Mapping[tuple[RolloutId, StepName, Arm, int], int]) -> None:
+        """Count how late outcomes came that were counted just now: no decision rests on it, but the next forecast does.
+
+        They are given by rollout, step, arm and when the answer was given, in seconds since 1970, with how many there are.
+        """
         now = self._record.now() / 1000
-        for rollout, receipt in outcomes:
-            bin_ = delay_bin(now - receipt.at)
-            self._count(self.scope(rollout), StepName(f"s{receipt.step}"), receipt.arm, DELAY, bin_)
+        for (rollout, step, arm, at), count in outcomes.items():
+            self.note(Cell(self.scope(rollout).name, step, arm, DELAY, WHOLE, delay_bin(now - at)), growth=count)
 
     def signals(self, model: ModelName, arm: Arm, *, second: int | None = None) -> dict[str, float]:
         """Return the last minute of one arm's traffic."""
@@ -569,11 +568,6 @@ class Observer:
 def pair_metric(metric: MetricName) -> MetricName:
     """Return the name under which a metric's pairs are counted."""
     return MetricName(f"{PAIR_PREFIX}{metric}")
-
-
-def answers_metric(kind: PairKind) -> MetricName:
-    """Return the name under which it is counted how answers compare."""
-    return MetricName(f"{ANSWERS_PREFIX}{kind.value}")
 
 
 def _is_bad(request: Served) -> bool:

@@ -1,10 +1,12 @@
 """Takes outcomes as they come: reads their receipts, counts each once, pairs them with the shadow's answers."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import UNSET
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.errors import (
     GlideslopeError,
     Invalid,
@@ -13,7 +15,6 @@ from glideslope.domain.errors import (
     ReceiptInvalid,
     StoreUnavailable,
 )
-from glideslope.domain.gate import is_paired
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import MACHINE, WHOLE, Actor, MetricName, ModelName, RolloutId, SliceName, StepName
 from glideslope.domain.logged import OutcomeRow, canonical_slices
@@ -24,7 +25,6 @@ from glideslope.domain.metric import (
     RANKED,
     Cell,
     Metric,
-    Origin,
     baseline_scope,
     block_size,
     loss_bin,
@@ -54,6 +54,7 @@ from glideslope.engine.observer import Observer, pair_metric
 from glideslope.engine.pairing import Pair, Pairing
 from glideslope.engine.ports import Counters, Total
 from glideslope.engine.ranking import Blocks, Scored, gaps, name_of
+from glideslope.engine.receipts import Batch, Receipts, added, elsewhere, grown, new_times, row_of, spelled
 from glideslope.engine.record import Model, Record, rollout_id
 from glideslope.engine.scopes import OUTCOMES
 from glideslope.engine.searching import Searching
@@ -64,6 +65,7 @@ Arrived = dict[str, tuple[Rollout, Receipt, bool]]
 
 _TOLD: Final = MetricName("told")
 """Counted outside any rollout for an outcome without the truth, only to know it again."""
+_NONE_TAKEN: Final = OutcomesTaken(counted=0, repeated=0, unmeasured=0)
 
 
 class OutcomeDesk:
@@ -88,13 +90,20 @@ class OutcomeDesk:
         self._searching = searching
         self._counters = counters
         self._keys = dict(keys)
+        self._receipts = Receipts(record=record, keys=self._keys)
+        self._one_by_one: dict[RolloutId, bool] = {}
+        """Whether an earlier version began to count a rollout's outcomes, each in its own cells."""
+        self._owed_batches: tuple[Batch, ...] = ()
         self._plugins = plugins
         self._derived: dict[ModelName, Mapping[int, ReceiptKey]] = {}
         self._pairing = Pairing()
         self._blocks = Blocks()
 
     async def take(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
-        """Count a batch. One that cannot be counted, or is not `by`'s to tell, is refused by itself; the others do not suffer."""
+        """Count one by one what `take_alike` left.
+
+        One that cannot be counted, or is not `by`'s to tell, is refused by itself; the others do not suffer.
+        """
         claims: Claims = {}
         markers: dict[str, bool] = {}
         rows: list[OutcomeRow] = []
@@ -113,7 +122,13 @@ class OutcomeDesk:
         kept = sum(not row.counted for row in rows)
         if filled := self._fill([arrival for marker, arrival in arrived.items() if marker in new]):
             await self._count(filled)
-        self._observer.delayed([told for marker, told in late.items() if marker in new])
+        self._observer.delayed(
+            Counter(
+                (rollout, StepName(f"s{receipt.step}"), receipt.arm, receipt.at)
+                for marker, (rollout, receipt) in late.items()
+                if marker in new
+            )
+        )
         measured = [key for key, is_measured in markers.items() if is_measured]
         counted = sum(key in new for key in measured)
         baseline = sum(key in new for key, is_measured in markers.items() if not is_measured)
@@ -125,6 +140,85 @@ class OutcomeDesk:
             kept=kept,
             undefined=tuple(undefined[:MOST_REFUSALS]),
         )
+
+    async def take_alike(
+        self, outcomes: Sequence[Outcome], *, by: Identity | None = None
+    ) -> tuple[OutcomesTaken, Sequence[Outcome]]:
+        """Count by the batch what can be, and return what is left for `take`."""
+        told = spelled(outcomes)
+        rollouts = [r for r in self._receipts.rollouts(told) if await self._is_batched(r.id)]
+        if not rollouts:
+            return _NONE_TAKEN, outcomes
+        batch, rest = self._receipts.read(told, rollouts=rollouts, by=by)
+        if not batch.keys:
+            return _NONE_TAKEN, rest
+        has_log = self._log.has_log
+        rows = [
+            row_of(outcome, key, batch.groups[member], score=score, by=_actor(by))
+            for outcome, key, member, score in zip(batch.outcomes, batch.keys, batch.members, batch.scores, strict=True)
+            if has_log
+        ]
+        async with self._observer.counting:
+            if rows:
+                await self._log.log.write(outcomes=rows, now=self._log.now())
+            counted = await self._count_batches(batch)
+        return OutcomesTaken(counted=counted, repeated=len(batch.keys) - counted, unmeasured=0), rest
+
+    async def _count_batches(self, *batches: Batch) -> int:
+        """Count what is owed, and then these; return how many outcomes of the last were new."""
+        waiting, new = (*self._owed_batches, *batches), 0
+        for done, batch in enumerate(waiting):
+            try:
+                new = await self._count_alike(batch)
+            except StoreUnavailable:
+                self._observer.doubt()
+                self._owed_batches = waiting[done:] if self._log.has_log else ()
+                raise
+        self._owed_batches = ()
+        return new
+
+    async def _count_alike(self, batch: Batch) -> int:
+        notes = await self._counters.once_alike(batch.keys, batch.members, [group.adds for group in batch.groups])
+        sizes = grown(batch, notes)
+        cells: Counter[Cell] = Counter()
+        for member, size in sizes.items():
+            for cell in batch.groups[member].cells:
+                cells[cell] += size
+        self._scan_alike(batch, sizes)
+        keys, places, more = elsewhere(batch, notes)
+        if keys:
+            notes_of_more = await self._counters.once_alike(keys, places, [added(each) for each in more])
+            for place, note in zip(places, notes_of_more, strict=True):
+                if note is None:
+                    cells.update(more[place])
+        self._observer.counted(cells)
+        delays: Counter[tuple[RolloutId, StepName, Arm, int]] = Counter()
+        for (member, at), size in new_times(batch, notes).items():
+            group = batch.groups[member]
+            delays[group.rollout.id, group.step, group.arm, at] += size
+        self._observer.delayed(delays)
+        return sizes.total()
+
+    def _scan_alike(self, batch: Batch, sizes: Mapping[int, int]) -> None:
+        joint: Counter[tuple[Cell, bytes]] = Counter()
+        asked: dict[tuple[RolloutId, bytes], bool] = {}
+        for member, size in sizes.items():
+            group = batch.groups[member]
+            where = (group.rollout.id, group.places)
+            if where not in asked:
+                asked[where] = self._searching.asks(group.rollout.plan, tuple(group.places))
+            if asked[where]:
+                for cell in group.cells:
+                    if cell.slice == WHOLE and cell.metric != OUTCOME_SEEN:
+                        joint[cell, group.places] += size
+        for (cell, places), size in joint.items():
+            self._searching.count(cell, tuple(places), growth=size)
+
+    async def _is_batched(self, rollout: RolloutId) -> bool:
+        """Tell whether no outcome of a rollout was counted one by one, as earlier versions did."""
+        if rollout not in self._one_by_one:
+            self._one_by_one[rollout] = await self._counters.has_noted(f"o/{rollout}/")
+        return not self._one_by_one[rollout]
 
     async def answers(self, answers: ShadowAnswers) -> None:
         """Take what the shadowed candidate would have answered. Raises NotFound, Invalid."""
@@ -143,6 +237,7 @@ class OutcomeDesk:
 
     def forget(self, rollout: RolloutId) -> None:
         """Drop what waits for a rollout that has ended."""
+        self._one_by_one.pop(rollout, None)
         self._pairing.forget(rollout)
         self._blocks.forget(rollout)
 
@@ -179,6 +274,7 @@ class OutcomeDesk:
     ) -> Sequence[OutcomeRow]:
         """Say in which cells an outcome counts, and return what is to be logged of it."""
         check_outcome(outcome)
+        own_time(outcome)
         if outcome.model is not UNSET and not self._is_receipt(outcome.prediction):
             known = self._record.model(outcome.model)
             if by is not None:
@@ -260,6 +356,7 @@ class OutcomeDesk:
         async with self._observer.counting:
             if rows:
                 await self._log.log.write(outcomes=rows, now=self._log.now())
+            await self._count_batches()
             claims = claims | self._owed
             keys = list(claims)
             # Of many outcomes few cells are made, and each is written once.
@@ -273,7 +370,7 @@ class OutcomeDesk:
                 raise
             self._owed = {}
             new = [key for key, is_new in zip(keys, flags, strict=True) if is_new]
-            self._observer.counted([claims[key] for key in new])
+            self._observer.counted(Counter(claims[key] for key in new))
         return frozenset(new)
 
 
@@ -343,7 +440,7 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, worths: Worth, *, happe
     if happened is not None:
         claims[f"{stem}/{OUTCOME_SEEN}"] = Cell(rollout.id, step, receipt.arm, OUTCOME_SEEN, WHOLE, 0)
         for metric in rollout.plan.counted:
-            if metric.origin is Origin.OUTCOME and metric.formula is UNSET:
+            if metric.is_of_outcomes:
                 bins[metric.name] = outcome_bin(metric, probability=receipt.probability, happened=happened)
     strata = {g.metric.name: g.strata.field for g in rollout.plan.guardrails if g.strata is not UNSET}
     for name, bin_ in bins.items():

@@ -194,6 +194,14 @@ class Total:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """What each key of a group adds: to every total its count. `note` is kept beside the keys."""
+
+    note: bytes
+    totals: tuple[Total, ...]
+
+
 class Counters(Protocol):
     """Evidence between commits: totals per source and epoch, merged by maximum."""
 
@@ -214,6 +222,20 @@ class Counters(Protocol):
         `totals[i]` belongs to `keys[i]`; its count is an increment. This is how an outcome counts exactly once. Raises Invalid,
         noting no key, as `save` does and when a sum would leave that range.
         """
+        ...
+
+    async def once_alike(
+        self, keys: Sequence[bytes], places: Sequence[int], groups: Sequence[Alike]
+    ) -> Sequence[bytes | None]:
+        """Do the same for many keys that add the same: `keys[i]` is of `groups[places[i]]`, and adds all of its totals.
+
+        Returns per key None where it was new, else the note with which it was first noted. Its keys are apart from those of
+        `once`. Raises Invalid as `once` does.
+        """
+        ...
+
+    async def has_noted(self, prefix: str) -> bool:
+        """Tell whether `once` noted any key that starts with `prefix`, taken literally."""
         ...
 
 

@@ -113,6 +113,22 @@ class Recounted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Ask of a rollout's subjects whether an outcome came within `within` milliseconds of their first answer in a step.
+
+    All times are by the log's clock: when the first answer was received, and the first statement about any of the subject's
+    predictions in the step. A subject is counted once its time is over before `until`, with the fields of its first answer.
+    """
+
+    model: ModelName
+    rollout: RolloutId
+    until: int
+    within: int
+    metric: MetricName
+    members: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recounts:
     """What came of a recount."""
 
@@ -142,6 +158,18 @@ class Cohort:
     """Sums of the losses to be expected if each probability is what it says."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ripeness:
+    """Of the subjects that one arm first answered in a step with the same sliced values, how many have their outcome."""
+
+    step: StepName
+    arm: Arm
+    slices: str
+    """As `canonical_slices` writes them."""
+    subjects: int
+    labelled: int
+
+
 class PredictionLog(Protocol):
     """Keeps rows and answers questions about them. Every method may raise LogUnavailable."""
 
@@ -167,12 +195,20 @@ class PredictionLog(Protocol):
         """Join late outcomes to predictions. Rows that are received afterwards never change what was due before `until`."""
         ...
 
+    async def silence(self, asked: Silence) -> Sequence[Recounted]:
+        """Count subjects in bin 0 where an outcome came in time, else in bin 1. What is received afterwards changes none."""
+        ...
+
     async def recount(self, asked: Recount) -> Recounts:
         """Recompute a rollout's counts."""
         ...
 
     async def cohorts(self, model: ModelName, rollout: RolloutId) -> Sequence[Cohort]:
         """Return a rollout's cohorts, oldest first."""
+        ...
+
+    async def ripeness(self, model: ModelName, rollout: RolloutId) -> Sequence[Ripeness]:
+        """Return how many outcomes have come per step, arm and sliced values, in that order."""
         ...
 
     async def forget(self, *, before: int) -> int:

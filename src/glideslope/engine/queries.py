@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final, assert_never
+from typing import Final, Protocol, assert_never
 
 import msgspec
 
@@ -11,13 +11,14 @@ from glideslope.domain.doubt import sentence as doubted
 from glideslope.domain.errors import NotFound
 from glideslope.domain.events import Confirmed, Decided, Event, kind_of, rfc3339
 from glideslope.domain.evidence import NOTHING, Evidence
-from glideslope.domain.gate import harm_findings, pair_proof_findings
+from glideslope.domain.gate import harm_findings
 from glideslope.domain.ids import WHOLE, ModelName, RolloutId
 from glideslope.domain.metric import EXPOSURE, OUTCOME_SEEN, RESCUED
 from glideslope.domain.plan import StageKind, Step
 from glideslope.domain.recomputation import sentence as differing
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.scan import Searched
+from glideslope.domain.tallied import pair_proof_findings
 from glideslope.domain.traffic import Arm
 from glideslope.engine.display import guardrail_views
 from glideslope.engine.governing import Governing
@@ -25,7 +26,6 @@ from glideslope.engine.governing_views import governed_view
 from glideslope.engine.observer import Observer
 from glideslope.engine.pair_display import pair_views
 from glideslope.engine.ports import Clock
-from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Model, Record, Recorded
 from glideslope.engine.searching import Searching
 from glideslope.engine.slices_display import slices_view
@@ -51,6 +51,15 @@ SHOW_EVERY: Final = 1.0
 """Seconds for which a rollout's guardrails are shown as they were computed."""
 
 
+class InForce(Protocol):
+    """Knows what the data plane has in force."""
+
+    @property
+    def trouble(self) -> str: ...
+
+    def in_force(self, rollout: Rollout) -> bool: ...
+
+
 class Queries:
     """Questions about the record and the counters."""
 
@@ -60,7 +69,7 @@ class Queries:
         record: Record,
         observer: Observer,
         searching: Searching,
-        reconciler: Reconciler,
+        reconciler: InForce,
         governing: Governing,
         clock: Clock,
     ) -> None:

@@ -11,6 +11,7 @@ from glideslope.domain.events import (
     Closed,
     ContractAgreed,
     Event,
+    FactsRecorded,
     Installed,
     Proposed,
     Registered,
@@ -21,6 +22,7 @@ from glideslope.domain.events import (
     rfc3339,
 )
 from glideslope.domain.governing.agreement import Agreement, AgreementEvent, fold
+from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import GlassReviewed
 from glideslope.domain.governing.incident import Incident, IncidentEvent, tell
 from glideslope.domain.ids import ModelName, RolloutId, VersionName
@@ -34,6 +36,7 @@ MODEL_PREFIX: Final = "model."
 ROLLOUT_PREFIX: Final = "r-"
 AGREEMENT_PREFIX: Final = "agreement."
 INCIDENT_PREFIX: Final = "incident."
+EXAMINATION_PREFIX: Final = "examination."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Model:
     """What its live input must look like; None before any was registered."""
     glass_reviewed: Mapping[RolloutId, int] = field(default_factory=dict)
     """Rollouts whose broken glass somebody has looked at, and when last (milliseconds since the epoch, UTC)."""
+    facts: Mapping[VersionName, Facts] = field(default_factory=dict)
+    """What is known about how each version was made, as it was stated last."""
 
     def version(self, name: VersionName) -> Registered:
         """Return a registered version. Raises NotFound."""
@@ -183,6 +188,27 @@ class Record:
             raise Invalid("A manifest is not a closing event.")
         return event
 
+    def at(self, position: int) -> Recorded:
+        """Return the event at a ledger position. Raises NotFound."""
+        found = self._places.get(position)
+        if found is None:
+            raise NotFound(what="ledger entry", name=str(position))
+        return found
+
+    def streams(self) -> Sequence[str]:
+        """Return the names of all streams, in the order of their first entries."""
+        return tuple(self._streams)
+
+    def until(self, entry: int, streams: Iterable[str]) -> "Record":
+        """Return these streams as they were right after the entry at this position, to be read and not written."""
+        then = Record(store=self._store, clock=self._clock)
+        for recorded in sorted((r for name in streams for r in self.history(name)), key=lambda r: r.entry):
+            if recorded.entry <= entry:
+                then._streams.setdefault(recorded.stream, _Stream()).history.append(recorded)
+                then._places[recorded.entry] = recorded
+                then._fold(recorded)
+        return then
+
     def version(self, stream: str) -> int:
         """Return a stream's last version; 0 when there is none."""
         known = self._streams.get(stream)
@@ -271,8 +297,8 @@ class Record:
     def _take(self, data: bytes, *, entry: ledger_entry.Entry, position: int) -> None:
         at = instant(entry.at)
         event = event_of(entry.kind, dict(entry.body))
-        stream = self._streams.setdefault(entry.stream, _Stream())
         recorded = Recorded(stream=entry.stream, version=entry.version, entry=position, at=at, event=event)
+        stream = self._streams.setdefault(entry.stream, _Stream())
         stream.history.append(recorded)
         self._places[position] = recorded
         if self._growth is not None:
@@ -281,8 +307,12 @@ class Record:
         while self._read in self._places:
             self._read += 1
         stream.frontier.append(merkle.leaf_hash(data))
-        if entry.stream.startswith(ROLLOUT_PREFIX):
-            id_ = RolloutId(entry.stream)
+        self._fold(recorded)
+
+    def _fold(self, recorded: Recorded) -> None:
+        event, at = recorded.event, recorded.at
+        if recorded.stream.startswith(ROLLOUT_PREFIX):
+            id_ = RolloutId(recorded.stream)
             before = self._rollouts.get(id_)
             rollout = begin(id_, event, at=at) if before is None else apply(before, event, at=at)
             self._rollouts[id_] = rollout
@@ -292,17 +322,17 @@ class Record:
                 self._open[rollout.plan.model] = id_
             elif self._open.get(rollout.plan.model) == id_:
                 del self._open[rollout.plan.model]
-        elif entry.stream.startswith(MODEL_PREFIX):
-            name = ModelName(entry.stream.removeprefix(MODEL_PREFIX))
+        elif recorded.stream.startswith(MODEL_PREFIX):
+            name = ModelName(recorded.stream.removeprefix(MODEL_PREFIX))
             self._models[name] = _model(self._models.get(name), event, name=name, at=at)
-        elif entry.stream.startswith(AGREEMENT_PREFIX):
+        elif recorded.stream.startswith(AGREEMENT_PREFIX):
             if not isinstance(event, AgreementEvent):
                 raise Invalid(f"{type(event).__name__} does not belong to an agreement.")
-            self._agreements[entry.stream] = fold(self._agreements.get(entry.stream), event, at=at)
-        elif entry.stream.startswith(INCIDENT_PREFIX):
+            self._agreements[recorded.stream] = fold(self._agreements.get(recorded.stream), event, at=at)
+        elif recorded.stream.startswith(INCIDENT_PREFIX):
             if not isinstance(event, IncidentEvent):
                 raise Invalid(f"{type(event).__name__} does not belong to an incident.")
-            about = RolloutId(entry.stream.removeprefix(INCIDENT_PREFIX))
+            about = RolloutId(recorded.stream.removeprefix(INCIDENT_PREFIX))
             self._incidents[about] = tell(self._incidents.get(about), event, at=at)
 
 
@@ -322,6 +352,11 @@ def rollout_number(id_: RolloutId) -> int:
 def model_stream(name: ModelName) -> str:
     """Return the name of a model's stream."""
     return f"{MODEL_PREFIX}{name}"
+
+
+def examination_stream(rollout: RolloutId) -> str:
+    """Return the name of the stream of what policies answered about a rollout."""
+    return f"{EXAMINATION_PREFIX}{rollout}"
 
 
 def incident_stream(rollout: RolloutId) -> str:
@@ -349,6 +384,8 @@ def _model(model: Model | None, event: Event, *, name: ModelName, at: int) -> Mo
             return replace(before, contract=contract)
         case GlassReviewed(rollout=rollout):
             return replace(before, glass_reviewed={**before.glass_reviewed, rollout: at})
+        case FactsRecorded(facts=facts):
+            return replace(before, facts={**before.facts, facts.version: facts})
         case _:
             raise Invalid(f"{type(event).__name__} does not belong to a model.")
 

@@ -5,10 +5,11 @@ In memory, saved each second with what the gateway saw. No decision rests on it.
 
 from typing import Final
 
-from glideslope.domain.gate import is_paired
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName, StepName
 from glideslope.domain.metric import Cell, Metric, differences
 from glideslope.domain.observation import Totals
+from glideslope.domain.plan import Plan
 from glideslope.domain.receipt import UNLISTED
 from glideslope.domain.rollout import Rollout
 from glideslope.domain.scan import Places, Searched, search, searched_slices
@@ -36,18 +37,22 @@ class Searching:
         self._left_out: dict[RolloutId, int] = {}
         self._names: dict[ModelName, dict[tuple[str, int], list[str]]] = {}
 
-    def count(self, cell: Cell, places: Places) -> None:
-        """Count an outcome once more, by all of its fields; `cell` is that of the whole."""
-        plan = self._record.rollout(cell.rollout).plan
-        if not searched_slices(plan.dimensions, plan.crosses or (), places):
+    def asks(self, plan: Plan, places: Places) -> bool:
+        """Tell whether anything is searched that an outcome with these fields is in."""
+        return bool(searched_slices(plan.dimensions, plan.crosses or (), places))
+
+    def count(self, cell: Cell, places: Places, *, growth: int = 1) -> None:
+        """Count outcomes once more, by all of their fields; `cell` is that of the whole."""
+        if not self.asks(self._record.rollout(cell.rollout).plan, places):
             return
         known = self._joint.setdefault(cell.rollout, set())
         if places not in known:
             if len(known) >= MOST_JOINT:
-                self._left_out[cell.rollout] = self._left_out.get(cell.rollout, 0) + 1
+                self._left_out[cell.rollout] = self._left_out.get(cell.rollout, 0) + growth
                 return
             known.add(places)
-        self._observer.note(cell._replace(metric=MetricName(f"{SCAN_PREFIX}{cell.metric}"), slice=joint_name(places)))
+        joint = cell._replace(metric=MetricName(f"{SCAN_PREFIX}{cell.metric}"), slice=joint_name(places))
+        self._observer.note(joint, growth=growth)
 
     def learn(self, totals: Totals) -> None:
         """Note which values services met that no plan lists, by field and number; only a few of each are kept."""

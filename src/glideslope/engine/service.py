@@ -10,10 +10,13 @@ from glideslope.domain.commands import (
     AskGlass,
     BreakGlass,
     CloseIncident,
+    DescribePerson,
+    ErasePerson,
     Halt,
     NoteIncident,
     OrderRollback,
     Propose,
+    RecordFacts,
     Register,
     Resume,
     Retry,
@@ -25,7 +28,7 @@ from glideslope.domain.commands import (
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import ModelName, RolloutId, SliceName
+from glideslope.domain.ids import Actor, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.logged import Predictions, PredictionsTaken
 from glideslope.domain.observation import (
     Briefing,
@@ -38,7 +41,9 @@ from glideslope.domain.observation import (
     TotalsTaken,
 )
 from glideslope.domain.pairs import Halves
+from glideslope.engine.facts import FactsView
 from glideslope.engine.governing_views import AgreementView, IncidentView, OwnedView
+from glideslope.engine.version_record import VersionRecordView
 from glideslope.engine.views import (
     BasisView,
     CheckView,
@@ -48,10 +53,12 @@ from glideslope.engine.views import (
     FleetView,
     HappeningView,
     ModelView,
+    PersonView,
     PlanView,
     RecomputationView,
     ReplayView,
     RolloutView,
+    SearchView,
     SignalsView,
     SlicesView,
 )
@@ -92,7 +99,14 @@ class Service(Protocol):
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutView: ...
     async def retry(self, command: Retry, *, key: str) -> RolloutView: ...
 
+    async def record_facts(self, command: RecordFacts, *, key: str) -> FactsView: ...
+
     async def contract(self, model: ModelName) -> Contract: ...
+    async def facts(self, model: ModelName, version: VersionName) -> FactsView: ...
+    async def version(self, model: ModelName, version: VersionName) -> VersionRecordView:
+        """Return all that the ledger says about a version."""
+        ...
+
     async def drift(self, model: ModelName) -> FeaturesView:
         """Hold the live input against the data contract. Advisory."""
         ...
@@ -102,10 +116,21 @@ class Service(Protocol):
         ...
 
     async def fleet(self) -> FleetView: ...
-    async def model(self, name: ModelName) -> ModelView: ...
-    async def rollout(self, rollout: RolloutId) -> RolloutView: ...
-    async def decisions(self, rollout: RolloutId) -> Sequence[DecisionView]: ...
-    async def story(self, rollout: RolloutId, *, after: int = 0) -> Sequence[HappeningView]: ...
+    async def model(self, name: ModelName, *, as_of: int | None = None) -> ModelView:
+        """Return a model, now or as it stood right after the ledger entry `as_of`. So do the three that follow."""
+        ...
+
+    async def rollout(self, rollout: RolloutId, *, as_of: int | None = None) -> RolloutView: ...
+    async def decisions(self, rollout: RolloutId, *, as_of: int | None = None) -> Sequence[DecisionView]: ...
+    async def story(
+        self, rollout: RolloutId, *, after: int = 0, as_of: int | None = None
+    ) -> Sequence[HappeningView]: ...
+    async def search(
+        self, question: str, *, limit: int = 50, below: int | None = None, whole: bool = False
+    ) -> SearchView:
+        """Return the newest entries that answer a question, as `Repository.search` does."""
+        ...
+
     def follow(self, rollout: RolloutId) -> AsyncIterator[RolloutView]:
         """Yield the rollout now, then whenever something about it changes (at most about four times a second)."""
         ...
@@ -114,6 +139,15 @@ class Service(Protocol):
     async def ledger(self) -> AsyncIterator[bytes]:
         """Return the bundle of `ledger.bundle`, line by line, ending with a fresh checkpoint."""
         ...
+
+    async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> bytes:
+        """Return the evidence pack of a rollout; `Packer.pack` says what the arguments mean."""
+        ...
+
+    async def describe_person(self, command: DescribePerson, *, key: str) -> PersonView: ...
+    async def erase_person(self, command: ErasePerson, *, key: str) -> PersonView: ...
+    async def person(self, actor: Actor) -> PersonView: ...
+    async def people(self) -> Sequence[PersonView]: ...
 
     async def verifier(self) -> str:
         """Return the public key (C2SP vkey) that an auditor should write down."""

@@ -14,9 +14,12 @@ from glideslope.domain.events import (
     Decided,
     Escalated,
     Event,
+    FactsRecorded,
     Halted,
     Installed,
     Lapsed,
+    PersonDescribed,
+    PersonErased,
     Proposed,
     Registered,
     Resumed,
@@ -30,6 +33,7 @@ from glideslope.domain.governing.agreement import (
     AgreementReviewed,
     AgreementTabled,
 )
+from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassEvent, GlassReviewed
 from glideslope.domain.governing.incident import IncidentClosed, IncidentEvent, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import MACHINE, WHOLE, Actor
@@ -45,8 +49,12 @@ def sentence(event: Event, *, plan: Plan) -> str:
         return _glass(event)
     if isinstance(event, IncidentEvent):
         return incident(event)
+    if isinstance(event, Examined):
+        return f"{len(event.answers)} rules answered about {event.rollout}; {sum(a.blocks for a in event.answers)} block it."
     if isinstance(event, Approved | Withdrawn | Escalated):
         return _answered(event)
+    if isinstance(event, PersonDescribed | PersonErased):
+        return _of_person(event)
     match event:
         case Proposed(by=by, plan=proposed, learned=learned):
             wanted = f"{by} proposes {proposed.model} {proposed.incumbent} -> {proposed.candidate}: {proposed.why}"
@@ -57,15 +65,9 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return f"{by} halts it; nobody is exposed. {why}"
         case Resumed(by=by, why=why, aside=aside):
             return f"{by} resumes it. {why}{_set_aside(aside or ())}"
-        case Lapsed(step=step, why=why):
-            return f"The lease of {step} lapsed; all traffic returned to the incumbent by itself ({why})."
-        case Confirmed(exposed=True, step=step, milliseconds=milliseconds):
-            return f"The data plane confirms {step} after {milliseconds:.0f} ms."
-        case Confirmed(milliseconds=milliseconds):
-            return f"The data plane confirms it after {milliseconds:.0f} ms: nobody is exposed to a candidate."
-        case Closed(count=count):
-            return f"The story ends after {count} entries."
-        case Registered() | Installed() | ContractAgreed() | GlassReviewed():
+        case Lapsed() | Confirmed() | Closed():
+            return _observed(event)
+        case Registered() | Installed() | ContractAgreed() | FactsRecorded() | GlassReviewed():
             return _of_model(event)
         case _:
             assert_never(event)
@@ -109,7 +111,31 @@ def _glass(event: GlassEvent) -> str:
             assert_never(event)
 
 
-def _of_model(event: Registered | Installed | ContractAgreed | GlassReviewed) -> str:
+def _observed(event: Lapsed | Confirmed | Closed) -> str:
+    match event:
+        case Lapsed(step=step, why=why):
+            return f"The lease of {step} lapsed; all traffic returned to the incumbent by itself ({why})."
+        case Confirmed(exposed=True, step=step, milliseconds=milliseconds):
+            return f"The data plane confirms {step} after {milliseconds:.0f} ms."
+        case Confirmed(milliseconds=milliseconds):
+            return f"The data plane confirms it after {milliseconds:.0f} ms: nobody is exposed to a candidate."
+        case Closed(count=count):
+            return f"The story ends after {count} entries."
+        case _:
+            assert_never(event)
+
+
+def _of_person(event: PersonDescribed | PersonErased) -> str:
+    match event:
+        case PersonDescribed(actor=actor, by=by):
+            return f"{by} says who {actor} is."
+        case PersonErased(actor=actor, by=by, why=why):
+            return f"{by} erases who {actor} is: {why}"
+        case _:
+            assert_never(event)
+
+
+def _of_model(event: Registered | Installed | ContractAgreed | FactsRecorded | GlassReviewed) -> str:
     match event:
         case Registered(version=version, by=by):
             return f"{by} registers {version}."
@@ -120,6 +146,8 @@ def _of_model(event: Registered | Installed | ContractAgreed | GlassReviewed) ->
         case GlassReviewed(rollout=rollout, by=by, justified=justified, why=why):
             said = "justified" if justified else "not justified"
             return f"{by} reviewed the broken glass of {rollout} and calls it {said}: {why}"
+        case FactsRecorded(facts=facts, by=by):
+            return f"{by} records facts {facts.short} about {facts.version}."
         case _:
             assert_never(event)
 
@@ -208,16 +236,26 @@ def _set_aside(sources: tuple[Aside, ...]) -> str:
 
 def actor_of(event: Event) -> Actor:
     """Return who did it; glideslope itself where nobody else did."""
-    if isinstance(event, IncidentOpened):
+    if isinstance(event, IncidentOpened | Examined):
         return MACHINE
     if isinstance(event, AgreementEvent | GlassEvent | IncidentEvent):
         return event.by
     if isinstance(event, GlassReviewed):
         return event.by
     match event:
-        case Proposed() | Approved() | Decided() | Halted() | Resumed() | Registered() | Installed() | ContractAgreed():
+        case (
+            Proposed()
+            | Approved()
+            | Decided()
+            | Halted()
+            | Resumed()
+            | Registered()
+            | Installed()
+            | ContractAgreed()
+            | FactsRecorded()
+        ):
             return event.by
-        case Withdrawn():
+        case Withdrawn() | PersonDescribed() | PersonErased():
             return event.by
         case Lapsed() | Confirmed() | Closed() | Escalated():
             return MACHINE

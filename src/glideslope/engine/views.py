@@ -11,6 +11,8 @@ from glideslope.domain.decision import Finding
 from glideslope.domain.experience import Lesson
 from glideslope.domain.foresight import Prospect
 from glideslope.domain.freeze import Baseline
+from glideslope.domain.governing.person import Person
+from glideslope.domain.pair_foresight import PairProspect
 from glideslope.domain.plan import Plan
 from glideslope.domain.recomputation import Difference
 from glideslope.engine.governing_views import GovernedView
@@ -54,7 +56,8 @@ class GuardrailView(msgspec.Struct, frozen=True, kw_only=True):
     proof_wealth: float
     proof_line: float
     word: str
-    """`proven`, `harm`, `beyond its limit`, `watching`, `no evidence`, or `asymptotic, advisory` for what moves no traffic."""
+    """`proven`, `harm`, `beyond its limit`, `watching`, `no evidence`; `not in a shadow` for what cannot be compared there and is
+    judged from the canary on; or `asymptotic, advisory` for what moves no traffic."""
     candidate_count: int
     incumbent_count: int
     worth: float | None = None
@@ -189,6 +192,47 @@ class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class FoundView(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry that a search found. `entry` is its ledger position; `link` shows what it is about as it stood then."""
+
+    entry: int
+    stream: str
+    version: int
+    at: str
+    kind: str
+    by: str
+    sentence: str
+    link: str
+    whole: str = ""
+    """The entry's own bytes, where they were asked for: canonical JSON."""
+
+
+class SearchView(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries that answer a question, newest first."""
+
+    question: str
+    entries: int
+    """How many were searched: all that the ledger held."""
+    found: tuple[FoundView, ...]
+    next: int | None
+    """Ask again with `below` this for older ones; None when there are none."""
+
+
+class PersonView(msgspec.Struct, frozen=True, kw_only=True):
+    """Who an actor is, as far as it is kept beside the ledger."""
+
+    actor: str
+    person: Person | None
+    """None when nothing is kept."""
+    erased: bool
+    """The last entry about the actor says that it was erased."""
+    commitment: str
+    """What the ledger is committed to; empty when erased, or never said."""
+    matches: bool
+    """What is kept is what the ledger is committed to."""
+    at: str
+
+
 class HappeningView(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a rollout's story, as a sentence."""
 
@@ -317,6 +361,8 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     """What to expect of a sound candidate, then of each harm; empty where no traffic is known."""
     lessons: tuple[Lesson, ...] = ()
     """From where what is expected was learned."""
+    pair_prospects: tuple[PairProspect, ...] = ()
+    """What the shadow will tell of each limit on pairs."""
 
 
 class BasisView(msgspec.Struct, frozen=True, kw_only=True):
@@ -356,6 +402,17 @@ class MaturityView(msgspec.Struct, frozen=True, kw_only=True):
     hour: str
     """When it began (RFC 3339, UTC)."""
     subjects: int
+    labelled: int
+
+
+class SliceMaturityView(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the subjects of a slice that an arm answered in a step have their outcome. Shown; a proof asks it of the whole."""
+
+    slice: str
+    step: str
+    arm: str
+    subjects: int
+    """By the slices of a subject's first prediction."""
     labelled: int
 
 
@@ -405,6 +462,8 @@ class RecomputationView(msgspec.Struct, frozen=True, kw_only=True):
     """Outcomes that came with a receipt whose prediction the log does not hold."""
     uncovered: tuple[str, ...]
     """Guardrails that cannot be recomputed from the log."""
+    unconfirmed: tuple[str, ...]
+    """What a shadow stage is judged by and nothing confirms, since its pairs are not logged."""
     waiting: int
     """Outcomes for ids of callers' own whose prediction is not known."""
     contradicted: int
@@ -412,6 +471,8 @@ class RecomputationView(msgspec.Struct, frozen=True, kw_only=True):
     """Ids whose last word came too late to count."""
     contradictions: tuple[ContradictionView, ...]
     maturity: tuple[MaturityView, ...]
+    by_slice: tuple[SliceMaturityView, ...] = ()
+    """The same per slice, over all hours, the least mature first."""
     foreseen: tuple[ForeseenView, ...]
 
 

@@ -7,10 +7,10 @@ from typing import Final
 from glideslope.domain.budget import spendings
 from glideslope.domain.decision import Verdict
 from glideslope.domain.evidence import Evidence, Exposed
-from glideslope.domain.gate import metric_tables
 from glideslope.domain.ids import WHOLE, MetricName, SliceName
 from glideslope.domain.metric import Metric, Origin
 from glideslope.domain.plan import Plan
+from glideslope.domain.tables import metric_tables
 from glideslope.domain.value import VALUE
 from glideslope.engine.views import BudgetView, GuardrailView, ValueView
 from glideslope.stats.interval import difference_interval

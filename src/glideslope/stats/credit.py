@@ -26,6 +26,12 @@ RATIOS = (1.2, 1.5, 2.0, 3.5, 8.0, 25.0)
 SHARES = (0.17, 0.15, 0.18, 0.19, 0.17, 0.14)
 """Of the unit of wealth, per ratio: tuned on nine effects from 1.2 to 20, three shares and two alphas."""
 
+FREQUENT_RATIOS = (1.2, 1.5, 2.0, 3.0, 6.0)
+"""The same where bad outcomes are not rare: nobody can be twenty-five times as bad as one in ten, and what is staked on it is lost."""
+
+FREQUENT_SHARES = (0.22, 0.19, 0.21, 0.2, 0.18)
+"""Tuned on usual rates from 6 to 30 %, seven effects from 1.2 to 6, two shares and two alphas."""
+
 RESERVE = 1.1
 """The plain wealth starts at one part in so many, which pays for the freedom to change the coin whenever one likes."""
 

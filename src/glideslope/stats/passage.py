@@ -106,13 +106,13 @@ class Walk:
         The mixture is above the line when any alternative, helped by all others, is: the likeliest of them counts.
         """
         top = max(self.means)
-        whole = self.whole
+        whole, begun = self.whole, _whole(self.priors)
         best = 0.0
         for mean, variance, prior, over in zip(self.means, self.variances, self.priors, self.overshoots, strict=True):
             if top - mean > line:
                 continue
             # The others add to the one that leads; whoever lies behind must get there alone.
-            lent = min(whole - top, -prior) if mean == top else 0.0
+            lent = min(whole - top, begun - prior) if mean == top else 0.0
             best = max(best, passed(mean - prior, variance=variance, line=line - prior - lent + over))
         return best
 

@@ -8,9 +8,11 @@ pi(1 - pi)(E L candidate - factor E L incumbent) for every c, since c enters as 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
+from math import exp, fsum
 
 from glideslope.stats.reals import written
-from glideslope.stats.score import check_values, mean_bets
+from glideslope.stats.score import check_values, mean_bets, trusted
 from glideslope.stats.wealth import Bets
 
 
@@ -45,15 +47,18 @@ class ScaledHarm:
 class ScaledPass:
     """Proof within a relative margin. Null: the candidate's mean loss is at least *factor* times the incumbent's.
 
-    `reference`, if known, is the incumbent's usual histogram over the same bins: it sizes the bets.
+    `reference`, if known, is the incumbent's usual histogram over the same bins: it sizes the bets. `trust` is the part of the
+    wealth that rests on it, a half if nothing is said.
     """
 
     values: tuple[float, ...]
     centre: float
     factor: float
     reference: tuple[int, ...] = ()
+    trust: float | None = None
 
     def __post_init__(self) -> None:
+        trusted(self.trust)
         _check(self.values, centre=self.centre, factor=self.factor)
         if self.reference and (len(self.reference) != len(self.values) or min(self.reference) < 0):
             raise ValueError(f"a reference must hold a count per value, got {self.reference}")
@@ -69,7 +74,41 @@ class ScaledPass:
         total = sum(self.reference)
         usual = [Fraction(count, total) for count in self.reference] if total else []
         likely = [pi * p for p in usual] + [(1 - pi) * p for p in usual]
-        return mean_bets(_moves(self.values, centre=self.centre, factor=self.factor, pi=pi, sign=-1), likely=likely)
+        moves = _moves(self.values, centre=self.centre, factor=self.factor, pi=pi, sign=-1)
+        trust, boldest = trusted(self.trust)
+        return mean_bets(moves, likely=likely, trust=trust, boldest=boldest)
+
+
+REFERENCE = 1_000_000
+"""Subjects of a histogram that is made up from a mean alone."""
+
+_HALVINGS = 60
+
+
+def usual_values(mean: float, *, values: Sequence[float]) -> tuple[int, ...]:
+    """Return a histogram for a mean alone: exponential between the least and the largest value, the widest usual shape.
+
+    Empty for a mean that no such histogram has. It sizes bets and proves nothing.
+    """
+    low, top = min(values), max(values)
+    if not low < mean < top:
+        return ()
+    ends = [values[0], *((a + b) / 2 for a, b in pairwise(values)), values[-1]]
+    widths = [abs(b - a) for a, b in pairwise(ends)]
+    left, right = -500.0, 500.0
+    found: list[float] = []
+    for _ in range(_HALVINGS):
+        slope = (left + right) / 2
+        powers = [slope * (value - low) / (top - low) for value in values]
+        highest = max(powers)
+        weights = [width * exp(power - highest) for width, power in zip(widths, powers, strict=True)]
+        total = fsum(weights)
+        found = [weight / total for weight in weights]
+        if fsum(p * value for p, value in zip(found, values, strict=True)) < mean:
+            left = slope
+        else:
+            right = slope
+    return tuple(round(REFERENCE * p) for p in found)
 
 
 def _check(values: tuple[float, ...], *, centre: float, factor: float) -> None:

@@ -16,15 +16,22 @@ from glideslope.stats.wealth import Bets
 BOLDEST = Fraction(4, 5)
 """The largest part of the wealth that one outcome can cost."""
 
+CONFIDENT = Fraction(19, 20)
+"""The same where the usual histogram is trusted, as a plan may say: values that hardly differ are proven with bold bets."""
+
+HALF = Fraction(1, 2)
+
 BOLDNESS = tuple(BOLDEST / 2**step for step in range(8))
 """Parts of the wealth at risk, halving: the best one depends on effect over variance, which nobody knows beforehand."""
 
 
-def mean_bets(moves: Sequence[Fraction], *, likely: Sequence[Fraction] = ()) -> Bets:
+def mean_bets(
+    moves: Sequence[Fraction], *, likely: Sequence[Fraction] = (), trust: Fraction = HALF, boldest: Fraction = BOLDEST
+) -> Bets:
     """Return bets 1 + lam * z for the null that the mean of z is at most 0, given z per cell.
 
     `likely`, if given, are the probabilities of the cells under the truth one hopes to prove: the lam that grows fastest
-    under it then gets half of the prior. Raises `ValueError` if no z is negative: nothing could speak for the null.
+    under it, at most `boldest`, then gets `trust` of the prior. Raises `ValueError` if no z is negative: nothing could speak for the null.
     """
     worst = -min(moves)
     if worst <= 0:
@@ -32,12 +39,21 @@ def mean_bets(moves: Sequence[Fraction], *, likely: Sequence[Fraction] = ()) -> 
     scaled = [move / worst for move in moves]
     prior, boldness = equal(len(BOLDNESS)), BOLDNESS
     if likely:
-        prior = (Fraction(1, 2), *(weight / 2 for weight in prior))
-        boldness = (_fastest(scaled, likely=likely), *boldness)
+        prior = (trust, *(weight * (1 - trust) for weight in prior))
+        boldness = (_fastest(scaled, likely=likely, boldest=boldest), *boldness)
     return Bets.of(prior=prior, factors=[[1 + bold * move for move in scaled] for bold in boldness])
 
 
-def _fastest(moves: Sequence[Fraction], *, likely: Sequence[Fraction]) -> Fraction:
+def trusted(trust: float | None) -> tuple[Fraction, Fraction]:
+    """Return what is staked on the usual histogram, and how boldly, if a plan says so; `ValueError` unless it is a part."""
+    if trust is None:
+        return HALF, BOLDEST
+    if not 0 < written(trust) < 1:
+        raise ValueError(f"what is trusted to the usual histogram must be a part of the wealth, got {trust}")
+    return written(trust), CONFIDENT
+
+
+def _fastest(moves: Sequence[Fraction], *, likely: Sequence[Fraction], boldest: Fraction) -> Fraction:
     """Return the boldness of the fastest mean growth of log wealth, to one part in 65,536.
 
     Bisection on the derivative, in doubles without any function of the C library: it chooses a bet and proves nothing,
@@ -45,7 +61,7 @@ def _fastest(moves: Sequence[Fraction], *, likely: Sequence[Fraction]) -> Fracti
     """
     steps = 1 << 16
     pairs = [(float(move), float(weight)) for move, weight in zip(moves, likely, strict=True)]
-    low, high = 1, int(BOLDEST * steps)
+    low, high = 1, int(boldest * steps)
     while low < high:
         middle = (low + high) // 2
         slope = 0.0
@@ -114,15 +130,17 @@ class ScorePass:
     """Proof on a bounded loss. Null: the candidate's mean loss exceeds the incumbent's by the margin or more.
 
     `reference`, if known, is the incumbent's usual histogram over the same bins: it sizes the bets, which saves about a
-    fifth of the subjects.
+    fifth of the subjects. `trust` is the part of the wealth that rests on it, a half if nothing is said.
     """
 
     values: tuple[float, ...]
     centre: float
     margin: float
     reference: tuple[int, ...] = ()
+    trust: float | None = None
 
     def __post_init__(self) -> None:
+        trusted(self.trust)
         _check(self.values, centre=self.centre, margin=self.margin, positive=True)
         if self.reference and (len(self.reference) != len(self.values) or min(self.reference) < 0):
             raise ValueError(f"a reference must hold a count per value, got {self.reference}")
@@ -139,7 +157,9 @@ class ScorePass:
 
     def bets(self, pi: Fraction) -> Bets:
         usual = [Fraction(count, sum(self.reference)) for count in self.reference]
-        return _pass_bets(self.values, centre=self.centre, margin=self.margin, pi=pi, usual=usual)
+        return _pass_bets(
+            self.values, centre=self.centre, margin=self.margin, pi=pi, usual=usual, trust=trusted(self.trust)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +201,66 @@ class DifferencePass:
         return _pass_bets((0.0, 1.0), centre=self.base_rate, margin=self.margin, pi=pi, usual=[1 - base, base])
 
 
+@dataclass(frozen=True, slots=True)
+class StrataMean:
+    """Harm or proof on the mean of the whole, whose strata have centres of their own; the bins of each follow each other.
+
+    Null of harm: the candidate's mean loss, over all strata as they come, never exceeds the incumbent's by more than the
+    margin; of a proof, it exceeds it by the margin or more. What is staked is the same in every stratum. Whoever staked more where
+    losses vary little could prove a candidate that is well within the margin there and far beyond it elsewhere.
+    """
+
+    values: tuple[float, ...]
+    centres: tuple[float, ...]
+    margin: float
+    proof: bool
+
+    def __post_init__(self) -> None:
+        if not self.centres:
+            raise ValueError("there must be at least one stratum")
+        for centre in self.centres:
+            _check(self.values, centre=centre, margin=self.margin, positive=self.proof)
+
+    def __hash__(self) -> int:
+        # Looked up at every look: the rest would cost more than it tells apart.
+        return hash((self.centres, self.margin, self.proof))
+
+    @property
+    def bins(self) -> int:
+        return len(self.values) * len(self.centres)
+
+    def bets(self, pi: Fraction) -> Bets:
+        values, margin = list(map(written, self.values)), written(self.margin)
+        sign, size = -1 if self.proof else 1, len(self.values)
+        each = [
+            _moves(values=values, centre=written(centre), margin=margin, pi=pi, sign=sign) for centre in self.centres
+        ]
+        candidate = [move for moves in each for move in moves[:size]]
+        return mean_bets(candidate + [move for moves in each for move in moves[size:]], likely=self._likely(pi))
+
+    def _likely(self, pi: Fraction) -> list[Fraction]:
+        """Return the cells' chances if an event is as usual in all strata, the last of which is empty; else nothing."""
+        if not self.proof or self.bins != 2 * len(self.centres) or self.values != (0.0, 1.0):
+            return []
+        shares = [Fraction(1, max(1, len(self.centres) - 1))] * (len(self.centres) - 1) or [Fraction(1)]
+        shares += [Fraction(0)] * (len(self.centres) - len(shares))
+        usual = [
+            share * p
+            for share, centre in zip(shares, self.centres, strict=True)
+            for p in (1 - written(centre), written(centre))
+        ]
+        return [pi * p for p in usual] + [(1 - pi) * p for p in usual]
+
+
 def _pass_bets(
-    values: Sequence[float], *, centre: float, margin: float, pi: Fraction, usual: Sequence[Fraction]
+    values: Sequence[float],
+    *,
+    centre: float,
+    margin: float,
+    pi: Fraction,
+    usual: Sequence[Fraction],
+    trust: tuple[Fraction, Fraction] = (HALF, BOLDEST),
 ) -> Bets:
     moves = _moves(values=list(map(written, values)), centre=written(centre), margin=written(margin), pi=pi, sign=-1)
-    return mean_bets(moves, likely=[pi * p for p in usual] + [(1 - pi) * p for p in usual])
+    likely = [pi * p for p in usual] + [(1 - pi) * p for p in usual]
+    return mean_bets(moves, likely=likely, trust=trust[0], boldest=trust[1])

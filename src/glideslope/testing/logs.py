@@ -32,6 +32,8 @@ from glideslope.engine.prediction_log import (
     Recount,
     Recounted,
     Recounts,
+    Ripeness,
+    Silence,
     Whose,
 )
 
@@ -111,6 +113,29 @@ class MemoryLog:
             contradictions=contradictions[:MOST_CONTRADICTIONS],
         )
 
+    async def silence(self, asked: Silence) -> Sequence[Recounted]:
+        self.before("silence")
+        self._clock = max(self._clock, asked.until)
+        answers: dict[tuple[StepName, int], list[PredictionRow]] = defaultdict(list)
+        for row in self.predictions:
+            if row.model == asked.model and row.rollout == asked.rollout:
+                answers[row.step, _unit(row)].append(row)
+        counts: Counts = defaultdict(int)
+        for (step, unit), rows in answers.items():
+            first, keys = rows[0], {row.key for row in rows}
+            deadline = first.received + asked.within
+            if deadline >= asked.until:
+                continue
+            came = any(
+                o.received <= deadline
+                and (o.key in keys or (o.counted and (o.rollout, o.step, o.unit) == (asked.rollout, step, unit)))
+                for o in self.outcomes
+                if o.model == asked.model
+            )
+            for slice_ in asked.members(first.slices):
+                counts[step, first.arm, asked.metric, slice_, int(not came)] += 1
+        return [Recounted(*place, count) for place, count in sorted(counts.items())]
+
     async def recount(self, asked: Recount) -> Recounts:
         self.before("recount")
         counts: Counts = defaultdict(int)
@@ -124,17 +149,29 @@ class MemoryLog:
 
     async def cohorts(self, model: ModelName, rollout: RolloutId) -> Sequence[Cohort]:
         self.before("cohorts")
+        found: dict[tuple[int, StepName, Arm], list[tuple[PredictionRow, bool]]] = defaultdict(list)
+        for first, seen in self._firsts(model, rollout):
+            found[first.received // HOUR * HOUR, first.step, first.arm].append((first, seen))
+        return [_cohort(*place, members) for place, members in sorted(found.items())]
+
+    async def ripeness(self, model: ModelName, rollout: RolloutId) -> Sequence[Ripeness]:
+        self.before("ripeness")
+        found: dict[tuple[StepName, Arm, str], list[bool]] = defaultdict(list)
+        for first, seen in self._firsts(model, rollout):
+            found[first.step, first.arm, first.slices].append(seen)
+        return [
+            Ripeness(step=step, arm=arm, slices=slices, subjects=len(seen), labelled=sum(seen))
+            for (step, arm, slices), seen in sorted(found.items())
+        ]
+
+    def _firsts(self, model: ModelName, rollout: RolloutId) -> list[tuple[PredictionRow, bool]]:
+        """Return each subject's first prediction of a step, and whether an outcome of any of its own has come."""
         labelled = {o.key for o in self.outcomes if o.model == model}
         units: dict[tuple[StepName, int], list[PredictionRow]] = defaultdict(list)
         for row in self.predictions:
             if row.model == model and row.rollout == rollout:
                 units[row.step, _unit(row)].append(row)
-        found: dict[tuple[int, StepName, Arm], list[tuple[PredictionRow, bool]]] = defaultdict(list)
-        for rows in units.values():
-            first = rows[0]
-            seen = any(r.key in labelled for r in rows)
-            found[first.received // HOUR * HOUR, first.step, first.arm].append((first, seen))
-        return [_cohort(*place, members) for place, members in sorted(found.items())]
+        return [(rows[0], any(r.key in labelled for r in rows)) for rows in units.values()]
 
     async def forget(self, *, before: int) -> int:
         self.before("forget")
@@ -217,7 +254,8 @@ class MemoryLog:
             unit = ((r.source, r.epoch), r.step, r.subject or -r.number)
             if EXPOSURE in r.metrics and unit not in exposed:
                 exposed.add(unit)
-                counts[r.step, r.arm, EXPOSURE, WHOLE, 0] += 1
+                for slice_ in asked.members(r.slices):
+                    counts[r.step, r.arm, EXPOSURE, slice_, 0] += 1
         return sum(asked.services.values()) - len(rows)
 
     def _count_outcomes(self, asked: Recount, counts: Counts) -> int:

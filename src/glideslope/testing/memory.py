@@ -8,7 +8,7 @@ from typing import Final
 from glideslope.domain.errors import Conflict, Invalid, LeaseLost, NotFound, VersionConflict
 from glideslope.domain.identity import root_digest
 from glideslope.domain.ids import Digest
-from glideslope.engine.ports import Draft, Fence, Lease, Total
+from glideslope.engine.ports import Alike, Draft, Fence, Lease, Total
 from glideslope.ledger.note import SEED_SIZE, Verifier, sign
 from glideslope.ledger.note import Signer as KeyOfNotes
 
@@ -38,6 +38,7 @@ class MemoryStore:
         self._leases: dict[str, Lease] = {}
         self._totals: dict[tuple[str, str, int], int] = {}
         self._seen: set[str] = set()
+        self._told: dict[bytes, bytes] = {}
         self._checkpoints: dict[int, bytes] = {}
         self._summaries: dict[str, bytes] = {}
 
@@ -140,6 +141,34 @@ class MemoryStore:
         self._totals |= sums
         self.after_commit("once")
         return new
+
+    async def once_alike(
+        self, keys: Sequence[bytes], places: Sequence[int], groups: Sequence[Alike]
+    ) -> Sequence[bytes | None]:
+        if len(keys) != len(places):
+            raise Invalid(f"{len(keys)} keys came with {len(places)} places; each key needs its own.")
+        answers: list[bytes | None] = []
+        told: dict[bytes, bytes] = {}
+        sums: dict[tuple[str, str, int], int] = {}
+        for total in (total for group in groups for total in group.totals):
+            _require_countable(total)
+        for key, place in zip(keys, places, strict=True):
+            answers.append(self._told.get(key, told.get(key)))
+            if answers[-1] is None:
+                told[key] = groups[place].note
+                for total in groups[place].totals:
+                    at = (total.cell, total.source, total.epoch)
+                    sums[at] = sums.get(at, self._totals.get(at, 0)) + total.count
+                    if sums[at] > _LARGEST:
+                        raise Invalid(f"The count of {total.cell} would exceed {_LARGEST}.")
+        self.before_commit("once")
+        self._told |= told
+        self._totals |= sums
+        self.after_commit("once")
+        return answers
+
+    async def has_noted(self, prefix: str) -> bool:
+        return any(key.startswith(prefix) for key in self._seen)
 
     async def summarise(self, summaries: Mapping[str, bytes], *, drop: Sequence[str] = ()) -> None:
         self.before_commit("summarise")

@@ -25,12 +25,15 @@ from glideslope.domain.plan import Criterion, Evaluation, Margin, MarginKind, St
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.engine.app import LOG_EVERY, App
 from glideslope.engine.app import World as Outside
+from glideslope.engine.ports import Counters
 from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.views import CheckView, RolloutView
 from glideslope.testing.clock import ManualClock
 from glideslope.testing.drivers import MemoryDriver
 from glideslope.testing.memory import MemorySigner, MemoryStore
+from glideslope.testing.people import MemoryPeople
 from glideslope.testing.promises import Promises
+from glideslope.testing.search import MemorySearch
 from glideslope.testing.traffic import KEYS, Behaviour, Traffic
 
 ADA: Final = Actor("ada")
@@ -118,10 +121,14 @@ class World:
         driver: Callable[[ManualClock], MemoryDriver] = MemoryDriver,
         log: PredictionLog | None = None,
         plugins: Plugins = NO_PLUGINS,
+        counters: Counters | None = None,
     ) -> None:
         self.log = log
+        self.counters = counters
         self.clock = ManualClock()
         self.store = MemoryStore()
+        self.search = MemorySearch()
+        self.people = MemoryPeople()
         self.signer = MemorySigner()
         self.driver = driver(self.clock)
         self.probe = Answering()
@@ -155,8 +162,10 @@ class World:
         outside = Outside(
             store=self.store,
             leases=self.store,
-            counters=self.store,
+            counters=self.counters or self.store,
             summaries=self.store,
+            search=self.search,
+            people=self.people,
             checkpoints=self.store,
             signer=self.signer,
             driver=self.driver,

@@ -24,6 +24,7 @@ from glideslope.adapters.metrics.installed import InstalledPlugins
 from glideslope.adapters.probe import HttpProbe
 from glideslope.adapters.secret_file import create_secret, read_secret
 from glideslope.adapters.signers.file_key import FileKeySigner
+from glideslope.adapters.stores.sqlite.people import SqlitePeople
 from glideslope.adapters.stores.sqlite.store import SqliteStore
 from glideslope.domain.errors import PortInUse, StoreUnavailable
 from glideslope.domain.ids import Actor
@@ -71,6 +72,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(SqliteStore(settings.database))
+        people = await stack.enter_async_context(SqlitePeople(settings.people))
         tokens = FileTokens(settings.state)
         tokens.first_start(Actor(_operator()), at=clock.now(), random_bytes=secrets.token_bytes(32))
         signer = FileKeySigner(settings.checkpoint_key, name=ORIGIN, random_bytes=secrets.token_bytes)
@@ -98,6 +100,8 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 leases=store,
                 counters=store,
                 summaries=store,
+                search=store,
+                people=people,
                 checkpoints=store,
                 signer=signer,
                 driver=driver,

@@ -7,6 +7,7 @@ import pytest
 
 from glideslope.domain.decision import DECIDER, Decision
 from glideslope.domain.events import Decided, Event, body_of, event_of, kind_of
+from glideslope.domain.reasons import Reason
 from glideslope.domain.replay import DECIDERS, replay, replay_decision
 from glideslope.ledger.entry import Entry, decode, encode
 
@@ -30,7 +31,7 @@ def test_a_whole_record_of_golden_entries_replays_without_a_finding() -> None:
     report = replay(ENTRIES)
 
     assert report.findings == ()
-    assert report.rollouts == 9
+    assert report.rollouts == 10
     assert report.decisions == len(DECIDED) - 1
     assert report.orders == 1
 
@@ -63,3 +64,20 @@ def test_golden_evidence_says_something_in_every_field() -> None:
 def test_every_decider_that_ever_decided_is_still_there() -> None:
     assert set(DECIDERS) == set(range(1, DECIDER + 1))
     assert {entry.body["decider"] for entry in DECIDED} <= set(DECIDERS)
+
+
+def test_what_version_4_decided_version_3_would_have_decided_otherwise() -> None:
+    """A shadow that services keep silent in is left, and requests under way are waited for."""
+    by_four = [entry for entry in DECIDED if entry.body["decider"] == 4]
+    told = {}
+    for entry in by_four:
+        event = event_of(entry.kind, entry.body)
+        assert isinstance(event, Decided)
+        found = replay_decision(ENTRIES, stream=entry.stream, version=entry.version)
+        before = DECIDERS[3](found.before, event.evidence, now=found.at)
+        told[entry.version] = (event.decision.reasons, before.reasons)
+
+    assert [pair for pair in told.values() if pair[0] != pair[1]] == [
+        ((Reason.PASSED,), (Reason.NO_EVIDENCE,)),
+        ((Reason.NOT_ENOUGH,), (Reason.PASSED,)),
+    ]

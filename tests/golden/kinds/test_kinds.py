@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 
 from glideslope.domain.evidence import Evidence
-from glideslope.domain.gate import harm_findings, limit_findings, proof_findings
+from glideslope.domain.gate import harm_findings, proof_findings
 from glideslope.domain.metric import Kind
 from glideslope.domain.plan import Plan, check_plan
+from glideslope.domain.tallied import limit_findings
 from glideslope.ledger import canonical
 
 TEXT = (Path(__file__).parent / "kinds.json").read_bytes()

@@ -13,19 +13,11 @@ from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft
 from glideslope.domain.events import Registered
 from glideslope.domain.evidence import Counts, Evidence, Pairs
 from glideslope.domain.freeze import Baseline, freeze
-from glideslope.domain.gate import (
-    calibration_test,
-    harm_findings,
-    harm_test,
-    limit_findings,
-    paired_harm,
-    paired_proof,
-    proof_findings,
-    proof_test,
-)
+from glideslope.domain.gate import harm_findings, harm_test, proof_findings, proof_test
 from glideslope.domain.ids import WHOLE, Actor, MetricName, ModelName, VersionName
 from glideslope.domain.metric import RANKED, Better, Kind, differences
 from glideslope.domain.plan import HarmNull, Margin, MarginKind, Plan
+from glideslope.domain.tallied import calibration_test, limit_findings, paired_harm, paired_proof
 from glideslope.ledger import canonical
 from glideslope.testing.examples import CANDIDATE, INCUMBENT
 

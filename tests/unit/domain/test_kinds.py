@@ -12,10 +12,11 @@ from glideslope.domain.events import Registered
 from glideslope.domain.evidence import Counts, Evidence, Pairs
 from glideslope.domain.forecast import forecast
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
-from glideslope.domain.gate import harm_findings, limit_found, loosened
+from glideslope.domain.gate import harm_findings, loosened
 from glideslope.domain.ids import WHOLE, Actor, MetricName, ModelName, StepName, VersionName
 from glideslope.domain.metric import CALIBRATION, LATENCY_EDGES, Better, Kind, outcome_bin
 from glideslope.domain.plan import Margin, MarginKind, Plan, check_plan
+from glideslope.domain.tallied import limit_found
 from glideslope.testing.examples import CANDIDATE, INCUMBENT
 
 RELATIVE, ABSOLUTE = MarginKind.RELATIVE, MarginKind.ABSOLUTE

@@ -11,10 +11,11 @@ from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
 from glideslope.domain.evidence import NOTHING
 from glideslope.domain.forecast import forecast
-from glideslope.domain.freeze import MOST_BINS, Baseline, freeze
+from glideslope.domain.freeze import Baseline, freeze
 from glideslope.domain.gate import harm_findings
 from glideslope.domain.ids import Actor, Digest, MetricName, ModelName, VersionName
 from glideslope.domain.metric import RESERVED, Kind, Metric, Origin
+from glideslope.domain.own_metrics import MOST_BINS
 from glideslope.domain.plan import Margin, MarginKind, Plan
 from glideslope.testing.examples import CANDIDATE, INCUMBENT
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glideslope.domain.alphas import pair_alphas
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.evidence import Evidence, Freshness, Pairs
 from glideslope.domain.freeze import plan_digest
-from glideslope.domain.gate import harm_findings, pair_alphas, pair_proof_findings, proof_findings
+from glideslope.domain.gate import harm_findings, proof_findings
 from glideslope.domain.ids import WHOLE, MetricName, SliceName
 from glideslope.domain.metric import Dimension, slice_names, slices_of
 from glideslope.domain.pair_tests import harm_tests, proof_tests
@@ -29,6 +30,7 @@ from glideslope.domain.pairs import (
 )
 from glideslope.domain.plan import Plan, check_plan
 from glideslope.domain.receipt import NO_SLICE, SCORE_LEVELS
+from glideslope.domain.tallied import pair_proof_findings
 from glideslope.stats.counts import Tally
 from glideslope.stats.reals import written
 from glideslope.stats.wealth import crossed

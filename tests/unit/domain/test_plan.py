@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.budget import Budget, Measure
 from glideslope.domain.decision import Verdict
 from glideslope.domain.errors import PlanInvalid, SplitInvalid
 from glideslope.domain.evidence import NOTHING
 from glideslope.domain.freeze import plan_digest
-from glideslope.domain.gate import check_tests, harm_findings, is_paired
+from glideslope.domain.gate import check_tests, harm_findings
 from glideslope.domain.governing.governed import Governed
 from glideslope.domain.ids import Digest, MetricName, StepName
 from glideslope.domain.metric import (

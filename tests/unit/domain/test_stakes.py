@@ -3,13 +3,14 @@
 import msgspec
 import pytest
 
+from glideslope.domain.alphas import harm_alphas
 from glideslope.domain.decision import Question, Verdict
 from glideslope.domain.draft import Draft, GuardrailDraft, StrataDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
 from glideslope.domain.evidence import Counts, Evidence
 from glideslope.domain.freeze import Baseline, freeze
-from glideslope.domain.gate import harm_alphas, harm_asked, harm_findings, harm_test, proof_asked, proof_findings
+from glideslope.domain.gate import harm_asked, harm_findings, harm_test, proof_asked, proof_findings
 from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, ModelName, SliceName, StepName, VersionName
 from glideslope.domain.metric import Dimension
 from glideslope.domain.plan import HarmNull, Margin, MarginKind, Plan
@@ -17,6 +18,7 @@ from glideslope.domain.stakes import Stakes
 from glideslope.stats.counts import Table
 from glideslope.stats.credit import StakedHarm, chance_of_alarm
 from glideslope.stats.label import EventHarm
+from glideslope.stats.score import StrataMean
 from glideslope.stats.strata import OddsHarm, Stratified
 from glideslope.testing.examples import CANDIDATE, INCUMBENT
 
@@ -149,7 +151,7 @@ def test_strata_find_what_the_whole_does_not() -> None:
     plain = frozen(wrong(None), slices=(RISK,))
 
     assert judged(by_risk, WORSE)[0] is Verdict.FAIL
-    assert judged(by_risk, WORSE)[1] > judged(plain, WORSE)[1] + 2
+    assert judged(by_risk, WORSE)[1] > judged(plain, WORSE)[1] + 1.5
 
 
 def test_strata_are_in_the_order_of_the_fields_values_and_last_comes_who_has_none() -> None:
@@ -159,7 +161,11 @@ def test_strata_are_in_the_order_of_the_fields_values_and_last_comes_who_has_non
 
     assert isinstance(test, Stratified)
     assert [part.usual for part in test.parts if isinstance(part, OddsHarm)] == [0.05, 0.45, 0.2]
-    assert isinstance(proof_asked(g, 1.0), Stratified)
+    assert proof_asked(g, 1.0) == StrataMean((0.0, 1.0), (0.05, 0.45, 0.2), 0.05, proof=True)
+    assert g.strata is not msgspec.UNSET
+    first = msgspec.structs.replace(g, strata=msgspec.structs.replace(g.strata, whole=msgspec.UNSET))
+    assert isinstance(proof_asked(first, 1.0), Stratified)
+    assert "whole" not in msgspec.to_builtins(first)["strata"]
     assert not isinstance(harm_asked(g, SliceName("risk=low"), alpha=0.01, over=()), Stratified)
 
 

@@ -25,7 +25,7 @@ from glideslope.domain.draft import (
 )
 from glideslope.domain.errors import Invalid, PlanInvalid
 from glideslope.domain.ids import MetricName, ModelName, VersionName
-from glideslope.domain.metric import BUILT_IN, Better, Dimension, Kind
+from glideslope.domain.metric import BUILT_IN, SPENDS_NO_ALPHA, Better, Dimension, Kind
 from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, StageKind
 from glideslope.interfaces.cli.shipped import EXAMPLE_FILE, SCHEMA_FILE, shipped
 from glideslope.interfaces.cli.telling import fields_of, told
@@ -196,6 +196,9 @@ CASES = {
     "an-absolute-margin-of-latency": FOUR + "guardrails:\n  - {metric: latency, margin: 0.1}\n",
     "a-relative-margin-of-a-score": FOUR + "guardrails:\n  - {metric: log_loss, margin: 10%}\n",
     "points-of-a-score": FOUR + "guardrails:\n  - {metric: log_loss, margin: 1pp}\n",
+    "a-proof-of-a-calibration": FOUR + "guardrails:\n  - {metric: calibration, margin: 0.05, required: true}\n",
+    "a-proof-of-a-mean-without-bounds": FOUR
+    + "guardrails:\n  - {metric: spent, margin: 0.5, required: true}\nmetrics:\n  spent: {kind: unbounded-mean, unit: 0.01}\n",
     "a-limit-of-a-score": FOUR + "guardrails:\n  - {metric: log_loss, margin: 0.1, limit: 0.5}\n",
     "a-guardrail-twice": FOUR + "guardrails:\n  - {metric: errors, margin: 1pp}\n  - {metric: errors, margin: 2pp}\n",
     "no-guardrails": FOUR + "guardrails: []\n",
@@ -258,6 +261,17 @@ def test_each_mistake_is_told_as_in_its_golden_file(name: str) -> None:
 
     found = told(fields_of(error), word="error") + "\n"
     assert found == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def test_what_can_never_be_proven_is_not_required_unless_said_and_is_printed_so() -> None:
+    plain = FOUR + "guardrails:\n  - {metric: errors, margin: 1pp}\n  - {metric: calibration, margin: 0.05}\n"
+
+    draft = read(plain, file="glideslope.yaml").draft
+
+    assert [g.required for g in draft.guardrails] == [True, False]
+    silent = msgspec.structs.replace(draft.guardrails[1], required=True)  # as a program leaves it
+    shown = show(msgspec.structs.replace(draft, guardrails=(draft.guardrails[0], silent)))
+    assert read(shown, file="glideslope.yaml").draft == draft
 
 
 def test_no_golden_file_is_without_its_case() -> None:
@@ -444,7 +458,7 @@ def guardrail(name: str) -> st.SearchStrategy[GuardrailDraft]:
         base_rate=st.none() | st.floats(0, 1e6),
         limit=st.none() | FRACTIONS if kind is Kind.EVENT else st.none(),
         weight=st.integers(1, 1_000),
-        required=st.booleans(),
+        required=st.booleans() if kind not in SPENDS_NO_ALPHA else st.just(False),
         quantile=st.none() | st.sampled_from((0.5, 0.95, 0.999)) if kind is Kind.LATENCY else st.none(),
     )
 

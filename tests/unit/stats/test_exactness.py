@@ -85,6 +85,7 @@ MEAN = [
     (ScoreHarm((-5.0, 0.3, 40.0), centre=2.0, margin=0.7), (-5.0, 0.3, 40.0), 0.7, 1),
     (ScorePass((0.0, 0.3, 1.0), centre=0.2, margin=0.05), (0.0, 0.3, 1.0), 0.05, -1),
     (ScorePass((0.0, 0.3, 1.0), centre=0.2, margin=0.05, reference=(5, 3, 2)), (0.0, 0.3, 1.0), 0.05, -1),
+    (ScorePass((0.0, 0.3, 1.0), centre=0.2, margin=0.05, reference=(5, 3, 2), trust=0.75), (0.0, 0.3, 1.0), 0.05, -1),
     (DifferenceHarm(0.0, base_rate=0.01), (0.0, 1.0), 0.0, 1),
     (DifferenceHarm(0.02, base_rate=0.1), (0.0, 1.0), 0.02, 1),
     (DifferencePass(0.02, base_rate=0.1), (0.0, 1.0), 0.02, -1),

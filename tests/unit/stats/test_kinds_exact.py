@@ -80,6 +80,7 @@ SCALED = [
     (ScaledHarm((-10.0, -2.0, 0.0), centre=-3.0, factor=0.9), 1),
     (ScaledPass((0.0, 0.5, 2.0), centre=0.4, factor=1.25), -1),
     (ScaledPass((0.0, 0.5, 2.0), centre=0.4, factor=1.25, reference=(6, 3, 1)), -1),
+    (ScaledPass((0.0, 0.5, 2.0), centre=0.4, factor=1.25, reference=(6, 3, 1), trust=0.75), -1),
     (ScaledPass((-10.0, -2.0, 0.0), centre=-3.0, factor=0.9), -1),
 ]
 

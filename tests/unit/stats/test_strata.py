@@ -8,9 +8,9 @@ import pytest
 
 from glideslope.stats.counts import Table
 from glideslope.stats.label import EventHarm, RatioPass
-from glideslope.stats.score import DifferenceHarm, DifferencePass, ScoreHarm
+from glideslope.stats.score import DifferenceHarm, DifferencePass, ScoreHarm, StrataMean
 from glideslope.stats.strata import OddsHarm, Stratified, side_by_side
-from glideslope.stats.wealth import log_wealth
+from glideslope.stats.wealth import Bets, log_wealth
 
 SHARES = [Fraction(1, 20), Fraction(1, 4), Fraction(1, 2), Fraction(9, 10)]
 RATES = (0.05, 0.4, 0.2)
@@ -96,3 +96,56 @@ def test_strata_are_tested_for_the_same_alternatives() -> None:
         Stratified((EventHarm(0.1), DifferencePass(0.1, 0.2))).bets(Fraction(1, 2))
     with pytest.raises(ValueError, match="at least one stratum"):
         Stratified(())
+
+
+MIXED = ((0.5, 0.5), (0.9, 0.1), (0.1, 0.9), (1.0, 0.0))
+
+
+def mean_factor(
+    bets: Bets, h: int, *, pi: Fraction, shares: tuple[float, ...], rates: list[tuple[float, float]]
+) -> float:
+    """Return by how much an alternative's wealth grows on average: candidate's and incumbent's rate of bad per stratum."""
+    factors = [float(f) for f in bets.factors[h]]
+    half, found = len(factors) // 2, 0.0
+    for k, (share, (candidate, incumbent)) in enumerate(zip(shares, rates, strict=True)):
+        for start, arm, rate in ((0, float(pi), candidate), (half, float(1 - pi), incumbent)):
+            good, bad = factors[start + 2 * k : start + 2 * k + 2]
+            found += share * arm * ((1 - rate) * good + rate * bad)
+    return found
+
+
+@pytest.mark.parametrize("pi", [Fraction(1, 20), Fraction(1, 4), Fraction(1, 2)])
+@pytest.mark.parametrize("proof", [True, False])
+def test_the_mean_over_strata_is_judged_whatever_stratum_the_harm_is_in(pi: Fraction, *, proof: bool) -> None:
+    """At the margin of the whole no bet gains on average, wherever the difference comes from and however full the strata are."""
+    margin, usual = 0.03, (0.02, 0.5)
+    bets = StrataMean((0.0, 1.0), usual, margin, proof=proof).bets(pi)
+    for shares in MIXED:
+        for part in (-0.01, 0.0, 0.01, margin):
+            rest = (margin - shares[0] * part) / shares[1] if shares[1] else margin
+            first = margin if not shares[1] else part
+            if not 0 <= usual[1] + rest <= 1:
+                continue
+            rates = [(usual[0] + first, usual[0]), (usual[1] + rest, usual[1])]
+            for h in range(len(bets.factors)):
+                assert mean_factor(bets, h, pi=pi, shares=shares, rates=rates) <= 1 + 1e-12
+
+
+def test_strata_staked_each_for_itself_prove_a_candidate_beyond_the_margin_of_the_whole() -> None:
+    """What plans did at first, and why their strata are no longer staked so: the harm is all where losses vary most."""
+    bets = Stratified((DifferencePass(0.03, 0.02), DifferencePass(0.03, 0.5))).bets(Fraction(1, 20))
+    rates = [(0.025, 0.02), (0.5 + 2 * 0.06 - 0.005, 0.5)]  # on average 0.06 more, which is twice the margin
+
+    assert (
+        max(mean_factor(bets, h, pi=Fraction(1, 20), shares=(0.5, 0.5), rates=rates) for h in range(len(bets.factors)))
+        > 1.0001
+    )
+
+
+def test_one_stratum_is_judged_as_the_whole() -> None:
+    pi = Fraction(1, 4)
+
+    for proof in (True, False):
+        one = StrataMean((0.0, 1.0), (0.2,), 0.03, proof=proof).bets(pi)
+        whole = (DifferencePass if proof else DifferenceHarm)(0.03, 0.2).bets(pi)
+        assert (one.prior, one.factors) == (whole.prior, whole.factors)

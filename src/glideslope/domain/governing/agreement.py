@@ -94,6 +94,8 @@ class Agreement:
     """When what is in force came into force."""
     reviewed_at: int = 0
     """When somebody last stood by it: when it came into force, or later."""
+    reviewed_by: Actor | None = None
+    """Who last stood by what is in force; None before anybody did."""
     former: tuple[Edition, ...] = ()
     """What was in force before, oldest first."""
     version: int = 0
@@ -127,8 +129,10 @@ def fold(before: Agreement | None, event: AgreementEvent, *, at: int) -> Agreeme
             return replace(after, tabled=replace(tabled, granted=granted, denied=tabled.denied | {by}))
         case AgreementInForce() if tabled is not None:
             former = before.former if before.in_force is None else (*before.former, before.in_force)
-            return replace(after, in_force=tabled, tabled=None, since=at, reviewed_at=at, former=former)
-        case AgreementReviewed() if before.in_force is not None and before.in_force.digest == event.digest:
-            return replace(after, reviewed_at=at)
+            return replace(
+                after, in_force=tabled, tabled=None, since=at, reviewed_at=at, reviewed_by=None, former=former
+            )
+        case AgreementReviewed(by=by) if before.in_force is not None and before.in_force.digest == event.digest:
+            return replace(after, reviewed_at=at, reviewed_by=by)
         case _:
             return after

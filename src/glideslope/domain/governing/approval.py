@@ -22,16 +22,32 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     functions: tuple[str, ...]
     """In which its giver had authority at that moment."""
     at: int
+    change: Digest | msgspec.UnsetType = msgspec.UNSET
+    """All that was to be agreed on at that moment, facts about the candidate and policy too; absent where that was not known."""
 
 
 def standing(
-    approvals: Collection[Approval], *, digest: Digest, barred: Collection[Actor], valid_for: int, since: int, now: int
+    approvals: Collection[Approval],
+    *,
+    digest: Digest,
+    barred: Collection[Actor],
+    valid_for: int,
+    since: int,
+    now: int,
+    change: Digest | msgspec.UnsetType = msgspec.UNSET,
 ) -> tuple[Approval, ...]:
-    """Return the approvals that count now: of this content, given after `since`, not expired, by none who is barred."""
+    """Return the approvals that count now: of this content, given after `since`, not expired, by none who is barred.
+
+    Where it is known what is to be agreed on now (`change`), one that was given of something else is void.
+    """
     return tuple(
         a
         for a in approvals
-        if a.digest == digest and a.by not in barred and a.at >= since and 0 <= now - a.at < valid_for
+        if a.digest == digest
+        and a.by not in barred
+        and a.at >= since
+        and 0 <= now - a.at < valid_for
+        and (isinstance(change, msgspec.UnsetType) or isinstance(a.change, msgspec.UnsetType) or a.change == change)
     )
 
 

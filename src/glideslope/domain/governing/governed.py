@@ -66,6 +66,8 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The policy that was asked; unset where none is in force."""
     dossier: Digest | msgspec.UnsetType = msgspec.UNSET
     """What it was asked about."""
+    change: Digest | msgspec.UnsetType = msgspec.UNSET
+    """All that is to be agreed on at this moment; approvals of anything else are void."""
     blocks: tuple[Block, ...] = ()
     window: Window | msgspec.UnsetType = msgspec.UNSET
 
@@ -78,15 +80,25 @@ def counting(
     proposer: Actor,
     since: int,
     now: int,
+    change: Digest | msgspec.UnsetType = msgspec.UNSET,
 ) -> tuple[Approval, ...]:
     """Return the approvals that count now."""
     barred = {proposer, *governed.makers}
-    return standing(approvals, digest=digest, barred=barred, valid_for=governed.valid_for, since=since, now=now)
+    return standing(
+        approvals, digest=digest, barred=barred, valid_for=governed.valid_for, since=since, now=now, change=change
+    )
 
 
 def missing(
-    governed: Governed, approvals: Collection[Approval], *, digest: Digest, proposer: Actor, since: int, now: int
+    governed: Governed,
+    approvals: Collection[Approval],
+    *,
+    digest: Digest,
+    proposer: Actor,
+    since: int,
+    now: int,
+    change: Digest | msgspec.UnsetType = msgspec.UNSET,
 ) -> tuple[Need, ...]:
     """Return which approvals are still needed at this instant; none when it may go on."""
-    found = counting(governed, approvals, digest=digest, proposer=proposer, since=since, now=now)
+    found = counting(governed, approvals, digest=digest, proposer=proposer, since=since, now=now, change=change)
     return unmet(governed.needs, found)

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
-from glideslope.domain.errors import AgreementInvalid
+from glideslope.domain.errors import AgreementInvalid, PolicyInvalid
 from glideslope.domain.governing.calendar import Calendar, check_calendar
 from glideslope.domain.governing.organisation import Organisation, check_organisation
+from glideslope.domain.governing.policy import Policy, check_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,15 @@ class Kind:
     check: Callable[[Any], None]
     single: bool = False
     """There is one alone, named like its kind."""
+    beside: tuple[str, ...] = ()
+    """Keys of its file that are not agreed on: cases that try it out."""
+
+
+def _check_policy(policy: Policy) -> None:
+    try:
+        check_policy(policy)
+    except PolicyInvalid as error:
+        raise AgreementInvalid(error.sentence, where=error.where) from None
 
 
 def _check_organisation(organisation: Organisation) -> None:
@@ -34,6 +44,7 @@ def _check_organisation(organisation: Organisation) -> None:
 KINDS: Final[Mapping[str, Kind]] = {
     "organisation": Kind(Organisation, _check_organisation, single=True),
     "calendar": Kind(Calendar, check_calendar),
+    "policy": Kind(Policy, _check_policy, beside=("cases",)),
 }
 
 

@@ -7,7 +7,19 @@ from fastapi import FastAPI
 
 from glideslope import __version__
 from glideslope.engine.service import Service
-from glideslope.interfaces.api import commands, governing, incidents, openapi, problems, queries, reports, streams
+from glideslope.interfaces.api import (
+    artifacts,
+    commands,
+    evidence,
+    governing,
+    incidents,
+    openapi,
+    people,
+    problems,
+    queries,
+    reports,
+    streams,
+)
 from glideslope.interfaces.api.door import Door
 
 
@@ -34,7 +46,10 @@ def create_app(service: Service, *, new_key: Callable[[], str], stopping: asynci
         commands.acting(door),
         governing.governing(door),
         incidents.incidents(door),
+        artifacts.artifacts(door),
         streams.streams(door, stopping=stopping),
+        evidence.evidence(door),
+        people.people(door),
         reports.reports(door, stopping=stopping),
     ):
         app.include_router(router)

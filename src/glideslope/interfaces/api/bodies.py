@@ -37,6 +37,13 @@ class ContractBody(DocumentBody, frozen=True, kw_only=True, forbid_unknown_field
     file: str = "contract.yaml"
 
 
+class FactsBody(DocumentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Facts about a version as written, in place of those before."""
+
+    why: str
+    file: str = "facts.yaml"
+
+
 class ProposalBody(DocumentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A plan to carry out."""
 

@@ -26,6 +26,8 @@ from glideslope.interfaces.api.bodies import Health, LedgerKey
 from glideslope.interfaces.api.door import LOOKING, REPORTING, Door, answer
 from glideslope.interfaces.api.openapi import described
 
+AsOf = Annotated[int | None, Query(ge=0, le=2**53, description="As it stood right after this entry of the ledger.")]
+
 
 def fleet(door: Door) -> APIRouter:
     """Return the routes that show everything at a glance, and the server itself."""
@@ -42,9 +44,9 @@ def fleet(door: Door) -> APIRouter:
         return answer(await service.fleet())
 
     @router.get("/v1/models/{model}", summary="Show a model and its versions", **described(answer=ModelView))
-    async def one_model(request: Request, model: str) -> Response:
+    async def one_model(request: Request, model: str, as_of: AsOf = None) -> Response:
         door.caller(request, LOOKING, act="look")
-        return answer(await service.model(model_name(model)))
+        return answer(await service.model(model_name(model), as_of=as_of))
 
     @router.get("/v1/models/{model}/contract", summary="Show a model's data contract", **described(answer=Contract))
     async def contract(request: Request, model: str) -> Response:
@@ -93,25 +95,27 @@ def rollouts(door: Door) -> APIRouter:
         return answer((await service.fleet()).rollouts)
 
     @router.get("/v1/rollouts/{rollout}", summary="Show a rollout", **described(answer=RolloutView))
-    async def one(request: Request, rollout: str) -> Response:
+    async def one(request: Request, rollout: str, as_of: AsOf = None) -> Response:
         door.caller(request, LOOKING, act="look")
-        return answer(await service.rollout(RolloutId(rollout)))
+        return answer(await service.rollout(RolloutId(rollout), as_of=as_of))
 
     @router.get(
         "/v1/rollouts/{rollout}/decisions", summary="List its decisions", **described(answer=tuple[DecisionView, ...])
     )
-    async def decisions(request: Request, rollout: str) -> Response:
+    async def decisions(request: Request, rollout: str, as_of: AsOf = None) -> Response:
         door.caller(request, LOOKING, act="look")
-        return answer(await service.decisions(RolloutId(rollout)))
+        return answer(await service.decisions(RolloutId(rollout), as_of=as_of))
 
     @router.get(
         "/v1/rollouts/{rollout}/story",
         summary="Tell what happened, entry by entry",
         **described(answer=tuple[HappeningView, ...]),
     )
-    async def story(request: Request, rollout: str, after: Annotated[int, Query(ge=0, le=2**53)] = 0) -> Response:
+    async def story(
+        request: Request, rollout: str, after: Annotated[int, Query(ge=0, le=2**53)] = 0, as_of: AsOf = None
+    ) -> Response:
         door.caller(request, LOOKING, act="look")
-        return answer(await service.story(RolloutId(rollout), after=after))
+        return answer(await service.story(RolloutId(rollout), after=after, as_of=as_of))
 
     @router.get(
         "/v1/rollouts/{rollout}/slices",

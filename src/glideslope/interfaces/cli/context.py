@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # `--help` must not pay for pathlib
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -11,6 +11,11 @@ from glideslope.domain.errors import NotFound
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from glideslope.domain.governing.dossier import Dossier
+    from glideslope.domain.governing.facts import Facts
+    from glideslope.domain.governing.policy import Outcome, Policy
+    from glideslope.domain.governing.rebuild import Recipe, Remade
+    from glideslope.domain.ids import Digest
     from glideslope.settings import Doors
 
 Place = tuple[str, int]
@@ -105,6 +110,24 @@ class Evaluate(Protocol):
         ...
 
 
+class Rebuild(Protocol):
+    """Making a version again."""
+
+    def __call__(
+        self,
+        recipe: Recipe,
+        *,
+        beside: Path,
+        expected: Digest,
+        facts: Facts | None,
+        original: Path | None,
+        keep: Path | None,
+        say: Callable[[str], None],
+    ) -> Remade:
+        """Follow a recipe whose paths are relative to a folder, and tell what came out."""
+        ...
+
+
 class TokenLine(Protocol):
     """A token as it is listed; the secret itself is kept nowhere."""
 
@@ -179,11 +202,16 @@ class Outside:
     connect: Callable[[str, str, str], Api]
     """From an address, a token and the file of the CA to trust, empty for what the system trusts; calls nobody yet."""
     folder_digest: Callable[[Path], str]
+    files: Callable[[Path], Iterable[tuple[str, Path]]]
+    """The files of a folder by their POSIX paths relative to it."""
     keep: Callable[[Path, Path], str]
     """Copy a folder, the second, into the artifacts of a state folder, the first, and return its digest."""
     start: Callable[[], Start]
     demo: Demo
     evaluate: Evaluate
+    told: Callable[[Policy, Dossier, str, str], Mapping[str, Outcome]]
+    """What others answer to a policy's rules that are theirs; an OPA server's address and token, empty for none."""
+    rebuild: Rebuild
     tokens: Callable[[], Tokens]
     credentials: Callable[[], Credentials]
     create_certificate: Callable[[Path, Sequence[str]], Certificate]

@@ -2,7 +2,7 @@
 
 from glideslope.domain.plan import Evaluation, Guardrail, MarginKind, Step
 from glideslope.engine.views import PlanView, StepForecast
-from glideslope.interfaces.cli.foreseeing import prospect_lines
+from glideslope.interfaces.cli.foreseeing import pair_prospect_lines, prospect_lines
 from glideslope.interfaces.cli.words import number, percent, span, table
 from glideslope.interfaces.cli.worth import budget_lines, formula_lines
 
@@ -47,6 +47,7 @@ def forecast_lines(view: PlanView) -> list[str]:
         rows += [_forecast(each) for step in plan.steps for each in forecasts.get(step.name, ())]
         lines += ["", *table(rows)]
     lines += prospect_lines(view)
+    lines += pair_prospect_lines(view)
     lines += budget_lines(plan, view.budgets)
     lines += ["", f"  earliest end  {span(view.earliest_seconds)}", f"  plan          {view.digest}"]
     lines += [f"  warning {warning.code}: {warning.sentence}" for warning in view.warnings]

@@ -27,6 +27,27 @@ def prospect_lines(view: PlanView) -> list[str]:
     return lines
 
 
+def pair_prospect_lines(view: PlanView) -> list[str]:
+    """Say of each limit on pairs after how many of them, and when, the shadow proves it kept or finds it broken."""
+    if not view.pair_prospects:
+        return []
+    rows = [["pairs", "at most", "if sound", "proven after", "in", "if bad", "caught after", "in"]]
+    rows += [
+        [
+            each.kind,
+            f"{each.limit:.4g}",
+            f"{each.sound:.3g}{' (as before)' if each.learned else ''}",
+            "-" if each.pairs_to_proof is None else f"{each.pairs_to_proof:,}",
+            "-" if each.seconds_to_proof is None else span(each.seconds_to_proof),
+            f"{each.bad:.3g}",
+            "-" if each.pairs_to_catch is None else f"{each.pairs_to_catch:,}",
+            "-" if each.seconds_to_catch is None else span(each.seconds_to_catch),
+        ]
+        for each in view.pair_prospects
+    ]
+    return ["", *table(rows)]
+
+
 def _prospect(each: Prospect, coins: Sequence[str]) -> list[str]:
     by: dict[str, float] = {step.step: step.caught_by_now for step in each.steps}
     return [

@@ -7,6 +7,10 @@ from typing import Final
 SCHEMA_FILE: Final = "glideslope.schema.json"
 EVALUATION_SCHEMA_FILE: Final = "evaluation.schema.json"
 REPORT_SCHEMA_FILE: Final = "report.schema.json"
+POLICY_SCHEMA_FILE: Final = "policy.schema.json"
+DOSSIER_SCHEMA_FILE: Final = "dossier.schema.json"
+POLICIES: Final = ("regulated-bank", "product-team", "lab")
+DOSSIER_FILE: Final = "dossier.yaml"
 EXAMPLE_FILE: Final = "glideslope.yaml"
 PAGES: Final = ("errors.md", "reasons.md")
 

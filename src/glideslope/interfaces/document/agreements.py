@@ -140,8 +140,8 @@ def _document(source: Source) -> AgreementDocument:
         )
     if found.value[of] != FORMAT or isinstance(found.value[of], bool):
         _refuse(found, (of,), f"this reads {of}s of format {FORMAT}")
-    written = {key: value for key, value in found.value.items() if key != of}
     kind = KINDS[of]
+    written = {key: value for key, value in found.value.items() if key != of and key not in kind.beside}
     meant = _meant(written, (), UNITS.get(of, {}), found)
     try:
         agreed = msgspec.convert(meant, type=kind.type)

@@ -42,6 +42,8 @@ class Formulas:
         kind = None if written.kind is None else Kind(written.kind)
         if written.expression is not None:
             kind = self._kind(name, written.expression, kind)
+        if written.no_outcome_within is not None:
+            kind = kind or Kind.EVENT
         if kind is None:
             raise self._refusal("`kind` is missing", path, key=True, where=(*path, "kind"))
         return MetricDraft(
@@ -54,6 +56,7 @@ class Formulas:
             better=Better(written.better),
             expression=written.expression or "",
             plugin=written.plugin or "",
+            no_outcome_within=written.no_outcome_within or 0,
         )
 
     def _kind(self, name: str, text: str, written: Kind | None) -> Kind:

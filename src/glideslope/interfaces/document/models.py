@@ -307,6 +307,10 @@ class OwnMetric(Strict):
         default=None,
         description="The name under which a package on the server provides its value, in glideslope.metrics.",
     )
+    no_outcome_within: Duration | None = Field(
+        default=None,
+        description="An event that is bad where no outcome came within so long of the answer. Needs a prediction log.",
+    )
 
 
 class Attribute(Strict):

@@ -21,7 +21,7 @@ from glideslope.domain.draft import (
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.expression import ExpressionInvalid
 from glideslope.domain.ids import MetricName, ModelName, VersionName
-from glideslope.domain.metric import BUILT_IN, RANKED, Cross, Dimension, Kind
+from glideslope.domain.metric import BUILT_IN, RANKED, SPENDS_NO_ALPHA, Cross, Dimension, Kind
 from glideslope.domain.pairs import PairKind, PairLimit, PairRules
 from glideslope.domain.plan import AtMaximum, Criterion, DeclaredHarm, HarmNull, StageKind, wrong_margin
 from glideslope.domain.receipt import MAX_DIMENSIONS
@@ -246,7 +246,9 @@ def _draft(model: models.Document, found: Tree) -> Draft:
         owner=model.owner,
         why=model.why,
         stages=stages,
-        guardrails=DEFAULT_GUARDRAILS if model.guardrails is None else tuple(_guardrail(g) for g in model.guardrails),
+        guardrails=DEFAULT_GUARDRAILS
+        if model.guardrails is None
+        else tuple(_guardrail(g, kinds[g.metric]) for g in model.guardrails),
         metrics=metrics,
         slices=slices,
         cross=tuple(_crosses(model, found)),
@@ -331,7 +333,7 @@ def _criteria(written: Mapping[str, Sequence[models.Criterion]], found: Tree, pa
             )
 
 
-def _guardrail(written: models.Guardrail) -> GuardrailDraft:
+def _guardrail(written: models.Guardrail, kind: Kind) -> GuardrailDraft:
     return GuardrailDraft(
         metric=MetricName(written.metric),
         margin=written.margin,
@@ -339,7 +341,7 @@ def _guardrail(written: models.Guardrail) -> GuardrailDraft:
         base_rate=written.base_rate,
         limit=written.limit,
         weight=written.weight,
-        required=written.required,
+        required=written.required and kind not in SPENDS_NO_ALPHA,
         quantile=written.quantile,
         strata=None
         if written.strata is None
@@ -394,6 +396,17 @@ def _crosses(model: models.Document, found: Tree) -> Iterator[Cross]:
         yield (parts[0], parts[1])
 
 
+def _never_proven(metric: str, kind: Kind) -> str:
+    """Say why it can be required of no step, and what can be."""
+    way_out = (
+        "and require `brier` or `log_loss`, which compare the arms"
+        if kind is Kind.CALIBRATION
+        else "or name a cap: a `mean` has a proof"
+    )
+    word = "calibration pauses" if kind is Kind.CALIBRATION else "mean without bounds advises"
+    return f"`{metric}` can never be proven, since a {word} and proves nothing: leave `required` out, {way_out}"
+
+
 def _check_guardrails(model: models.Document, kinds: Mapping[str, Kind], found: Tree) -> None:
     """Say at the margin itself what `check_plan` could only say of all guardrails."""
     seen: dict[tuple[str, float | None], int] = {}
@@ -416,6 +429,8 @@ def _check_guardrails(model: models.Document, kinds: Mapping[str, Kind], found: 
             sentence = f"`{guardrail.metric}` is not a rate, so its margin cannot be in percentage points"
         elif kind is not Kind.EVENT and guardrail.limit is not None:
             sentence, at = f"`{guardrail.metric}` is not a rate, so it has no limit", (*path, "limit")
+        elif kind in SPENDS_NO_ALPHA and guardrail.required and "required" in guardrail.model_fields_set:
+            sentence, at = _never_proven(guardrail.metric, kind), (*path, "required")
         elif kind is not Kind.LATENCY and guardrail.quantile is not None:
             sentence, at = f"`{guardrail.metric}` is not a latency, so it has no quantile", (*path, "quantile")
         elif kind is not Kind.MEAN and guardrail.base_rate is not None and guardrail.base_rate < 0:

@@ -9,7 +9,7 @@ import yaml
 from glideslope.domain.budget import Budget, Measure
 from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StageDraft
 from glideslope.domain.errors import Invalid
-from glideslope.domain.metric import Better
+from glideslope.domain.metric import BUILT_IN, SPENDS_NO_ALPHA, Better, Kind
 from glideslope.domain.pairs import PairRules
 from glideslope.domain.plan import Criterion, StageKind
 from glideslope.domain.value import ValueDraft
@@ -26,13 +26,14 @@ _WORDS_OF_OTHERS: Final = {"true", "false", "null", "yes", "no", "on", "off", "y
 
 def show(draft: Draft) -> str:
     """Write the draft as a file. Raises Invalid for a draft that no file can say (an offline stage with times)."""
+    kinds = {name: metric.kind for name, metric in BUILT_IN.items()} | {own.name: own.kind for own in draft.metrics}
     written: dict[str, Any] = {
         "model": draft.model,
         "candidate": draft.candidate,
         "owner": draft.owner,
         "why": draft.why,
         "stages": [_stage(stage, draft.offline) for stage in draft.stages],
-        "guardrails": [_guardrail(guardrail) for guardrail in draft.guardrails],
+        "guardrails": [_guardrail(each, kinds.get(each.metric)) for each in draft.guardrails],
         "metrics": {own.name: _metric(own) for own in draft.metrics},
         "slices": {dimension.field: list(dimension.values) for dimension in draft.slices},
         **({"cross": [" & ".join(cross) for cross in draft.cross]} if draft.cross else {}),
@@ -138,6 +139,8 @@ def _metric(draft: MetricDraft) -> dict[str, Any]:
         written["expression"] = draft.expression
     if draft.plugin:
         written["plugin"] = draft.plugin
+    if draft.no_outcome_within:
+        written["no_outcome_within"] = quantities.write_duration(draft.no_outcome_within)
     return written
 
 
@@ -150,14 +153,14 @@ def _budget(budget: Budget) -> dict[str, Any]:
     return {"metric": budget.metric, budget.measure.value: int(budget.size) if whole else budget.size}
 
 
-def _guardrail(draft: GuardrailDraft) -> dict[str, Any]:
+def _guardrail(draft: GuardrailDraft, kind: Kind | None) -> dict[str, Any]:
     written = {
         "metric": draft.metric,
         "margin": quantities.write_margin(draft.margin),
         "harm": None if draft.harm is None else draft.harm.value,
         "limit": draft.limit,
         "weight": draft.weight,
-        "required": draft.required,
+        "required": draft.required and kind not in SPENDS_NO_ALPHA,
         "base_rate": draft.base_rate,
         "quantile": None if draft.quantile is None else quantities.write_quantile(draft.quantile),
         "strata": None if draft.strata is None else {"by": draft.strata.by, "usual": dict(draft.strata.usual)},

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from glideslope.domain.errors import Invalid
-from glideslope.engine.ports import Counters, Total
+from glideslope.engine.ports import Alike, Counters, Total
 
 
 def total(cell: str, count: int, *, source: str = "gateway-1", epoch: int = 1) -> Total:
@@ -117,3 +117,49 @@ class CountersContract:
             await counters.once(["p1"], [total("c", 1)])
 
         assert list(await counters.load("c")) == [total("c", 2**53 - 1)]
+
+    async def test_keys_that_add_the_same_count_once_each_in_every_total_of_their_group(
+        self, counters: Counters
+    ) -> None:
+        groups = [Alike(b"a", (total("c", 1), total("d", 2))), Alike(b"b", (total("c", 1),))]
+
+        assert list(await counters.once_alike([b"p", b"q", b"p", b"r"], [0, 1, 1, 0], groups)) == [
+            None,
+            None,
+            b"a",
+            None,
+        ]
+        assert list(await counters.once_alike([b"q", b"s"], [0, 1], groups)) == [b"b", None]
+
+        assert sorted(await counters.load(""), key=repr) == sorted([total("c", 4), total("d", 4)], key=repr)
+
+    async def test_keys_of_groups_are_apart_from_others(self, counters: Counters) -> None:
+        await counters.once(["p/1"], [total("c", 1)])
+
+        assert list(await counters.once_alike([b"p/1"], [0], [Alike(b"", (total("c", 1),))])) == [None]
+        assert list(await counters.once_alike([b"p/1"], [0], [Alike(b"x", (total("c", 1),))])) == [b""]
+        assert [await counters.has_noted(prefix) for prefix in ("p/", "p/1", "p%", "P", "q", "")] == [
+            True, True, False, False, False, True,
+        ]  # fmt: skip
+
+    async def test_groups_count_exactly_once_under_concurrency_and_resending(self, counters: Counters) -> None:
+        keys = [f"p{i}".encode() for i in range(40)]
+        groups = [Alike(b"", (total("c", 1),))]
+        answers = await asyncio.gather(
+            *(counters.once_alike([key], [0], groups) for key in keys * 3),
+            *(counters.once_alike(keys, [0] * len(keys), groups) for _ in range(5)),
+        )
+
+        assert sum(note is None for answer in answers for note in answer) == 40
+        assert list(await counters.load("c")) == [total("c", 40)]
+
+    async def test_a_refused_group_notes_no_key(self, counters: Counters) -> None:
+        await counters.save([total("full", 2**53 - 1)])
+        for refused in (Alike(b"", (total("c", -1),)), Alike(b"", (total("full", 1),))):
+            with pytest.raises(Invalid):
+                await counters.once_alike([b"p", b"q"], [0, 1], [Alike(b"", (total("c", 1),)), refused])
+        with pytest.raises(Invalid):
+            await counters.once_alike([b"p"], [], [])
+
+        assert list(await counters.once_alike([b"p", b"q"], [0, 0], [Alike(b"", (total("c", 1),))])) == [None, None]
+        assert list(await counters.load("c")) == [total("c", 2)]

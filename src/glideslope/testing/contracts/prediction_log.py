@@ -1,4 +1,7 @@
-"""What every PredictionLog promises: rows outlive duplicates and any order, and each question has one answer."""
+"""What every PredictionLog promises: rows outlive duplicates and any order, and each question has one answer.
+
+Long because it is one contract: every question that the log answers, asked of the same few rows.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -11,7 +14,7 @@ from glideslope.domain.logged import NO_SCORE, OutcomeRow, PredictionRow, Reques
 from glideslope.domain.metric import BRIER, ERRORS, LATENCY, LOG_LOSS, WRONG, Kind, Metric, Origin, loss_bin
 from glideslope.domain.receipt import SCORE_LEVELS
 from glideslope.domain.traffic import Arm
-from glideslope.engine.prediction_log import Join, Joined, PredictionLog, Recount, Recounts
+from glideslope.engine.prediction_log import Join, Joined, PredictionLog, Recount, Recounts, Silence
 
 MODEL: Final = ModelName("delays")
 ROLLOUT: Final = RolloutId("r-0001")
@@ -123,6 +126,13 @@ def members(text: str) -> Sequence[SliceName]:
 def question(*, until: int, rollout: RolloutId = ROLLOUT) -> Join:
     """Ask what of the usual rollout is due before a time."""
     return Join(model=MODEL, rollout=rollout, until=until, settle=SETTLE, bins=BINS, members=members)
+
+
+def silence(*, until: int, within: int) -> Silence:
+    """Ask of whom nothing was heard in time."""
+    return Silence(
+        model=MODEL, rollout=ROLLOUT, until=until, within=within, metric=MetricName("silent"), members=members
+    )
 
 
 def _recount(*metrics: Metric, services: int = 0, gateways: int = 0, mark: int = 0, until: int = 0) -> Recount:
@@ -460,6 +470,90 @@ class PredictionLogContract:
         assert (second.hour - first.hour, second.subjects, second.labelled, second.scored) == (hour, 2, 1, 1)
         assert second.wrong == pytest.approx(p)
         assert second.brier == pytest.approx(p * (1 - p))
+
+    async def test_silence_is_told_of_each_subject_once_its_time_is_over_and_never_changes(
+        self, log: PredictionLog
+    ) -> None:
+        within = 10_000
+        await log.write(
+            predictions=[
+                prediction("a", number=1, subject=1, slices='{"origin":"EWR"}'),
+                prediction("b", number=2, subject=2, arm=Arm.INCUMBENT),
+                prediction("c", number=3, subject=3),
+                prediction("d", number=4, subject=4, slices='{"origin":"JFK"}'),
+                prediction("e", number=5, subject=5),
+                prediction("a2", number=6, subject=1, arm=Arm.INCUMBENT),
+                prediction("x", number=7, subject=1, rollout=RolloutId("r-0002")),
+            ],
+            now=NOON,
+        )
+        # The subject's second answer is told of; the second by its receipt, of which the log knows no prediction.
+        await log.write(outcomes=[outcome("a2", True), receipted("lost", False, unit=2, score=0)], now=NOON + 5_000)
+        await log.write(outcomes=[outcome("c", True)], now=NOON + within)
+        await log.write(outcomes=[outcome("d", True)], now=NOON + within + 1)
+        await log.write(predictions=[prediction("f", number=8, subject=6)], now=NOON + within + 1)
+
+        early = await log.silence(silence(until=NOON + within, within=within))
+        found = {
+            (r.arm, r.slice, r.bin): r.count for r in await log.silence(silence(until=NOON + 12_000, within=within))
+        }
+
+        assert list(early) == []
+        assert found == {
+            (Arm.CANDIDATE, WHOLE, 0): 2,
+            (Arm.CANDIDATE, "origin=EWR", 0): 1,
+            (Arm.INCUMBENT, WHOLE, 0): 1,
+            (Arm.CANDIDATE, WHOLE, 1): 2,
+            (Arm.CANDIDATE, "origin=JFK", 1): 1,
+        }
+        # Whatever is received from now on is received after those deadlines, be its clock set back.
+        await log.write(outcomes=[outcome("e", True), outcome("d", False)], now=NOON)
+        again = {
+            (r.arm, r.slice, r.bin): r.count for r in await log.silence(silence(until=NOON + 12_000, within=within))
+        }
+        assert again == found
+
+    async def test_exposures_that_services_count_are_recounted_in_slices_as_they_count_them(
+        self, log: PredictionLog
+    ) -> None:
+        """Where services are the gateway they count whom they serve as they count all else: in each slice of the first answer."""
+        rows = [
+            prediction("a", number=1, subject=1, slices='{"origin":"EWR"}', metrics={"exposure": 1.0}),
+            prediction("b", number=2, subject=1, slices='{"origin":"JFK"}', metrics={"exposure": 1.0}),
+            prediction("c", number=3, subject=2, slices='{"origin":"EWR"}', metrics={"exposure": 1.0}),
+        ]
+        await log.write(predictions=rows, now=NOON)
+
+        found = await log.recount(_recount(services=3))
+
+        assert {(r.metric, r.slice): r.count for r in found.counts} == {
+            ("exposure", WHOLE): 2,
+            ("exposure", "origin=EWR"): 2,
+        }
+
+    async def test_ripeness_tells_of_each_combination_of_sliced_values_how_many_outcomes_have_come(
+        self, log: PredictionLog
+    ) -> None:
+        """A subject is where its first prediction was, and has its outcome when any of its own in the step has."""
+        lga, jfk = '{"origin":"LGA"}', '{"origin":"JFK"}'
+        await log.write(
+            predictions=[
+                prediction("a", number=1, subject=1, slices=lga),
+                prediction("b", number=2, subject=1, slices=jfk),
+                prediction("c", number=3, subject=2, slices=lga),
+                prediction("d", number=4, subject=3, slices=jfk, arm=Arm.INCUMBENT),
+                prediction("e", number=5, subject=4, rollout=RolloutId("r-other-1"), slices=lga),
+            ],
+            now=NOON,
+        )
+        await log.write(outcomes=[outcome("b", True), outcome("b", False), outcome("e", True)], now=NOON)
+
+        found = await log.ripeness(MODEL, ROLLOUT)
+
+        assert [(r.step, r.arm, r.slices, r.subjects, r.labelled) for r in found] == [
+            (S1, Arm.CANDIDATE, lga, 2, 1),
+            (S1, Arm.INCUMBENT, jfk, 1, 0),
+        ]
 
     async def test_what_is_old_is_forgotten_and_what_is_new_stays(self, log: PredictionLog) -> None:
         await log.write(predictions=[prediction("a", subject=1, score=HIGH)], now=NOON)

@@ -9,7 +9,7 @@ from functools import partial
 from glideslope.domain.errors import DriverUnavailable, GlideslopeError, StoreUnavailable, TokenStale
 from glideslope.domain.ids import ModelName
 from glideslope.domain.traffic import Exposure, ObservedRoute, Route, Token
-from glideslope.engine.ports import Draft, Feature, Fence, Lease, Total
+from glideslope.engine.ports import Alike, Draft, Feature, Fence, Lease, Total
 from glideslope.testing.memory import MemoryStore
 from glideslope.testing.simulator.faults import Kind
 from glideslope.testing.simulator.gateways import Gateway
@@ -79,6 +79,14 @@ class StoreLine:
 
     async def once(self, keys: Sequence[str], totals: Sequence[Total]) -> Sequence[bool]:
         return await self._ask(lambda: self.store.once(keys, totals))
+
+    async def once_alike(
+        self, keys: Sequence[bytes], places: Sequence[int], groups: Sequence[Alike]
+    ) -> Sequence[bytes | None]:
+        return await self._ask(lambda: self.store.once_alike(keys, places, groups))
+
+    async def has_noted(self, prefix: str) -> bool:
+        return await self._ask(lambda: self.store.has_noted(prefix))
 
     async def keep(self, size: int, note: bytes) -> None:
         await self._ask(lambda: self.store.keep(size, note))

@@ -46,6 +46,8 @@ from glideslope.engine.prediction_log import (
     Recount,
     Recounted,
     Recounts,
+    Ripeness,
+    Silence,
     Whose,
 )
 
@@ -162,6 +164,9 @@ class ParquetLog:
     async def join(self, asked: Join) -> Joined:
         return await self._ask(lambda: self._join(asked))
 
+    async def silence(self, asked: Silence) -> Sequence[Recounted]:
+        return await self._ask(lambda: self._silence(asked))
+
     async def recount(self, asked: Recount) -> Recounts:
         return await self._ask(lambda: self._recount(asked))
 
@@ -181,6 +186,13 @@ class ParquetLog:
                 brier=brier,
             )
             for step, arm, hour, subjects, labelled, scored, wrong, log_loss, brier in rows
+        ]
+
+    async def ripeness(self, model: ModelName, rollout: RolloutId) -> Sequence[Ripeness]:
+        rows = await self._ask(lambda: self._rows(sql.RIPENESS, {"model": model, "rollout": rollout}))
+        return [
+            Ripeness(step=StepName(step), arm=Arm(arm), slices=slices, subjects=subjects, labelled=labelled)
+            for step, arm, slices, subjects, labelled in rows
         ]
 
     async def forget(self, *, before: int) -> int:
@@ -325,6 +337,17 @@ class ParquetLog:
             contradictions=contradicted[:MOST_CONTRADICTIONS],
         )
 
+    def _silence(self, asked: Silence) -> list[Recounted]:
+        with self._writing:
+            self._clock = max(self._clock, asked.until)
+        values: dict[str, object] = {
+            "model": asked.model,
+            "rollout": asked.rollout,
+            "until": asked.until,
+            "within": asked.within,
+        }
+        return self._counted(asked.metric, sql.SILENCE, values, asked.members)
+
     def _give_members(self, texts: str, members: Members) -> None:
         """Tell which slices each set of fields belongs to; there are few sets, however many rows."""
         pairs = [(text, slice_) for (text,) in self._rows(texts, {}) for slice_ in members(text)]
@@ -413,10 +436,10 @@ class ParquetLog:
         return self._counted(metric.name, text, values | _marks(kind.marks(asked)) | own, asked.members)
 
     def _counted(self, metric: MetricName, text: str, values: dict[str, object], members: Members) -> list[Recounted]:
-        """Run a statement over units, and count each in every slice of its fields; exposures are counted on the whole only."""
+        """Run a statement over units, and count each in every slice of its fields; the gateway knows of none."""
         counts: dict[tuple[str, str, SliceName, int], int] = {}
         for step, arm, slices, bin_, count in self._rows(text, values):
-            for slice_ in members(slices) if metric != EXPOSURE else (WHOLE,):
+            for slice_ in members(slices):
                 place = (step, arm, slice_, bin_)
                 counts[place] = counts.get(place, 0) + count
         return [

@@ -187,6 +187,18 @@ BIN: Final = {
     "score": "least(len(list_filter($edges::DOUBLE[], lambda e: e < loss)), $last)",
 }
 
+SILENCE: Final = """WITH answers AS (SELECT p.n, p.key, p.received, p.step, p.arm, p.slices, {unit} AS unit
+        FROM predictions p WHERE p.model = $model AND p.rollout = $rollout),
+    subjects AS (SELECT step, unit, min(received) AS received, arg_min(arm, n) AS arm, arg_min(slices, n) AS slices
+        FROM answers GROUP BY step, unit),
+    said AS (SELECT key, min(received) AS received FROM outcomes WHERE model = $model GROUP BY key),
+    heard AS (SELECT a.step, a.unit, s.received FROM answers a JOIN said s USING (key)
+        UNION ALL SELECT step, unit, received FROM outcomes WHERE model = $model AND rollout = $rollout AND counted),
+    came AS (SELECT step, unit, min(received) AS received FROM heard GROUP BY step, unit)
+    SELECT s.step, s.arm, s.slices, (c.received IS NULL OR c.received > s.received + $within)::INTEGER AS bin, count(*)
+    FROM subjects s LEFT JOIN came c ON c.step = s.step AND c.unit = s.unit
+    WHERE s.received + $within < $until GROUP BY ALL""".replace("{unit}", UNIT)
+
 COHORTS: Final = """WITH firsts AS (SELECT p.n, p.key, p.received, p.step, p.arm, p.score, {unit} AS unit
         FROM predictions p WHERE p.model = $model AND p.rollout = $rollout),
     labels AS (SELECT DISTINCT step, unit FROM firsts
@@ -201,3 +213,12 @@ COHORTS: Final = """WITH firsts AS (SELECT p.n, p.key, p.received, p.step, p.arm
             0)::DOUBLE,
         coalesce(sum(p * (1 - p)), 0)::DOUBLE
     FROM rated GROUP BY step, arm, hour ORDER BY hour, step, arm""".replace("{unit}", UNIT)
+
+RIPENESS: Final = """WITH firsts AS (SELECT p.n, p.key, p.step, p.arm, p.slices, {unit} AS unit
+        FROM predictions p WHERE p.model = $model AND p.rollout = $rollout),
+    labels AS (SELECT DISTINCT step, unit FROM firsts
+        WHERE key IN (SELECT key FROM outcomes WHERE model = $model)),
+    subjects AS (SELECT * FROM firsts QUALIFY row_number() OVER (PARTITION BY step, unit ORDER BY n) = 1)
+    SELECT s.step, s.arm, s.slices, count(*), count(l.unit)
+    FROM subjects s LEFT JOIN labels l ON l.step = s.step AND l.unit = s.unit
+    GROUP BY ALL ORDER BY s.step, s.arm, s.slices""".replace("{unit}", UNIT)

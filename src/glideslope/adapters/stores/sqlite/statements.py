@@ -1,5 +1,6 @@
 """What the store says to SQLite: acts that run inside the writer's transaction, and the readers' questions."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -7,7 +8,7 @@ from typing import Final
 import apsw
 
 from glideslope.domain.errors import Conflict, Invalid, LeaseLost, VersionConflict
-from glideslope.engine.ports import Draft, Fence, Lease, Total
+from glideslope.engine.ports import Alike, Draft, Fence, Lease, Total
 
 LARGEST: Final = 2**53 - 1
 """The largest count that every JSON reader keeps exactly (RFC 7493)."""
@@ -164,6 +165,66 @@ def _once(connection: apsw.Connection, key: str, total: Total) -> bool:
     except apsw.ConstraintError as error:
         raise Invalid(f"The count of {total.cell} would exceed {LARGEST}.") from error
     return True
+
+
+def once_alike(
+    connection: apsw.Connection, keys: Sequence[bytes], places: Sequence[int], groups: Sequence[Alike]
+) -> list[bytes | None]:
+    """Count what was never seen, by groups. Raises Invalid."""
+    if len(keys) != len(places):
+        raise Invalid(f"{len(keys)} keys came with {len(places)} places; each key needs its own.")
+    for group in groups:
+        for total in group.totals:
+            require_countable(total)
+    firsts = dict(zip(reversed(keys), reversed(places), strict=True))
+    # In the order of the tree, so that neighbours share the pages that are read and written.
+    ordered = tuple(sorted(firsts))
+    known: dict[bytes, bytes] = dict(
+        connection.execute("SELECT key, note FROM carray(?) JOIN told ON key = value", (apsw.carray(ordered),))
+        if ordered
+        else ()
+    )
+    new = [key for key in ordered if key not in known] if known else ordered
+    connection.executemany(
+        "INSERT INTO told (key, note) VALUES (?, ?)", [(key, groups[firsts[key]].note) for key in new]
+    )
+    _grow(connection, Counter(map(firsts.__getitem__, new)), groups)
+    if len(new) == len(keys):
+        return [None] * len(keys)
+    waiting = set(new)
+    answers: list[bytes | None] = []
+    for key in keys:
+        if key in waiting:
+            waiting.remove(key)
+            answers.append(None)
+        else:
+            answers.append(known[key] if key in known else groups[firsts[key]].note)
+    return answers
+
+
+def _grow(connection: apsw.Connection, sizes: Mapping[int, int], groups: Sequence[Alike]) -> None:
+    """Add so many times what a group adds. Raises Invalid."""
+    growth: dict[tuple[str, str, int], int] = {}
+    for place, size in sizes.items():
+        for total in groups[place].totals:
+            at = (total.cell, total.source, total.epoch)
+            growth[at] = growth.get(at, 0) + size * total.count
+    try:
+        connection.executemany(
+            "INSERT INTO total (cell, source, epoch, count) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (cell, source, epoch) DO UPDATE SET count = count + excluded.count",
+            [(*at, count) for at, count in sorted(growth.items())],
+        )
+    except (apsw.ConstraintError, OverflowError) as error:
+        raise Invalid(f"A count would exceed {LARGEST}.") from error
+
+
+def has_noted(connection: apsw.Connection, prefix: str) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM seen WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 AND (?2 IS NULL OR key < ?2) LIMIT 1",
+        (prefix, _after(prefix)),
+    ).get
+    return found is not None
 
 
 def require_countable(total: Total) -> None:

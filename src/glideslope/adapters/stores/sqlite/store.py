@@ -11,19 +11,20 @@ from typing import Self, TypeVar
 
 import apsw
 
-from glideslope.adapters.stores.sqlite import statements
+from glideslope.adapters.stores.sqlite import search, statements
 from glideslope.adapters.stores.sqlite.connection import open_reader, open_writer
 from glideslope.adapters.stores.sqlite.errors import CLOSED, translated
 from glideslope.adapters.stores.sqlite.lock import FileLock
 from glideslope.adapters.stores.sqlite.writer import Act, Writer
 from glideslope.domain.errors import StoreUnavailable
-from glideslope.engine.ports import Draft, Fence, Lease, Total
+from glideslope.domain.governing.query import Document, Question
+from glideslope.engine.ports import Alike, Draft, Fence, Lease, Total
 
 T = TypeVar("T")
 
 
 class SqliteStore:
-    """Keeps the ports Store, Leases, Counters, Summaries and Checkpoints in one file that one server owns.
+    """Keeps the ports Store, Leases, Counters, Summaries, Checkpoints and SearchIndex in one file that one server owns.
 
     Writes wait for the disk in the writer's thread; reads are answered at once on the caller's (microseconds a row, so ask
     for a long ledger in pages). Every method may raise StoreUnavailable or StoreCorrupt.
@@ -96,6 +97,15 @@ class SqliteStore:
     async def once(self, keys: Sequence[str], totals: Sequence[Total]) -> Sequence[bool]:
         return await self._write(partial(statements.once, keys=tuple(keys), totals=tuple(totals)))
 
+    async def once_alike(
+        self, keys: Sequence[bytes], places: Sequence[int], groups: Sequence[Alike]
+    ) -> Sequence[bytes | None]:
+        act = partial(statements.once_alike, keys=tuple(keys), places=tuple(places), groups=tuple(groups))
+        return await self._write(act)
+
+    async def has_noted(self, prefix: str) -> bool:
+        return self._read(partial(statements.has_noted, prefix=prefix))
+
     async def summarise(self, summaries: Mapping[str, bytes], *, drop: Sequence[str] = ()) -> None:
         await self._write(partial(statements.summarise, summaries=dict(summaries), drop=tuple(drop)))
 
@@ -107,6 +117,18 @@ class SqliteStore:
 
     async def checkpoints(self) -> Sequence[bytes]:
         return self._read(statements.checkpoints)
+
+    async def indexed(self) -> int:
+        return self._read(search.indexed)
+
+    async def index(self, documents: Sequence[Document]) -> None:
+        await self._write(partial(search.index, documents=tuple(documents)))
+
+    async def find(self, question: Question, *, below: int | None = None, limit: int) -> Sequence[int]:
+        return self._read(partial(search.find, question=question, below=below, limit=limit))
+
+    async def clear(self) -> None:
+        await self._write(search.clear)
 
     async def _write(self, act: Act[T]) -> T:
         return await self._writer.do(act)

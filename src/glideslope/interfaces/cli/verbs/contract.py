@@ -25,7 +25,7 @@ from glideslope.interfaces.cli.session import (
 )
 from glideslope.interfaces.cli.verbs.init import FileExists
 from glideslope.interfaces.cli.words import table
-from glideslope.interfaces.document import contracts
+from glideslope.interfaces.document import contracts, foreign
 from glideslope.interfaces.document.text import decode
 
 FILE = "contract.yaml"
@@ -83,6 +83,34 @@ def infer(
     else:
         say(f"Wrote {output}: {len(contract.features)} features of {contract.model}.")
         say("Next: read it, widen what the sample did not show, then  glideslope contract register -m WHY")
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--model", required=True, metavar="MODEL", help="Whose input it is.")
+@click.option("--schema", default="", metavar="NAME", help="Which schema of an ODCS file that has several.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help=f"Where to write it, if not to the terminal ({FILE})."
+)
+@json_option
+def import_(file: Path, *, model: str, schema: str, output: Path | None, as_json: bool) -> None:
+    """Write the contract that FILE is: ODCS, JSON Schema or pandera. What cannot be said here is refused, all of it listed."""
+    found = foreign.read(_text(file), model=model_name(model), file=str(file), schema=schema)
+    text = contracts.show(found.contract)
+    if output is not None:
+        if output.exists():
+            raise ContractExists(output)
+        output.write_text(text, encoding="utf-8")
+    if as_json:
+        said = {"file": None if output is None else str(output), "form": found.form.value, "notes": list(found.notes)}
+        say(json.dumps({**said, "contract": found.contract.short, "text": text}))
+        return
+    for note in found.notes:
+        say(f"Note: {note}", err=True)
+    if output is None:
+        say(text, nl=False)
+    else:
+        say(f"Wrote {output}: {len(found.contract.features)} features of {model}, from {found.form.value}.")
 
 
 @command.command("check")

@@ -1,6 +1,7 @@
 """`glideslope recompute`: a rollout counted again from the prediction log, and held against its counters."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import click
 
@@ -10,6 +11,9 @@ from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, rollout_of, say_bytes, talks
 from glideslope.interfaces.cli.words import number, table
 
+MOST_SLICES: Final = 10
+"""Slices whose maturity is shown, the least mature first."""
+
 
 @click.command("recompute")
 @click.argument("rollout")
@@ -18,8 +22,8 @@ from glideslope.interfaces.cli.words import number, table
 def command(ctx: click.Context, session: Session, *, rollout: str) -> None:
     """Count ROLLOUT (an id or a model) again from the prediction log.
 
-    Shows where the counters disagree, which outcomes contradict each other, how mature each hour's predictions are, and what
-    scores alone let expect (advisory). Exit status: 0 they agree, 9 they do not.
+    Shows where the counters disagree, which outcomes contradict each other, how mature the predictions of each hour and of each
+    slice are, and what scores alone let expect (advisory). Exit status: 0 they agree, 9 they do not.
     """
     answer = session.get(at("rollouts", rollout_of(session, rollout), "recomputation"))
     view = read(answer, RecomputationView)
@@ -44,6 +48,8 @@ def lines(view: RecomputationView) -> Iterator[str]:
         yield "  Nothing has been counted yet."
     if view.uncovered:
         yield f"  Cannot be recomputed: {', '.join(view.uncovered)}."
+    if view.unconfirmed:
+        yield f"  Not confirmed, since a shadow's answers are not logged: {', '.join(view.unconfirmed)}."
     if view.unmatched:
         yield f"  {view.unmatched:,} outcomes came with receipts of predictions that were not logged."
     if view.waiting:
@@ -62,6 +68,16 @@ def lines(view: RecomputationView) -> Iterator[str]:
         ]
         yield ""
         yield from table(rows)
+    if view.by_slice:
+        rows = [["slice", "step", "arm", "subjects", "with outcome", "share"]]
+        rows += [
+            [m.slice, m.step, m.arm, f"{m.subjects:,}", f"{m.labelled:,}", f"{m.labelled / m.subjects:.0%}"]
+            for m in view.by_slice[:MOST_SLICES]
+        ]
+        yield ""
+        yield from table(rows)
+        if len(view.by_slice) > MOST_SLICES:
+            yield f"  and {len(view.by_slice) - MOST_SLICES:,} that are more mature; all with --json"
     if view.foreseen:
         yield ""
         yield "  ADVISORY: what the scores alone let expect, if they are calibrated. No decision uses it."

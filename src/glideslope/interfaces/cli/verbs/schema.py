@@ -7,9 +7,22 @@ import click
 
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import json_option
-from glideslope.interfaces.cli.shipped import EVALUATION_SCHEMA_FILE, REPORT_SCHEMA_FILE, SCHEMA_FILE, shipped
+from glideslope.interfaces.cli.shipped import (
+    DOSSIER_SCHEMA_FILE,
+    EVALUATION_SCHEMA_FILE,
+    POLICY_SCHEMA_FILE,
+    REPORT_SCHEMA_FILE,
+    SCHEMA_FILE,
+    shipped,
+)
 
-FILES: Final = {"plan": SCHEMA_FILE, "evaluation": EVALUATION_SCHEMA_FILE, "report": REPORT_SCHEMA_FILE}
+FILES: Final = {
+    "plan": SCHEMA_FILE,
+    "evaluation": EVALUATION_SCHEMA_FILE,
+    "report": REPORT_SCHEMA_FILE,
+    "policy": POLICY_SCHEMA_FILE,
+    "dossier": DOSSIER_SCHEMA_FILE,
+}
 
 
 @click.command("schema")
@@ -17,7 +30,7 @@ FILES: Final = {"plan": SCHEMA_FILE, "evaluation": EVALUATION_SCHEMA_FILE, "repo
 @click.option("--write", is_flag=True, help="Write it into this folder instead.")
 @json_option
 def command(*, of: str, write: bool, as_json: bool) -> None:
-    """Print the JSON Schema (2020-12) of glideslope.yaml, of evaluation.yaml, or of an evaluation's report."""
+    """Print the JSON Schema (2020-12) of glideslope.yaml, of evaluation.yaml, of an evaluation's report, of a policy, or of a dossier."""
     name = FILES[of]
     text = shipped(name)
     if not write:

@@ -24,17 +24,19 @@ from glideslope.interfaces.cli.worth import with_prices, worth_lines
 
 @click.command("show")
 @click.argument("name")
+@click.option("--as-of", type=click.IntRange(min=0), metavar="ENTRY", help="As it stood right after this ledger entry.")
 @talks
-def command(session: Session, *, name: str) -> None:
+def command(session: Session, *, name: str, as_of: int | None) -> None:
     """Show the rollout or the model NAME."""
+    then = "" if as_of is None else f"?as_of={as_of}"
     try:
-        answer = session.get(at("rollouts", name))
+        answer = session.get(at("rollouts", name) + then)
     except ApiRefused as error:
         if error.status != 404:
             raise
-        _show_model(session, name, refusal=error)
+        _show_model(session, name, then, refusal=error)
         return
-    decisions, story = session.get(at("rollouts", name, "decisions")), session.get(at("rollouts", name, "story"))
+    decisions, story = (session.get(at("rollouts", name, each) + then) for each in ("decisions", "story"))
     if session.as_json:
         raw = {"rollout": msgspec.Raw(answer), "decisions": msgspec.Raw(decisions), "story": msgspec.Raw(story)}
         say_bytes(msgspec.json.encode(raw))
@@ -129,9 +131,9 @@ def decision_lines(decisions: tuple[DecisionView, ...]) -> list[str]:
     return lines
 
 
-def _show_model(session: Session, name: str, *, refusal: ApiRefused) -> None:
+def _show_model(session: Session, name: str, then: str, *, refusal: ApiRefused) -> None:
     try:
-        answer = session.get(at("models", name))
+        answer = session.get(at("models", name) + then)
     except ApiRefused as error:
         raise (refusal if error.status in {404, 422} else error) from None
     if session.as_json:
