@@ -25,7 +25,7 @@ from glideslope.domain import (
     stakes,
     value,
 )
-from glideslope.domain.governing import agreement, approval, facts, glass, governed, incident
+from glideslope.domain.governing import agreement, approval, examined, facts, glass, governed, incident
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -41,6 +41,7 @@ EVENTS: Final = (
     events.Proposed,
     events.Approved,
     events.Withdrawn,
+    examined.Examined,
     incident.IncidentOpened,
     incident.IncidentNoted,
     incident.IncidentClosed,

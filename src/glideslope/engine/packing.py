@@ -18,7 +18,7 @@ from glideslope.domain.ids import RolloutId
 from glideslope.engine.notary import PAGE, Notary
 from glideslope.engine.pack_page import page
 from glideslope.engine.ports import Checkpoints, Signer, Store
-from glideslope.engine.record import AGREEMENT_PREFIX, Record, incident_stream, model_stream
+from glideslope.engine.record import AGREEMENT_PREFIX, Record, examination_stream, incident_stream, model_stream
 from glideslope.ledger import canonical, checkpoint, merkle, note, packfile, tlogproof
 from glideslope.ledger import entry as ledger_entry
 from glideslope.ledger.checkpoint import Checkpoint
@@ -106,7 +106,7 @@ class Packer:
         names = [*PART_OF_ALL, model_stream(self._record.rollout(rollout).plan.model)]
         attempt = rollout
         while attempt and attempt not in names:
-            names += [attempt, incident_stream(attempt)]
+            names += [attempt, incident_stream(attempt), examination_stream(attempt)]
             attempt = self._record.rollout(attempt).attempt_of
         return [*names, *(name for name in self._record.streams() if name.startswith(AGREEMENT_PREFIX))]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from write_v1 import NINE, Writer, write
 
-from glideslope.domain.events import Approved, Escalated, Withdrawn
+from glideslope.domain.events import Approved, Escalated, PersonDescribed, PersonErased, Withdrawn
 from glideslope.domain.evidence import Evidence
 from glideslope.domain.governing.agreement import (
     AgreementAnswered,
@@ -20,9 +20,12 @@ from glideslope.domain.governing.agreement import (
     agreement_digest,
 )
 from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.dossier import Change, Dossier
+from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.glass import Emergency, GlassAsked, GlassBroken, GlassReviewed
 from glideslope.domain.governing.governed import Answered, Block, Freeze, Governed, Permit, Window
 from glideslope.domain.governing.incident import Breach, IncidentClosed, IncidentNoted, IncidentOpened, Remedy
+from glideslope.domain.governing.policy import Answer, Fail, NoEvidence, NotApplicable, Pass
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.reasons import Reason
 from glideslope.ledger.entry import Entry
@@ -34,6 +37,7 @@ FOLDER = Path(__file__).parent / "v3-governed"
 DOCUMENT = {"people": [{"id": "ada", "rights": ["administer"]}, {"id": "grace", "rights": ["administer", "review"]}]}
 AGREED = agreement_digest(DOCUMENT)
 POLICY = Digest("sha256:" + "5" * 64)
+CHANGE = Digest("sha256:" + "7" * 64)
 DOSSIER = Digest("sha256:" + "6" * 64)
 
 
@@ -77,13 +81,20 @@ def entries() -> list[Entry]:
     decided.propose(plan)
     assert decided.rollout is not None
     yes = Approved(
-        by=APPROVER, granted=True, plan_digest=decided.rollout.plan_digest, why="Read it", functions=("security",)
+        by=APPROVER,
+        granted=True,
+        plan_digest=decided.rollout.plan_digest,
+        why="Read it",
+        functions=("security",),
+        change=CHANGE,
     )
-    decided.decide(permitted(Evidence(), Permit(policy=POLICY, dossier=DOSSIER)))
+    decided.decide(permitted(Evidence(), Permit(policy=POLICY, dossier=DOSSIER, change=CHANGE)))
     decided.add(yes)
     block = Block(rule="DATA-01", answer=Answered.NO_EVIDENCE, why="the tags of claims.email are not known")
-    decided.decide(permitted(Evidence(), Permit(policy=POLICY, dossier=DOSSIER, blocks=(block,))), after=MINUTE)
-    good = Permit(policy=POLICY, dossier=DOSSIER)
+    decided.decide(
+        permitted(Evidence(), Permit(policy=POLICY, dossier=DOSSIER, change=CHANGE, blocks=(block,))), after=MINUTE
+    )
+    good = Permit(policy=POLICY, dossier=DOSSIER, change=CHANGE)
     decided.decide(permitted(Evidence(), good), after=MINUTE)
     window = Window(name="year's end", asks=Freeze.HOLD, until=NINE + 2_000 * MINUTE)
     decided.decide(permitted(examples.evidence(plan, "s1"), msgspec.structs.replace(good, window=window)))
@@ -126,6 +137,29 @@ def entries() -> list[Entry]:
     )
     incident.add(noted)
     incident.add(IncidentClosed(by=Actor("cat"), why="The test is there"))
+    change = Change(
+        model=ModelName("delays"),
+        candidate=VersionName("v2"),
+        candidate_digest=examples.CANDIDATE,
+        incumbent=VersionName("v1"),
+        incumbent_digest=examples.INCUMBENT,
+        proposer=OWNER,
+        proposed_at=NINE,
+        digest=Digest("sha256:" + "4" * 64),
+        why="Retrained ✈",
+    )
+    asked = Dossier(now=NINE + 830 * MINUTE, change=change, tier="high", denied_by=())
+    answers = (
+        Answer(rule="WHY", outcome=Pass(("why",))),
+        Answer(rule="NO-PII", outcome=NoEvidence(("any dataset",))),
+        Answer(rule="SLICES", outcome=Fail(("origin=JFK was measured on 12 rows",))),
+        Answer(rule="DRILL", outcome=NotApplicable("not asked for at tier high")),
+    )
+    examined = Writer("examination.r-delays-11", found, at=NINE + 830 * MINUTE, decider=3)
+    examined.add(Examined(rollout=RolloutId("r-delays-11"), policy=POLICY, dossier=asked, answers=answers))
+    people = Writer("people", found, at=NINE + 840 * MINUTE, decider=3)
+    people.add(PersonDescribed(actor=Actor("cat"), commitment=Digest("sha256:" + "9" * 64), by=OWNER))
+    people.add(PersonErased(actor=Actor("cat"), by=OWNER, why="Left, and asked for it"))
     return found
 
 

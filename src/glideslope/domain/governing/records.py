@@ -208,7 +208,7 @@ def _findings(placed: Placed) -> list[Any]:
 
 
 def _policy(change: Change) -> Found:
-    examined = change.of("examined", stream=change.rollout)
+    examined = change.of("examined", stream=f"examination.{change.rollout}")
     governed = change.plan.get("governed") or {}
     facts = quotes(change.proposal, "policy", "organisation", "tier", under="/body/plan/governed") if governed else ()
     in_force = [
