@@ -22,7 +22,6 @@ from glideslope.domain.errors import (
     Unavailable,
 )
 from glideslope.interfaces.api.bodies import Problem
-from glideslope.interfaces.document.agreements import AgreementRefused
 from glideslope.interfaces.document.contracts import ContractRefused
 from glideslope.interfaces.document.text import DocumentInvalid
 
@@ -87,14 +86,14 @@ def problem_of(error: GlideslopeError) -> Problem:
         code=error.code,
         traffic=error.traffic,
         next_command=error.next_command,
-        file=error.file if isinstance(error, (DocumentInvalid, ContractRefused, AgreementRefused)) else "",
+        file=error.file if isinstance(error, (DocumentInvalid, ContractRefused)) else "",
         where=place.where if place else "",
         line=place.line if place else 0,
         column=place.column if place else 0,
         width=place.width if place and place.line else 0,
         source=place.source if place else "",
         suggestion=place.suggestion if place else "",
-        allowed=error.allowed if isinstance(error, (DocumentInvalid, ContractRefused, AgreementRefused)) else (),
+        allowed=error.allowed if isinstance(error, (DocumentInvalid, ContractRefused)) else (),
     )
 
 

@@ -28,21 +28,8 @@ EACH: Final = "*"
 Pattern = tuple[str, ...]
 
 
-class AgreementRefused(AgreementInvalid):
+class AgreementRefused(AgreementInvalid, DocumentInvalid):
     """What is wrong with an agreement, at its place in a file."""
-
-    def __init__(self, error: DocumentInvalid) -> None:
-        super().__init__(
-            error.sentence,
-            where=error.where,
-            line=error.line,
-            column=error.column,
-            width=error.width,
-            source=error.source,
-            suggestion=error.suggestion,
-        )
-        self.file = error.file
-        self.allowed = error.allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +106,7 @@ UNITS: Final[Mapping[str, Mapping[Pattern, Unit]]] = {
 
 def read(text: str, *, file: str) -> AgreementDocument:
     """Read an agreement as written; its first key names its kind, like `organisation: 1`. Raises AgreementRefused."""
-    try:
-        return _document(Source(text=text, file=file, what="agreement"))
-    except DocumentInvalid as error:
-        raise AgreementRefused(error) from None
-
-
-def _document(source: Source) -> AgreementDocument:
+    source = Source(text=text, file=file, what="agreement", error=AgreementRefused)
     found = tree.read(source, largest=LARGEST, what="an agreement")
     of = next((key for key in found.value if key in KINDS), None)
     if of is None:

@@ -26,20 +26,12 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 CASES: Final = "cases"
 
 
-class PolicyRefused(DocumentInvalid):
+class PolicyRefused(PolicyInvalid, DocumentInvalid):
     """What is wrong with a policy or its cases, at its place in a file."""
 
-    code = PolicyInvalid.code
-    untouched = PolicyInvalid.untouched
-    usual_next = PolicyInvalid.usual_next
 
-
-class DossierRefused(DocumentInvalid):
+class DossierRefused(DossierInvalid, DocumentInvalid):
     """What is wrong with a dossier, at its place in a file."""
-
-    code = DossierInvalid.code
-    untouched = DossierInvalid.untouched
-    usual_next = DossierInvalid.usual_next
 
 
 @dataclass(frozen=True, slots=True)
