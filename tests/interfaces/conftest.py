@@ -86,6 +86,7 @@ from glideslope.engine.governing_views import (
     owned_view,
 )
 from glideslope.engine.incidents import Incidents
+from glideslope.engine.once import Once
 from glideslope.engine.record import Record
 from glideslope.engine.slices_display import slices_view
 from glideslope.engine.version_record import EntryView, VersionRecordView
@@ -215,8 +216,9 @@ class FakeService:
         # Agreements are small enough to be the real thing.
         self.record = Record(store=MemoryStore(), clock=ManualClock())
         self.governing = Governing(self.record)
-        self.incident_desk = Incidents(self.record, self.governing)
-        self.agreed = Agreements(self.record, self.governing, wake=lambda: None)
+        once = Once(self.record, wake=lambda: None)
+        self.incident_desk = Incidents(self.record, self.governing, once=once)
+        self.agreed = Agreements(self.record, self.governing, once=once)
         self._changed: dict[str, asyncio.Event] = {}
         self._numbers = count(1)
 

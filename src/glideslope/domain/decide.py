@@ -84,6 +84,9 @@ def _decide(rollout: Rollout, evidence: Evidence, *, now: int, rules: int) -> De
     if taken_back := _taken_back(rollout, evidence, now=now):
         return taken_back
     if rollout.phase is Phase.LAPSED:
+        # What lapsed by itself comes back as it was; what a person lets go on is exposed anew, as if it began.
+        if rollout.resumed and (forbidden := _forbidden(rollout, evidence, now=now)):
+            return Hold(exposed=False, reasons=(forbidden,))
         return Advance(to=rollout.position, reasons=(Reason.LEASE_RESTORED,))
     step = rollout.step
     if step is None or now < rollout.entered_at:
@@ -107,18 +110,15 @@ def _start(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
 
 def _forbidden(rollout: Rollout, evidence: Evidence, *, now: int) -> Reason | None:
     """Return why governance lets nothing be begun or widened at this moment; None when it does, or nothing governs."""
-    governed = rollout.plan.governed
+    governed, permit = rollout.plan.governed, evidence.permit
     if not isinstance(governed, Governed):
-        return None
-    if passed := rollout.glass is not None and rollout.glass.passes(now):
-        # Two people answer for it. What follows a breach nothing but its sign-offs let go on.
-        governed = msgspec.structs.replace(governed, needs=BREACH if governed.after_breach else ())
-    change = evidence.permit.change if isinstance(evidence.permit, Permit) else msgspec.UNSET
-    if unapproved(governed, rollout, since=0, now=now, change=change):
+        # An organisation that came into force since it was proposed may forbid that it begins.
+        return Reason.POLICY_BLOCKS if isinstance(permit, Permit) and permit.blocks else None
+    change = permit.change if isinstance(permit, Permit) else msgspec.UNSET
+    if unapproved(answered_for(rollout, governed, now=now), rollout, since=0, now=now, change=change):
         return Reason.AWAITING_APPROVAL if rollout.phase is Phase.PROPOSED else Reason.APPROVALS_RUN_OUT
-    if passed:
+    if _passed(rollout, now=now):
         return None
-    permit = evidence.permit
     if not isinstance(permit, Permit) or permit.policy != governed.policy:
         return Reason.PERMIT_MISSING
     if permit.blocks:
@@ -126,6 +126,18 @@ def _forbidden(rollout: Rollout, evidence: Evidence, *, now: int) -> Reason | No
     if permit.window and (rollout.phase is Phase.PROPOSED or permit.window.asks is not Freeze.FINISH):
         return Reason.FROZEN
     return None
+
+
+def _passed(rollout: Rollout, *, now: int) -> bool:
+    """Tell whether the glass is broken now."""
+    return rollout.glass is not None and rollout.glass.passes(now)
+
+
+def answered_for(rollout: Rollout, governed: Governed, *, now: int) -> Governed:
+    """Return what is asked for while two people answer for the rest: what follows a breach nothing but its sign-offs let go on."""
+    if not _passed(rollout, now=now):
+        return governed
+    return msgspec.structs.replace(governed, needs=BREACH if governed.after_breach else ())
 
 
 def unapproved(
@@ -153,11 +165,18 @@ def _taken_back(rollout: Rollout, evidence: Evidence, *, now: int) -> Hold | Non
     governed = rollout.plan.governed
     if not isinstance(governed, Governed):
         return None
-    passed = rollout.glass is not None and rollout.glass.passes(now)
-    if not passed and rollout.withdrawn and unapproved(governed, rollout, since=0, now=now):
+    # A no that is said under way is a yes taken back.
+    if (rollout.withdrawn or rollout.denied) and unapproved(
+        answered_for(rollout, governed, now=now), rollout, since=0, now=now
+    ):
         return Hold(exposed=False, reasons=(Reason.APPROVAL_WITHDRAWN,))
     permit = evidence.permit
-    if not passed and isinstance(permit, Permit) and permit.window and permit.window.asks is Freeze.RETURN:
+    if (
+        not _passed(rollout, now=now)
+        and isinstance(permit, Permit)
+        and permit.window
+        and permit.window.asks is Freeze.RETURN
+    ):
         return Hold(exposed=False, reasons=(Reason.FROZEN_RETURN,))
     if rollout.limit_broken_at is not None and rollout.phase is Phase.LAPSED:
         anew = msgspec.structs.replace(governed, needs=BREACH)

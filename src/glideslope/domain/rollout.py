@@ -131,6 +131,8 @@ class Rollout:
     """When an absolute limit last withdrew the exposure; sign-offs before that say nothing about it."""
     glass: Glass | None = None
     """Whether somebody broke the glass, or asked to."""
+    resumed: bool = False
+    """A person let it go on and nothing was decided since: whoever is exposed then is exposed anew, not as before."""
     escalated: int = 0
     """Milliseconds after the proposal of the last escalation; 0 before any."""
 
@@ -182,7 +184,7 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
     if isinstance(event, AgreementEvent | IncidentEvent | GlassReviewed | PersonDescribed | PersonErased | Examined):
         raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
     if isinstance(event, GlassEvent):
-        return replace(after, glass=break_on(rollout.glass, event))
+        return replace(after, glass=break_on(rollout.glass, event, at=at))
     if isinstance(event, Approved | Withdrawn | Escalated):
         return _answered(after, event, at=at)
     match event:
@@ -192,7 +194,7 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
             return replace(after, phase=Phase.HALTED, confirmed=False, last_by=by)
         case Resumed(by=by, aside=aside):
             # The step is entered anew by a decision, never by the person's word alone.
-            return replace(after, phase=Phase.LAPSED, last_by=by, aside=rollout.aside.union(aside or ()))
+            return replace(after, phase=Phase.LAPSED, last_by=by, aside=rollout.aside.union(aside or ()), resumed=True)
         case Lapsed():
             return _lapsed(after)
         case Confirmed(exposed=exposed):
@@ -299,7 +301,7 @@ def _decided(rollout: Rollout, decision: Decision, *, at: int) -> Rollout:
         case Advance(to=to):
             if to != onward(rollout):
                 raise Invalid(f"{rollout.id} is {rollout.phase} at {rollout.position}; it cannot advance to {to}.")
-            return replace(rollout, phase=Phase.RUNNING, position=to, entered_at=at, confirmed=False)
+            return replace(rollout, phase=Phase.RUNNING, position=to, entered_at=at, confirmed=False, resumed=False)
         case Hold(exposed=exposed) if exposed or rollout.phase is Phase.PROPOSED:
             # A proposal exposes nobody; waiting for approvals is not a halt that a person must lift.
             return rollout

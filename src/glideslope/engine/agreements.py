@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from glideslope.domain.commands import AnswerAgreement, ReviewAgreement, TableAgreement
 from glideslope.domain.errors import Conflict, DigestChanged, NotEntitled, NotFound, SelfApproval
 from glideslope.domain.events import Event
@@ -20,7 +22,9 @@ from glideslope.domain.governing.kinds import agreed_of
 from glideslope.domain.governing.organisation import Organisation, Right
 from glideslope.domain.ids import Actor
 from glideslope.engine.governing import Governing
-from glideslope.engine.record import Append, Record, agreement_stream
+from glideslope.engine.handlers import reason
+from glideslope.engine.once import Once, require_same
+from glideslope.engine.record import Append, Record, Recorded, agreement_stream
 
 ADMINISTER = Right.ADMINISTER.value
 """The pseudo-function in which administrators answer."""
@@ -29,10 +33,10 @@ ADMINISTER = Right.ADMINISTER.value
 class Agreements:
     """Documents that people agree on."""
 
-    def __init__(self, record: Record, governing: Governing, *, wake: Callable[[], None]) -> None:
+    def __init__(self, record: Record, governing: Governing, *, once: Once) -> None:
         self._record = record
         self._governing = governing
-        self._wake = wake
+        self._once = once
 
     async def table(self, command: TableAgreement, *, key: str) -> Agreement:
         """Ask that a document be in force. The first organisation is in force at once, by the word of an administrator's token.
@@ -41,66 +45,76 @@ class Agreements:
         """
         self._governing.check(agreed_of(command.of, command.document))
         digest = agreement_digest(command.document)
-        await self._record.refresh()
-        found = self._record.agreement(command.of, command.name)
-        if found is not None and found.in_force is not None and found.in_force.digest == digest:
-            return found
-        if (
-            found is not None
-            and found.tabled is not None
-            and (found.tabled.digest, found.tabled.by) == (digest, command.by)
-        ):
-            return found
-        organisation = self._governing.organisation
-        self._check_tabling(command, organisation)
-        events: list[Event] = [
-            AgreementTabled(
-                of=command.of,
-                name=command.name,
-                document=command.document,
-                digest=digest,
-                text=command.text,
-                by=command.by,
-                why=command.why,
-            )
-        ]
-        if not self._needs(command.of, organisation, by=command.by):
-            events.append(AgreementInForce(digest=digest, by=command.by, why="Nobody else need agree."))
-        return await self._append(command.of, command.name, events, key=f"table/{key}")
+        tabled = AgreementTabled(
+            of=command.of,
+            name=command.name,
+            document=command.document,
+            digest=digest,
+            text=command.text,
+            by=command.by,
+            why=reason(command.why),
+        )
+
+        def events() -> Sequence[Event]:
+            found = self._record.agreement(command.of, command.name)
+            if found is not None and found.in_force is not None and found.in_force.digest == digest:
+                return ()
+            waits = found.tabled if found is not None else None
+            if waits is not None and (waits.digest, waits.by) == (digest, command.by):
+                return ()
+            organisation = self._governing.organisation
+            self._check_tabling(command, organisation)
+            if self._needs(command.of, organisation, by=command.by):
+                return (tabled,)
+            return tabled, AgreementInForce(digest=digest, by=command.by, why="Nobody else need agree.")
+
+        return await self._append(command.of, command.name, tabled, events, key=f"table/{key}")
 
     async def answer(self, command: AnswerAgreement, *, key: str) -> Agreement:
         """Say yes or no to exactly what is tabled. Raises NotFound, NotEntitled, SelfApproval, DigestChanged."""
-        await self._record.refresh()
-        found, tabled = self._tabled(command.of, command.name)
-        if tabled.digest != command.digest:
-            raise DigestChanged(rollout=f"{found.of} {found.name}", seen=command.digest, current=tabled.digest)
-        if tabled.by == command.by:
-            raise SelfApproval(rollout=f"{found.of} {found.name}", actor=command.by)
-        functions = self._functions(command.by)
-        if not functions:
-            raise NotEntitled(actor=command.by, needs="the right to review in a function, or to administer")
         answered = AgreementAnswered(
-            digest=command.digest, granted=command.granted, functions=functions, by=command.by, why=command.why
+            digest=command.digest,
+            granted=command.granted,
+            functions=self._functions(command.by),
+            by=command.by,
+            why=reason(command.why),
         )
-        events: list[Event] = [answered]
-        if command.granted:
+
+        def events() -> Sequence[Event]:
+            found, tabled = self._tabled(command.of, command.name)
+            if tabled.digest != command.digest:
+                raise DigestChanged(rollout=f"{found.of} {found.name}", seen=command.digest, current=tabled.digest)
+            if tabled.by == command.by:
+                raise SelfApproval(rollout=f"{found.of} {found.name}", actor=command.by)
+            functions = self._require_functions(command.by)
+            answer = msgspec.structs.replace(answered, functions=functions)
+            if not command.granted:
+                return (answer,)
             given = Approval(by=command.by, digest=tabled.digest, functions=functions, at=self._record.now())
             granted = (*(a for a in tabled.granted if a.by != command.by), given)
             needs = self._needs(found.of, self._governing.organisation, by=tabled.by)
-            if not unmet(needs, granted) and not tabled.denied - {command.by}:
-                events.append(AgreementInForce(digest=tabled.digest, by=tabled.by, why=tabled.why))
-        return await self._append(found.of, found.name, events, key=f"answer/{key}")
+            if unmet(needs, granted) or tabled.denied - {command.by}:
+                return (answer,)
+            return answer, AgreementInForce(digest=tabled.digest, by=tabled.by, why=tabled.why)
+
+        return await self._append(command.of, command.name, answered, events, key=f"answer/{key}")
 
     async def review(self, command: ReviewAgreement, *, key: str) -> Agreement:
         """Stand by what is in force, so that its next review is due a cadence later. Raises NotFound, NotEntitled."""
         await self._record.refresh()
+        reviewed = self._reviewed(command)
+
+        def events() -> Sequence[Event]:
+            self._require_functions(command.by)
+            return (self._reviewed(command),)
+
+        return await self._append(command.of, command.name, reviewed, events, key=f"review/{key}")
+
+    def _reviewed(self, command: ReviewAgreement) -> AgreementReviewed:
         found = self._record.agreement(command.of, command.name)
         if found is None or found.in_force is None:
             raise NotFound(what=f"{command.of} in force", name=command.name, next_command="glideslope agree ls")
-        if not self._functions(command.by):
-            raise NotEntitled(actor=command.by, needs="the right to review in a function, or to administer")
-        reviewed = AgreementReviewed(digest=found.in_force.digest, by=command.by, why=command.why)
-        return await self._append(found.of, found.name, (reviewed,), key=f"review/{key}")
+        return AgreementReviewed(digest=found.in_force.digest, by=command.by, why=reason(command.why))
 
     def needs(self, agreement: Agreement) -> tuple[Need, ...]:
         """Return whose yes a tabled document still needs."""
@@ -153,12 +167,33 @@ class Agreements:
             raise NotFound(what=f"tabled {of}", name=name, next_command="glideslope agree ls")
         return found, found.tabled
 
-    async def _append(self, of: str, name: str, events: Sequence[Event], *, key: str) -> Agreement:
-        stream = agreement_stream(of, name)
-        expected = self._record.version(stream)
-        await self._record.append((Append(stream=stream, expected=expected, events=events, key=f"{stream}/{key}"),))
-        self._wake()
-        found = self._record.agreement(of, name)
-        if found is None:
-            raise NotFound(what=of, name=name)
+    def _require_functions(self, actor: Actor) -> tuple[str, ...]:
+        found = self._functions(actor)
+        if not found:
+            raise NotEntitled(actor=actor, needs="the right to review in a function, or to administer")
         return found
+
+    async def _append(
+        self, of: str, name: str, asked: Event, events: Callable[[], Sequence[Event]], *, key: str
+    ) -> Agreement:
+        """Record what follows from what is asked, as things stand; nothing when it is so already."""
+        stream = agreement_stream(of, name)
+        key = f"{stream}/{key}"
+
+        def same(done: Recorded) -> Agreement:
+            require_same(done.event, asked)
+            found = self._record.agreement(of, name)
+            if found is None:
+                raise NotFound(what=of, name=name)
+            return found
+
+        async def once() -> Agreement:
+            if following := events():
+                append = Append(stream=stream, expected=self._record.version(stream), events=following, key=key)
+                return same((await self._record.append((append,)))[0])
+            found = self._record.agreement(of, name)
+            if found is None:
+                raise NotFound(what=of, name=name)
+            return found
+
+        return await self._once.carry_out(key, same=same, act=lambda: self._once.persist(once))

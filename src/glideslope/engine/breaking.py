@@ -9,7 +9,8 @@ from glideslope.domain.ids import RolloutId
 from glideslope.domain.rollout import Rollout
 from glideslope.engine.governing import Governing
 from glideslope.engine.handlers import OPEN, Handlers, reason
-from glideslope.engine.record import Append, Record, model_stream
+from glideslope.engine.once import require_same
+from glideslope.engine.record import Append, Record, Recorded, model_stream
 
 
 class Breaking:
@@ -19,6 +20,7 @@ class Breaking:
         self._record = record
         self._governing = governing
         self._handlers = handlers
+        self._once = handlers.once
 
     async def ask(self, command: AskGlass, *, key: str) -> RolloutId:
         """Ask. Raises NotEntitled, Invalid, Conflict where nothing governs, RolloutEnded, NotFound."""
@@ -27,48 +29,66 @@ class Breaking:
             raise Invalid(f"The glass is broken for 1 minute to {LONGEST // 3_600_000} hours.")
         event = GlassAsked(by=command.by, emergency=command.emergency, lasting=command.lasting, why=reason(command.why))
 
-        def asked(rollout: Rollout) -> GlassAsked:
+        def check(rollout: Rollout) -> None:
             if not isinstance(rollout.plan.governed, Governed):
                 raise Conflict(f"Nothing governs {rollout.id}, so there is no glass to break.")
-            return event
+            owed = self._record.glass_owed(rollout.plan.model)
+            if owed is not None and owed.id != rollout.id:
+                raise Conflict(
+                    f"The broken glass of {owed.id} waits for a review; until then none of {rollout.plan.model} is broken.",
+                    next_command=f"glideslope break-glass review {owed.id} --justified -m WHY",
+                )
 
-        return await self._handlers.append(command.rollout, GlassAsked, asked, key=key, phases=OPEN)
+        return await self._handlers.append(
+            command.rollout, GlassAsked, lambda _: event, key=key, phases=OPEN, check=check
+        )
 
     async def agree(self, command: BreakGlass, *, key: str) -> RolloutId:
         """Agree with whoever asked. Raises NotEntitled for the same person, Conflict where nobody asked."""
         self._governing.require(command.by, Right.OPERATE, to="a rollout")
         why = reason(command.why)
 
-        def broken(rollout: Rollout) -> GlassBroken:
+        def check(rollout: Rollout) -> None:
             glass = rollout.glass
-            if glass is None or (glass.second and glass.second != command.by):
+            if glass is None or glass.second is not None:
                 raise Conflict(
                     f"Nobody asks to break the glass for {rollout.id}.",
                     next_command=f"glideslope break-glass ask {rollout.id} -m WHY",
                 )
             if command.by == glass.asked.by:
                 raise NotEntitled(actor=command.by, needs="a second person, since you asked for it yourself")
-            return GlassBroken(by=command.by, until=self._record.now(rollout.id) + glass.asked.lasting, why=why)
 
-        return await self._handlers.append(command.rollout, GlassBroken, broken, key=key, phases=OPEN)
+        def broken(rollout: Rollout) -> GlassBroken:
+            lasting = rollout.glass.asked.lasting if rollout.glass is not None else 0
+            return GlassBroken(by=command.by, until=self._record.now(rollout.id) + lasting, why=why)
+
+        return await self._handlers.append(command.rollout, GlassBroken, broken, key=key, phases=OPEN, check=check)
 
     async def review(self, command: ReviewGlass, *, key: str) -> RolloutId:
         """Say afterwards whether it was justified. Raises NotEntitled for one of the two, Conflict where nothing was broken."""
         self._governing.require(command.by, Right.REVIEW, to="what was done")
-        await self._record.refresh()
-        rollout = self._record.rollout(command.rollout)
-        event = GlassReviewed(rollout=rollout.id, by=command.by, justified=command.justified, why=reason(command.why))
-        glass = rollout.glass
-        if glass is None or not glass.broken:
-            raise Conflict(f"No broken glass of {rollout.id} waits for a review.")
-        if command.by in (glass.asked.by, glass.second):
-            raise NotEntitled(actor=command.by, needs="somebody who was neither of the two that broke it")
-        stream = model_stream(rollout.plan.model)
-        append = Append(
-            stream=stream,
-            expected=self._record.version(stream),
-            events=(event,),
-            key=f"glass-reviewed/{rollout.id}/{key}",
-        )
-        await self._record.append((append,))
-        return rollout.id
+        id_ = command.rollout
+        event = GlassReviewed(rollout=id_, by=command.by, justified=command.justified, why=reason(command.why))
+        key = f"glass-reviewed/{id_}/{key}"
+
+        def same(done: Recorded) -> RolloutId:
+            require_same(done.event, event)
+            return id_
+
+        async def once() -> RolloutId:
+            rollout = self._record.rollout(id_)
+            glass = rollout.glass
+            if glass is None or not glass.broken:
+                raise Conflict(f"No broken glass of {id_} waits for a review.")
+            if command.by in glass.breakers:
+                raise NotEntitled(
+                    actor=command.by,
+                    needs="somebody who was neither of the two that broke it, nor of any who did before",
+                )
+            stream = model_stream(rollout.plan.model)
+            append = Append(stream=stream, expected=self._record.version(stream), events=(event,), key=key)
+            (recorded,) = await self._record.append((append,))
+            require_same(recorded.event, event)
+            return id_
+
+        return await self._once.carry_out(key, same=same, act=lambda: self._once.persist(once))

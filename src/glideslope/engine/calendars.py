@@ -1,14 +1,16 @@
 """What the calendars in force ask of a model at this moment, and who goes first when too many want to begin."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from glideslope.domain.decide import unapproved
 from glideslope.domain.errors import AgreementInvalid
 from glideslope.domain.governing.calendar import Calendar, Holidays, Open, asked
 from glideslope.domain.governing.governed import Answered, Block, Freeze, Governed, Window
+from glideslope.domain.ids import RolloutId
 from glideslope.domain.rollout import Phase, Rollout
 
 HolidaysOf = Callable[[str, str, int], Collection[date]]
@@ -54,30 +56,47 @@ def window(calendars: Iterable[Calendar], rollout: Rollout, *, now: int, holiday
     return Window(name=f"{calendar.name}: {open_.name}", asks=open_.asks, until=round(open_.until.timestamp() * 1000))
 
 
-def queue(calendars: Iterable[Calendar], rollout: Rollout, rollouts: Sequence[Rollout]) -> Block | None:
-    """Return why a proposal waits for its turn; None where nothing limits how many are under way at once."""
-    if rollout.phase is not Phase.PROPOSED:
-        return None
+def queues(calendars: Iterable[Calendar], rollouts: Sequence[Rollout], *, now: int) -> Mapping[RolloutId, Block]:
+    """Return which proposals wait for their turn and why; of all at once, since each look asks about each of them.
+
+    Whoever still waits for approvals is ahead of nobody: else one proposal that nobody signs would keep all others from beginning.
+    """
+    found: dict[RolloutId, Block] = {}
     for calendar in calendars:
-        if isinstance(calendar.at_once, msgspec.UnsetType) or not calendar.covers(rollout.plan.model, _tier(rollout)):
+        if isinstance(calendar.at_once, msgspec.UnsetType):
             continue
         covered = [r for r in rollouts if calendar.covers(r.plan.model, _tier(r))]
-        running = [r for r in covered if r.phase is not Phase.PROPOSED]
-        ahead = [r for r in covered if r.phase is Phase.PROPOSED and _turn(r, calendar) < _turn(rollout, calendar)]
-        if len(running) + len(ahead) >= calendar.at_once:
-            first = f", and {ahead[0].id} goes first" if ahead else ""
-            return Block(
-                rule=f"{calendar.name}/at_once",
-                answer=Answered.FAIL,
-                why=f"{len(running)} of {calendar.at_once} rollouts are under way{first}",
-            )
-    return None
+        proposed = _in_turn([r for r in covered if r.phase is Phase.PROPOSED], calendar)
+        running = len(covered) - len(proposed)
+        first: Rollout | None = None
+        ahead = 0
+        for rollout in proposed:
+            if running + ahead >= calendar.at_once:
+                waits = f", and {first.id} goes first" if first is not None else ""
+                why = f"{running} of {calendar.at_once} rollouts are under way{waits}"
+                block = Block(rule=f"{calendar.name}/at_once", answer=Answered.FAIL, why=why)
+                found.setdefault(rollout.id, block)
+            if _is_approved(rollout, now=now):
+                first = first or rollout
+                ahead += 1
+    return found
+
+
+def _in_turn(rollouts: Iterable[Rollout], calendar: Calendar) -> Sequence[Rollout]:
+    return sorted(rollouts, key=lambda r: _turn(r, calendar))
 
 
 def _turn(rollout: Rollout, calendar: Calendar) -> tuple[int, int, str]:
     models = calendar.first
     place = models.index(rollout.plan.model) if rollout.plan.model in models else len(models)
     return place, rollout.proposed_at, rollout.id
+
+
+def _is_approved(rollout: Rollout, *, now: int) -> bool:
+    governed = rollout.plan.governed
+    if len(rollout.granted - {rollout.proposed_by}) < rollout.plan.approvals:
+        return False
+    return isinstance(governed, Governed) and not unapproved(governed, rollout, since=0, now=now)
 
 
 def _tier(rollout: Rollout) -> str:

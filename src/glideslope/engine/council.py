@@ -58,9 +58,10 @@ class Council:
         self._handlers = handlers
         self._queries = queries
         self._people = people
-        self._incidents = Incidents(record, governing)
+        once = handlers.once
+        self._incidents = Incidents(record, governing, once=once)
         self._breaking = Breaking(record, governing, handlers)
-        self._agreements = Agreements(record, governing, wake=wake)
+        self._agreements = Agreements(record, governing, once=once)
         self._facts = FactsDesk(record=record, wake=wake)
 
     async def withdraw(self, command: Withdraw, *, key: str) -> RolloutView:

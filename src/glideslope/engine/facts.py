@@ -9,7 +9,7 @@ from glideslope.domain.errors import Conflict, FactsInvalid, Invalid, KeyReused,
 from glideslope.domain.events import FactsRecorded, rfc3339
 from glideslope.domain.governing.facts import Facts, check_facts, unknown
 from glideslope.domain.ids import Actor, Digest, ModelName, VersionName
-from glideslope.engine.handlers import RETRIES
+from glideslope.engine.once import RETRIES
 from glideslope.engine.record import Append, Record, Recorded, model_stream
 
 

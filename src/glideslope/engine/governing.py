@@ -1,6 +1,6 @@
 """What governs now: the organisation in force, the rules that it puts on a plan, and the permit that a decision rests on."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -20,7 +20,7 @@ from glideslope.domain.governing.dossier import Dossier, dossier_digest
 from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.governed import Answered, Block, Governed, Permit
 from glideslope.domain.governing.incident import open_incident
-from glideslope.domain.governing.kinds import agreed_of
+from glideslope.domain.governing.kinds import restored
 from glideslope.domain.governing.organisation import BREACH, Organisation, Right
 from glideslope.domain.governing.policy import Policy, examine
 from glideslope.domain.governing.policy.wording import blocks as rules_that_block
@@ -28,7 +28,7 @@ from glideslope.domain.governing.tiers import tighten
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Phase, Rollout
-from glideslope.engine.calendars import HolidaysOf, check_zone, no_holidays, queue, window
+from glideslope.engine.calendars import HolidaysOf, check_zone, no_holidays, queues, window
 from glideslope.engine.dossiers import dossier
 from glideslope.engine.record import Append, Record, examination_stream, incident_stream
 
@@ -39,8 +39,10 @@ class Governing:
     def __init__(self, record: Record, *, holidays: HolidaysOf = no_holidays) -> None:
         self._record = record
         self._holidays = holidays
-        self._known: tuple[Digest, Organisation] | None = None
+        self._known: dict[Digest, Organisation] = {}
         self._read: dict[Digest, Calendar] = {}
+        self._queued: tuple[tuple[int, int], Mapping[RolloutId, Block]] | None = None
+        """Which proposals wait for their turn, and as of which entry and second."""
         self._policies: dict[Digest, Policy] = {}
 
     @property
@@ -49,13 +51,15 @@ class Governing:
         agreement = self._record.agreement(ORGANISATION, ORGANISATION)
         if agreement is None or agreement.in_force is None:
             return None
-        digest = agreement.in_force.digest
-        if self._known is None or self._known[0] != digest:
-            found = agreed_of(ORGANISATION, agreement.in_force.document)
+        return self._organisation(agreement.in_force)
+
+    def _organisation(self, edition: Edition) -> Organisation:
+        if edition.digest not in self._known:
+            found = restored(ORGANISATION, edition.document)
             if not isinstance(found, Organisation):
                 raise TypeError(found)
-            self._known = (digest, found)
-        return self._known[1]
+            self._known[edition.digest] = found
+        return self._known[edition.digest]
 
     def require(self, actor: Actor, right: Right, *, to: str) -> None:
         """Let nobody do what the organisation does not let them. Raises NotEntitled."""
@@ -63,19 +67,19 @@ class Governing:
         if organisation is not None and not organisation.may(actor, right):
             raise NotEntitled(actor=actor, needs=f"the right to {right.value} {to}")
 
-    def authority(self, actor: Actor, *, rollout: RolloutId) -> tuple[str, ...] | UnsetType:
-        """Return the functions in which somebody approves now; UNSET where no organisation is in force. Raises NotEntitled."""
+    def authority(self, actor: Actor) -> tuple[str, ...] | UnsetType:
+        """Return the functions in which somebody approves now; UNSET where no organisation is in force."""
         organisation = self.organisation
-        if organisation is None:
-            return UNSET
-        found = organisation.authority(actor, now=self._record.now())
-        if not found:
+        return UNSET if organisation is None else organisation.authority(actor, now=self._record.now())
+
+    def require_authority(self, actor: Actor, *, rollout: RolloutId) -> None:
+        """Let nobody approve who has no function to do it in. Raises NotEntitled."""
+        if self.authority(actor) == ():
             raise NotEntitled(
                 actor=actor,
                 needs="the right to review, in a function, and not to be away",
                 next_command=f"glideslope show {rollout}",
             )
-        return found
 
     def strict(self, draft: Draft) -> tuple[Draft, tuple[str, ...]]:
         """Return a draft as strict as its model's tier asks, with a sentence for each change."""
@@ -83,7 +87,7 @@ class Governing:
         tier = organisation.tier_of(draft.model) if organisation is not None else None
         return (draft, ()) if tier is None else tighten(draft, tier)
 
-    def governed(self, draft: Draft) -> Governed | UnsetType:
+    def governed(self, draft: Draft, *, makers: Collection[Actor]) -> Governed | UnsetType:
         """Return what governs a change that is proposed now. Raises OwnerUnknown, Conflict for sign-offs that nobody could give."""
         agreement = self._record.agreement(ORGANISATION, ORGANISATION)
         organisation = self.organisation
@@ -92,6 +96,7 @@ class Governing:
         if not organisation.is_reachable(draft.owner):
             raise OwnerUnknown(owner=draft.owner)
         tier = organisation.tier_of(draft.model)
+        makers = {*makers, *self._makers(draft)}
         breach = self.open_breach(draft.model)
         needs = together(tier.approvals if tier else (), BREACH if breach else ())
         _check_possible(organisation, needs)
@@ -100,7 +105,7 @@ class Governing:
             tier=tier.name if tier else "",
             needs=needs,
             valid_for=tier.valid_for if tier else _LASTING,
-            makers=self._makers(draft),
+            makers=tuple(sorted(makers)),
             policy=self.policy or UNSET,
             after_breach=breach.id if breach else UNSET,
         )
@@ -121,9 +126,19 @@ class Governing:
                 return None
             if rollout.phase in (Phase.ROLLED_BACK, Phase.ROLLING_BACK):
                 reasons = rollout.last.reasons if rollout.last is not None else ()
-                if _BROKEN.intersection(reasons):
+                if _BROKEN.intersection(reasons) or self._limit_stands(rollout):
                     return rollout
         return None
+
+    def _limit_stands(self, rollout: Rollout) -> bool:
+        """Tell whether a limit broke that nobody signed off: rolling back by hand and proposing again does not leave that behind."""
+        if rollout.limit_broken_at is None:
+            return False
+        governed = rollout.plan.governed
+        if isinstance(governed, UnsetType):
+            return True
+        anew = replace(governed, needs=BREACH)
+        return bool(unapproved(anew, rollout, since=rollout.limit_broken_at, now=rollout.changed_at))
 
     def incident(self, rollout: Rollout, decision: Decision, evidence: Evidence, *, at: int) -> tuple[Append, ...]:
         """Return what a rollback for cause of a governed rollout opens, to be recorded with it."""
@@ -151,17 +166,19 @@ class Governing:
 
     def permit(self, rollout: Rollout) -> Permit | UnsetType:
         """Return what governance says about a rollout at this moment; UNSET where nothing governs it, or nothing is known."""
+        outrun = self._outrun(rollout) if rollout.phase is Phase.PROPOSED else None
         if isinstance(rollout.plan.governed, UnsetType):
-            return UNSET
+            return UNSET if outrun is None else Permit(blocks=(outrun,))
         try:
             calendars = self.calendars
             found = window(calendars, rollout, now=self._record.now(rollout.id), holidays=self._holidays)
-        except AgreementInvalid:
-            # A zone or a country that is known no more: not knowing is not a yes.
+        except (AgreementInvalid, ValueError, OverflowError):
+            # A zone or a country that is known no more, a moment that no date can say: not knowing is not a yes.
             return UNSET
-        waits = queue(calendars, rollout, self._record.open_rollouts())
-        owed = self._owed(rollout) if rollout.phase is Phase.PROPOSED else None
-        blocks = tuple(block for block in (waits, owed) if block is not None)
+        blocks: tuple[Block, ...] = ()
+        if rollout.phase is Phase.PROPOSED:
+            waits = self._waits(calendars).get(rollout.id)
+            blocks = tuple(b for b in (outrun, waits, self._owed(rollout)) if b is not None)
         known = self.dossier(rollout)
         if known is None:
             return UNSET
@@ -195,7 +212,7 @@ class Governing:
             if agreement.of == POLICY and agreement.in_force is not None:
                 edition = agreement.in_force
                 if edition.digest not in self._policies:
-                    policy = agreed_of(POLICY, edition.document)
+                    policy = restored(POLICY, edition.document)
                     if not isinstance(policy, Policy):
                         raise TypeError(policy)
                     self._policies[edition.digest] = policy
@@ -226,6 +243,14 @@ class Governing:
         expected = self._record.version(stream)
         return (Append(stream=stream, expected=expected, events=(event,), key=f"{stream}/{expected}"),)
 
+    def _waits(self, calendars: tuple[Calendar, ...]) -> Mapping[RolloutId, Block]:
+        """Return which proposals wait for their turn; asked for each of them, and found once as long as nothing happens."""
+        now = self._record.now()
+        as_of = (self._record.size(), now // 1000)
+        if self._queued is None or self._queued[0] != as_of:
+            self._queued = as_of, queues(calendars, self._record.open_rollouts(), now=now)
+        return self._queued[1]
+
     @property
     def calendars(self) -> tuple[Calendar, ...]:
         """Return the calendars in force."""
@@ -234,7 +259,7 @@ class Governing:
 
     def _calendar(self, edition: Edition) -> Calendar:
         if edition.digest not in self._read:
-            found = agreed_of(CALENDAR, edition.document)
+            found = restored(CALENDAR, edition.document)
             if not isinstance(found, Calendar):
                 raise TypeError(found)
             self._read[edition.digest] = found
@@ -247,13 +272,28 @@ class Governing:
 
     def _owed(self, rollout: Rollout) -> Block | None:
         """Return what blocks a proposal while somebody must still look at how an earlier one was pushed through."""
-        reviewed = self._record.model(rollout.plan.model).glass_reviewed
-        for earlier in self._record.rollouts():
-            broken = earlier.glass is not None and earlier.glass.broken
-            if broken and earlier.plan.model == rollout.plan.model and earlier.id not in reviewed:
-                why = f"the broken glass of {earlier.id} has not been reviewed"
-                return Block(rule="break-glass/review", answer=Answered.NO_EVIDENCE, why=why)
-        return None
+        earlier = self._record.glass_owed(rollout.plan.model)
+        if earlier is None:
+            return None
+        why = f"the broken glass of {earlier.id} has not been reviewed"
+        return Block(rule="break-glass/review", answer=Answered.NO_EVIDENCE, why=why)
+
+    def _outrun(self, rollout: Rollout) -> Block | None:
+        """Return what blocks a proposal that was frozen under rules that no longer hold for its model: it was approved by those."""
+        agreement, organisation = self._record.agreement(ORGANISATION, ORGANISATION), self.organisation
+        if agreement is None or agreement.in_force is None or organisation is None:
+            return None
+        governed, model = rollout.plan.governed, rollout.plan.model
+        if isinstance(governed, UnsetType):
+            why = "it was proposed before the organisation was in force; roll it back and propose it again"
+            return Block(rule="organisation/since", answer=Answered.FAIL, why=why)
+        if governed.organisation == agreement.in_force.digest:
+            return None
+        then = next((e for e in reversed(agreement.former) if e.digest == governed.organisation), None)
+        if then is not None and self._organisation(then).tier_of(model) == organisation.tier_of(model):
+            return None
+        why = f"the tier of {model} has changed since it was proposed; roll it back and propose it again"
+        return Block(rule="organisation/tier", answer=Answered.FAIL, why=why)
 
     def add_to(self, evidence: Evidence, rollout: Rollout) -> Evidence:
         """Return evidence with the permit of the moment."""

@@ -198,11 +198,13 @@ def _glass(rollout: Rollout, *, now: int, reviewed: bool) -> str:
     glass = rollout.glass
     if glass is None:
         return ""
+    asks = f"{glass.asked.by} asks to break the glass ({glass.asked.emergency.value}); a second person must agree"
     if not glass.broken:
-        return f"{glass.asked.by} asks to break the glass ({glass.asked.emergency.value}); a second person must agree"
+        return asks
     state = f"broken until {rfc3339(glass.until)}" if glass.passes(now) else "was broken"
     review = "reviewed" if reviewed else "owes a review"
-    return f"{state} by {glass.asked.by} and {glass.second} ({glass.asked.emergency.value}); {review}"
+    told = f"{state} by {' and '.join(sorted(glass.breakers))} ({glass.asked.emergency.value}); {review}"
+    return told if glass.second is not None else f"{told}; {asks}"
 
 
 def incident_view(incident: Incident) -> IncidentView:

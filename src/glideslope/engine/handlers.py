@@ -3,7 +3,7 @@
 Long because every command of a rollout passes the same door, which makes it idempotent.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ from glideslope.domain.commands import (
     Withdraw,
 )
 from glideslope.domain.contract import check_contract
-from glideslope.domain.decide import unapproved
+from glideslope.domain.decide import answered_for, unapproved
 from glideslope.domain.decision import DECIDER, RollBack, Verdict
 from glideslope.domain.doubt import Aside, is_settled
 from glideslope.domain.draft import Draft
@@ -37,12 +37,10 @@ from glideslope.domain.errors import (
     NotInPhase,
     PlanCannotDetect,
     PlanChanged,
-    Refused,
     RolloutEnded,
     RolloutInProgress,
     SelfApproval,
     SignOffMissing,
-    VersionConflict,
 )
 from glideslope.domain.events import (
     Approved,
@@ -59,10 +57,9 @@ from glideslope.domain.events import (
 )
 from glideslope.domain.flow import second_of_week
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
-from glideslope.domain.governing.glass import GlassBroken
 from glideslope.domain.governing.governed import Governed
 from glideslope.domain.governing.organisation import BREACH, Right
-from glideslope.domain.ids import Digest, ModelName, RolloutId
+from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
 from glideslope.domain.plan import Evaluation, Plan, StageKind
 from glideslope.domain.plugin import Plugins
 from glideslope.domain.reasons import Reason
@@ -73,6 +70,7 @@ from glideslope.engine.doubts import aside
 from glideslope.engine.governing import Governing
 from glideslope.engine.learning import experience, taught
 from glideslope.engine.observer import Observer
+from glideslope.engine.once import Once, require_same
 from glideslope.engine.ports import Driver, Feature, Probe
 from glideslope.engine.record import Append, Model, Record, Recorded, model_stream, proposal
 from glideslope.engine.turns import by_turns
@@ -80,9 +78,6 @@ from glideslope.ledger.canonical import LARGEST_INTEGER
 
 OPEN = frozenset(Phase) - DECIDED
 """Where something can still be decided."""
-
-RETRIES = 5
-"""How often a command is tried again when somebody else wrote first."""
 
 SHOWN = 256
 """How many plans that were shown may still be proposed as they were."""
@@ -111,7 +106,7 @@ class Handlers:
         self._driver = driver
         self._probe = probe
         self._plugins = plugins
-        self._wake = wake
+        self.once = Once(record, wake=wake)
         self._shown: dict[Digest, Baseline] = {}
         """The traffic on which each plan rested that was shown lately: it moves on between looking and proposing."""
 
@@ -126,7 +121,7 @@ class Handlers:
         key = f"register/{command.model}/{key}"
 
         def same(done: Recorded) -> ModelName:
-            _require_same(done.event, _registered(command), _installed(command))
+            require_same(done.event, _registered(command), _installed(command))
             return command.model
 
         async def once() -> ModelName:
@@ -135,10 +130,10 @@ class Handlers:
                 stream = model_stream(command.model)
                 expected = self._record.version(stream)
                 appends = (Append(stream=stream, expected=expected, events=events, key=key),)
-                _require_same((await self._record.append(appends))[0].event, events[0])
+                require_same((await self._record.append(appends))[0].event, events[0])
             return command.model
 
-        return await self._carry_out(key, same=same, act=lambda: self._persist(once))
+        return await self.once.carry_out(key, same=same, act=lambda: self.once.persist(once))
 
     def _registration(self, command: Register) -> Sequence[Event]:
         """Return what there is to record: nothing for what is known. Raises AlreadyRegistered, Conflict."""
@@ -153,7 +148,10 @@ class Handlers:
             )
         event = _registered(command)
         events: list[Event] = [] if known == event else [event]
+        if known is not None and known.url != command.url:
+            self._governing.require(command.by, Right.OPERATE, to="where a version is served")
         if command.incumbent and (model is None or model.incumbent is None):
+            self._governing.require(command.by, Right.OPERATE, to="what a model serves first")
             events.append(_installed(command))
         return events
 
@@ -165,7 +163,7 @@ class Handlers:
         event = ContractAgreed(contract=command.contract, by=command.by, why=reason(command.why))
 
         def same(done: Recorded) -> ModelName:
-            _require_same(done.event, event)
+            require_same(done.event, event)
             return name
 
         async def once() -> ModelName:
@@ -173,10 +171,10 @@ class Handlers:
                 stream = model_stream(name)
                 expected = self._record.version(stream)
                 appends = (Append(stream=stream, expected=expected, events=(event,), key=key),)
-                _require_same((await self._record.append(appends))[0].event, event)
+                require_same((await self._record.append(appends))[0].event, event)
             return name
 
-        return await self._carry_out(key, same=same, act=lambda: self._persist(once))
+        return await self.once.carry_out(key, same=same, act=lambda: self.once.persist(once))
 
     def resolve(self, draft: Draft, *, seen: Digest | None = None) -> tuple[Plan, Baseline]:
         """Freeze a draft against what is registered and recent, or against the traffic on which the plan `seen` rested.
@@ -184,8 +182,8 @@ class Handlers:
         Raises PlanInvalid, NotFound, Conflict.
         """
         draft, _ = self._governing.strict(draft)
-        governed = self._governing.governed(draft)
         model = self._record.model(draft.model)
+        governed = self._governing.governed(draft, makers=self._makers(draft))
         if model.incumbent is None:
             raise Conflict(
                 f"{model.name} has no incumbent yet; register its first version with --incumbent.",
@@ -217,6 +215,14 @@ class Handlers:
         self._remember(plan, baseline)
         return plan, baseline
 
+    def _makers(self, draft: Draft) -> Collection[Actor]:
+        """Return who registered the candidate, also under another name: whoever did so first does not stop being its maker."""
+        registered = [
+            r.event for r in self._record.history(model_stream(draft.model)) if isinstance(r.event, Registered)
+        ]
+        contents = {event.digest for event in registered if event.version == draft.candidate}
+        return {event.by for event in registered if event.digest in contents}
+
     def _remember(self, plan: Plan, baseline: Baseline) -> None:
         digest = plan_digest(plan)
         self._shown.pop(digest, None)
@@ -232,7 +238,7 @@ class Handlers:
             _require_same_proposal(done.event, command)
             return RolloutId(done.stream)
 
-        return await self._carry_out(key, same=same, act=lambda: self._propose(command, key=key))
+        return await self.once.carry_out(key, same=same, act=lambda: self._propose(command, key=key))
 
     async def _propose(self, command: Propose, *, key: str) -> RolloutId:
         self._governing.require(command.by, Right.PROPOSE, to="a change")
@@ -262,7 +268,7 @@ class Handlers:
             _require_same_proposal(recorded.event, command)
             return RolloutId(recorded.stream)
 
-        return await self._persist(once)
+        return await self.once.persist(once)
 
     async def _check_sight(self, draft: Draft, plan: Plan, baseline: Baseline) -> None:
         """Refuse a plan that cannot detect its own margin, and say what would do. Raises PlanCannotDetect."""
@@ -285,7 +291,7 @@ class Handlers:
         """Record a yes or no. Raises SelfApproval, DigestChanged, NotInPhase, NotFound."""
         why = reason(command.why)
 
-        def approved(rollout: Rollout) -> Approved:
+        def check(rollout: Rollout) -> None:
             if command.by == rollout.proposed_by:
                 raise SelfApproval(rollout=rollout.id, actor=command.by)
             if command.plan_digest != rollout.plan_digest:
@@ -293,12 +299,15 @@ class Handlers:
             governed = rollout.plan.governed
             if isinstance(governed, Governed) and command.by in governed.makers:
                 raise MakerMayNotApprove(rollout=rollout.id, actor=command.by)
+            self._governing.require_authority(command.by, rollout=rollout.id)
+
+        def approved(rollout: Rollout) -> Approved:
             return Approved(
                 by=command.by,
                 granted=command.granted,
                 plan_digest=command.plan_digest,
                 why=why,
-                functions=self._governing.authority(command.by, rollout=rollout.id),
+                functions=self._governing.authority(command.by),
                 change=self._governing.change(rollout),
             )
 
@@ -306,21 +315,20 @@ class Handlers:
             # Only where approvals expire are they given again while it runs.
             return OPEN if isinstance(rollout.plan.governed, Governed) else {Phase.PROPOSED}
 
-        return await self.append(command.rollout, Approved, approved, key=key, phases=phases)
+        return await self.append(command.rollout, Approved, approved, key=key, phases=phases, check=check)
 
     async def withdraw(self, command: Withdraw, *, key: str) -> RolloutId:
         """Take an approval back; without it a governed rollout exposes nobody. Raises NotInPhase, RolloutEnded, NotFound, Conflict."""
         event = Withdrawn(by=command.by, why=reason(command.why))
 
-        def withdrawn(rollout: Rollout) -> Withdrawn:
+        def check(rollout: Rollout) -> None:
             if command.by not in rollout.granted:
                 raise Conflict(
                     f"{command.by} has not approved {rollout.id}, so there is nothing to take back.",
                     next_command=f"glideslope show {rollout.id}",
                 )
-            return event
 
-        return await self.append(command.rollout, Withdrawn, withdrawn, key=key, phases=OPEN)
+        return await self.append(command.rollout, Withdrawn, lambda _: event, key=key, phases=OPEN, check=check)
 
     async def halt(self, command: Halt, *, key: str) -> RolloutId:
         """Withdraw the exposure and freeze. Raises NotInPhase, RolloutEnded, NotFound."""
@@ -337,10 +345,10 @@ class Handlers:
         self._governing.require(command.by, Right.OPERATE, to="a rollout")
 
         def resumed(rollout: Rollout) -> Resumed:
-            self._check_signed_off(rollout)
             return Resumed(by=command.by, why=why, aside=self._not_credible(rollout) or msgspec.UNSET)
 
-        return await self.append(command.rollout, Resumed, resumed, key=key, phases={Phase.HALTED})
+        check = self._check_signed_off
+        return await self.append(command.rollout, Resumed, resumed, key=key, phases={Phase.HALTED}, check=check)
 
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutId:
         """Return all traffic to the incumbent. Always possible until the rollout is decided. Raises RolloutEnded, NotFound."""
@@ -358,7 +366,7 @@ class Handlers:
         return await self.append(command.rollout, Decided, ordered, key=key, phases=OPEN)
 
     def _check_signed_off(self, rollout: Rollout) -> None:
-        """Say at once what `decide` would hold it for: sign-offs after a broken limit, approvals taken back. Raises SignOffMissing."""
+        """Say at once for which approvals `decide` would hold it: after a broken limit, taken back, run out. Raises SignOffMissing."""
         governed = rollout.plan.governed
         if not isinstance(governed, Governed):
             return
@@ -368,9 +376,10 @@ class Handlers:
             if lacking := unapproved(anew, rollout, since=rollout.limit_broken_at, now=now):
                 functions = [need.function for need in lacking]
                 raise SignOffMissing(rollout=rollout.id, functions=functions, why="A limit was broken")
-        if rollout.withdrawn and (lacking := unapproved(governed, rollout, since=0, now=now)):
+        if lacking := unapproved(answered_for(rollout, governed, now=now), rollout, since=0, now=now):
             functions = [need.function for need in lacking]
-            raise SignOffMissing(rollout=rollout.id, functions=functions, why="An approval was taken back")
+            why = "An approval was taken back" if rollout.withdrawn or rollout.denied else "Approvals have run out"
+            raise SignOffMissing(rollout=rollout.id, functions=functions, why=why)
 
     def _not_credible(self, rollout: Rollout) -> tuple[Aside, ...]:
         """Return the sources that the last decision found not credible, and any found since."""
@@ -405,51 +414,28 @@ class Handlers:
         *,
         key: str,
         phases: AbstractSet[Phase] | Callable[[Rollout], AbstractSet[Phase]],
+        check: Callable[[Rollout], None] | None = None,
     ) -> RolloutId:
-        """Record what `make` makes of the rollout as it is; what it raises refuses the command."""
+        """Record what `make` makes of the rollout as it is; what `check` raises refuses it, unless it was done already."""
         key = f"{kind_of(kind)}/{id_}/{key}"
 
         def same(done: Recorded) -> RolloutId:
-            _require_same(done.event, make(self._record.rollout(id_)))
+            require_same(done.event, make(self._record.rollout(id_)))
             return id_
 
         async def once() -> RolloutId:
             rollout = self._record.rollout(id_)
+            if check is not None:
+                check(rollout)
             event = make(rollout)
             require_phase(rollout, phases(rollout) if callable(phases) else phases)
             (recorded,) = await self._record.append(
                 (Append(stream=id_, expected=rollout.version, events=(event,), key=key),)
             )
-            _require_same(recorded.event, event)
+            require_same(recorded.event, event)
             return id_
 
-        return await self._carry_out(key, same=same, act=lambda: self._persist(once))
-
-    async def _carry_out(
-        self, key: str, *, same: Callable[[Recorded], Name], act: Callable[[], Awaitable[Name]]
-    ) -> Name:
-        """Do what was not done under this key yet: the same act sent again is answered, not refused because it has worked."""
-        if (done := await self._record.known(key)) is not None:
-            return same(done)
-        # What others recorded meanwhile: nobody is refused for what was true a second ago.
-        await self._record.refresh()
-        try:
-            return await act()
-        except (Conflict, Refused):
-            # Sent twice at once, it may have worked by the other way since we asked.
-            if (done := await self._record.known(key)) is None:
-                raise
-            return same(done)
-
-    async def _persist(self, once: Callable[[], Awaitable[Name]]) -> Name:
-        for _ in range(RETRIES):
-            try:
-                done = await once()
-            except VersionConflict:
-                continue
-            self._wake()
-            return done
-        raise Conflict("Others kept writing first; nothing was recorded. Look again and repeat.")
+        return await self.once.carry_out(key, same=same, act=lambda: self.once.persist(once))
 
     def _check_free(self, plan: Plan) -> None:
         """One at a time, and against the incumbent that serves. Raises RolloutInProgress, Conflict."""
@@ -510,23 +496,6 @@ def _registered(command: Register) -> Registered:
 
 def _installed(command: Register) -> Installed:
     return Installed(model=command.model, version=command.version, by=command.by, why=command.why)
-
-
-def _require_same(done: Event, *asked: Event) -> None:
-    """Raise KeyReused when a key stands for another act than one of those asked for now."""
-    if not any(_act(done) == _act(event) for event in asked):
-        raise KeyReused
-
-
-def _act(event: Event) -> object:
-    # An order carries the evidence of its moment; what was ordered, and by whom, is the same the second time.
-    # So does a resumption, of the sources that were set aside, and an approval, of its giver's authority.
-    if isinstance(event, Decided):
-        return (event.decision, event.by, event.why)
-    if isinstance(event, Approved):
-        return (event.granted, event.by, event.why, event.plan_digest)
-    # Nor does it matter until when a broken glass stays broken.
-    return (kind_of(event), event.by, event.why) if isinstance(event, Resumed | GlassBroken) else event
 
 
 def _require_same_proposal(done: Event, command: Propose) -> None:

@@ -11,7 +11,8 @@ from glideslope.domain.governing.organisation import Right
 from glideslope.domain.ids import RolloutId
 from glideslope.engine.governing import Governing
 from glideslope.engine.handlers import reason
-from glideslope.engine.record import Append, Record, incident_stream
+from glideslope.engine.once import Once, require_same
+from glideslope.engine.record import Append, Record, Recorded, incident_stream
 
 MOST = 50
 LONGEST = 4_000
@@ -20,13 +21,13 @@ LONGEST = 4_000
 class Incidents:
     """One per rollout that was rolled back for cause."""
 
-    def __init__(self, record: Record, governing: Governing) -> None:
+    def __init__(self, record: Record, governing: Governing, *, once: Once) -> None:
         self._record = record
         self._governing = governing
+        self._once = once
 
     async def note(self, command: NoteIncident, *, key: str) -> Incident:
         """Say what one makes of it. Raises NotFound, NotEntitled, OwnerUnknown, Invalid, Conflict for a closed one."""
-        found = await self._open(command.rollout)
         organisation = self._governing.organisation
         if organisation is None or organisation.person(command.by) is None:
             raise NotEntitled(actor=command.by, needs="a person of the organisation")
@@ -35,6 +36,9 @@ class Incidents:
                 _check_remedy(remedy)
                 if not organisation.is_reachable(remedy.owner):
                     raise OwnerUnknown(owner=remedy.owner)
+        for listed in (command.hypotheses or (), command.remedies or ()):
+            if len(listed) > MOST:
+                raise Invalid(f"An incident holds up to {MOST} hypotheses and remedies each.")
         for text in (command.gap, *(command.hypotheses or ())):
             if isinstance(text, str) and not 0 < len(text.strip()) <= LONGEST:
                 raise Invalid(f"What is noted has 1 to {LONGEST:,} characters.")
@@ -45,15 +49,13 @@ class Incidents:
             hypotheses=command.hypotheses,
             remedies=command.remedies,
         )
-        return await self._append(found, event, key=f"note/{key}")
+        return await self._append(command.rollout, event, key=f"note/{key}")
 
     async def close(self, command: CloseIncident, *, key: str) -> Incident:
         """Close it. Raises NotFound, NotEntitled, IncidentIncomplete with what is lacking, Conflict for a closed one."""
-        found = await self._open(command.rollout)
         self._governing.require(command.by, Right.REVIEW, to="an incident")
-        if found.lacking:
-            raise IncidentIncomplete(rollout=command.rollout, lacking=found.lacking)
-        return await self._append(found, IncidentClosed(by=command.by, why=reason(command.why)), key=f"close/{key}")
+        event = IncidentClosed(by=command.by, why=reason(command.why))
+        return await self._append(command.rollout, event, key=f"close/{key}")
 
     def get(self, rollout: RolloutId) -> Incident:
         """Return a rollout's incident. Raises NotFound."""
@@ -62,18 +64,25 @@ class Incidents:
             raise NotFound(what="incident of", name=rollout, next_command="glideslope incident ls")
         return found
 
-    async def _open(self, rollout: RolloutId) -> Incident:
-        await self._record.refresh()
-        found = self.get(rollout)
-        if found.closed_by is not None:
-            raise Conflict(f"The incident of {rollout} was closed by {found.closed_by}.")
-        return found
+    async def _append(self, rollout: RolloutId, event: IncidentNoted | IncidentClosed, *, key: str) -> Incident:
+        stream = incident_stream(rollout)
+        key = f"{stream}/{key}"
 
-    async def _append(self, incident: Incident, event: IncidentNoted | IncidentClosed, *, key: str) -> Incident:
-        stream = incident_stream(incident.opened.rollout)
-        append = Append(stream=stream, expected=incident.version, events=(event,), key=f"{stream}/{key}")
-        await self._record.append((append,))
-        return self.get(incident.opened.rollout)
+        def same(done: Recorded) -> Incident:
+            require_same(done.event, event)
+            return self.get(rollout)
+
+        async def once() -> Incident:
+            found = self.get(rollout)
+            if found.closed_by is not None:
+                raise Conflict(f"The incident of {rollout} was closed by {found.closed_by}.")
+            if isinstance(event, IncidentClosed) and found.lacking:
+                raise IncidentIncomplete(rollout=rollout, lacking=found.lacking)
+            append = Append(stream=stream, expected=found.version, events=(event,), key=key)
+            (recorded,) = await self._record.append((append,))
+            return same(recorded)
+
+        return await self._once.carry_out(key, same=same, act=lambda: self._once.persist(once))
 
 
 def _check_remedy(remedy: Remedy) -> None:

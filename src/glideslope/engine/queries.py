@@ -165,7 +165,7 @@ class Queries:
             governed=governed_view(
                 rollout,
                 now=self._record.now(),
-                reviewed=id_ in self._record.model(plan.model).glass_reviewed,
+                reviewed=self._reviewed(rollout),
                 permit=self._governing.permit(rollout),
             ),
         )
@@ -343,12 +343,18 @@ class Queries:
         tried = [r for r in self._record.rollouts() if (r.plan.model, r.plan.candidate) == (model.name, version)]
         return "rolled back" if any(r.phase is Phase.ROLLED_BACK for r in tried) else "registered"
 
+    def _reviewed(self, rollout: Rollout) -> bool:
+        looked_at = self._record.model(rollout.plan.model).glass_reviewed.get(rollout.id)
+        return looked_at is not None and (rollout.glass is None or looked_at >= rollout.glass.broken_at)
+
     def _forbidden(self, rollout: Rollout) -> str:
         """Return whom or what a governed proposal waits for, as a sentence; empty when for nothing."""
         now = self._record.now()
-        view = governed_view(rollout, now=now, reviewed=True, permit=self._governing.permit(rollout))
+        permit = self._governing.permit(rollout)
+        view = governed_view(rollout, now=now, reviewed=True, permit=permit)
         if view is None:
-            return ""
+            told = "; ".join(block.why for block in permit.blocks) if permit else ""
+            return f"Waits: {told}." if told else ""
         needs = [n.function if n.count == 1 else f"{n.count} of {n.function}" for n in view.missing]
         if needs:
             return f"Waits for approval by {', '.join(needs)}."

@@ -62,8 +62,8 @@ class Model:
     """Every incumbent so far, oldest first."""
     contract: Contract | None = None
     """What its live input must look like; None before any was registered."""
-    glass_reviewed: frozenset[RolloutId] = frozenset()
-    """Rollouts whose broken glass somebody has looked at."""
+    glass_reviewed: Mapping[RolloutId, int] = field(default_factory=dict)
+    """Rollouts whose broken glass somebody has looked at, and when last (milliseconds since the epoch, UTC)."""
     facts: Mapping[VersionName, Facts] = field(default_factory=dict)
     """What is known about how each version was made, as it was stated last."""
 
@@ -103,6 +103,8 @@ class Record:
         self._models: dict[ModelName, Model] = {}
         self._agreements: dict[str, Agreement] = {}
         self._incidents: dict[RolloutId, Incident] = {}
+        self._glass: dict[RolloutId, None] = {}
+        """Rollouts whose glass was ever broken, oldest first."""
         self._places: dict[int, Recorded] = {}
         self._read = 0
         """Every position below has its place."""
@@ -239,6 +241,15 @@ class Record:
         """Return all rollouts, oldest first."""
         return tuple(self._rollouts.values())
 
+    def glass_owed(self, model: ModelName) -> Rollout | None:
+        """Return a rollout of a model whose glass was broken and not looked at since; None when there is none."""
+        for rollout in (self._rollouts[id_] for id_ in self._glass):
+            if rollout.plan.model == model and rollout.glass is not None:
+                looked_at = self._models[model].glass_reviewed.get(rollout.id)
+                if looked_at is None or looked_at < rollout.glass.broken_at:
+                    return rollout
+        return None
+
     def open_rollouts(self) -> Sequence[Rollout]:
         """Return those that have not ended."""
         return tuple(self._rollouts[id_] for id_ in sorted(self._open.values()))
@@ -305,6 +316,8 @@ class Record:
             before = self._rollouts.get(id_)
             rollout = begin(id_, event, at=at) if before is None else apply(before, event, at=at)
             self._rollouts[id_] = rollout
+            if rollout.glass is not None and rollout.glass.broken:
+                self._glass[id_] = None
             if rollout.phase not in ENDED:
                 self._open[rollout.plan.model] = id_
             elif self._open.get(rollout.plan.model) == id_:
@@ -370,7 +383,7 @@ def _model(model: Model | None, event: Event, *, name: ModelName, at: int) -> Mo
         case ContractAgreed(contract=contract):
             return replace(before, contract=contract)
         case GlassReviewed(rollout=rollout):
-            return replace(before, glass_reviewed=before.glass_reviewed | {rollout})
+            return replace(before, glass_reviewed={**before.glass_reviewed, rollout: at})
         case FactsRecorded(facts=facts):
             return replace(before, facts={**before.facts, facts.version: facts})
         case _:

@@ -18,6 +18,10 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=BERLIN)
 
 
+def ms(text: str) -> int:
+    return int(at(text).timestamp() * 1000)
+
+
 def calendar(**changes: object) -> Calendar:
     return Calendar(name="releases", zone="Europe/Berlin", **changes)  # type: ignore[arg-type]  # a row of the table
 
@@ -31,6 +35,27 @@ ROWS = [
     ("the night of another day is none", calendar(freezes=(NIGHT,)), "2026-11-27T05:00", None, ""),
     ("a weekend lasts two days", calendar(freezes=(WEEKEND,)), "2026-11-28T00:00", Freeze.FINISH, "2026-11-30T00:00"),
     ("the strictest counts", calendar(freezes=(WEEKEND, NIGHT)), "2026-11-28T01:00", Freeze.HOLD, "2026-11-28T06:00"),
+    (
+        "an open end",
+        calendar(freezes=(FreezeRule(name="open", since=0),)),
+        "2026-11-25T10:00",
+        Freeze.HOLD,
+        "2026-12-03T10:00",
+    ),
+    (
+        "its last moment comes before its day ends",
+        calendar(freezes=(FreezeRule(name="short", days=(Day.WED,), until=ms("2026-11-25T12:34")),)),
+        "2026-11-25T10:00",
+        Freeze.HOLD,
+        "2026-11-25T12:34",
+    ),
+    (
+        "days and hours end at the hour",
+        calendar(freezes=(FreezeRule(name="lunch", days=(Day.WED,), from_="11:30", to="13:15"),)),
+        "2026-11-25T12:00",
+        Freeze.HOLD,
+        "2026-11-25T13:15",
+    ),
     ("a holiday", calendar(holidays=Holidays(country="DE")), "2026-12-25T12:00", Freeze.HOLD, "2026-12-26T00:00"),
     ("within the hours", calendar(hours=Hours()), "2026-11-27T16:59", None, ""),
     ("after the hours", calendar(hours=Hours()), "2026-11-27T17:00", Freeze.HOLD, "2026-11-30T09:00"),
@@ -72,3 +97,10 @@ def test_the_clock_goes_back_an_hour_and_the_night_is_longer() -> None:
 def test_a_calendar_that_cannot_be_kept_is_refused(wrong: Calendar, sentence: str) -> None:
     with pytest.raises(AgreementInvalid, match=sentence):
         check_calendar(wrong)
+
+
+def test_a_moment_that_no_zone_can_say_is_refused() -> None:
+    """At the end of the year 9999 a zone to the east is in a year that no date can say."""
+    far = calendar(freezes=(FreezeRule(name="far", since=0, until=253_402_300_799_000),))
+    with pytest.raises(AgreementInvalid, match="1970 to 9998"):
+        check_calendar(far)

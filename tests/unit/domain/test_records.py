@@ -123,7 +123,8 @@ def test_governance_frozen_with_the_plan_shows_in_tier_policy_and_sign_offs() ->
     yes = entry(
         "approval-given", {"by": "sue", "granted": True, "plan_digest": "x", "why": "y", "functions": ["security"]}
     )
-    examined = entry("examined", {"policy": "sha256:" + "6" * 64, "answers": [{"rule": "a", "answer": "pass"}]})
+    told = {"rollout": "r-0001", "policy": "sha256:" + "6" * 64, "answers": [{"rule": "a", "answer": "pass"}]}
+    examined = entry("examined", told, stream="examination.r-0001")
     found = {
         one.type.number: one.found for one in records.gather(change(yes, examined, plan={**PLAN, "governed": governed}))
     }

@@ -95,6 +95,8 @@ class Open(msgspec.Struct, frozen=True):
 _STRICTEST: Final = (Freeze.RETURN, Freeze.HOLD, Freeze.FINISH)
 _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_LATEST: Final = 253_370_764_800_000
+"""The year 9999, which a zone could push beyond what a date can say."""
 _FAR: Final = 8
 """Days in which a rule that repeats weekly must end."""
 
@@ -128,15 +130,25 @@ def _holds(rule: FreezeRule, at: datetime) -> bool:
 
 
 def _until(rule: FreezeRule, at: datetime) -> datetime:
-    """Return when a rule that holds now ends, to the minute; at most eight days on for one that never does."""
-    if isinstance(rule.until, int) and isinstance(rule.days, msgspec.UnsetType) and not isinstance(rule.from_, str):
-        return datetime.fromtimestamp(rule.until / 1000, at.tzinfo)
-    probe = at.replace(second=0, microsecond=0)
-    for _ in range(_FAR * 24 * 60):
-        probe += timedelta(minutes=1)
-        if not _holds(rule, probe):
-            return probe
-    return probe
+    """Return when a rule that holds now ends; at most eight days on for one that ends later or never.
+
+    It can end at its last moment, at midnight or at a time of day that it names: only these are asked, since this is asked
+    of every rollout at every look.
+    """
+    last = datetime.fromtimestamp(rule.until / 1000, at.tzinfo) if isinstance(rule.until, int) else None
+    if last is not None and isinstance(rule.days, msgspec.UnsetType) and not isinstance(rule.from_, str):
+        return last
+    named = (clock for clock in (rule.from_, rule.to) if isinstance(clock, str))
+    times = sorted({time(0), *map(_clock, named)})
+    for ahead in range(_FAR + 1):
+        day = (at + timedelta(days=ahead)).date()
+        for clock in times:
+            probe = datetime.combine(day, clock, at.tzinfo)
+            if last is not None and at < last <= probe:
+                return last
+            if probe > at and not _holds(rule, probe):
+                return probe
+    return at + timedelta(days=_FAR)
 
 
 def _staffed(hours: Hours, at: datetime) -> bool:
@@ -184,6 +196,9 @@ def _check_rule(rule: FreezeRule, where: str) -> None:
         _refuse(f"{where}.name", "a freeze has a name, which people will read")
     if all(isinstance(each, msgspec.UnsetType) for each in (rule.since, rule.until, rule.days, rule.from_)):
         _refuse(where, "it would hold for ever: say since and until, days, or from and to")
+    for key, moment in (("since", rule.since), ("until", rule.until)):
+        if isinstance(moment, int) and not 0 <= moment < _LATEST:
+            _refuse(f"{where}.{key}", "it is a moment from 1970 to 9998")
     if isinstance(rule.since, int) and isinstance(rule.until, int) and rule.since >= rule.until:
         _refuse(f"{where}.until", "it ends before it begins")
     if isinstance(rule.from_, str) != isinstance(rule.to, str):

@@ -3,7 +3,7 @@
 It passes approvals, policy and freezes. It passes no statistics: a proof is still a proof, and harm is still withdrawn.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -66,25 +66,32 @@ class Glass:
     """Where it stands in one rollout."""
 
     asked: GlassAsked
+    """Who asked last."""
     second: Actor | None = None
+    """Who agreed to what was asked last; None while nobody has."""
     until: int = 0
+    broken_at: int = 0
+    """When it was broken last (milliseconds since the epoch, UTC): what was looked at before says nothing about it."""
+    breakers: frozenset[Actor] = frozenset()
+    """Everybody who ever had a part in breaking it. Asking anew does not undo that."""
 
     @property
     def broken(self) -> bool:
         """Tell whether it ever was: then somebody must look at it."""
-        return self.second is not None
+        return bool(self.breakers)
 
     def passes(self, now: int) -> bool:
         """Tell whether it is broken at this instant."""
-        return self.broken and now < self.until
+        return now < self.until
 
 
-def break_on(glass: Glass | None, event: GlassEvent) -> Glass | None:
+def break_on(glass: Glass | None, event: GlassEvent, *, at: int) -> Glass | None:
     """Take one more event into account."""
     match event:
         case GlassAsked():
-            return Glass(asked=event)
+            return Glass(asked=event) if glass is None else replace(glass, asked=event, second=None)
         case GlassBroken(by=by, until=until) if glass is not None:
-            return Glass(asked=glass.asked, second=by, until=until)
+            both = glass.breakers | {glass.asked.by, by}
+            return replace(glass, second=by, until=until, broken_at=at, breakers=both)
         case _:
             return glass

@@ -31,8 +31,18 @@ def _check_policy(policy: Policy) -> None:
         raise AgreementInvalid(error.sentence, where=error.where) from None
 
 
+def _check_organisation(organisation: Organisation) -> None:
+    check_organisation(organisation)
+    for of in organisation.agreements:
+        if of not in KINDS:
+            raise AgreementInvalid(
+                f"there is no agreement of the kind {of!r}; there are {', '.join(sorted(KINDS))}",
+                where=f"agreements.{of}",
+            )
+
+
 KINDS: Final[Mapping[str, Kind]] = {
-    "organisation": Kind(Organisation, check_organisation, single=True),
+    "organisation": Kind(Organisation, _check_organisation, single=True),
     "calendar": Kind(Calendar, check_calendar),
     "policy": Kind(Policy, _check_policy, beside=("cases",)),
 }
@@ -53,11 +63,19 @@ def document_of(agreed: msgspec.Struct) -> Mapping[str, Any]:
 
 
 def agreed_of(of: str, document: Mapping[str, Any]) -> msgspec.Struct:
-    """Read a document back from the record. Raises AgreementInvalid."""
-    kind = kind_of(of)
+    """Read a document that somebody asks to be in force. Raises AgreementInvalid."""
+    found = restored(of, document)
+    kind_of(of).check(found)
+    return found
+
+
+def restored(of: str, document: Mapping[str, Any]) -> msgspec.Struct:
+    """Read a document back from the record. Raises AgreementInvalid.
+
+    It is not checked again: a check that has become stricter since must not void what is in force.
+    """
     try:
-        found = msgspec.convert(document, type=kind.type)
+        found: msgspec.Struct = msgspec.convert(document, type=kind_of(of).type)
     except msgspec.ValidationError as error:
         raise AgreementInvalid(f"The {of} cannot be read: {error}") from error
-    kind.check(found)
     return found

@@ -4,6 +4,7 @@ People are known by the actor of their token. Who they are besides (name, addres
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
@@ -153,7 +154,9 @@ class Organisation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         for d in self._in_force(now):
             giver = self.person(d.who)
             if d.to == actor and giver is not None and Right.REVIEW in giver.rights:
-                functions |= set(giver.functions if isinstance(d.functions, msgspec.UnsetType) else d.functions)
+                # Nobody hands on what they do not have.
+                handed = giver.functions if isinstance(d.functions, msgspec.UnsetType) else d.functions
+                functions |= set(giver.functions).intersection(handed)
         return tuple(sorted(functions))
 
     def _away(self, actor: Actor, *, now: int) -> bool:
@@ -183,12 +186,25 @@ class Organisation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 def check_organisation(organisation: Organisation) -> None:
     """Refuse what cannot decide anything or names nobody. Raises AgreementInvalid with the path of what is wrong."""
     _check_names(organisation)
-    people = {p.id for p in organisation.people}
     if not any(Right.ADMINISTER in p.rights for p in organisation.people):
         _refuse("people", "nobody may administer, so nobody could ever change this again")
+    # People by a set: some thousand of them and as many things are checked while leases are to be renewed.
+    people: set[str] = {p.id for p in organisation.people}
     for k, owned in enumerate(organisation.owned):
-        if not organisation.is_reachable(owned.owner):
+        if owned.owner not in people and not organisation.is_reachable(owned.owner):
             _refuse(f"owned.{k}.owner", f"{owned.owner!r} is no person, nor a team with people and a `reach`")
+    _check_delegations(organisation)
+    for k, e in enumerate(organisation.escalations):
+        for number, who in enumerate(e.to):
+            if not organisation.is_reachable(who):
+                _refuse(f"escalations.{k}.to.{number}", f"{who!r} is no person, nor a team with people and a `reach`")
+    _check_tiers(organisation)
+    for of, needs in organisation.agreements.items():
+        _check_needs(organisation, needs, where=f"agreements.{of}", administrators=True)
+
+
+def _check_delegations(organisation: Organisation) -> None:
+    people = {p.id: p for p in organisation.people}
     for k, d in enumerate(organisation.delegations):
         for field, named in (("who", d.who), ("to", d.to)):
             if not isinstance(named, msgspec.UnsetType) and named not in people:
@@ -199,11 +215,24 @@ def check_organisation(organisation: Organisation) -> None:
             _refuse(f"delegations.{k}.until", "it ends before it begins")
         if not d.away and isinstance(d.to, msgspec.UnsetType):
             _refuse(f"delegations.{k}", "say `to` whom, or `away: true`")
-    for k, e in enumerate(organisation.escalations):
-        for number, who in enumerate(e.to):
-            if not organisation.is_reachable(who):
-                _refuse(f"escalations.{k}.to.{number}", f"{who!r} is no person, nor a team with people and a `reach`")
-    _check_tiers(organisation)
+        giver = people.get(d.who)
+        for number, function in enumerate(d.functions or ()):
+            if giver is None or function not in giver.functions:
+                _refuse(f"delegations.{k}.functions.{number}", f"{d.who!r} does not have the function {function!r}")
+
+
+def _check_needs(
+    organisation: Organisation, needs: Iterable[Need], *, where: str, administrators: bool = False
+) -> None:
+    able = Counter(f for p in organisation.people if Right.REVIEW in p.rights for f in set(p.functions))
+    if administrators:
+        able[Right.ADMINISTER.value] = sum(Right.ADMINISTER in p.rights for p in organisation.people)
+    for number, need in enumerate(needs):
+        if need.count < 1:
+            _refuse(f"{where}.{number}", "a need is of one approval at least")
+        if need.count > able[need.function]:
+            who = f"only {able[need.function]}" if able[need.function] else "nobody"
+            _refuse(f"{where}.{number}", f"{who} may review as {need.function!r}, so nothing could ever be approved")
 
 
 def _check_names(organisation: Organisation) -> None:
@@ -212,21 +241,32 @@ def _check_names(organisation: Organisation) -> None:
         ("teams", [t.name for t in organisation.teams]),
         ("tiers", [t.name for t in organisation.tiers]),
     ):
+        seen: set[str] = set()
         for number, name in enumerate(names):
             if not name.strip():
                 _refuse(f"{field}.{number}", "a name is missing")
-            if name in names[:number]:
+            if not name.isprintable() or name != name.strip():
+                # A line break in a name would let it speak in the lines of others, where people read what was agreed.
+                _refuse(f"{field}.{number}", f"{name!r} has a space at its end, or what cannot be printed")
+            if name in seen:
                 _refuse(f"{field}.{number}", f"{name!r} is there twice")
+            seen.add(name)
     teams = {t.name for t in organisation.teams}
     for number, person in enumerate(organisation.people):
         if person.team and person.team not in teams:
             _refuse(f"people.{number}.team", f"there is no team {person.team!r}")
+        for each, function in enumerate(person.functions):
+            if function == Right.ADMINISTER.value or not function.strip():
+                _refuse(
+                    f"people.{number}.functions.{each}", f"{function!r} is not a function; rights are under `rights`"
+                )
         if person.id in teams:
             _refuse(f"people.{number}.id", f"{person.id!r} is the name of a team too")
-    owned = [(o.kind, o.name) for o in organisation.owned]
-    for number, thing in enumerate(owned):
-        if thing in owned[:number]:
-            _refuse(f"owned.{number}", f"the {thing[0].value} {thing[1]!r} has two owners")
+    things: set[tuple[ArtifactKind, str]] = set()
+    for number, owned in enumerate(organisation.owned):
+        if (owned.kind, owned.name) in things:
+            _refuse(f"owned.{number}", f"the {owned.kind.value} {owned.name!r} has two owners")
+        things.add((owned.kind, owned.name))
 
 
 def _check_tiers(organisation: Organisation) -> None:
@@ -236,16 +276,8 @@ def _check_tiers(organisation: Organisation) -> None:
     for model, tier in organisation.models.items():
         if tier not in tiers:
             _refuse(f"models.{model}", f"there is no tier {tier!r}")
-    reviewers = {f for p in organisation.people if Right.REVIEW in p.rights for f in p.functions}
     for number, t in enumerate(organisation.tiers):
-        for each, need in enumerate(t.approvals):
-            if need.count < 1:
-                _refuse(f"tiers.{number}.approvals.{each}", "a need is of one approval at least")
-            if need.function not in reviewers:
-                _refuse(
-                    f"tiers.{number}.approvals.{each}",
-                    f"nobody may review as {need.function!r}, so nothing could ever be approved",
-                )
+        _check_needs(organisation, t.approvals, where=f"tiers.{number}.approvals")
         for field, value, low, high in (
             ("alpha", t.alpha, 1e-6, 0.5),
             ("alpha_pass", t.alpha_pass, 1e-6, 0.5),

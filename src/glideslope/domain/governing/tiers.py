@@ -38,16 +38,24 @@ def _stages(stages: tuple[StageDraft, ...], tier: Tier, told: list[str]) -> Iter
     usual = {s.stage: s for s in DEFAULT_STAGES}
     added = [usual.get(kind, StageDraft(stage=kind)) for kind in STAGE_ORDER if kind in {*tier.stages} - present]
     told += [f"The stage {stage.stage.value} is added." for stage in added]
-    for stage in sorted([*stages, *added], key=lambda s: STAGE_ORDER.index(s.stage)):
-        yield _canary(stage, tier, told) if stage.stage is StageKind.CANARY else stage
+    ordered = sorted([*stages, *added], key=lambda s: STAGE_ORDER.index(s.stage))
+    canaries = [k for k, stage in enumerate(ordered) if stage.stage is StageKind.CANARY]
+    reached = 0
+    for k, stage in enumerate(ordered):
+        if k in canaries:
+            after = _canary(stage, tier, told, reached=reached, last=k == canaries[-1])
+            reached = max(reached, *after.shares, 0)
+            yield after
+        else:
+            yield stage
 
 
-def _canary(stage: StageDraft, tier: Tier, told: list[str]) -> StageDraft:
+def _canary(stage: StageDraft, tier: Tier, told: list[str], *, reached: int, last: bool) -> StageDraft:
     after = stage
     if stage.minimum < tier.minimum:
         told.append(f"Each canary step takes at least {_span(tier.minimum)}.")
         after = replace(after, minimum=tier.minimum, maximum=max(after.maximum, tier.minimum))
-    shares = tuple(_ladder(after.shares, tier))
+    shares = tuple(_ladder(after.shares, tier, reached=reached, last=last))
     if shares != after.shares:
         steps = ", ".join(f"{share / 100:g}%" for share in shares)
         told.append(f"The canary goes by {steps}.")
@@ -63,15 +71,17 @@ def _span(milliseconds: int) -> str:
     return f"{milliseconds} milliseconds"
 
 
-def _ladder(shares: tuple[int, ...], tier: Tier) -> Iterable[int]:
-    """Put steps in between until none is wider than the tier lets the one before it grow."""
-    reached = 0
+def _ladder(shares: tuple[int, ...], tier: Tier, *, reached: int, last: bool) -> Iterable[int]:
+    """Put steps in between until none is wider than the tier lets the one before it grow, the step to everybody included."""
     for share in shares:
         while not _allowed(reached, share, tier):
             reached = _most(reached, share, tier)
             yield reached
         reached = share
         yield share
+    while last and reached and not _allowed(reached, FULL, tier):
+        reached = _most(reached, FULL, tier)
+        yield reached
 
 
 def _allowed(reached: int, share: int, tier: Tier) -> bool:
