@@ -67,6 +67,7 @@ EVENTS: Final = (
     decision.Spending,
     doubt.Aside,
     plan.Plan,
+    plan.Rationale,
     governed.Governed,
     approval.Need,
     plan.Guardrail,

@@ -54,6 +54,7 @@ from glideslope.domain.governing.organisation import (
 )
 from glideslope.domain.governing.policy import Policy, examine
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
+from glideslope.domain.plan import Rationale
 from glideslope.engine.governing_views import AgreementView
 from glideslope.interfaces.document import agreements
 from glideslope.testing.traffic import SOUND, Behaviour
@@ -78,7 +79,8 @@ ORGANISATION = Organisation(
 
 
 def change(**changes: Any) -> Draft:
-    return replace(draft("delays", "v2"), owner="owners", **changes)
+    said = Rationale(benefit="fewer late alarms", risks=())
+    return replace(draft("delays", "v2"), **{"owner": "owners", "proposal": said, **changes})
 
 
 async def agreed(world: World, organisation: Organisation, *, by: Actor = ADA) -> AgreementView:
@@ -510,7 +512,7 @@ name: product
 says: What must be shown before a change reaches anybody.
 tiers: [low, high]
 rules:
-  - {id: WHY, kind: change_described, parts: [why]}
+  - {id: WHY, kind: change_described, parts: [why, benefit, risks]}
   - {id: AGREED, kind: change_is_what_was_agreed}
   - {id: NO-PII, kind: no_training_field_tagged, tags: [pii], look_upstream: 1}
   - {id: APPROVED, kind: approved_by, need: {low: [], high: [product, security]}, valid_for: 14d}
@@ -613,6 +615,18 @@ async def test_another_policy_gives_no_permit_to_what_was_proposed_under_the_old
     await world.run(90)
     view = await world.app.rollout(rollout)
     assert (view.step, view.reasons) == ("s1", ("permit-missing",))
+
+
+async def test_a_proposal_that_does_not_say_what_a_policy_asks_for_is_blocked() -> None:
+    world = await given(344, LASTING)
+    await policy_in_force(world, POLICY)
+    await record(world, facts())
+    rollout = await world.propose(change(proposal=None))
+    await approve(world, rollout, PIA, SAM)
+    await world.run(3)
+    view = await world.app.rollout(rollout)
+    assert view.governed is not None
+    assert (view.phase, [b.partition(":")[0] for b in view.governed.blocks]) == ("proposed", ["WHY"])
 
 
 async def test_who_made_it_may_not_approve_it() -> None:

@@ -15,6 +15,7 @@ from glideslope.domain.plan import (
     Margin,
     MarginKind,
     Milliseconds,
+    Rationale,
     StageKind,
 )
 from glideslope.domain.recomputation import Recompute
@@ -118,5 +119,6 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     lease: Milliseconds = 2 * SECOND
     recompute: Recompute | None = None
     logged: tuple[str, ...] = ()
+    proposal: Rationale | None = None
     harms: tuple[DeclaredHarm, ...] = ()
     """What the plan should catch; for want of any, one harm per guardrail of twice its margin."""

@@ -96,6 +96,7 @@ def freeze(
         lease=draft.lease,
         recompute=draft.recompute or msgspec.UNSET,
         logged=draft.logged or msgspec.UNSET,
+        proposal=draft.proposal or msgspec.UNSET,
         harms=draft.harms or msgspec.UNSET,
         shown=_shown(draft, metrics),
         budgets=draft.harm_budget or msgspec.UNSET,

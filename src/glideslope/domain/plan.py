@@ -159,6 +159,19 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, for
     """The report that this was taken from, by its digest."""
 
 
+class Rationale(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
+    """What a proposal says for itself besides why; what is absent was not said, and a policy that asks for it blocks."""
+
+    benefit: str | msgspec.UnsetType = msgspec.UNSET
+    """What should get better."""
+    benefit_metric: str | msgspec.UnsetType = msgspec.UNSET
+    """By which metric one will see it."""
+    risks: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    rollback_plan: str | msgspec.UnsetType = msgspec.UNSET
+    """What is done besides returning the traffic."""
+    intended_use_changed: bool | msgspec.UnsetType = msgspec.UNSET
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_unknown_fields=True):
     """What was agreed before anything moved. Nothing in it changes in flight; its digest is what people approve."""
 
@@ -205,6 +218,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """Pairs of fields whose values are also looked at together."""
     pairs: PairRules | msgspec.UnsetType = msgspec.UNSET
     """How differently the arms may answer the same request."""
+    proposal: Rationale | msgspec.UnsetType = msgspec.UNSET
+    """What its proposer says for it besides why; absent where nothing was said."""
     governed: Governed | msgspec.UnsetType = msgspec.UNSET
     """Who must approve under which rules; absent where no organisation is in force."""
 

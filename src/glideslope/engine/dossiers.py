@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET, UnsetType
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from glideslope.domain.decision import Verdict
 from glideslope.domain.governing.approval import Approval
@@ -48,6 +48,7 @@ def dossier(record: Record, rollout: Rollout, organisation: Organisation, *, now
         proposed_at=rollout.proposed_at,
         digest=NOT_YET,
         why=plan.why.strip() or UNSET,
+        **({} if isinstance(plan.proposal, UnsetType) else asdict(plan.proposal)),
     )
     found = Dossier(
         now=now,

@@ -37,6 +37,7 @@ from glideslope.domain.plan import (
     Margin,
     MarginKind,
     Plan,
+    Rationale,
     StageKind,
     check_plan,
     wrong_margin,
@@ -256,6 +257,7 @@ def test_a_plans_digest_covers_every_field() -> None:
         "pairs": PairRules(),
         "recompute": Recompute.REQUIRED,
         "logged": ("amount",),
+        "proposal": Rationale(benefit="fewer false alarms"),
         "governed": Governed(organisation=Digest("sha256:" + "0" * 64)),
         "harms": (DeclaredHarm(metric=MetricName("errors"), size=Margin(MarginKind.RELATIVE, 1.0)),),
     }

@@ -26,7 +26,7 @@ from glideslope.domain.draft import (
 from glideslope.domain.errors import Invalid, PlanInvalid
 from glideslope.domain.ids import MetricName, ModelName, VersionName
 from glideslope.domain.metric import BUILT_IN, SPENDS_NO_ALPHA, Better, Dimension, Kind
-from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, StageKind
+from glideslope.domain.plan import AtMaximum, Criterion, HarmNull, Margin, MarginKind, Rationale, StageKind
 from glideslope.interfaces.cli.shipped import EXAMPLE_FILE, SCHEMA_FILE, shipped
 from glideslope.interfaces.cli.telling import fields_of, told
 from glideslope.interfaces.document import quantities
@@ -581,3 +581,14 @@ def test_a_line_is_where_yaml_ends_it() -> None:
 
     assert list(source.lines) == ["a", "b", "c", "d", "e", "f", ""]
     assert list(replace(source, text="").lines) == [""]
+
+
+def test_what_a_proposal_says_for_itself_is_read_and_written_back_and_nothing_is_added() -> None:
+    said = "proposal: {benefit: fewer false alarms, benefit_metric: log_loss, risks: [], intended_use_changed: false}\n"
+    draft = read(FOUR + said, file="glideslope.yaml").draft
+
+    assert draft.proposal == Rationale(
+        benefit="fewer false alarms", benefit_metric="log_loss", risks=(), intended_use_changed=False
+    )
+    assert read(show(draft), file="glideslope.yaml").draft == draft
+    assert read(FOUR, file="glideslope.yaml").draft.proposal is None

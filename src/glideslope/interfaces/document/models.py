@@ -384,6 +384,22 @@ class Pairs(Strict):
     )
 
 
+class Proposal(Strict):
+    """What the proposal says for itself; policies may ask for any of it."""
+
+    benefit: Words | None = Field(default=None, description="What should get better, and for whom.")
+    benefit_metric: Words | None = Field(default=None, description="By which metric one will see it.")
+    risks: Annotated[tuple[Words, ...], Field(strict=False)] | None = Field(
+        default=None, description="What may get worse, and for whom; [] says that somebody looked and found nothing."
+    )
+    rollback_plan: Words | None = Field(
+        default=None, description="What is done besides returning the traffic, which needs no plan."
+    )
+    intended_use_changed: bool | None = Field(
+        default=None, description="Whether it is for other uses than the incumbent was."
+    )
+
+
 _D: Final = Draft(model=ModelName("m"), candidate=VersionName("v"), owner="o", why="w")
 
 
@@ -398,6 +414,9 @@ class Document(Strict):
     )
     owner: Words = Field(description="Who can be reached about this change.")
     why: Words = Field(description="What is better for those affected.")
+    proposal: Proposal | None = Field(
+        default=None, description="Benefit, risks and way back, as people should read them."
+    )
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, strict=False)] | None = Field(
         default=None, description="The course, in the order offline, shadow, canary, full, bake; some may be left out."
     )

@@ -23,7 +23,7 @@ from glideslope.domain.expression import ExpressionInvalid
 from glideslope.domain.ids import MetricName, ModelName, VersionName
 from glideslope.domain.metric import BUILT_IN, RANKED, SPENDS_NO_ALPHA, Cross, Dimension, Kind
 from glideslope.domain.pairs import PairKind, PairLimit, PairRules
-from glideslope.domain.plan import AtMaximum, Criterion, DeclaredHarm, HarmNull, StageKind, wrong_margin
+from glideslope.domain.plan import AtMaximum, Criterion, DeclaredHarm, HarmNull, Rationale, StageKind, wrong_margin
 from glideslope.domain.receipt import MAX_DIMENSIONS
 from glideslope.domain.recomputation import Recompute
 from glideslope.domain.value import VALUE, value_text
@@ -266,10 +266,15 @@ def _draft(model: models.Document, found: Tree) -> Draft:
         lease=model.lease,
         recompute=None if model.recompute is None else Recompute(model.recompute),
         logged=model.logged,
+        proposal=None if model.proposal is None else _rationale(model.proposal),
         harms=tuple(
             DeclaredHarm(metric=MetricName(name), size=size) for name, sizes in model.harms.items() for size in sizes
         ),
     )
+
+
+def _rationale(written: models.Proposal) -> Rationale:
+    return Rationale(**{name: value for name, value in written if value is not None})
 
 
 def _stages(model: models.Document, found: Tree) -> tuple[tuple[StageDraft, ...], tuple[Criterion, ...]]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 import yaml
 
 from glideslope.domain.budget import Budget, Measure
@@ -50,6 +51,8 @@ def show(draft: Draft) -> str:
         "outcomes_stale_after": quantities.write_duration(draft.outcomes_stale_after),
         "maturity": draft.maturity,
     }
+    if draft.proposal is not None:
+        written["proposal"] = msgspec.to_builtins(draft.proposal)
     if draft.recompute is not None:
         written["recompute"] = draft.recompute.value
     if draft.logged:
