@@ -79,7 +79,7 @@ ORGANISATION = Organisation(
 
 
 def change(**changes: Any) -> Draft:
-    said = Rationale(benefit="fewer late alarms", risks=())
+    said = Rationale(benefit="fewer late alarms", risks=("slower in winter",))
     return replace(draft("delays", "v2"), **{"owner": "owners", "proposal": said, **changes})
 
 

@@ -390,7 +390,7 @@ class Proposal(Strict):
     benefit: Words | None = Field(default=None, description="What should get better, and for whom.")
     benefit_metric: Words | None = Field(default=None, description="By which metric one will see it.")
     risks: Annotated[tuple[Words, ...], Field(strict=False)] | None = Field(
-        default=None, description="What may get worse, and for whom; [] says that somebody looked and found nothing."
+        default=None, description="What may get worse, and for whom."
     )
     rollback_plan: Words | None = Field(
         default=None, description="What is done besides returning the traffic, which needs no plan."
