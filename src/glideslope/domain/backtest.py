@@ -10,13 +10,14 @@ from contextlib import suppress
 
 import msgspec
 
+from glideslope.domain.alphas import harm_alphas
 from glideslope.domain.decide import decide
 from glideslope.domain.decision import DECIDER, Advance, Decision, Finding, Hold, Promote, Question, RollBack, Verdict
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import Invalid
 from glideslope.domain.events import Approved, Decided, Event, Halted, Lapsed, Proposed, Registered, Resumed
 from glideslope.domain.evidence import Evidence
-from glideslope.domain.freeze import Baseline, freeze, plan_digest
+from glideslope.domain.freeze import Baseline, freeze, plan_digest, staked
 from glideslope.domain.gate import harm_found
 from glideslope.domain.ids import MACHINE, Actor, RolloutId, StepName
 from glideslope.domain.metric import Kind, Metric
@@ -121,7 +122,7 @@ def _comparable(plan: Plan, recorded: Plan, unknown: list[str]) -> Plan | None:
     # Others keep their share of alpha, as if those that cannot be judged had been silent.
     spent = sum(g.weight for g in plan.guardrails if g.spends_alpha)
     part = sum(g.weight for g in rails if g.spends_alpha) / spent if spent else 1.0
-    return msgspec.structs.replace(
+    judged = msgspec.structs.replace(
         plan,
         guardrails=tuple(rails),
         alpha=plan.alpha * part if len(rails) < len(plan.guardrails) else plan.alpha,
@@ -131,6 +132,7 @@ def _comparable(plan: Plan, recorded: Plan, unknown: list[str]) -> Plan | None:
         recompute=recorded.recompute,
         pairs=recorded.pairs,
     )
+    return _staked_as_then(judged, recorded)
 
 
 def _same_bins(a: Metric, b: Metric) -> bool:
@@ -140,8 +142,26 @@ def _same_bins(a: Metric, b: Metric) -> bool:
 def _as_then(g: Guardrail, then: Guardrail) -> Guardrail:
     """What a test takes from traffic it would have taken from the traffic of that day."""
     return msgspec.structs.replace(
-        g, base_rate=then.base_rate, reference=then.reference, threshold=then.threshold, metric=then.metric
+        g,
+        base_rate=then.base_rate,
+        reference=then.reference,
+        trust=then.trust,
+        threshold=then.threshold,
+        metric=then.metric,
     )
+
+
+def _staked_as_then(plan: Plan, recorded: Plan) -> Plan:
+    """Bet on events what was bet then, where the same alpha is bet under the same coin; else what would be chosen for that day's rate."""
+    anew = staked(plan)
+    first = [next((s.split for s in p.steps if s.has_coin), None) for p in (plan, recorded)]
+
+    def stakes(g: Guardrail) -> Guardrail:
+        then = next((r for r in recorded.guardrails if r.metric == g.metric and r.harm == g.harm), None)
+        same = then is not None and first[0] == first[1] and harm_alphas(plan, g) == harm_alphas(recorded, then)
+        return msgspec.structs.replace(g, stakes=then.stakes) if then is not None and same else g
+
+    return msgspec.structs.replace(anew, guardrails=tuple(map(stakes, anew.guardrails)))
 
 
 def _places(plan: Plan, recorded: Plan, unknown: list[str]) -> dict[StepName, StepName]:

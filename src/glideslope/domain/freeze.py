@@ -107,12 +107,12 @@ def freeze(
     )
     check_plan(plan)
     _check_recompute(plan)
-    plan = _staked(plan)
+    plan = staked(plan)
     check_tests(plan)
     return plan
 
 
-def _staked(plan: Plan) -> Plan:
+def staked(plan: Plan) -> Plan:
     """Choose what is bet on each event's harm; it takes the whole plan to know the first coin and the alphas."""
     coin = next((s.split.weights() for s in plan.steps if s.has_coin), None)
     return msgspec.structs.replace(

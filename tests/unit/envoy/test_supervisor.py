@@ -103,7 +103,7 @@ async def test_a_damaged_bootstrap_does_not_keep_the_gateway_from_starting(tmp_p
 
     await run_gateway(home.path, Gateway(port=0), stopping=stopping, binary=Path("/bin/true"), drain=0.1)
 
-    assert 0 < supervisor._last_port(home) < 65_536
+    assert 0 < supervisor._last_address(home)[1] < 65_536
 
 
 def test_a_folder_too_deep_for_sockets_is_refused(tmp_path: Path) -> None:

@@ -24,21 +24,21 @@ MUTANTS: Final = (
         name="forgotten-fence",
         what="a decision is committed without asking whether we still govern",
         module=_GOVERNOR,
-        before="await self._record.append((append,), fence=fence, at=at)",
-        after="await self._record.append((append,), at=at)",
+        before="await self._record.append((append, *opened, *asked), fence=fence, at=at)",
+        after="await self._record.append((append, *opened, *asked), at=at)",
     ),
     Mutant(
         name="act-before-commit",
         what="the data plane is told before the decision is committed",
         module=_GOVERNOR,
-        before="            await self._record.append((append,), fence=fence, at=at)\n",
+        before="            await self._record.append((append, *opened, *asked), fence=fence, at=at)\n",
         after=(
             "            from glideslope.domain.rollout import apply\n"
             "            early = apply(rollout, event, at=at)\n"
             "            self._reconciler.committed(rollout.id)\n"
             "            if early.phase is Phase.RUNNING:\n"
             "                await self._reconciler._lease(early, fence)\n"
-            "            await self._record.append((append,), fence=fence, at=at)\n"
+            "            await self._record.append((append, *opened, *asked), fence=fence, at=at)\n"
         ),
     ),
     Mutant(
@@ -100,7 +100,7 @@ MUTANTS: Final = (
         name="phase-unchecked",
         what="a command is recorded whatever phase the rollout is in",
         module=_HANDLERS,
-        before="            _require(rollout, phases)\n",
+        before="            require_phase(rollout, phases(rollout) if callable(phases) else phases)\n",
         after="",
     ),
     Mutant(
