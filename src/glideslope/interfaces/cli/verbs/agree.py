@@ -10,7 +10,7 @@ from glideslope.domain.errors import NotFound
 from glideslope.domain.governing.kinds import KINDS
 from glideslope.engine.governing_views import AgreementView, EditionView, NeedView
 from glideslope.interfaces.cli.contents import file_bytes
-from glideslope.interfaces.cli.saying import say
+from glideslope.interfaces.cli.saying import say, shown
 from glideslope.interfaces.cli.session import (
     Session,
     at,
@@ -73,7 +73,7 @@ def answer_(
 ) -> None:
     """Say yes or no to what is tabled, bound to its digest. Whoever tabled it does not count."""
     place = at("agreements", of, name or of)
-    view = read(session.get(place), AgreementView)
+    view = read(session.get(place), AgreementView, exact=True)
     if view.tabled is None:
         raise NotFound(what=f"tabled {of}", name=name or of, next_command="glideslope agree ls")
     if not session.as_json:
@@ -149,7 +149,7 @@ def diff(session: Session, *, of: str, name: str) -> None:
     if session.as_json:
         say_bytes(answer)
     else:
-        _say_difference(read(answer, AgreementView))
+        _say_difference(read(answer, AgreementView, exact=True))
 
 
 @command.command("schema")
@@ -179,11 +179,11 @@ def _say_difference(view: AgreementView) -> None:
         say("Nothing is tabled.")
         return
     before = _lines(view.in_force)
-    shown = list(
+    differences = list(
         difflib.unified_diff(before, _lines(view.tabled), "in force", f"tabled by {view.tabled.by}", lineterm="", n=2)
     )
-    say(f"{view.tabled.by}: {view.tabled.why}")
-    say("\n".join(shown) if shown else "Only comments or order differ.")
+    say(f"{view.tabled.by}: {shown(view.tabled.why)}")
+    say("\n".join(differences) if differences else "Only comments or order differ.")
 
 
 def _lines(edition: EditionView | None) -> list[str]:
