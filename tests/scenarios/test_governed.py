@@ -486,6 +486,15 @@ async def test_a_breach_opens_an_incident_that_cannot_be_closed_before_it_says_a
     await world.app.note_incident(done, key=world.key())
     with pytest.raises(NotEntitled, match="review"):
         await world.app.close_incident(CloseIncident(rollout=rollout, by=ADA, why="enough"), key=world.key())
+    both = tuple(replace(p, rights=(*p.rights, Right.REVIEW)) if p.id == ADA else p for p in ORGANISATION.people)
+    pending = await agreed(world, replace(ORGANISATION, models={}, people=both))
+    assert pending.tabled is not None
+    yes = AnswerAgreement(
+        of="organisation", name="organisation", digest=Digest(pending.tabled.digest), granted=True, by=PIA, why="yes"
+    )
+    await world.app.answer(yes, key=world.key())
+    with pytest.raises(NotEntitled, match="did not propose"):
+        await world.app.close_incident(CloseIncident(rollout=rollout, by=ADA, why="enough"), key=world.key())
     closed = await world.app.close_incident(close, key=world.key())
     assert (closed.closed_by, closed.lacking) == (CAT, ())
     await world.run(1)

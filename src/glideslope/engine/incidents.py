@@ -54,6 +54,8 @@ class Incidents:
     async def close(self, command: CloseIncident, *, key: str) -> Incident:
         """Close it. Raises NotFound, NotEntitled, IncidentIncomplete with what is lacking, Conflict for a closed one."""
         self._governing.require(command.by, Right.REVIEW, to="an incident")
+        if command.by == self._record.rollout(command.rollout).proposed_by:
+            raise NotEntitled(actor=command.by, needs="somebody who did not propose what failed")
         event = IncidentClosed(by=command.by, why=reason(command.why))
         return await self._append(command.rollout, event, key=f"close/{key}")
 
