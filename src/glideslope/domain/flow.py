@@ -89,12 +89,16 @@ def flow_of(baseline: "Baseline", *, starts: float) -> Flow:
 
 
 def _hourly(known: Experience, *, now: float) -> tuple[float, ...]:
-    """Return each hour's rate; an hour that was never watched is like the others together, or like the last minute."""
+    """Return each hour's rate; an hour that was hardly watched is like all together, and before that like the last minute.
+
+    The minute under way counts as watched and its traffic is still to come, so an hour that has just begun would look empty.
+    """
     minutes = sum(known.watched)
     if minutes < LEAST_WATCHED:
         return (now,) * HOURS
     mean = sum(known.requests) / (60.0 * minutes)
-    return tuple(r / (60.0 * w) if w else mean for r, w in zip(known.requests, known.watched, strict=True))
+    hours = zip(known.requests, known.watched, strict=True)
+    return tuple(r / (60.0 * w) if w >= LEAST_WATCHED else mean for r, w in hours)
 
 
 def _delays(known: Experience) -> tuple[tuple[float, float], ...]:

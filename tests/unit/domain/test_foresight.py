@@ -239,3 +239,14 @@ def test_chance_leaves_open_what_wilson_says() -> None:
 
     assert (found.share, found.low) == (0.0, pytest.approx(0.0, abs=1e-9))
     assert found.high == pytest.approx(0.037, abs=0.001)
+
+
+def test_an_hour_that_has_just_begun_says_nothing_yet() -> None:
+    """Its first minute counts as watched from its first request on: six of them so far are no six a minute."""
+    watched = [60] * 20 + [1] + [0] * (HOURS - 21)
+    requests = [36_000] * 20 + [6] + [0] * (HOURS - 21)
+    known = Experience(requests=tuple(requests), watched=tuple(watched))
+
+    flow = flow_of(Baseline(subjects_per_second=10.0, experience=known), starts=20 * 3_600.0)
+
+    assert flow.subjects(0.0, 1_200.0) == pytest.approx(12_000, rel=0.02)
