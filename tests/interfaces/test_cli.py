@@ -325,7 +325,7 @@ def test_an_error_in_a_plan_is_shown_with_a_caret(desk: Any) -> None:
         "  --> glideslope.yaml:2:1\n"
         "2 | candidat: v2\n"
         "  | ^^^^^^^^ did you mean `candidate`?\n"
-        "Nothing was started; traffic is unchanged.  Allowed keys: model, candidate, owner, why, stages, guardrails, metrics, "
+        "Nothing was started; traffic is unchanged.  Allowed keys: model, candidate, owner, why, proposal, stages, guardrails, metrics, "
         "slices, harms, attributes, value, harm_budget, cross, pairs, alpha, alpha_pass, approvals, lease, stale_after, "
         "outcomes_stale_after, maturity, recompute, logged.  Next: glideslope schema  "
         "More: glideslope explain plan-invalid\n"

@@ -219,6 +219,8 @@ def test_ctrl_c_ends_the_servers_keeps_what_was_finished_and_says_how_to_go_on(f
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # As at a terminal: whoever runs these tests in the background has them ignore it, and their children with them.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - this process has one thread when it forks
     )
     journal = folder / "evaluation.work" / NAME
     try:

@@ -64,7 +64,11 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
             stopped.cancel()
         return answer(found, headers={"Cache-Control": "no-store"})
 
-    @router.post("/v1/observations", summary="Report a source's counts", **described(body=Totals, answer=TotalsTaken))
+    @router.post(
+        "/v1/observations",
+        summary="Report a source's counts",
+        **described(body=Totals, answer=TotalsTaken, refusals=(HTTPStatus.NOT_FOUND,)),
+    )
     async def observations(request: Request) -> Response:
         by = door.caller(request, REPORTING, act="report observations")
         totals = await body(request, Totals, limit=LARGEST_TOTALS)
