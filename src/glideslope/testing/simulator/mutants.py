@@ -45,8 +45,11 @@ MUTANTS: Final = (
         name="loser-renews",
         what="a governor that is refused the lease goes on with its old one",
         module=_GOVERNOR,
-        before="            self._lease = lease\n",
-        after="            self._lease = lease = lease or self._lease\n",
+        before="            if self._lease is None or lease is None or lease.epoch != self._lease.epoch:\n",
+        after=(
+            "            lease = lease or self._lease\n"
+            "            if self._lease is None or lease is None or lease.epoch != self._lease.epoch:\n"
+        ),
     ),
     Mutant(
         name="governs-without-the-store",
@@ -195,8 +198,8 @@ MUTANTS: Final = (
         name="outcome-answered-unsaved",
         what="outcomes are acknowledged though the store did not take them",
         module=_OUTCOMES,
-        before="                self._owed = claims if self._log.has_log else {}\n                raise\n",
-        after="                return frozenset()\n",
+        before="                self._owed_batches = waiting[done:] if self._log.has_log else ()\n                raise\n",
+        after="                return len(batch.keys)\n",
     ),
     Mutant(
         name="one-pass-suffices",

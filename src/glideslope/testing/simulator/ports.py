@@ -54,7 +54,10 @@ class StoreLine:
                 self.watch.taken(lease, at=asyncio.get_running_loop().time())
             return lease
 
-        return await self._ask(take)
+        answered = await self._ask(take)
+        if answered is None:
+            self.watch.leasing.refused(holder)
+        return answered
 
     async def release(self, lease: Lease) -> None:
         async def give() -> None:
@@ -132,7 +135,7 @@ class FleetLine:
     ) -> None:
         now = asyncio.get_running_loop().time()
         with self.watch.asking():
-            self.watch.leasing.told(token.epoch, at=now, where=gateway.name)
+            self.watch.leasing.told(token.epoch, at=now, where=gateway.name, exposing=exposure is not None)
         await gateway.lease(model, exposure, token=token, ttl=ttl)
 
     async def observe(self, model: ModelName) -> ObservedRoute:

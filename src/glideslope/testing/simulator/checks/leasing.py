@@ -33,6 +33,10 @@ class Leasing:
     """The process that may govern."""
     committing: str = ""
     """The process whose entries are committed now."""
+    _epochs: dict[str, int] = field(default_factory=dict)
+    """The last epoch in which each process governed."""
+    _knows: set[int] = field(default_factory=set)
+    """Epochs whose governors were told that they lost."""
     _since: float = 0.0
     _hung: list[tuple[float, float]] = field(default_factory=list)
     _began: dict[Stretch, float] = field(default_factory=dict)
@@ -56,11 +60,19 @@ class Leasing:
     def taken(self, lease: Lease, *, at: float) -> None:
         """The store gave the right to govern in this epoch."""
         self.holder = lease.holder
+        self._epochs[lease.holder] = lease.epoch
         if lease.epoch > self.epoch:
             self.epoch, self._since = lease.epoch, at
 
-    def told(self, epoch: int, *, at: float, where: str) -> None:
+    def refused(self, holder: str) -> None:
+        """The store said no to a process that asked for the right to govern: from now on it knows that it lost."""
+        if holder in self._epochs:
+            self._knows.add(self._epochs[holder])
+
+    def told(self, epoch: int, *, at: float, where: str, exposing: bool) -> None:
         """A gateway was told by a governor of this epoch. Raises Violation for one that should know that it lost."""
+        if exposing and epoch in self._knows:
+            raise Violation(PROMISE, f"{where} is told to expose by epoch {epoch}, which was refused the lease before")
         patience = LEARNS_WITHIN + self.lag + self._longest_hang(at)
         if epoch < self.epoch and at - self._since > patience:
             raise Violation(
