@@ -45,7 +45,7 @@ async def test_three_thousand_of_three_thousand_assignments_equal_the_domains(en
 
     got = {subject: seen for part in parts for subject, seen in part.items()}
     weights = WIDE.split.weights()
-    assert {subject: assign(subject, salt="salt", weights=weights) for subject in subjects} == got
+    assert {subject: assign(subject, salt="fraud-1", weights=weights) for subject in subjects} == got
 
 
 async def test_stamps_say_on_request_and_answer_who_was_assigned(envoy_bench: "EnvoyBench") -> None:
@@ -82,7 +82,7 @@ async def test_callers_and_model_servers_cannot_forge_stamps(envoy_bench: "Envoy
     for subject in subjects:
         answer = await envoy_bench.ask(FRAUD, subject, headers=forged | {REQUEST: "mine"})
         request = envoy_bench.servers["v7"].seen[-1]
-        measured = assign(subject, salt="salt", weights=weights).measured
+        measured = assign(subject, salt="fraud-1", weights=weights).measured
         expected = (Arm.INCUMBENT.value, "fraud-1", "s1", "v7") if measured else (None, None, None, "v7")
         assert expected == tuple(request.headers.get(name) for name in (ARM, ROLLOUT, STEP, VERSION))
         assert expected == tuple(answer.headers.get(name) for name in (ARM, ROLLOUT, STEP, VERSION))
@@ -129,7 +129,7 @@ async def test_what_was_served_is_reported_with_its_subject(envoy_bench: "EnvoyB
 
     await envoy_bench.reported(len(subjects))
 
-    expected = {subject: assign(subject, salt="salt", weights=WIDE.split.weights()) for subject in subjects}
+    expected = {subject: assign(subject, salt="fraud-1", weights=WIDE.split.weights()) for subject in subjects}
     assert expected == {one.subject: Assignment(one.arm, measured=bool(one.step)) for one in envoy_bench.served}
     assert {(FRAUD, 200, False)} == {(one.model, one.status, one.rescued) for one in envoy_bench.served}
     assert all(0 < one.latency_us < 1_000_000 for one in envoy_bench.served)
@@ -143,7 +143,7 @@ async def test_no_subject_falls_back_while_a_step_widens(envoy_bench: "EnvoyBenc
     exposed = [
         subject
         for subject in (f"s{n}" for n in range(200))
-        if assign(subject, salt="salt", weights=WIDE.split.weights()).arm is Arm.CANDIDATE
+        if assign(subject, salt="fraud-1", weights=WIDE.split.weights()).arm is Arm.CANDIDATE
     ]
     seen: list[str | None] = []
     done = asyncio.Event()
@@ -167,7 +167,7 @@ async def test_no_subject_falls_back_while_a_step_widens(envoy_bench: "EnvoyBenc
 
 
 async def test_several_models_live_behind_one_gateway(envoy_bench: "EnvoyBench") -> None:
-    spam = Route(SPAM, incumbent=envoy_bench.endpoint("v1"), candidate=envoy_bench.endpoint("v2"), salt="pepper")
+    spam = Route(SPAM, incumbent=envoy_bench.endpoint("v1"), candidate=envoy_bench.endpoint("v2"), salt="spam-1")
     await envoy_bench.driver.shape([route(envoy_bench), spam])
     await envoy_bench.driver.lease(
         SPAM, exposing("s1", candidate=10_000, control=0, rollout="spam-1"), token=FIRST, ttl=LONG

@@ -82,6 +82,8 @@ class MemoryDriver:
             return
         if route.candidate is None:
             raise NotFound(what="candidate behind the gateway for", name=model)
+        if exposure.rollout != route.salt:
+            return  # What is left of an earlier rollout, which leased a layer of its own: it touches no other candidate.
         if self._withdrawn.get(model) == token:
             return  # A renewal that the withdrawal overtook.
         known = self._leases.get(model)

@@ -102,6 +102,8 @@ class InProcessDriver:
             raise TokenStale(model=model, seen=str(lane.newest), offered=str(token))
         if exposure is not None and (lane.route.candidate is None or not lane.route.salt):
             raise NotFound(what="candidate to expose of", name=model)
+        if exposure is not None and exposure.rollout != lane.route.salt:
+            return  # What is left of an earlier rollout touches no other candidate.
         known = lane.lease
         if known and (known.exposure, known.token) == (exposure, token) and self._live(lane) is None:
             return

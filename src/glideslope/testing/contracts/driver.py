@@ -69,7 +69,7 @@ class DriverContract:
     async def test_a_lease_exposes_exactly_those_whom_the_coin_assigns(self, bench: DriverBench) -> None:
         await leased(bench)
 
-        expected = [assign(subject, salt="salt", weights=STEP.split.weights()) for subject in SUBJECTS]
+        expected = [assign(subject, salt="fraud-1", weights=STEP.split.weights()) for subject in SUBJECTS]
         assert expected == [await bench.serve(FRAUD, subject) for subject in SUBJECTS]
 
     async def test_an_unrenewed_lease_ends_by_itself(self, bench: DriverBench) -> None:
@@ -199,6 +199,17 @@ class DriverContract:
 
         assert {UNEXPOSED} == {await bench.serve(FRAUD, subject) for subject in SUBJECTS}
 
+    async def test_what_is_left_of_an_earlier_rollout_touches_no_other_candidate(self, bench: DriverBench) -> None:
+        """A renewal that a gateway obeys late may arrive when the next rollout has been shaped, and before its first lease."""
+        await leased(bench)
+        next_ = Route(FRAUD, incumbent=bench.endpoint("v7"), candidate=bench.endpoint("v9"), salt="fraud-2")
+        await bench.driver.shape([next_])
+        await reaches(bench, lambda: in_force(bench, None))
+
+        await bench.driver.lease(FRAUD, STEP, token=FIRST, ttl=LONG)
+
+        assert {(await bench.serve(FRAUD, subject)).arm for subject in SUBJECTS} == {Arm.INCUMBENT}
+
     async def test_a_promoted_candidate_is_the_incumbent_that_is_observed(self, bench: DriverBench) -> None:
         await leased(bench)
 
@@ -215,7 +226,7 @@ class DriverContract:
         assert {Arm.INCUMBENT} == arms
 
     async def test_models_are_leased_independently(self, bench: DriverBench) -> None:
-        other = Route(SPAM, incumbent=bench.endpoint("v1"), candidate=bench.endpoint("v2"), salt="pepper")
+        other = Route(SPAM, incumbent=bench.endpoint("v1"), candidate=bench.endpoint("v2"), salt="spam-4")
         theirs = exposing("s1", candidate=10_000, control=0, rollout="spam-4")
         await bench.driver.shape([route(bench), other])
         await bench.driver.lease(SPAM, theirs, token=SECOND, ttl=LONG)
@@ -239,7 +250,7 @@ class DriverContract:
 
 def route(bench: DriverBench) -> Route:
     """Return a route with a candidate."""
-    return Route(FRAUD, incumbent=bench.endpoint("v7"), candidate=bench.endpoint("v8"), salt="salt")
+    return Route(FRAUD, incumbent=bench.endpoint("v7"), candidate=bench.endpoint("v8"), salt="fraud-1")
 
 
 async def leased(bench: DriverBench, *, exposure: Exposure = STEP, token: Token = FIRST, ttl: timedelta = LONG) -> None:

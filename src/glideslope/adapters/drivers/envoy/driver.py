@@ -127,6 +127,8 @@ class EnvoyDriver:
             raise NotFound(what="model behind the gateway", name=model)
         if lane.token is not None and token < lane.token:
             raise TokenStale(model=model, seen=str(lane.token), offered=str(token))
+        if exposure is not None and lane.route.candidate is not None and exposure.rollout != lane.route.salt:
+            return  # What is left of an earlier rollout touches no other candidate.
         order = self._orders[model] = self._orders.get(model, 0) + 1
         newer = token != lane.token
         if exposure is not None and self._withdrawn.get(model) == token:
