@@ -7,6 +7,7 @@ import re
 import socket
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,8 +156,10 @@ async def work(running: Tree, v1: ModelServer, v2: ModelServer, tokens: dict[str
     assert await call("GET", "/v1/fleet", token=tokens["source"]) == 401
     for path in ("/v1/models/other/briefing", "/v1/ledger/nothing", "/v1/rollouts/fraud-9"):
         assert await call("GET", path, token=tokens["source"]) in {401, 404}
-    for body in ({"text": "model: ["}, {"text": PLAN, "more": 1}, [], "x" * 2_000_000):
+    for body in ({"text": "model: ["}, {"text": PLAN, "more": 1}, []):
         assert await call("POST", "/v1/plan", body) in {413, 422}
+    with suppress(ConnectionError):  # it may be refused, and the line closed, before all of it is sent
+        assert await call("POST", "/v1/plan", "x" * 2_000_000) in {413, 422}
     outcomes = {"outcomes": [{"prediction": "A" * 48, "happened": True}, {"prediction": "?", "happened": False}]}
     assert await call("POST", "/v1/outcomes", outcomes, token=tokens["source"]) == 200
     for path in ("/v1/rollouts", "/v1/doctor", "/v1/models/fraud", "/v1/openapi.json", "/v1/ledger/key"):
