@@ -56,7 +56,7 @@ class StoreLine:
 
         answered = await self._ask(take)
         if answered is None:
-            self.watch.leasing.refused(holder)
+            self.watch.leasing.refused(holder, at=asyncio.get_running_loop().time())
         return answered
 
     async def release(self, lease: Lease) -> None:

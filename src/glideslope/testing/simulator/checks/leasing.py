@@ -35,7 +35,7 @@ class Leasing:
     """The process whose entries are committed now."""
     _epochs: dict[str, int] = field(default_factory=dict)
     """The last epoch in which each process governed."""
-    _knows: set[int] = field(default_factory=set)
+    _knows: dict[int, float] = field(default_factory=dict)
     """Epochs whose governors were told that they lost."""
     _since: float = 0.0
     _hung: list[tuple[float, float]] = field(default_factory=list)
@@ -64,14 +64,14 @@ class Leasing:
         if lease.epoch > self.epoch:
             self.epoch, self._since = lease.epoch, at
 
-    def refused(self, holder: str) -> None:
+    def refused(self, holder: str, *, at: float) -> None:
         """The store said no to a process that asked for the right to govern: from now on it knows that it lost."""
         if holder in self._epochs:
-            self._knows.add(self._epochs[holder])
+            self._knows.setdefault(self._epochs[holder], at)
 
     def told(self, epoch: int, *, at: float, where: str, exposing: bool) -> None:
         """A gateway was told by a governor of this epoch. Raises Violation for one that should know that it lost."""
-        if exposing and epoch in self._knows:
+        if exposing and at - self._knows.get(epoch, at) > 1.0 + self.lag + self._longest_hang(at):
             raise Violation(PROMISE, f"{where} is told to expose by epoch {epoch}, which was refused the lease before")
         patience = LEARNS_WITHIN + self.lag + self._longest_hang(at)
         if epoch < self.epoch and at - self._since > patience:
