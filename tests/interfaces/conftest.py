@@ -72,6 +72,7 @@ from glideslope.domain.pairs import Halves
 from glideslope.domain.plan import Plan
 from glideslope.domain.scan import Searched, Tier
 from glideslope.domain.traffic import Arm
+from glideslope.engine.agreed import Agreed
 from glideslope.engine.agreements import Agreements
 from glideslope.engine.drifting import features_view
 from glideslope.engine.facts import FactsView
@@ -215,7 +216,7 @@ class FakeService:
         self.fail: Exception | None = None
         # Agreements are small enough to be the real thing.
         self.record = Record(store=MemoryStore(), clock=ManualClock())
-        self.governing = Governing(self.record)
+        self.governing = Governing(self.record, Agreed(self.record))
         once = Once(self.record, wake=lambda: None)
         self.incident_desk = Incidents(self.record, self.governing, once=once)
         self.agreed = Agreements(self.record, self.governing, once=once)

@@ -18,7 +18,6 @@ from glideslope.domain.commands import (
     Halt,
     NoteIncident,
     OrderRollback,
-    RecordFacts,
     Register,
     Resume,
     ReviewGlass,
@@ -28,7 +27,6 @@ from glideslope.domain.commands import (
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import (
     IncidentIncomplete,
-    MakerMayNotApprove,
     NotEntitled,
     OwnerUnknown,
     SelfApproval,
@@ -36,8 +34,6 @@ from glideslope.domain.errors import (
 )
 from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.calendar import Calendar, Day, FreezeRule
-from glideslope.domain.governing.examined import Examined
-from glideslope.domain.governing.facts import DataField, Dataset, Facts, Makers, Use
 from glideslope.domain.governing.glass import Emergency
 from glideslope.domain.governing.governed import Freeze
 from glideslope.domain.governing.incident import Remedy
@@ -52,13 +48,11 @@ from glideslope.domain.governing.organisation import (
     Team,
     Tier,
 )
-from glideslope.domain.governing.policy import Policy, examine
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
 from glideslope.domain.plan import Rationale
 from glideslope.engine.governing_views import AgreementView
-from glideslope.interfaces.document import agreements
 from glideslope.testing.traffic import SOUND, Behaviour
-from glideslope.testing.world import ADA, World, content, draft
+from glideslope.testing.world import ADA, World, draft
 
 PIA, SAM, CAT, EVE = Actor("pia"), Actor("sam"), Actor("cat"), Actor("eve")
 REVIEWS = (Right.REVIEW,)
@@ -513,134 +507,3 @@ async def test_a_rollback_that_a_person_ordered_opens_none() -> None:
     await world.app.roll_back(OrderRollback(rollout=rollout, by=ADA, why="enough"), key=world.key())
     await world.run(1)
     assert await world.app.incidents() == []
-
-
-POLICY = """
-policy: 1
-name: product
-says: What must be shown before a change reaches anybody.
-tiers: [low, high]
-rules:
-  - {id: WHY, kind: change_described, parts: [why, benefit, risks]}
-  - {id: AGREED, kind: change_is_what_was_agreed}
-  - {id: NO-PII, kind: no_training_field_tagged, tags: [pii], look_upstream: 1}
-  - {id: APPROVED, kind: approved_by, need: {low: [], high: [product, security]}, valid_for: 14d}
-"""
-
-
-LASTING = replace(ORGANISATION, tiers=(Tier(name="low"), replace(HIGH, valid_for=DAY)))
-
-
-async def policy_in_force(world: World, text: str) -> None:
-    document = agreements.read(text, file="policy.yaml")
-    command = TableAgreement(
-        of=document.of,
-        name=document.name,
-        document=document_of(document.agreed),
-        text=text,
-        by=ADA,
-        why="so it is",
-        admin=True,
-    )
-    view = await world.app.table(command, key=world.key())
-    assert view.tabled is not None, "nobody puts a policy in force alone"
-    answer = AnswerAgreement(
-        of=document.of, name=document.name, digest=Digest(view.tabled.digest), granted=True, by=CAT, why="yes"
-    )
-    await world.app.answer(answer, key=world.key())
-
-
-def facts(*tags: str, by: str = "lin") -> Facts:
-    email = DataField(name="email", tags=tags, upstream=(), traced=1)
-    flights = Dataset(name="flights", use=Use.TRAINING, fields=(email,))
-    makers = Makers(trained_by=(Actor(by),), data_by=(Actor(by),), evaluated_by=(Actor(by),), code_by=(Actor(by),))
-    return Facts(
-        model=ModelName("delays"),
-        version=VersionName("v2"),
-        digest=content("delays", "v2"),
-        makers=makers,
-        datasets=(flights,),
-    )
-
-
-async def record(world: World, found: Facts) -> None:
-    await world.app.record_facts(RecordFacts(facts=found, by=ADA, why="from the pipeline"), key=world.key())
-
-
-async def test_what_a_policy_is_not_shown_blocks_and_what_it_is_shown_stands_in_the_ledger() -> None:
-    world = await given(340, LASTING)
-    await policy_in_force(world, POLICY)
-    rollout = await world.propose(change())
-    await approve(world, rollout, PIA, SAM)
-    await world.run(3)
-    view = await world.app.rollout(rollout)
-    assert (view.phase, view.reasons) == ("proposed", ("policy-blocks",))
-    assert view.governed is not None
-    assert next(b for b in view.governed.blocks if b.startswith("NO-PII")).endswith("(no-evidence)")
-
-    await record(world, facts())
-    await world.run(3)
-    view = await world.app.rollout(rollout)
-    assert view.phase == "proposed", "they approved before it was known what it was made of"
-    assert view.governed is not None
-    assert {n.function for n in view.governed.missing} == {"product", "security"}
-    await approve(world, rollout, PIA, SAM)
-    await world.until(rollout, step="s1", within=5)
-
-    told = [r.event for r in world.app.record.history(f"examination.{rollout}")]
-    assert told
-    last = told[-1]
-    assert isinstance(last, Examined)
-    policy = agreements.read(POLICY, file="policy.yaml").agreed
-    assert isinstance(policy, Policy)
-    assert examine(policy, last.dossier) == last.answers
-    assert not any(answer.blocks for answer in last.answers)
-
-
-async def test_facts_that_turn_out_otherwise_hold_what_is_under_way() -> None:
-    world = await given(341, LASTING)
-    await policy_in_force(world, POLICY)
-    await record(world, facts())
-    rollout = await world.propose(change())
-    await approve(world, rollout, PIA, SAM)
-    await world.until(rollout, step="s1", within=5)
-    await record(world, facts("pii"))
-    await approve(world, rollout, PIA, SAM)
-    await world.run(90)
-    view = await world.app.rollout(rollout)
-    assert (view.phase, view.step, view.reasons) == ("running", "s1", ("policy-blocks",))
-    assert view.governed is not None
-    assert any("flights" in block and "(fail)" in block for block in view.governed.blocks)
-
-
-async def test_another_policy_gives_no_permit_to_what_was_proposed_under_the_old_one() -> None:
-    world = await given(342, LASTING)
-    await policy_in_force(world, POLICY)
-    await record(world, facts())
-    rollout = await world.propose(change())
-    await approve(world, rollout, PIA, SAM)
-    await world.until(rollout, step="s1", within=5)
-    await policy_in_force(world, POLICY.replace("[pii]", "[pii, health]"))
-    await world.run(90)
-    view = await world.app.rollout(rollout)
-    assert (view.step, view.reasons) == ("s1", ("permit-missing",))
-
-
-async def test_a_proposal_that_does_not_say_what_a_policy_asks_for_is_blocked() -> None:
-    world = await given(344, LASTING)
-    await policy_in_force(world, POLICY)
-    await record(world, facts())
-    rollout = await world.propose(change(proposal=None))
-    await approve(world, rollout, PIA, SAM)
-    await world.run(3)
-    view = await world.app.rollout(rollout)
-    assert view.governed is not None
-    assert (view.phase, [b.partition(":")[0] for b in view.governed.blocks]) == ("proposed", ["WHY"])
-
-
-async def test_who_made_it_may_not_approve_it() -> None:
-    world = await given(343, LASTING)
-    await record(world, facts(by="sam"))
-    rollout = await world.propose(change())
-    with pytest.raises(MakerMayNotApprove):
-        await approve(world, rollout, SAM)

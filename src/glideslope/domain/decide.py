@@ -12,6 +12,7 @@ import msgspec
 from glideslope.domain.alphas import is_paired
 from glideslope.domain.awaited import answered
 from glideslope.domain.budget import Measure, spendings
+from glideslope.domain.consent import answered_for, passed, unapproved, unsigned
 from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, Question, RollBack, Verdict
 from glideslope.domain.doubt import Doubt, is_settled, stands
 from glideslope.domain.evidence import Evidence, Exposed
@@ -24,10 +25,8 @@ from glideslope.domain.gate import (
     proof_findings,
     split_found,
 )
-from glideslope.domain.governing.approval import Need
-from glideslope.domain.governing.governed import Freeze, Governed, Permit, missing
-from glideslope.domain.governing.organisation import BREACH
-from glideslope.domain.ids import WHOLE, Digest, MetricName
+from glideslope.domain.governing.governed import Freeze, Governed, Permit
+from glideslope.domain.ids import WHOLE, MetricName
 from glideslope.domain.metric import Metric, Origin
 from glideslope.domain.pairs import PAIRS
 from glideslope.domain.plan import AtMaximum, Plan, StageKind, Step
@@ -115,9 +114,9 @@ def _forbidden(rollout: Rollout, evidence: Evidence, *, now: int) -> Reason | No
         # An organisation that came into force since it was proposed may forbid that it begins.
         return Reason.POLICY_BLOCKS if isinstance(permit, Permit) and permit.blocks else None
     change = permit.change if isinstance(permit, Permit) else msgspec.UNSET
-    if unapproved(answered_for(rollout, governed, now=now), rollout, since=0, now=now, change=change):
+    if unapproved(rollout, answered_for(rollout, governed, now=now), now=now, change=change):
         return Reason.AWAITING_APPROVAL if rollout.phase is Phase.PROPOSED else Reason.APPROVALS_RUN_OUT
-    if _passed(rollout, now=now):
+    if passed(rollout, now=now):
         return None
     if not isinstance(permit, Permit) or permit.policy != governed.policy:
         return Reason.PERMIT_MISSING
@@ -128,60 +127,24 @@ def _forbidden(rollout: Rollout, evidence: Evidence, *, now: int) -> Reason | No
     return None
 
 
-def _passed(rollout: Rollout, *, now: int) -> bool:
-    """Tell whether the glass is broken now."""
-    return rollout.glass is not None and rollout.glass.passes(now)
-
-
-def answered_for(rollout: Rollout, governed: Governed, *, now: int) -> Governed:
-    """Return what is asked for while two people answer for the rest: what follows a breach nothing but its sign-offs let go on."""
-    if not _passed(rollout, now=now):
-        return governed
-    return msgspec.structs.replace(governed, needs=BREACH if governed.after_breach else ())
-
-
-def unapproved(
-    governed: Governed,
-    rollout: Rollout,
-    *,
-    since: int,
-    now: int,
-    change: Digest | msgspec.UnsetType = msgspec.UNSET,
-) -> tuple[Need, ...]:
-    """Return which approvals a rollout still needs at this instant, of those given after `since`."""
-    return missing(
-        governed,
-        rollout.approvals,
-        digest=rollout.plan_digest,
-        proposer=rollout.proposed_by,
-        since=since,
-        now=now,
-        change=change,
-    )
-
-
 def _taken_back(rollout: Rollout, evidence: Evidence, *, now: int) -> Hold | None:
     """What ends an exposure though nothing was measured: an approval withdrawn, a freeze that says so, a sign-off still missing."""
     governed = rollout.plan.governed
     if not isinstance(governed, Governed):
         return None
     # A no that is said under way is a yes taken back.
-    if (rollout.withdrawn or rollout.denied) and unapproved(
-        answered_for(rollout, governed, now=now), rollout, since=0, now=now
-    ):
+    if (rollout.withdrawn or rollout.denied) and unapproved(rollout, answered_for(rollout, governed, now=now), now=now):
         return Hold(exposed=False, reasons=(Reason.APPROVAL_WITHDRAWN,))
     permit = evidence.permit
     if (
-        not _passed(rollout, now=now)
+        not passed(rollout, now=now)
         and isinstance(permit, Permit)
         and permit.window
         and permit.window.asks is Freeze.RETURN
     ):
         return Hold(exposed=False, reasons=(Reason.FROZEN_RETURN,))
-    if rollout.limit_broken_at is not None and rollout.phase is Phase.LAPSED:
-        anew = msgspec.structs.replace(governed, needs=BREACH)
-        if unapproved(anew, rollout, since=rollout.limit_broken_at, now=now):
-            return Hold(exposed=False, reasons=(Reason.SIGN_OFF_MISSING,))
+    if rollout.phase is Phase.LAPSED and unsigned(rollout, governed, now=now):
+        return Hold(exposed=False, reasons=(Reason.SIGN_OFF_MISSING,))
     return None
 
 

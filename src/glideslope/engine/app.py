@@ -56,6 +56,8 @@ from glideslope.domain.receipt import SCORE_LEVELS, ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
+from glideslope.engine.agreed import Agreed
+from glideslope.engine.asking import Asking
 from glideslope.engine.calendars import HolidaysOf, no_holidays
 from glideslope.engine.council import Council
 from glideslope.engine.drifting import features_view
@@ -226,12 +228,15 @@ class App(Council):
             plugins=world.plugins,
         )
         self._pairs = PairDesk(record=self.record, observer=self.observer)
-        self.governing = Governing(self.record, holidays=world.holidays)
+        agreed = Agreed(self.record)
+        self.governing = Governing(self.record, agreed, holidays=world.holidays)
+        self._asking = Asking(self.record, agreed, holidays=world.holidays)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
             record=self.record,
             observer=self.observer,
             governing=self.governing,
+            asking=self._asking,
             reconciler=self.reconciler,
             leases=world.leases,
             clock=world.clock,
@@ -245,6 +250,7 @@ class App(Council):
             probe=world.probe,
             plugins=world.plugins,
             governing=self.governing,
+            asking=self._asking,
             wake=self.governor.wake,
         )
         self._queries = Queries(
@@ -252,7 +258,7 @@ class App(Council):
             observer=self.observer,
             searching=self._searching,
             reconciler=self.reconciler,
-            governing=self.governing,
+            permit=self._asking.permit,
             clock=world.clock,
         )
         super().__init__(

@@ -6,17 +6,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from glideslope.domain.decide import unapproved
+from glideslope.domain.consent import unapproved
 from glideslope.domain.errors import AgreementInvalid
-from glideslope.domain.governing.calendar import Calendar, Holidays, Open, asked
-from glideslope.domain.governing.governed import Answered, Block, Freeze, Governed, Window
+from glideslope.domain.governing.calendar import STRICTEST, Calendar, Holidays, Open, asked
+from glideslope.domain.governing.governed import Answered, Block, Governed, Window
 from glideslope.domain.ids import RolloutId
 from glideslope.domain.rollout import Phase, Rollout
 
 HolidaysOf = Callable[[str, str, int], Collection[date]]
 """Country, part of it or empty, and year to its public holidays. Raises AgreementInvalid for what it does not know."""
-
-STRICTEST = (Freeze.RETURN, Freeze.HOLD, Freeze.FINISH)
 
 
 def no_holidays(country: str, part: str, year: int) -> Collection[date]:
@@ -38,11 +36,9 @@ def check_zone(calendar: Calendar, holidays: HolidaysOf, *, year: int) -> None:
 
 def window(calendars: Iterable[Calendar], rollout: Rollout, *, now: int, holidays: HolidaysOf) -> Window | None:
     """Return the strictest freeze that covers a rollout at an instant. Raises AgreementInvalid: then nothing is known."""
-    governed = rollout.plan.governed
-    tier = governed.tier if isinstance(governed, Governed) else ""
     found: list[tuple[Calendar, Open]] = []
     for calendar in calendars:
-        if not calendar.covers(rollout.plan.model, tier):
+        if not calendar.covers(rollout.plan.model, _tier(rollout)):
             continue
         at = datetime.fromtimestamp(now / 1000, UTC).astimezone(_zone(calendar))
         days: Collection[date] = ()
@@ -96,7 +92,7 @@ def _is_approved(rollout: Rollout, *, now: int) -> bool:
     governed = rollout.plan.governed
     if len(rollout.granted - {rollout.proposed_by}) < rollout.plan.approvals:
         return False
-    return isinstance(governed, Governed) and not unapproved(governed, rollout, since=0, now=now)
+    return isinstance(governed, Governed) and not unapproved(rollout, governed, now=now)
 
 
 def _tier(rollout: Rollout) -> str:

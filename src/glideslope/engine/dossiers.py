@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict, replace
 
+from glideslope.domain.consent import counting
 from glideslope.domain.decision import Verdict
-from glideslope.domain.governing.approval import Approval
 from glideslope.domain.governing.compatibility import input_contract
 from glideslope.domain.governing.dossier import (
     Change,
@@ -22,7 +22,7 @@ from glideslope.domain.governing.dossier import (
     plan_figures,
 )
 from glideslope.domain.governing.facts import Facts, Measured, Outcome
-from glideslope.domain.governing.governed import Governed, counting
+from glideslope.domain.governing.governed import Governed
 from glideslope.domain.governing.organisation import ArtifactKind, Organisation
 from glideslope.domain.ids import Digest
 from glideslope.domain.plan import Evaluation
@@ -72,23 +72,10 @@ def dossier(record: Record, rollout: Rollout, organisation: Organisation, *, now
         approvals=tuple(
             # What a policy asks is whether this change was approved, not which plan it came in.
             replace(a, digest=digest, change=UNSET)
-            for a in _standing(rollout, digest, now=now)
-        ),
-    )
-
-
-def _standing(rollout: Rollout, change: Digest, *, now: int) -> Sequence[Approval]:
-    governed = rollout.plan.governed
-    if not isinstance(governed, Governed):
-        return ()
-    return counting(
-        governed,
-        rollout.approvals,
-        digest=rollout.plan_digest,
-        proposer=rollout.proposed_by,
-        since=0,
-        now=now,
-        change=change,
+            for a in counting(rollout, governed, now=now, change=digest)
+        )
+        if isinstance(governed, Governed)
+        else (),
     )
 
 

@@ -2,10 +2,11 @@
 
 import msgspec
 
+from glideslope.domain.consent import counting, unapproved
 from glideslope.domain.events import rfc3339
 from glideslope.domain.governing.agreement import Agreement, Edition
 from glideslope.domain.governing.approval import Need
-from glideslope.domain.governing.governed import Governed, Permit, counting, missing
+from glideslope.domain.governing.governed import Governed, Permit
 from glideslope.domain.governing.incident import Incident
 from glideslope.domain.governing.organisation import Organisation, Owned
 from glideslope.domain.rollout import Rollout
@@ -150,31 +151,13 @@ def governed_view(
     if not isinstance(governed, Governed):
         return None
     change = permit.change if not isinstance(permit, msgspec.UnsetType) else msgspec.UNSET
-    found = counting(
-        governed,
-        rollout.approvals,
-        digest=rollout.plan_digest,
-        proposer=rollout.proposed_by,
-        since=0,
-        now=now,
-        change=change,
-    )
-    lacking = missing(
-        governed,
-        rollout.approvals,
-        digest=rollout.plan_digest,
-        proposer=rollout.proposed_by,
-        since=0,
-        now=now,
-        change=change,
-    )
     return GovernedView(
         tier=governed.tier,
         needs=_needs(governed.needs),
-        missing=_needs(lacking),
+        missing=_needs(unapproved(rollout, governed, now=now, change=change)),
         approvals=tuple(
             GrantView(by=a.by, functions=a.functions, at=rfc3339(a.at), until=rfc3339(a.at + governed.valid_for))
-            for a in found
+            for a in counting(rollout, governed, now=now, change=change)
         ),
         makers=governed.makers,
         withdrawn=tuple(sorted(rollout.withdrawn)),

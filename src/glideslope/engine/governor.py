@@ -9,12 +9,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
+from msgspec.structs import replace
+
 from glideslope.domain.decide import decide
 from glideslope.domain.decision import DECIDER, Decision, Hold
 from glideslope.domain.errors import Conflict, GlideslopeError, LeaseLost, StoreUnavailable
 from glideslope.domain.events import Decided, Lapsed
 from glideslope.domain.ids import MACHINE, RolloutId
 from glideslope.domain.rollout import DECIDED, ENDED, Phase, Rollout, exposure, news
+from glideslope.engine.asking import Asking
 from glideslope.engine.governing import Governing
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Clock, Fence, Lease, Leases
@@ -44,6 +47,7 @@ class Governor:
         record: Record,
         observer: Observer,
         governing: Governing,
+        asking: Asking,
         reconciler: Reconciler,
         leases: Leases,
         clock: Clock,
@@ -53,6 +57,7 @@ class Governor:
         self._record = record
         self._observer = observer
         self._governing = governing
+        self._asking = asking
         self._reconciler = reconciler
         self._leases = leases
         self._clock = clock
@@ -119,6 +124,7 @@ class Governor:
         for id_ in [i for i in self._judged if self._record.rollout(i).phase in ENDED]:
             self._judged.pop(id_)
             self._troubled.pop(id_, None)
+            self._asking.forget(id_)
             self._ended(id_)
 
     async def release(self) -> None:
@@ -192,7 +198,8 @@ class Governor:
             self._judged[rollout.id] = (self._clock.monotonic(), rollout.version)
             at = self._record.now(rollout.id)
             counted = self._observer.evidence(rollout, in_force=self._reconciler.in_force(rollout))
-            evidence = self._governing.add_to(counted, rollout)
+            asked = self._asking.ask(rollout, now=at)
+            evidence = replace(counted, permit=asked.permit)
             decision = decide(rollout, evidence, now=at)
             if not news(rollout, decision) or self._too_soon(rollout, decision, at=at):
                 return
@@ -200,8 +207,8 @@ class Governor:
             key = f"{rollout.id}/{rollout.version}/decided"
             append = Append(stream=rollout.id, expected=rollout.version, events=(event,), key=key)
             opened = self._governing.incident(rollout, decision, evidence, at=at)
-            asked = self._governing.examination(rollout, evidence)
-            await self._record.append((append, *opened, *asked), fence=fence, at=at)
+            examined = self._asking.recorded(asked)
+            await self._record.append((append, *opened, *examined), fence=fence, at=at)
             if not (isinstance(decision, Hold) and decision.exposed):
                 self._reconciler.committed(rollout.id)
             # Act after the commit, at once: a rollback must not wait for its turn.

@@ -20,8 +20,8 @@ from glideslope.domain.commands import (
     Retry,
     Withdraw,
 )
+from glideslope.domain.consent import answered_for, unapproved, unsigned
 from glideslope.domain.contract import check_contract
-from glideslope.domain.decide import answered_for, unapproved
 from glideslope.domain.decision import DECIDER, RollBack, Verdict
 from glideslope.domain.doubt import Aside, is_settled
 from glideslope.domain.draft import Draft
@@ -58,7 +58,7 @@ from glideslope.domain.events import (
 from glideslope.domain.flow import second_of_week
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.governing.governed import Governed
-from glideslope.domain.governing.organisation import BREACH, Right
+from glideslope.domain.governing.organisation import Right
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
 from glideslope.domain.plan import Evaluation, Plan, StageKind
 from glideslope.domain.plugin import Plugins
@@ -66,6 +66,7 @@ from glideslope.domain.reasons import Reason
 from glideslope.domain.remedy import blind, remedies
 from glideslope.domain.rollout import DECIDED, Phase, Rollout
 from glideslope.engine.addresses import host_and_port
+from glideslope.engine.asking import Asking
 from glideslope.engine.doubts import aside
 from glideslope.engine.governing import Governing
 from glideslope.engine.learning import experience, taught
@@ -98,10 +99,12 @@ class Handlers:
         probe: Probe,
         plugins: Plugins,
         governing: Governing,
+        asking: Asking,
         wake: Callable[[], None],
     ) -> None:
         self._record = record
         self._governing = governing
+        self._asking = asking
         self._observer = observer
         self._driver = driver
         self._probe = probe
@@ -308,7 +311,7 @@ class Handlers:
                 plan_digest=command.plan_digest,
                 why=why,
                 functions=self._governing.authority(command.by),
-                change=self._governing.change(rollout),
+                change=self._asking.change(rollout),
             )
 
         def phases(rollout: Rollout) -> AbstractSet[Phase]:
@@ -357,7 +360,7 @@ class Handlers:
         def ordered(rollout: Rollout) -> Decided:
             return Decided(
                 decision=RollBack(reasons=(Reason.ORDERED,)),
-                evidence=self._governing.add_to(self._observer.evidence(rollout, in_force=False), rollout),
+                evidence=self._observer.evidence(rollout, in_force=False),
                 decider=DECIDER,
                 by=command.by,
                 why=why,
@@ -366,20 +369,24 @@ class Handlers:
         return await self.append(command.rollout, Decided, ordered, key=key, phases=OPEN)
 
     def _check_signed_off(self, rollout: Rollout) -> None:
-        """Say at once for which approvals `decide` would hold it: after a broken limit, taken back, run out. Raises SignOffMissing."""
+        """Say at once for which approvals `decide` would hold it. Raises SignOffMissing."""
         governed = rollout.plan.governed
         if not isinstance(governed, Governed):
             return
-        now = self._record.now(rollout.id)
-        if rollout.limit_broken_at is not None:
-            anew = msgspec.structs.replace(governed, needs=BREACH)
-            if lacking := unapproved(anew, rollout, since=rollout.limit_broken_at, now=now):
-                functions = [need.function for need in lacking]
-                raise SignOffMissing(rollout=rollout.id, functions=functions, why="A limit was broken")
-        if lacking := unapproved(answered_for(rollout, governed, now=now), rollout, since=0, now=now):
-            functions = [need.function for need in lacking]
-            why = "An approval was taken back" if rollout.withdrawn or rollout.denied else "Approvals have run out"
-            raise SignOffMissing(rollout=rollout.id, functions=functions, why=why)
+        now, change = self._record.now(rollout.id), self._asking.change(rollout)
+        answered = answered_for(rollout, governed, now=now)
+        if lacking := unsigned(rollout, governed, now=now):
+            why = "A limit was broken"
+        elif lacking := unapproved(rollout, answered, now=now, change=change):
+            if rollout.withdrawn or rollout.denied:
+                why = "An approval was taken back"
+            elif unapproved(rollout, answered, now=now):
+                why = "Approvals have run out"
+            else:
+                why = "What was approved has changed since"
+        else:
+            return
+        raise SignOffMissing(rollout=rollout.id, functions=[need.function for need in lacking], why=why)
 
     def _not_credible(self, rollout: Rollout) -> tuple[Aside, ...]:
         """Return the sources that the last decision found not credible, and any found since."""

@@ -1,6 +1,6 @@
 """Read models: what pages, terminals and programs are shown. They change nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol, assert_never
 
@@ -12,6 +12,7 @@ from glideslope.domain.errors import NotFound
 from glideslope.domain.events import Confirmed, Decided, Event, kind_of, rfc3339
 from glideslope.domain.evidence import NOTHING, Evidence
 from glideslope.domain.gate import harm_findings
+from glideslope.domain.governing.governed import Permit
 from glideslope.domain.ids import WHOLE, ModelName, RolloutId
 from glideslope.domain.metric import EXPOSURE, OUTCOME_SEEN, RESCUED
 from glideslope.domain.plan import StageKind, Step
@@ -21,8 +22,7 @@ from glideslope.domain.scan import Searched
 from glideslope.domain.tallied import pair_proof_findings
 from glideslope.domain.traffic import Arm
 from glideslope.engine.display import guardrail_views
-from glideslope.engine.governing import Governing
-from glideslope.engine.governing_views import governed_view
+from glideslope.engine.governing_views import GovernedView, governed_view
 from glideslope.engine.observer import Observer
 from glideslope.engine.pair_display import pair_views
 from glideslope.engine.ports import Clock
@@ -70,10 +70,10 @@ class Queries:
         observer: Observer,
         searching: Searching,
         reconciler: InForce,
-        governing: Governing,
+        permit: Callable[[Rollout], Permit | msgspec.UnsetType],
         clock: Clock,
     ) -> None:
-        self._governing = governing
+        self._permit = permit
         self._searching = searching
         self._record = record
         self._observer = observer
@@ -128,6 +128,7 @@ class Queries:
         last = next((self._decision(rollout, r) for r in reversed(history) if isinstance(r.event, Decided)), None)
         subjects = self._subjects(rollout)
         step, plan, wanted = rollout.step, rollout.plan, exposure(rollout)
+        permit = Permit() if rollout.phase in ENDED else self._permit(rollout)
         return RolloutView(
             id=id_,
             model=plan.model,
@@ -140,7 +141,7 @@ class Queries:
             confirmed=rollout.confirmed and (wanted is None or self._reconciler.in_force(rollout)),
             reasons=last.reasons if last else (),
             sentences=last.sentences if last else (),
-            next=self._next(rollout),
+            next=self._next(rollout, permit),
             owner=plan.owner,
             why=plan.why,
             proposed_by=rollout.proposed_by,
@@ -162,12 +163,7 @@ class Queries:
             budgets=self._budgets(rollout),
             values=value_views(plan, self._evidence(rollout, history)) if plan.value and with_guardrails else (),
             pairs=self._pairs(rollout, history) if with_guardrails else (),
-            governed=governed_view(
-                rollout,
-                now=self._record.now(),
-                reviewed=self._reviewed(rollout),
-                permit=self._governing.permit(rollout),
-            ),
+            governed=self._governed(rollout, permit),
         )
 
     def slices(self, id_: RolloutId) -> SlicesView:
@@ -347,11 +343,14 @@ class Queries:
         looked_at = self._record.model(rollout.plan.model).glass_reviewed.get(rollout.id)
         return looked_at is not None and (rollout.glass is None or looked_at >= rollout.glass.broken_at)
 
-    def _forbidden(self, rollout: Rollout) -> str:
+    def _governed(self, rollout: Rollout, permit: Permit | msgspec.UnsetType) -> GovernedView | None:
+        """Return what governs a rollout: an ended one as it was at its end."""
+        now = rollout.changed_at if rollout.phase in ENDED else self._record.now()
+        return governed_view(rollout, now=now, reviewed=self._reviewed(rollout), permit=permit)
+
+    def _forbidden(self, rollout: Rollout, permit: Permit | msgspec.UnsetType) -> str:
         """Return whom or what a governed proposal waits for, as a sentence; empty when for nothing."""
-        now = self._record.now()
-        permit = self._governing.permit(rollout)
-        view = governed_view(rollout, now=now, reviewed=True, permit=permit)
+        view = self._governed(rollout, permit)
         if view is None:
             told = "; ".join(block.why for block in permit.blocks) if permit else ""
             return f"Waits: {told}." if told else ""
@@ -360,10 +359,10 @@ class Queries:
             return f"Waits for approval by {', '.join(needs)}."
         return f"Waits: {'; '.join(view.blocks)}." if view.blocks else ""
 
-    def _next(self, rollout: Rollout) -> str:
+    def _next(self, rollout: Rollout, permit: Permit | msgspec.UnsetType) -> str:
         match rollout.phase:
             case Phase.PROPOSED:
-                if waits := self._forbidden(rollout):
+                if waits := self._forbidden(rollout, permit):
                     return waits
                 missing = rollout.plan.approvals - len(rollout.granted - {rollout.proposed_by})
                 return f"Waits for {missing} approval{'s' if missing != 1 else ''}." if missing > 0 else "Starts now."

@@ -7,13 +7,15 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import UnsetType
+
 from glideslope.domain.errors import Invalid, NotFound
 from glideslope.domain.events import Decided, rfc3339
 from glideslope.domain.evidence import NOTHING, Evidence
 from glideslope.domain.governing import query
+from glideslope.domain.governing.governed import Permit
 from glideslope.domain.ids import ModelName, RolloutId
 from glideslope.domain.rollout import Phase, Rollout
-from glideslope.engine.governing import Governing
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Alike, Clock, Store, Total
 from glideslope.engine.queries import Queries
@@ -182,7 +184,7 @@ class AsRecorded(Queries):
             observer=observer,
             searching=Searching(record=record, observer=observer),
             reconciler=_InForceAsRecorded(),
-            governing=Governing(record),
+            permit=lambda rollout: self._judged(rollout).permit,
             clock=clock,
         )
 
@@ -203,7 +205,7 @@ class AsRecorded(Queries):
     def _pairs(self, rollout: Rollout, history: Sequence[Recorded]) -> tuple[PairView, ...]:  # noqa: ARG002 - as above
         return ()
 
-    def _next(self, rollout: Rollout) -> str:
+    def _next(self, rollout: Rollout, permit: Permit | UnsetType) -> str:
         if rollout.phase in (Phase.ROLLED_BACK, Phase.PROMOTED):
-            return super()._next(rollout)
+            return super()._next(rollout, permit)
         return "This page shows the past; what came next is in the record."

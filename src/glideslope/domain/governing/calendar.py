@@ -92,7 +92,7 @@ class Open(msgspec.Struct, frozen=True):
     until: datetime
 
 
-_STRICTEST: Final = (Freeze.RETURN, Freeze.HOLD, Freeze.FINISH)
+STRICTEST: Final = (Freeze.RETURN, Freeze.HOLD, Freeze.FINISH)
 _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _LATEST: Final = 253_370_764_800_000
@@ -108,7 +108,7 @@ def asked(calendar: Calendar, at: datetime, *, holidays: Collection[date]) -> Op
         found.append(Open("a public holiday", calendar.holidays.asks, _midnight(at)))
     if isinstance(calendar.hours, Hours) and not _staffed(calendar.hours, at):
         found.append(Open("outside the hours in which people look", Freeze.HOLD, _opening(calendar.hours, at)))
-    return min(found, key=lambda o: (_STRICTEST.index(o.asks), -o.until.timestamp()), default=None)
+    return min(found, key=lambda o: (STRICTEST.index(o.asks), -o.until.timestamp()), default=None)
 
 
 def _holds(rule: FreezeRule, at: datetime) -> bool:

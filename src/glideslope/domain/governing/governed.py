@@ -1,11 +1,10 @@
 """What governs a rollout, frozen with its plan: who must approve, for how long that holds, and whose yes does not count."""
 
-from collections.abc import Collection
 from enum import StrEnum
 
 import msgspec
 
-from glideslope.domain.governing.approval import Approval, Need, standing, unmet
+from glideslope.domain.governing.approval import Need
 from glideslope.domain.ids import Actor, Digest
 
 
@@ -70,35 +69,3 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """All that is to be agreed on at this moment; approvals of anything else are void."""
     blocks: tuple[Block, ...] = ()
     window: Window | msgspec.UnsetType = msgspec.UNSET
-
-
-def counting(
-    governed: Governed,
-    approvals: Collection[Approval],
-    *,
-    digest: Digest,
-    proposer: Actor,
-    since: int,
-    now: int,
-    change: Digest | msgspec.UnsetType = msgspec.UNSET,
-) -> tuple[Approval, ...]:
-    """Return the approvals that count now."""
-    barred = {proposer, *governed.makers}
-    return standing(
-        approvals, digest=digest, barred=barred, valid_for=governed.valid_for, since=since, now=now, change=change
-    )
-
-
-def missing(
-    governed: Governed,
-    approvals: Collection[Approval],
-    *,
-    digest: Digest,
-    proposer: Actor,
-    since: int,
-    now: int,
-    change: Digest | msgspec.UnsetType = msgspec.UNSET,
-) -> tuple[Need, ...]:
-    """Return which approvals are still needed at this instant; none when it may go on."""
-    found = counting(governed, approvals, digest=digest, proposer=proposer, since=since, now=now, change=change)
-    return unmet(governed.needs, found)

@@ -24,21 +24,21 @@ MUTANTS: Final = (
         name="forgotten-fence",
         what="a decision is committed without asking whether we still govern",
         module=_GOVERNOR,
-        before="await self._record.append((append, *opened, *asked), fence=fence, at=at)",
-        after="await self._record.append((append, *opened, *asked), at=at)",
+        before="await self._record.append((append, *opened, *examined), fence=fence, at=at)",
+        after="await self._record.append((append, *opened, *examined), at=at)",
     ),
     Mutant(
         name="act-before-commit",
         what="the data plane is told before the decision is committed",
         module=_GOVERNOR,
-        before="            await self._record.append((append, *opened, *asked), fence=fence, at=at)\n",
+        before="            await self._record.append((append, *opened, *examined), fence=fence, at=at)\n",
         after=(
             "            from glideslope.domain.rollout import apply\n"
             "            early = apply(rollout, event, at=at)\n"
             "            self._reconciler.committed(rollout.id)\n"
             "            if early.phase is Phase.RUNNING:\n"
             "                await self._reconciler._lease(early, fence)\n"
-            "            await self._record.append((append, *opened, *asked), fence=fence, at=at)\n"
+            "            await self._record.append((append, *opened, *examined), fence=fence, at=at)\n"
         ),
     ),
     Mutant(

@@ -1,0 +1,148 @@
+"""The permit that a decision rests on: what calendars, policies and earlier attempts say about a rollout at an instant."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from glideslope.domain.errors import AgreementInvalid
+from glideslope.domain.governing.calendar import Calendar
+from glideslope.domain.governing.dossier import Dossier, dossier_digest
+from glideslope.domain.governing.examined import Examined
+from glideslope.domain.governing.governed import Answered, Block, Permit
+from glideslope.domain.governing.policy import examine
+from glideslope.domain.governing.policy.wording import blocks as rules_that_block
+from glideslope.domain.ids import Digest, RolloutId
+from glideslope.domain.rollout import ENDED, Phase, Rollout
+from glideslope.engine.agreed import Agreed
+from glideslope.engine.calendars import HolidaysOf, no_holidays, queues, window
+from glideslope.engine.dossiers import dossier
+from glideslope.engine.record import Append, Record, examination_stream
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What governance was asked about one rollout at one instant."""
+
+    permit: Permit | UnsetType
+    """UNSET where nothing governs it, or nothing is known."""
+    examined: Examined | None = None
+    """What the policies in force were asked, and what they answered; None where none is."""
+
+
+NOT_ASKED = Asked(UNSET)
+
+
+class Asking:
+    """Asks what is in force about each rollout, at most once a second as long as nothing happens."""
+
+    def __init__(self, record: Record, agreed: Agreed, *, holidays: HolidaysOf = no_holidays) -> None:
+        self._record = record
+        self._agreed = agreed
+        self._holidays = holidays
+        self._queued: tuple[tuple[int, int], Mapping[RolloutId, Block]] | None = None
+        """Which proposals wait for their turn, and as of which entry and second."""
+        self._known: dict[RolloutId, tuple[tuple[int, int], Asked]] = {}
+        """What was asked about each open rollout, and as of which entry and second."""
+
+    def permit(self, rollout: Rollout) -> Permit | UnsetType:
+        """Return what governance says about a rollout now."""
+        return self.ask(rollout, now=self._record.now(rollout.id)).permit
+
+    def ask(self, rollout: Rollout, *, now: int) -> Asked:
+        """Ask about a rollout at an instant: the permit, and the examination that it rests on.
+
+        Both come of one dossier, so that whoever has a decision's permit finds by its digest what the policies were told.
+        """
+        as_of = self._record.size(), now // 1000
+        known = self._known.get(rollout.id)
+        if known is None or known[0] != as_of:
+            known = as_of, self._ask(rollout, now=now)
+            if rollout.phase not in ENDED:
+                self._known[rollout.id] = known
+        return known[1]
+
+    def forget(self, rollout: RolloutId) -> None:
+        """Drop what is known about a rollout that has ended."""
+        self._known.pop(rollout, None)
+
+    def change(self, rollout: Rollout) -> Digest | UnsetType:
+        """Return all that is to be agreed on about a rollout at this moment, as one digest."""
+        permit = UNSET if isinstance(rollout.plan.governed, UnsetType) else self.permit(rollout)
+        return UNSET if isinstance(permit, UnsetType) else permit.change
+
+    def recorded(self, asked: Asked) -> tuple[Append, ...]:
+        """Return what policies were asked and answered for a decision, to be recorded with it."""
+        if asked.examined is None:
+            return ()
+        stream = examination_stream(asked.examined.rollout)
+        expected = self._record.version(stream)
+        return (Append(stream=stream, expected=expected, events=(asked.examined,), key=f"{stream}/{expected}"),)
+
+    def _ask(self, rollout: Rollout, *, now: int) -> Asked:
+        outrun = self._outrun(rollout) if rollout.phase is Phase.PROPOSED else None
+        if isinstance(rollout.plan.governed, UnsetType):
+            return NOT_ASKED if outrun is None else Asked(Permit(blocks=(outrun,)))
+        try:
+            calendars = self._agreed.calendars
+            found = window(calendars, rollout, now=now, holidays=self._holidays)
+        except (AgreementInvalid, ValueError, OverflowError):
+            # A zone or a country that is known no more, a moment that no date can say: not knowing is not a yes.
+            return NOT_ASKED
+        blocks: tuple[Block, ...] = ()
+        if rollout.phase is Phase.PROPOSED:
+            waits = self._waits(calendars, now=now).get(rollout.id)
+            blocks = tuple(b for b in (outrun, waits, self._owed(rollout)) if b is not None)
+        known = self._dossier(rollout, now=now)
+        if known is None:
+            return NOT_ASKED
+        policy, policies = self._agreed.policy, self._agreed.policies
+        if policy is None:
+            return Asked(Permit(change=known.change.digest, blocks=blocks, window=found or UNSET))
+        answers = tuple(answer for policy in policies for answer in examine(policy, known))
+        permit = Permit(
+            policy=policy,
+            dossier=dossier_digest(known),
+            change=known.change.digest,
+            blocks=(*blocks, *rules_that_block(answers)),
+            window=found or UNSET,
+        )
+        return Asked(permit, Examined(rollout=rollout.id, policy=policy, dossier=known, answers=answers))
+
+    def _dossier(self, rollout: Rollout, *, now: int) -> Dossier | None:
+        """Return all that is known about a rollout's change; None where no organisation is in force."""
+        organisation = self._agreed.organisation
+        return None if organisation is None else dossier(self._record, rollout, organisation, now=now)
+
+    def _waits(self, calendars: tuple[Calendar, ...], *, now: int) -> Mapping[RolloutId, Block]:
+        """Return which proposals wait for their turn; asked for each of them, and found once as long as nothing happens."""
+        as_of = self._record.size(), now // 1000
+        if self._queued is None or self._queued[0] != as_of:
+            self._queued = as_of, queues(calendars, self._record.open_rollouts(), now=now)
+        return self._queued[1]
+
+    def _owed(self, rollout: Rollout) -> Block | None:
+        """Return what blocks a proposal while somebody must still look at how an earlier one was pushed through."""
+        earlier = self._record.glass_owed(rollout.plan.model)
+        if earlier is None:
+            return None
+        why = f"the broken glass of {earlier.id} has not been reviewed"
+        return Block(rule="break-glass/review", answer=Answered.NO_EVIDENCE, why=why)
+
+    def _outrun(self, rollout: Rollout) -> Block | None:
+        """Return what blocks a proposal that was frozen under rules that no longer hold for its model: it was approved by those."""
+        agreement, organisation = self._agreed.agreement, self._agreed.organisation
+        if agreement is None or agreement.in_force is None or organisation is None:
+            return None
+        governed, model = rollout.plan.governed, rollout.plan.model
+        if isinstance(governed, msgspec.UnsetType):
+            why = "it was proposed before the organisation was in force; roll it back and propose it again"
+            return Block(rule="organisation/since", answer=Answered.FAIL, why=why)
+        if governed.organisation == agreement.in_force.digest:
+            return None
+        then = next((e for e in reversed(agreement.former) if e.digest == governed.organisation), None)
+        if then is not None and self._agreed.organisation_of(then).tier_of(model) == organisation.tier_of(model):
+            return None
+        why = f"the tier of {model} has changed since it was proposed; roll it back and propose it again"
+        return Block(rule="organisation/tier", answer=Answered.FAIL, why=why)
