@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.interfaces.conftest import guardrail
+from tests.interfaces.fake_rollouts import guardrail
 
 from glideslope.engine.views import BudgetView, ValueView
 from glideslope.interfaces.cli.exits import Exit

@@ -1,0 +1,170 @@
+"""Agreements, incidents, people and facts: small enough to be the real thing, or kept as they came."""
+
+from collections.abc import Sequence
+
+from tests.interfaces.fake_rollouts import AT, FakeRollouts
+
+from glideslope.domain.commands import (
+    AnswerAgreement,
+    CloseIncident,
+    DescribePerson,
+    ErasePerson,
+    NoteIncident,
+    RecordFacts,
+    ReviewAgreement,
+    TableAgreement,
+)
+from glideslope.domain.errors import (
+    NotFound,
+)
+from glideslope.domain.governing.agreement import Agreement
+from glideslope.domain.governing.facts import unknown
+from glideslope.domain.governing.person import Person
+from glideslope.domain.ids import Actor, ModelName, RolloutId, VersionName
+from glideslope.engine.agreed import Agreed
+from glideslope.engine.agreements import Agreements
+from glideslope.engine.facts import FactsView
+from glideslope.engine.governing import Governing
+from glideslope.engine.governing_views import (
+    AgreementView,
+    IncidentView,
+    OwnedView,
+    agreement_view,
+    incident_view,
+    owned_view,
+)
+from glideslope.engine.incidents import Incidents
+from glideslope.engine.once import Once
+from glideslope.engine.record import Record
+from glideslope.engine.version_record import EntryView, VersionRecordView
+from glideslope.engine.views import (
+    PersonView,
+)
+from glideslope.testing.clock import ManualClock
+from glideslope.testing.memory import MemoryStore
+
+
+class FakeCouncil(FakeRollouts):
+    """Keeps what people agree on and say of themselves and of versions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.facts_: dict[tuple[str, str], FactsView] = {}
+        self.persons: dict[str, Person | None] = {}
+        # Agreements are small enough to be the real thing.
+        self.record = Record(store=MemoryStore(), clock=ManualClock())
+        self.governing = Governing(self.record, Agreed(self.record))
+        once = Once(self.record, wake=lambda: None)
+        self.incident_desk = Incidents(self.record, self.governing, once=once)
+        self.agreed = Agreements(self.record, self.governing, once=once)
+
+    async def note_incident(self, command: NoteIncident, *, key: str) -> IncidentView:
+        self._begin()
+        return incident_view(await self.incident_desk.note(command, key=key))
+
+    async def close_incident(self, command: CloseIncident, *, key: str) -> IncidentView:
+        self._begin()
+        return incident_view(await self.incident_desk.close(command, key=key))
+
+    async def incidents(self) -> Sequence[IncidentView]:
+        self._begin()
+        return [incident_view(each) for each in self.record.incidents()]
+
+    async def incident(self, rollout: RolloutId) -> IncidentView:
+        self._begin()
+        return incident_view(self.incident_desk.get(rollout))
+
+    async def table(self, command: TableAgreement, *, key: str) -> AgreementView:
+        self._begin()
+        return self._agreed(await self.agreed.table(command, key=key))
+
+    async def answer(self, command: AnswerAgreement, *, key: str) -> AgreementView:
+        self._begin()
+        return self._agreed(await self.agreed.answer(command, key=key))
+
+    async def review(self, command: ReviewAgreement, *, key: str) -> AgreementView:
+        self._begin()
+        return self._agreed(await self.agreed.review(command, key=key))
+
+    async def agreements(self) -> Sequence[AgreementView]:
+        self._begin()
+        return [self._agreed(each) for each in self.record.agreements()]
+
+    async def agreement(self, of: str, name: str) -> AgreementView:
+        self._begin()
+        found = self.record.agreement(of, name)
+        if found is None:
+            raise NotFound(what=of, name=name)
+        return self._agreed(found)
+
+    async def owned(self, *, owner: str, kind: str, name: str) -> Sequence[OwnedView]:
+        self._begin()
+        organisation = self.governing.organisation
+        if organisation is None:
+            raise NotFound(what="organisation", name="in force")
+        things = organisation.owns(owner) if owner else organisation.owned
+        return [owned_view(o, organisation) for o in things if kind in ("", o.kind.value) and name in ("", o.name)]
+
+    def _agreed(self, agreement: Agreement) -> AgreementView:
+        return agreement_view(agreement, needs=self.agreed.needs(agreement))
+
+    async def describe_person(self, command: DescribePerson, *, key: str) -> PersonView:
+        self.keys[key] = command
+        self.persons[command.actor] = command.person
+        return await self.person(command.actor)
+
+    async def erase_person(self, command: ErasePerson, *, key: str) -> PersonView:
+        self.keys[key] = command
+        self.persons[command.actor] = None
+        return await self.person(command.actor)
+
+    async def person(self, actor: Actor) -> PersonView:
+        if actor not in self.persons:
+            raise NotFound(what="person", name=actor)
+        kept = self.persons[actor]
+        return PersonView(actor=actor, person=kept, erased=kept is None, commitment="", matches=kept is not None, at=AT)
+
+    async def people(self) -> Sequence[PersonView]:
+        return [await self.person(actor) for actor in self.persons]
+
+    async def record_facts(self, command: RecordFacts, *, key: str) -> FactsView:
+        self._begin()
+        self.keys[key] = command
+        facts = command.facts
+        await self.model(facts.model)
+        self.facts_[facts.model, facts.version] = FactsView(
+            model=facts.model,
+            version=facts.version,
+            digest=self.models[facts.model][facts.version].digest,
+            facts=facts,
+            unknown=unknown(facts),
+            by=command.by,
+            why=command.why,
+            at=AT,
+            entry=7,
+            superseded=(),
+        )
+        return self.facts_[facts.model, facts.version]
+
+    async def facts(self, model: ModelName, version: VersionName) -> FactsView:
+        self._begin()
+        if (model, version) not in self.facts_:
+            raise NotFound(what="facts about", name=f"{model} {version}")
+        return self.facts_[model, version]
+
+    async def version(self, model: ModelName, version: VersionName) -> VersionRecordView:
+        self._begin()
+        known = self.models.get(model, {}).get(version)
+        if known is None:
+            raise NotFound(what="version of", name=f"{model} {version}")
+        return VersionRecordView(
+            model=model,
+            version=version,
+            digest=known.digest,
+            registered=EntryView(entry=1, at=AT, by=known.by, what=known.why),
+            evaluations=known.evaluations,
+            installed=(),
+            facts=self.facts_.get((model, version)),
+            attempts=(),
+            incumbent="",
+        )
