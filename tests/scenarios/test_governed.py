@@ -51,6 +51,7 @@ from glideslope.domain.governing.organisation import (
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
 from glideslope.domain.plan import Rationale
 from glideslope.engine.governing_views import AgreementView
+from glideslope.engine.rule_sources import RuleSource
 from glideslope.testing.traffic import SOUND, Behaviour
 from glideslope.testing.world import ADA, World, draft
 
@@ -90,8 +91,14 @@ async def agreed(world: World, organisation: Organisation, *, by: Actor = ADA) -
     return await world.app.table(command, key=world.key())
 
 
-async def given(seed: int, organisation: Organisation = ORGANISATION, **versions: Behaviour) -> World:
-    world = World(seed=seed)
+async def given(
+    seed: int,
+    organisation: Organisation = ORGANISATION,
+    *,
+    sources: Mapping[str, RuleSource] | None = None,
+    **versions: Behaviour,
+) -> World:
+    world = World(seed=seed, sources=sources)
     await world.serves("delays", v1=SOUND, **(versions or {"v2": SOUND}))
     await agreed(world, organisation)
     await world.run(5)

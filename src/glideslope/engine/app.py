@@ -7,7 +7,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import blake2b
 from itertools import islice
@@ -59,6 +59,7 @@ from glideslope.domain.traffic import Arm
 from glideslope.engine.agreed import Agreed
 from glideslope.engine.asking import Asking
 from glideslope.engine.calendars import HolidaysOf, no_holidays
+from glideslope.engine.consulting import Consulting
 from glideslope.engine.council import Council
 from glideslope.engine.drifting import features_view
 from glideslope.engine.features import Features
@@ -91,6 +92,7 @@ from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record, rollout_number
 from glideslope.engine.repository import Repository
 from glideslope.engine.requests import Requests
+from glideslope.engine.rule_sources import RuleSource
 from glideslope.engine.search_index import SearchIndex
 from glideslope.engine.searching import Searching
 from glideslope.engine.signals import EVERY as LOOK_EVERY
@@ -179,6 +181,8 @@ class World:
     """None where nothing is searched."""
     holidays: HolidaysOf = no_holidays
     """Public holidays, for calendars that name a country."""
+    sources: Mapping[str, RuleSource] = field(default_factory=dict)
+    """Who answers rules of a policy that are not ours, by the kind of rule; without anybody they block."""
     plugins: Plugins = NO_PLUGINS
     """Metrics that installed packages provide."""
 
@@ -230,7 +234,8 @@ class App(Council):
         self._pairs = PairDesk(record=self.record, observer=self.observer)
         agreed = Agreed(self.record)
         self.governing = Governing(self.record, agreed, holidays=world.holidays)
-        self._asking = Asking(self.record, agreed, holidays=world.holidays)
+        self.consulting = Consulting(world.sources, clock=world.clock, wake=lambda: self.governor.wake())
+        self._asking = Asking(self.record, agreed, self.consulting, holidays=world.holidays)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
             record=self.record,
@@ -566,6 +571,7 @@ class App(Council):
         await self.load()
         tasks = [
             asyncio.create_task(self.governor.run()),
+            asyncio.create_task(self.consulting.run()),
             asyncio.create_task(self._every(FLUSH_EVERY, "counters", self.observer.flush)),
             asyncio.create_task(self._every(SIGN_EVERY, "notary", self.notary.sign)),
             asyncio.create_task(self._every(SUMMARISE_EVERY, "features", self.features.flush)),

@@ -17,6 +17,7 @@ from glideslope.domain.ids import Digest, RolloutId
 from glideslope.domain.rollout import ENDED, Phase, Rollout
 from glideslope.engine.agreed import Agreed
 from glideslope.engine.calendars import HolidaysOf, no_holidays, queues, window
+from glideslope.engine.consulting import Consulting
 from glideslope.engine.dossiers import dossier
 from glideslope.engine.record import Append, Record, examination_stream
 
@@ -29,6 +30,8 @@ class Asked:
     """UNSET where nothing governs it, or nothing is known."""
     examined: Examined | None = None
     """What the policies in force were asked, and what they answered; None where none is."""
+    awaited: bool = False
+    """Somebody else's answer is not there yet, and may still come: what blocks now need not block in a moment."""
 
 
 NOT_ASKED = Asked(UNSET)
@@ -37,14 +40,17 @@ NOT_ASKED = Asked(UNSET)
 class Asking:
     """Asks what is in force about each rollout, at most once a second as long as nothing happens."""
 
-    def __init__(self, record: Record, agreed: Agreed, *, holidays: HolidaysOf = no_holidays) -> None:
+    def __init__(
+        self, record: Record, agreed: Agreed, consulting: Consulting, *, holidays: HolidaysOf = no_holidays
+    ) -> None:
         self._record = record
         self._agreed = agreed
+        self._consulting = consulting
         self._holidays = holidays
         self._queued: tuple[tuple[int, int], Mapping[RolloutId, Block]] | None = None
         """Which proposals wait for their turn, and as of which entry and second."""
-        self._known: dict[RolloutId, tuple[tuple[int, int], Asked]] = {}
-        """What was asked about each open rollout, and as of which entry and second."""
+        self._known: dict[RolloutId, tuple[tuple[int, int, int], Asked]] = {}
+        """What was asked about each open rollout, and as of which entry, second and answer of others."""
 
     def permit(self, rollout: Rollout) -> Permit | UnsetType:
         """Return what governance says about a rollout now."""
@@ -55,7 +61,7 @@ class Asking:
 
         Both come of one dossier, so that whoever has a decision's permit finds by its digest what the policies were told.
         """
-        as_of = self._record.size(), now // 1000
+        as_of = self._record.size(), now // 1000, self._consulting.answered
         known = self._known.get(rollout.id)
         if known is None or known[0] != as_of:
             known = as_of, self._ask(rollout, now=now)
@@ -66,6 +72,7 @@ class Asking:
     def forget(self, rollout: RolloutId) -> None:
         """Drop what is known about a rollout that has ended."""
         self._known.pop(rollout, None)
+        self._consulting.forget(rollout)
 
     def change(self, rollout: Rollout) -> Digest | UnsetType:
         """Return all that is to be agreed on about a rollout at this moment, as one digest."""
@@ -100,7 +107,13 @@ class Asking:
         policy, policies = self._agreed.policy, self._agreed.policies
         if policy is None:
             return Asked(Permit(change=known.change.digest, blocks=blocks, window=found or UNSET))
-        answers = tuple(answer for policy in policies for answer in examine(policy, known))
+        found_out = self._consulting.consult(rollout.id, policies, known)
+        known = found_out.dossier
+        answers = tuple(
+            answer
+            for policy, told in zip(policies, found_out.told, strict=True)
+            for answer in examine(policy, known, told)
+        )
         permit = Permit(
             policy=policy,
             dossier=dossier_digest(known),
@@ -108,7 +121,8 @@ class Asking:
             blocks=(*blocks, *rules_that_block(answers)),
             window=found or UNSET,
         )
-        return Asked(permit, Examined(rollout=rollout.id, policy=policy, dossier=known, answers=answers))
+        examined = Examined(rollout=rollout.id, policy=policy, dossier=known, answers=answers)
+        return Asked(permit, examined, awaited=found_out.awaited)
 
     def _dossier(self, rollout: Rollout, *, now: int) -> Dossier | None:
         """Return all that is known about a rollout's change; None where no organisation is in force."""

@@ -16,6 +16,7 @@ from glideslope.domain.decision import DECIDER, Decision, Hold
 from glideslope.domain.errors import Conflict, GlideslopeError, LeaseLost, StoreUnavailable
 from glideslope.domain.events import Decided, Lapsed
 from glideslope.domain.ids import MACHINE, RolloutId
+from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import DECIDED, ENDED, Phase, Rollout, exposure, news
 from glideslope.engine.asking import Asking
 from glideslope.engine.governing import Governing
@@ -201,6 +202,10 @@ class Governor:
             asked = self._asking.ask(rollout, now=at)
             evidence = replace(counted, permit=asked.permit)
             decision = decide(rollout, evidence, now=at)
+            if asked.awaited and isinstance(decision, Hold) and decision.reasons == (Reason.POLICY_BLOCKS,):
+                # It moves nothing, and what the ledger should say is the answer, not that there is none yet.
+                self._judged.pop(rollout.id)
+                return
             if not news(rollout, decision) or self._too_soon(rollout, decision, at=at):
                 return
             event = Decided(decision=decision, evidence=evidence, decider=DECIDER, by=MACHINE)

@@ -9,7 +9,7 @@ A story says what is given, lets time pass, and asks what came of it; after each
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from typing import Final
@@ -27,6 +27,7 @@ from glideslope.engine.app import LOG_EVERY, App
 from glideslope.engine.app import World as Outside
 from glideslope.engine.ports import Counters
 from glideslope.engine.prediction_log import PredictionLog
+from glideslope.engine.rule_sources import RuleSource
 from glideslope.engine.views import CheckView, RolloutView
 from glideslope.testing.clock import ManualClock
 from glideslope.testing.drivers import MemoryDriver
@@ -122,6 +123,7 @@ class World:
         log: PredictionLog | None = None,
         plugins: Plugins = NO_PLUGINS,
         counters: Counters | None = None,
+        sources: Mapping[str, RuleSource] | None = None,
     ) -> None:
         self.log = log
         self.counters = counters
@@ -136,6 +138,8 @@ class World:
         self.front: App | None = None
         self.plugins = plugins
         """Of the apps that are started from now on."""
+        self.sources = dict(sources or {})
+        """Who answers rules of policies that are not ours; of those apps too."""
         self.traffic: dict[ModelName, Traffic] = {}
         self.taken: list[OutcomesTaken] = []
         """What became of each batch of outcomes."""
@@ -179,6 +183,7 @@ class World:
             checks=_nothing_to_check,
             log=self.log,
             plugins=self.plugins,
+            sources=self.sources,
         )
         app = App(outside, epoch=number)
         await app.load()
@@ -283,6 +288,7 @@ class World:
                 app.governor.trouble = ""
                 if app.governor.acting:
                     self._alive = now
+                await app.consulting.settle()
             except GlideslopeError as error:
                 # What `Governor.run` does with it: kept for people to see, tried again at the next tick.
                 app.governor.trouble = str(error)

@@ -12,7 +12,12 @@ from glideslope.engine.rule_sources import told as asked
 
 def told(policy: Policy, dossier: Dossier, opa: str, token: str) -> Mapping[str, Outcome]:
     """Return what CEL and, where an address is given, an OPA server say. Raises Invalid for an address that is none."""
-    sources: dict[str, RuleSource] = {"cel": CelSource()}
+    return asked(policy, dossier, sources(opa, token))
+
+
+def sources(opa: str, token: str) -> Mapping[str, RuleSource]:
+    """Return who answers, by the kind of rule. Raises Invalid for an address that is none."""
+    found: dict[str, RuleSource] = {"cel": CelSource()}
     if opa:
-        sources["opa"] = OpaSource(opa, token=token)
-    return asked(policy, dossier, sources)
+        found["opa"] = OpaSource(opa, token=token)
+    return found

@@ -37,12 +37,16 @@ from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.api.app import create_app
 from glideslope.settings import LOOPBACK, Settings
-from glideslope.wiring import artifacts, tls
+from glideslope.wiring import artifacts, rules, tls
 from glideslope.wiring.folder import make_state_folder, write_address
 from glideslope.wiring.web import WebServer
 
 _RENEW_BEFORE: Final = timedelta(days=30)
 """What a gateway shows is to be replaced this long before it ends."""
+
+OPA: Final = "GLIDESLOPE_OPA"
+OPA_TOKEN: Final = "GLIDESLOPE_OPA_TOKEN"  # noqa: S105 - the name of a variable
+"""Where an OPA server is asked about rules of policies in force, and what it is shown; as for `glideslope policy`."""
 
 ORIGIN: Final = "glideslope"
 """The name under which the ledger's checkpoints are signed."""
@@ -116,6 +120,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 log=log,
                 keep=KEEP if settings.keep_log is None else timedelta(seconds=settings.keep_log),
                 plugins=InstalledPlugins(),
+                sources=rules.sources(os.environ.get(OPA, ""), os.environ.get(OPA_TOKEN, "")),
                 holidays=_holidays(),
             ),
             epoch=int(clock.now().timestamp() * 1000),
