@@ -67,9 +67,7 @@ def slowly() -> Draft:
     return change(stages=(replace(first, minimum=int(GOOD_FOR + 5) * SECOND), *rest))
 
 
-async def given(
-    seed: int, policy: str, what: Draft | None = None, **sources: RuleSource
-) -> tuple[World, RolloutId]:
+async def given(seed: int, policy: str, what: Draft | None = None, **sources: RuleSource) -> tuple[World, RolloutId]:
     """An organisation and a policy in force, and a change that people have approved."""
     world = await governed(seed, LASTING, sources=sources)
     await policy_in_force(world, policy)

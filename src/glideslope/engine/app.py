@@ -234,7 +234,7 @@ class App(Council):
         self._pairs = PairDesk(record=self.record, observer=self.observer)
         agreed = Agreed(self.record)
         self.governing = Governing(self.record, agreed, holidays=world.holidays)
-        self.consulting = Consulting(world.sources, clock=world.clock, wake=lambda: self.governor.wake())
+        self.consulting = Consulting(world.sources, clock=world.clock, wake=self._answered)
         self._asking = Asking(self.record, agreed, self.consulting, holidays=world.holidays)
         self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
         self.governor = Governor(
@@ -662,6 +662,9 @@ class App(Council):
         if self._world.grants is not None:
             tag = f"{self._world.grants.tag(model)}{TAGS_JOINED}{tag}"
         return msgspec.structs.replace(briefing, tag=tag)
+
+    def _answered(self) -> None:
+        self.governor.wake()
 
     def _forget(self, rollout: RolloutId) -> None:
         self.observer.forget(rollout)

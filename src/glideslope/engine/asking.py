@@ -30,7 +30,7 @@ class Asked:
     """UNSET where nothing governs it, or nothing is known."""
     examined: Examined | None = None
     """What the policies in force were asked, and what they answered; None where none is."""
-    awaited: bool = False
+    pending: bool = False
     """Somebody else's answer is not there yet, and may still come: what blocks now need not block in a moment."""
 
 
@@ -122,7 +122,7 @@ class Asking:
             window=found or UNSET,
         )
         examined = Examined(rollout=rollout.id, policy=policy, dossier=known, answers=answers)
-        return Asked(permit, examined, awaited=found_out.awaited)
+        return Asked(permit, examined, pending=found_out.pending)
 
     def _dossier(self, rollout: Rollout, *, now: int) -> Dossier | None:
         """Return all that is known about a rollout's change; None where no organisation is in force."""

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 from msgspec import UNSET, UnsetType
@@ -55,7 +56,7 @@ class Consulted:
     dossier: Dossier
     told: tuple[Told, ...]
     """By each policy in turn."""
-    awaited: bool = False
+    pending: bool = False
     """No answer is there, and one may still come in time."""
 
 
@@ -97,7 +98,7 @@ class Consulting:
         if held is not None and age < GOOD_FOR:
             self._since.pop(rollout, None)
             return Consulted(held.question.dossier, held.told)
-        return Consulted(dossier, nothing, awaited=now - self._since.setdefault(rollout, now) < GOOD_FOR)
+        return Consulted(dossier, nothing, pending=now - self._since.setdefault(rollout, now) < GOOD_FOR)
 
     def forget(self, rollout: RolloutId) -> None:
         """Drop what is known about a rollout that has ended."""
@@ -114,7 +115,7 @@ class Consulting:
                 for rollout in [r for r in self._wanted if r not in self._under_way]:
                     task = asyncio.create_task(self._ask(rollout, self._wanted.pop(rollout)))
                     self._under_way[rollout] = task
-                    task.add_done_callback(lambda _, r=rollout: self._ended(r))
+                    task.add_done_callback(partial(self._ended, rollout))
         finally:
             for task in tuple(self._under_way.values()):
                 task.cancel()
@@ -123,7 +124,7 @@ class Consulting:
         """Ask all that is wanted now, and return when it is answered: for whoever has no loop of its own to run."""
         await asyncio.gather(*(self._ask(r, self._wanted.pop(r)) for r in tuple(self._wanted)))
 
-    def _ended(self, rollout: RolloutId) -> None:
+    def _ended(self, rollout: RolloutId, _: asyncio.Task[None]) -> None:
         self._under_way.pop(rollout, None)
         if self._wanted:
             self._asked.set()

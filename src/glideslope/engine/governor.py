@@ -202,7 +202,7 @@ class Governor:
             asked = self._asking.ask(rollout, now=at)
             evidence = replace(counted, permit=asked.permit)
             decision = decide(rollout, evidence, now=at)
-            if asked.awaited and isinstance(decision, Hold) and decision.reasons == (Reason.POLICY_BLOCKS,):
+            if asked.pending and isinstance(decision, Hold) and decision.reasons == (Reason.POLICY_BLOCKS,):
                 # It moves nothing, and what the ledger should say is the answer, not that there is none yet.
                 self._judged.pop(rollout.id)
                 return

@@ -49,12 +49,12 @@ async def test_an_answer_counts_for_the_change_it_was_asked_about_and_for_so_lon
     clock, source = ManualClock(), Source()
     asked = consulting(clock, opa=source)
     first = asked.consult(ROLLOUT, (POLICY,), dossier)
-    assert (first.told, first.awaited) == (({},), True)
+    assert (first.told, first.pending) == (({},), True)
     await asked.settle()
 
     later = msgspec.structs.replace(dossier, now=dossier.now + 1_000)
     found = asked.consult(ROLLOUT, (POLICY,), later)
-    assert (found.told, found.awaited) == (({"O": YES},), False)
+    assert (found.told, found.pending) == (({"O": YES},), False)
     assert found.dossier is dossier, "the answer is about what was sent"
 
     denied = msgspec.structs.replace(later, denied_by=("eve",))
@@ -85,12 +85,12 @@ async def test_while_it_matters_it_is_asked_again_and_what_comes_then_replaces_w
     assert asked.consult(ROLLOUT, (POLICY,), dossier).told == ({"O": NoEvidence(("it has gone",))},)
 
 
-async def test_an_answer_that_never_comes_is_awaited_for_a_while_only(dossier: Dossier) -> None:
+async def test_an_answer_that_never_comes_is_pending_for_a_while_only(dossier: Dossier) -> None:
     clock = ManualClock()
     asked = consulting(clock, opa=Source())
-    assert asked.consult(ROLLOUT, (POLICY,), dossier).awaited
+    assert asked.consult(ROLLOUT, (POLICY,), dossier).pending
     await clock.advance(GOOD_FOR)
-    assert not asked.consult(ROLLOUT, (POLICY,), dossier).awaited
+    assert not asked.consult(ROLLOUT, (POLICY,), dossier).pending
 
 
 @pytest.fixture
@@ -150,4 +150,4 @@ async def test_a_change_that_no_outside_rule_concerns_asks_nobody(dossier: Dossi
     found = asked.consult(ROLLOUT, (other,), dossier)
     await asked.settle()
 
-    assert (found.told, found.awaited, source.rules) == (({},), False, [])
+    assert (found.told, found.pending, source.rules) == (({},), False, [])
