@@ -26,7 +26,8 @@ import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-TAG = "glideslope-pack/1"
+TAGS = ("glideslope-pack/1", "glideslope-pack/2")  # what the first calls the change digest is the digest of the plan
+COVERED = ("tier", "policy", "plan", "candidate", "evaluations", "contract")  # of a dossier, beside the change itself
 LARGEST = (1 << 30) + (1 << 27)
 MOST_MEMBERS = 60_001
 DEEPEST, LARGEST_INTEGER = 64, 2**53 - 1
@@ -174,6 +175,11 @@ def read_json(data: bytes) -> Any:
     return value
 
 
+def digest_of(value: Any) -> str:
+    """Return SHA-256 over canonical bytes. Raises Bad."""
+    return "sha256:" + hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
 def look(value: Any, pointer: str) -> Any:
     """Follow a JSON Pointer (RFC 6901). Raises Bad."""
     for token in pointer.split("/")[1:]:
@@ -186,6 +192,9 @@ def look(value: Any, pointer: str) -> Any:
 
 
 # ---- Signed notes, keys, checkpoints (C2SP) ----
+
+
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 def base64_of(text: str) -> bytes:
@@ -251,7 +260,7 @@ def read_note(data: bytes) -> Note:
         text, blank, tail = data.decode("utf-8").rpartition("\n\n")
     except UnicodeDecodeError:
         raise Bad("the note is not UTF-8") from None
-    if not blank or not tail.endswith("\n") or any(c < " " and c != "\n" for c in text):
+    if not blank or not tail.endswith("\n") or _CONTROL.search(text):
         raise Bad("it is not a signed note: a text, an empty line, signature lines")
     signatures = []
     for line in tail[:-1].split("\n"):
@@ -465,7 +474,7 @@ class Verified:
         wanted = list(listed)
         if wanted:
             wanted.insert(2, "manifest.note")
-        for name in wanted:
+        for name in dict.fromkeys([*wanted, *(each for each in FIXED if each != "manifest.note")]):
             if name not in self.files:
                 self.bad("missing", name, f"{name} is missing")
         for name in dict.fromkeys(names):
@@ -487,15 +496,15 @@ class Verified:
             )
             return {}
         try:
-            self.note = read_note(self.files["manifest.note"])
-            head, lines = self.note.text.split("\n")[:4], self.note.text.split("\n")[4:-1]
+            note = read_note(self.files["manifest.note"])
+            head, lines = note.text.split("\n")[:4], note.text.split("\n")[4:-1]
             found = [re.fullmatch(r"([0-9a-f]{64})  (\S+)", line) for line in lines]
-            if head[0] != TAG or len(head) < 4 or not all(found):
-                raise Bad(f"it is not the list of a {TAG}")
+            if head[0] not in TAGS or len(head) < 4 or not all(found):
+                raise Bad(f"it is not the list of a {TAGS[0]} or {TAGS[1]}")
         except Bad as error:
             self.bad("changed", "manifest.note", f"manifest.note: {error}")
             return {}
-        self.head = head
+        self.note, self.head = note, head
         return {each[2]: each[1] for each in found if each}
 
     def read(self, name: str) -> Any:
@@ -579,10 +588,8 @@ class Verified:
                 "size": self.checkpoint.size,
             }:
                 self.bad("manifest-differs", "manifest.json", "manifest.json names another checkpoint")
-            if hasattr(self, "head") and [TAG, found["rollout"], found["change_digest"]] != [
-                found["format"],
-                *self.head[2:4],
-            ]:
+            said = [found["format"], found["rollout"], found["change_digest"]]
+            if hasattr(self, "head") and said != [self.head[0], *self.head[2:4]]:
                 self.bad("manifest-differs", "manifest.json", "manifest.json is about another change than was signed")
             streams = [(s["name"], s["entries"], s["versions"], s["closed"]) for s in found["streams"]]
             self.manifest, self.streams = found, streams
@@ -692,18 +699,50 @@ class Verified:
     def digest_of_change(self) -> None:
         if not self.manifest:
             return
-        found = [
-            e
-            for e in self.entries.values()
-            if e["kind"] == "rollout-proposed" and e["stream"] == self.manifest["rollout"]
-        ]
+        rollout = self.manifest["rollout"]
+        own = [(at, e) for at, e in sorted(self.entries.items()) if e["stream"] == rollout]
+        dossiers = self._dossiers()
         try:
-            digest = "sha256:" + hashlib.sha256(canonical(found[0]["body"]["plan"]).encode()).hexdigest()
-            if not digest == found[0]["body"]["plan_digest"] == self.manifest["change_digest"]:
+            proposed = next(e["body"] for _, e in own if e["kind"] == "rollout-proposed")
+            plan = digest_of(proposed["plan"])
+            first = self.manifest["format"] == TAGS[0]
+            if not plan == proposed["plan_digest"] == self.manifest["change_digest" if first else "plan_digest"]:
                 raise Bad("it is not the digest of the plan that was proposed")
-            self.proven.append(f"the change digest is that of the plan, with both models' digests in it: {digest}")
-        except (IndexError, KeyError, TypeError, Bad) as error:
+            self.proven.append(f"the plan's digest is that of the plan, with both models' digests in it: {plan}")
+            permits = [e["body"]["evidence"].get("permit", {}) for _, e in own if e["kind"] == "decided"]
+            changes = [permit["change"] for permit in permits if "change" in permit]
+            if not first and self.manifest["change_digest"] != (changes[-1] if changes else plan):
+                raise Bad("it is not the one that the newest decision names")
+            for at, dossier in sorted(dossiers.items()):
+                whole = {"change": {k: v for k, v in dossier["change"].items() if k != "digest"}}
+                made = digest_of({**whole, **{block: dossier[block] for block in COVERED if block in dossier}})
+                if made != dossier["change"]["digest"]:
+                    self.bad("change-differs", f"entry {at}", f"the dossier in entry {at} is of another change: {made}")
+                if changes[-1:] == [made] and not any("it covers" in line for line in self.proven):
+                    covered = ", ".join(COVERED)
+                    self.proven.append(
+                        f"the change digest is {made}: it covers the change, {covered}, as in entry {at}"
+                    )
+            self._rest(permits, {digest_of(dossier) for dossier in dossiers.values()})
+            if changes and not any("it covers" in line for line in self.proven):
+                self.unproven.append("what the change digest covers: no policy was asked, so no dossier was recorded")
+        except (StopIteration, KeyError, TypeError, AttributeError, Bad) as error:
             self.bad("change-differs", "manifest.json", f"the change digest does not hold: {error}")
+
+    def _dossiers(self) -> dict[int, Any]:
+        """Return what policies were shown, by the entry that says so."""
+        found = {at: e["body"].get("dossier") for at, e in self.entries.items() if e["kind"] == "examined"}
+        return {at: dossier for at, dossier in found.items() if isinstance(dossier, dict)}
+
+    def _rest(self, permits: Sequence[Any], known: set[str]) -> None:
+        """Say which decisions rest on a dossier that is here."""
+        named = [permit["dossier"] for permit in permits if "dossier" in permit]
+        here = sum(each in known for each in named)
+        if here:
+            self.proven.append(f"{here} decisions rest on dossiers that are here, and on the answers beside them")
+        if here < len(named):
+            what = f"what policies were shown before {len(named) - here} decisions: their dossiers are not here"
+            self.unproven.append(what)
 
     def compare(self, published: Sequence[tuple[str, bytes]], witnesses: Sequence[Key], quorum: int) -> None:
         known: list[tuple[str, Checkpoint]] = [("checkpoint.note", self.checkpoint)] if self.checkpoint else []

@@ -235,6 +235,21 @@ def forked(size: int, root: bytes = b"\1" * 32) -> bytes:
     return KEY.sign(checkpoint.format(Checkpoint(origin=KEY.name, size=size, root=root)).encode())
 
 
+def test_even_the_holder_of_the_key_cannot_give_a_change_another_digest(
+    made: Made, check: Check, sealed: Sealed
+) -> None:
+    other = "sha256:" + "7" * 64
+    for member in ("change_digest", "plan_digest"):
+        manifest: Any = canonical.decode(made.members["manifest.json"])
+        manifest[member] = other
+        head = note.parse(made.members["manifest.note"]).text.replace(
+            canonical.decode(made.members["manifest.json"])["change_digest"],
+            manifest["change_digest"],  # type: ignore[index,call-overload]
+        )
+        forged = {**made.members, "manifest.json": canonical.encode(manifest), "manifest.note": KEY.sign(head.encode())}
+        assert "change-differs" in codes(check(sealed(forged)))
+
+
 # ---- checkpoints that were published ----
 
 

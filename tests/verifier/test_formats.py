@@ -1,10 +1,12 @@
 """The program's own cryptography and JSON, held against published vectors and other implementations."""
 
+import gzip
 import hashlib
 import json
 import random
 import struct
 from base64 import b64decode
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glideslope.ledger import canonical, merkle
+from glideslope.testing.memory import MemorySigner
 
 RFC_8032 = [
     (
@@ -169,3 +172,13 @@ def test_base64_has_one_spelling(program: ModuleType) -> None:
     assert program.base64_of("AA==") == b64decode("AA==")
     with pytest.raises(program.Bad):
         program.base64_of("AB==")
+
+
+def test_a_pack_of_the_first_format_is_read_as_ever(program: ModuleType, root: Path) -> None:
+    """What it calls the change digest is the plan's; the change's own was in it all the same."""
+    data = gzip.decompress((root / "tests/golden/pack/v1.pack.zip.gz").read_bytes())
+    found = program.verify(data, program.read_key(MemorySigner().verifier.vkey, 1))
+
+    assert found.findings == []
+    assert (found.manifest["format"], "plan_digest" in found.manifest) == ("glideslope-pack/1", False)
+    assert any("the plan's digest" in line and found.manifest["change_digest"] in line for line in found.proven)

@@ -106,7 +106,7 @@ def _head(change: Change, found: Sequence[Record], covered: Checkpoint, title: s
     by = f" by {latest['by']} at {decided[-1].entry.at}" if decided else ""
     counts = {state: sum(one.found.state is state for one in found) for state in State}
     yield f"<h1>{_text(title)}</h1>"
-    yield f'<p class="soft">Evidence pack. Change digest <code>{_text(proposal.body["plan_digest"])}</code></p>'
+    yield f'<p class="soft">Evidence pack. Change digest <code>{_text(change.digest)}</code></p>'
     yield f'<p class="outcome {word[1]}"><strong>{word[0]}</strong>{_text(by)}{_text(f" ({reasons})" if reasons else "")}</p>'
     yield _table(
         "The change",

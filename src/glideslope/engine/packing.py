@@ -130,9 +130,7 @@ class Packer:
         members |= {f"consistency/{older:09d}.txt": self._consistency(older, size) for older in published}
         manifest = canonical.encode(_manifest(change, found, covered, members))
         members = {SUMMARY: shown, packfile.MANIFEST: manifest, **members}
-        listed = packfile.text(
-            origin=covered.origin, rollout=change.rollout, change=change_digest(change), members=members
-        )
+        listed = packfile.text(origin=covered.origin, rollout=change.rollout, change=change.digest, members=members)
         return Pack(packfile.sealed(members, self._signer.sign(listed.encode())), shown)
 
     def _consistency(self, older: int, size: int) -> bytes:
@@ -141,17 +139,12 @@ class Packer:
         return "".join(f"{line}\n" for line in lines).encode()
 
 
-def change_digest(change: Change) -> str:
-    """Return what approvals bind to: the digest of the plan, which holds the digests of both models and the evaluations."""
-    return str(change.proposal.entry.body["plan_digest"])
-
-
 def _manifest(
     change: Change, found: Sequence[EvidenceRecord], covered: Checkpoint, members: Mapping[str, bytes]
 ) -> dict[str, Any]:
     streams = sorted({placed.entry.stream for placed in change.entries})
     return {
-        "change_digest": change_digest(change),
+        "change_digest": change.digest,
         "checkpoint": {
             "origin": covered.origin,
             "root": note.encode_base64(covered.root),
@@ -162,6 +155,7 @@ def _manifest(
         ],
         "format": packfile.TAG,
         "model": change.plan["model"],
+        "plan_digest": change.plan_digest,
         "records": [
             {"file": one.type.file, "number": one.type.number, "state": one.found.state.value} for one in found
         ],

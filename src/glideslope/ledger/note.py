@@ -1,5 +1,6 @@
 """Text signed by one or more Ed25519 keys, in the C2SP signed-note format that transparency logs and witnesses speak."""
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ _KEY_SIZE = 32
 _ID_SIZE = 4
 _SIGNATURE_SIZE = 64
 _DASH = "\u2014 "
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,7 @@ def _check_name(name: str) -> None:
 def _check_text(text: str) -> None:
     if not text.endswith("\n"):
         raise NoteError("the text of a note ends with a newline")
-    if any(letter < " " and letter != "\n" for letter in text):
+    if _CONTROL.search(text) is not None:
         raise NoteError("the text of a note holds no control characters but newlines")
     try:
         text.encode()

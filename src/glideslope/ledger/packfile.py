@@ -12,7 +12,7 @@ from zlib import crc32
 from glideslope.ledger import note
 from glideslope.ledger.errors import LedgerError
 
-TAG = "glideslope-pack/1"
+TAG = "glideslope-pack/2"
 MANIFEST = "manifest.json"
 NOTE = "manifest.note"
 MOST_MEMBERS = 60_000

@@ -73,6 +73,23 @@ class Change:
         return dict(body["plan"])
 
     @property
+    def plan_digest(self) -> str:
+        """Return the digest of the plan, in which stand the digests of both models."""
+        return str(self.proposal.entry.body["plan_digest"])
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of all that people are asked to agree on, as the newest decision names it.
+
+        It covers model, data, evaluations, policy and plan (`dossier.change_digest`). Where nothing governs, people agree on the plan.
+        """
+        permits = [
+            placed.entry.body["evidence"].get("permit", {}) for placed in self.of("decided", stream=self.rollout)
+        ]
+        known = [str(permit["change"]) for permit in permits if "change" in permit]
+        return known[-1] if known else self.plan_digest
+
+    @property
     def model_stream(self) -> str:
         return f"model.{self.plan['model']}"
 

@@ -90,11 +90,12 @@ def document(record: Record, change: Change) -> dict[str, Any]:
 
 def digests(change: Change) -> dict[str, Any]:
     """Return what all records of a change are about."""
-    proposal, plan = change.proposal.entry.body, change.plan
+    plan = change.plan
     return {
         "candidate": plan["candidate_digest"],
+        "change": change.digest,
         "incumbent": plan["incumbent_digest"],
-        "plan": proposal["plan_digest"],
+        "plan": change.plan_digest,
     }
 
 
@@ -239,7 +240,11 @@ def _sign_offs(change: Change) -> Found:
             missing=("An approval by a person: none was given, and the plan says how many it asks for.", *missing),
         )
     taken_back = change.of("approval-withdrawn", stream=change.rollout)
-    facts = (*asked, *each(given, "by", "granted", "functions", "plan_digest", "why"), *each(taken_back, "by", "why"))
+    facts = (
+        *asked,
+        *each(given, "by", "granted", "functions", "plan_digest", "change", "why"),
+        *each(taken_back, "by", "why"),
+    )
     return _partly(facts, *missing) if missing else _evidenced(*facts)
 
 
