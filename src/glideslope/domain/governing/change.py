@@ -83,9 +83,8 @@ class Change:
 
         It covers model, data, evaluations, policy and plan (`dossier.change_digest`). Where nothing governs, people agree on the plan.
         """
-        permits = [
-            placed.entry.body["evidence"].get("permit", {}) for placed in self.of("decided", stream=self.rollout)
-        ]
+        evidence = [look(placed.entry.body, "/evidence") for placed in self.of("decided", stream=self.rollout)]
+        permits = [each.get("permit", {}) for each in evidence]
         known = [str(permit["change"]) for permit in permits if "change" in permit]
         return known[-1] if known else self.plan_digest
 
