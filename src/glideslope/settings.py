@@ -130,6 +130,11 @@ class Settings:
         return self.state / "checkpoint.key"
 
     @property
+    def witnesses(self) -> Path:
+        """Public keys of witnesses whose cosignatures are taken in; there is none until somebody writes it."""
+        return self.state / "witnesses"
+
+    @property
     def receipt_key(self) -> Path:
         """The key that signs prediction receipts."""
         return self.state / "receipt.key"

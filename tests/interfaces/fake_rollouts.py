@@ -32,13 +32,16 @@ from glideslope.domain.errors import (
 )
 from glideslope.domain.events import Registered
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
+from glideslope.domain.governing.dossier import Dossier
 from glideslope.domain.governing.query import read
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
 from glideslope.domain.plan import Plan
 from glideslope.engine.views import (
     BasisView,
+    CheckpointView,
     CheckView,
+    CosignedView,
     DecisionView,
     FleetView,
     FoundView,
@@ -54,6 +57,8 @@ from glideslope.engine.views import (
     VersionView,
     Warning_,
 )
+from glideslope.interfaces.cli.shipped import DOSSIER_FILE, shipped
+from glideslope.interfaces.document.policies import read_dossier
 from glideslope.ledger import packfile
 
 AT = "2013-12-10T09:14:00.000Z"
@@ -98,6 +103,7 @@ class FakeRollouts:
             "gs_fraud": Identity(Actor("fraud-svc"), Role.SOURCE, models=frozenset({ModelName("fraud")})),
         }
         self.models: dict[str, dict[str, Register]] = {}
+        self.cosignatures: list[str] = []
         self.packs: list[tuple[int | None, tuple[int, ...]]] = []
         self.questions: list[tuple[str, int, int | None, bool]] = []
         self.asked_as_of: int | None = None
@@ -440,6 +446,27 @@ class FakeRollouts:
         self._known(rollout)
         self.packs.append((size, tuple(published)))
         return packfile.write({"summary.html": b"<p>the page</p>"})
+
+    async def dossier(self, rollout: RolloutId) -> Dossier:
+        self._known(rollout)
+        return read_dossier(shipped(f"policies/{DOSSIER_FILE}"), file=DOSSIER_FILE)
+
+    async def checkpoint(self, *, size: int | None = None, cosigned: int = 0) -> CheckpointView:
+        self._begin()
+        if size not in (None, 3):
+            raise NotFound(what="checkpoint", name=f"over {size} entries")
+        seen = tuple(CosignedView(witness=line, at=AT) for line in self.cosignatures)
+        if len(seen) < cosigned:
+            raise NotFound(what="checkpoint", name="cosigned")
+        return CheckpointView(origin="l", size=3, root="AA==", note="l\n3\nAA==\n", cosigned=seen, witnesses=2)
+
+    async def witness_request(self, *, older: int, size: int | None = None) -> str:
+        return f"old {older}\n\n{(await self.checkpoint(size=size)).note}"
+
+    async def cosign(self, *, size: int, lines: str) -> CheckpointView:
+        await self.checkpoint(size=size)
+        self.cosignatures.append(lines)
+        return await self.checkpoint(size=size)
 
     async def search(
         self, question: str, *, limit: int = 50, below: int | None = None, whole: bool = False

@@ -27,6 +27,10 @@ from glideslope.interfaces.api.streams import follow
 
 ROUTES = [
     ("GET", "/v1/rollouts/late-arrival-1/pack"),
+    ("GET", "/v1/rollouts/late-arrival-1/dossier"),
+    ("GET", "/v1/ledger/checkpoint"),
+    ("GET", "/v1/ledger/checkpoint/request?older=0"),
+    ("POST", "/v1/ledger/checkpoint/cosignatures"),
     ("GET", "/v1/search?q=author:ana"),
     ("GET", "/v1/people"),
     ("GET", "/v1/people/mia"),

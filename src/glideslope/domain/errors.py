@@ -43,6 +43,29 @@ class NameInvalid(Invalid):
         super().__init__(f"{text!r} cannot be the name of a {what}: expected {expected}.")
 
 
+class CosignatureRefused(Invalid):
+    """What was given is not what a known witness says of this checkpoint; nothing was taken in."""
+
+    code = "cosignature-refused"
+
+    def __init__(self, *, size: int, why: str) -> None:
+        super().__init__(
+            f"This is no cosignature of the checkpoint over {size} entries: {why}. None of the lines was taken in.",
+            next_command=f"glideslope checkpoint --size {size}",
+        )
+
+
+class WitnessesUnreadable(Invalid):
+    """The file that says which witnesses count is not a list of public keys."""
+
+    code = "witnesses-unreadable"
+
+    def __init__(self, *, path: str, line: int, why: str) -> None:
+        super().__init__(
+            f"{path}:{line}: {why}. Expected one public key of a witness on each line: name+id+base64, type 4."
+        )
+
+
 class SplitInvalid(Invalid):
     code = "split-invalid"
 

@@ -33,6 +33,7 @@ from glideslope.domain.flow import second_of_week
 from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
 from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
+from glideslope.domain.governing.dossier import Dossier
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.logged import SETTLE, PredictionRefusal, Predictions, PredictionsTaken
@@ -101,6 +102,7 @@ from glideslope.engine.turns import by_turns
 from glideslope.engine.views import (
     BasisView,
     BudgetForecast,
+    CheckpointView,
     CheckView,
     DecisionView,
     DisagreementView,
@@ -118,8 +120,10 @@ from glideslope.engine.views import (
     StepForecast,
     Warning_,
 )
+from glideslope.engine.witnessing import Witnessing
 from glideslope.ledger import canonical
 from glideslope.ledger import entry as ledger_entry
+from glideslope.ledger.cosignature import Witness
 
 T = TypeVar("T")
 
@@ -183,6 +187,8 @@ class World:
     """Public holidays, for calendars that name a country."""
     sources: Mapping[str, RuleSource] = field(default_factory=dict)
     """Who answers rules of a policy that are not ours, by the kind of rule; without anybody they block."""
+    witnesses: Callable[[], Sequence[Witness]] = tuple
+    """Whose cosignatures on checkpoints are taken in."""
     plugins: Plugins = NO_PLUGINS
     """Metrics that installed packages provide."""
 
@@ -281,6 +287,9 @@ class App(Council):
             checkpoints=world.checkpoints,
             signer=world.signer,
             notary=self.notary,
+        )
+        self._witnessing = Witnessing(
+            checkpoints=world.checkpoints, notary=self.notary, packer=self._packer, witnesses=world.witnesses
         )
         self.repository = Repository(record=self.record, store=world.store, index=world.search, clock=world.clock)
         self._trouble: dict[str, str] = {}
@@ -457,6 +466,18 @@ class App(Council):
 
     async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> bytes:
         return (await self._packer.pack(rollout, size=size, published=published)).data
+
+    async def dossier(self, rollout: RolloutId) -> Dossier:
+        return self._asking.dossier(self.record.rollout(rollout))
+
+    async def checkpoint(self, *, size: int | None = None, cosigned: int = 0) -> CheckpointView:
+        return await self._witnessing.checkpoint(size=size, cosigned=cosigned)
+
+    async def witness_request(self, *, older: int, size: int | None = None) -> str:
+        return await self._witnessing.request(size=size, older=older)
+
+    async def cosign(self, *, size: int, lines: str) -> CheckpointView:
+        return await self._witnessing.cosign(size=size, lines=lines)
 
     async def verifier(self) -> str:
         return self._world.vkey

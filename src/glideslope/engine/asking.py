@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from glideslope.domain.errors import AgreementInvalid
+from glideslope.domain.errors import AgreementInvalid, Conflict
 from glideslope.domain.governing.calendar import Calendar
 from glideslope.domain.governing.dossier import Dossier, dossier_digest
 from glideslope.domain.governing.examined import Examined
@@ -68,6 +68,16 @@ class Asking:
             if rollout.phase not in ENDED:
                 self._known[rollout.id] = known
         return known[1]
+
+    def dossier(self, rollout: Rollout) -> Dossier:
+        """Return all that is known about a rollout's change now, as a policy is shown it. Raises Conflict."""
+        found = self._dossier(rollout, now=self._record.now(rollout.id))
+        if found is None:
+            raise Conflict(
+                "No organisation is in force, so nobody owns anything and no tier asks for anything: there is no dossier.",
+                next_command="glideslope agree schema organisation",
+            )
+        return found
 
     def forget(self, rollout: RolloutId) -> None:
         """Drop what is known about a rollout that has ended."""

@@ -133,6 +133,11 @@ class Packer:
         listed = packfile.text(origin=covered.origin, rollout=change.rollout, change=change.digest, members=members)
         return Pack(packfile.sealed(members, self._signer.sign(listed.encode())), shown)
 
+    async def consistency(self, older: int, *, size: int) -> Sequence[bytes]:
+        """Return the hashes which prove that the ledger's first `older` entries are a part of its first `size`."""
+        await self._grow(size)
+        return self._tree.consistency_proof(older, size=size)
+
     def _consistency(self, older: int, size: int) -> bytes:
         proof = self._tree.consistency_proof(older, size=size)
         lines = ("glideslope-consistency/1", f"older {older}", f"size {size}", *map(note.encode_base64, proof))

@@ -257,12 +257,17 @@ class Checkpoints(Protocol):
     async def keep(self, size: int, note: bytes) -> None:
         """Store a checkpoint; one per size.
 
-        Keeping the same again is harmless. Raises Conflict for another note of a size that has one: two stories about one ledger.
+        Keeping the same again is harmless, cosigned meanwhile or not. Raises Conflict for another note of a size that has one:
+        two stories about one ledger.
         """
         ...
 
+    async def cosign(self, size: int, line: bytes) -> None:
+        """Add a witness's signature line to the end of a checkpoint's note, once. Raises NotFound where there is none."""
+        ...
+
     async def checkpoints(self) -> Sequence[bytes]:
-        """Return all checkpoints, oldest first."""
+        """Return all checkpoints, oldest first, with the lines that were added."""
         ...
 
 

@@ -27,6 +27,7 @@ from glideslope.domain.commands import (
 )
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
+from glideslope.domain.governing.dossier import Dossier
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import Actor, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.logged import Predictions, PredictionsTaken
@@ -46,6 +47,7 @@ from glideslope.engine.governing_views import AgreementView, IncidentView, Owned
 from glideslope.engine.version_record import VersionRecordView
 from glideslope.engine.views import (
     BasisView,
+    CheckpointView,
     CheckView,
     DecisionView,
     DisagreementView,
@@ -143,6 +145,17 @@ class Service(Protocol):
     async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> bytes:
         """Return the evidence pack of a rollout; `Packer.pack` says what the arguments mean."""
         ...
+
+    async def dossier(self, rollout: RolloutId) -> Dossier:
+        """Return what a policy is shown about a rollout's change now. Raises NotFound, Conflict."""
+        ...
+
+    async def checkpoint(self, *, size: int | None = None, cosigned: int = 0) -> CheckpointView:
+        """Return a signed checkpoint, as `Witnessing` does; so do the two that follow."""
+        ...
+
+    async def witness_request(self, *, older: int, size: int | None = None) -> str: ...
+    async def cosign(self, *, size: int, lines: str) -> CheckpointView: ...
 
     async def describe_person(self, command: DescribePerson, *, key: str) -> PersonView: ...
     async def erase_person(self, command: ErasePerson, *, key: str) -> PersonView: ...

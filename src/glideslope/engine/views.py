@@ -615,3 +615,26 @@ class SignalsView(msgspec.Struct, frozen=True, kw_only=True):
     learning: int
     """How many of them have no history yet, and cannot be flagged."""
     flags: tuple[SignalView, ...]
+
+
+class CosignedView(msgspec.Struct, frozen=True, kw_only=True):
+    """A witness that saw a checkpoint."""
+
+    witness: str
+    """Its public key, as C2SP writes it."""
+    at: str
+    """By the witness's clock."""
+
+
+class CheckpointView(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed checkpoint, and which of the known witnesses saw it."""
+
+    origin: str
+    size: int
+    root: str
+    """In base64, as it stands in the note."""
+    note: str
+    """The signed note, cosignatures and all."""
+    cosigned: tuple[CosignedView, ...]
+    witnesses: int
+    """How many are known to the server."""

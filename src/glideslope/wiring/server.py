@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, cast
 
 from glideslope.adapters.certificates import Shown
@@ -37,7 +38,7 @@ from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.api.app import create_app
 from glideslope.settings import LOOPBACK, Settings
-from glideslope.wiring import artifacts, rules, tls
+from glideslope.wiring import artifacts, rules, tls, witnesses
 from glideslope.wiring.folder import make_state_folder, write_address
 from glideslope.wiring.web import WebServer
 
@@ -119,6 +120,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 checks=checks,
                 log=log,
                 keep=KEEP if settings.keep_log is None else timedelta(seconds=settings.keep_log),
+                witnesses=partial(witnesses.read, settings.witnesses),
                 plugins=InstalledPlugins(),
                 sources=rules.sources(os.environ.get(OPA, ""), os.environ.get(OPA_TOKEN, "")),
                 holidays=_holidays(),

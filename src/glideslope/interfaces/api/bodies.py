@@ -113,6 +113,13 @@ class RetryBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     file: str = "glideslope.yaml"
 
 
+class CosignaturesBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What witnesses answered: signature lines of C2SP tlog-cosignature, of the checkpoint over `size` entries."""
+
+    size: int
+    lines: str
+
+
 class LedgerKey(msgspec.Struct, frozen=True, kw_only=True):
     """The key under which checkpoints verify."""
 

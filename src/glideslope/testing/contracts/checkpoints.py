@@ -2,7 +2,7 @@
 
 import pytest
 
-from glideslope.domain.errors import Conflict
+from glideslope.domain.errors import Conflict, NotFound
 from glideslope.engine.ports import Checkpoints
 
 
@@ -33,3 +33,26 @@ class CheckpointsContract:
             await checkpoints.keep(3, b"of 3, differently")
 
         assert list(await checkpoints.checkpoints()) == [b"of 3"]
+
+    async def test_lines_of_witnesses_are_added_once_and_stay(self, checkpoints: Checkpoints) -> None:
+        note, first, second = b"of 3\n\nours\n", b"a witness\n", b"another\n"
+        await checkpoints.keep(3, note)
+        for line in (first, second, first):
+            await checkpoints.cosign(3, line)
+        await checkpoints.keep(3, note)
+
+        assert list(await checkpoints.checkpoints()) == [note + first + second]
+
+    async def test_another_story_is_refused_though_it_was_cosigned(self, checkpoints: Checkpoints) -> None:
+        await checkpoints.keep(3, b"of 3\n\nours\n")
+        await checkpoints.cosign(3, b"a witness\n")
+
+        for other in (b"of 3\n\nothers\n", b"of 3", b"of 3\n\nours\nanother\n"):
+            with pytest.raises(Conflict):
+                await checkpoints.keep(3, other)
+
+    async def test_nothing_is_added_to_what_is_not_there(self, checkpoints: Checkpoints) -> None:
+        with pytest.raises(NotFound):
+            await checkpoints.cosign(3, b"a witness\n")
+
+        assert list(await checkpoints.checkpoints()) == []

@@ -94,6 +94,9 @@ class StoreLine:
     async def keep(self, size: int, note: bytes) -> None:
         await self._ask(lambda: self.store.keep(size, note))
 
+    async def cosign(self, size: int, line: bytes) -> None:
+        await self._ask(lambda: self.store.cosign(size, line))
+
     async def checkpoints(self) -> Sequence[bytes]:
         return await self._ask(self.store.checkpoints)
 

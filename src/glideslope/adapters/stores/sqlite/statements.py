@@ -7,7 +7,7 @@ from typing import Final
 
 import apsw
 
-from glideslope.domain.errors import Conflict, Invalid, LeaseLost, VersionConflict
+from glideslope.domain.errors import Conflict, Invalid, LeaseLost, NotFound, VersionConflict
 from glideslope.engine.ports import Alike, Draft, Fence, Lease, Total
 
 LARGEST: Final = 2**53 - 1
@@ -254,8 +254,23 @@ def summaries(connection: apsw.Connection, prefix: str) -> dict[str, bytes]:
 def keep(connection: apsw.Connection, size: int, note: bytes) -> None:
     """Keep one checkpoint per size. Raises Conflict for a second, different one: two stories about one ledger."""
     connection.execute("INSERT INTO checkpoint (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING", (size, note))
-    if connection.execute("SELECT note FROM checkpoint WHERE size = ?", (size,)).get != note:
+    kept: bytes = connection.execute("SELECT note FROM checkpoint WHERE size = ?", (size,)).get
+    if not is_same_story(kept, note):
         raise Conflict(f"There is another checkpoint for a ledger of {size} entries already. It was kept.")
+
+
+def is_same_story(kept: bytes, note: bytes) -> bool:
+    """Tell whether what is kept is this note, with or without the lines of witnesses under it."""
+    return kept == note or (note.endswith(b"\n") and kept.startswith(note))
+
+
+def cosign(connection: apsw.Connection, size: int, line: bytes) -> None:
+    """Add a line to a checkpoint's note, once. Raises NotFound."""
+    kept: bytes | None = connection.execute("SELECT note FROM checkpoint WHERE size = ?", (size,)).get
+    if kept is None:
+        raise NotFound(what="checkpoint over as many entries as", name=str(size))
+    if line not in kept.splitlines(keepends=True):
+        connection.execute("UPDATE checkpoint SET note = ? WHERE size = ?", (kept + line, size))
 
 
 def checkpoints(connection: apsw.Connection) -> list[bytes]:

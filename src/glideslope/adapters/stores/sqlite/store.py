@@ -115,6 +115,9 @@ class SqliteStore:
     async def keep(self, size: int, note: bytes) -> None:
         await self._write(partial(statements.keep, size=size, note=note))
 
+    async def cosign(self, size: int, line: bytes) -> None:
+        await self._write(partial(statements.cosign, size=size, line=line))
+
     async def checkpoints(self) -> Sequence[bytes]:
         return self._read(statements.checkpoints)
 
