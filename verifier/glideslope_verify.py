@@ -773,8 +773,11 @@ class Verified:
                     self.proven.append(
                         f"the witness {key.name} saw {found.size} entries at {time} seconds since 1970, by its clock"
                     )
+        counted = f"{len(seen)} of the {len(witnesses)} witnesses that you trust cosigned, and {quorum} are needed"
         if len(seen) < quorum:
-            self.bad("witnesses-missing", "checkpoint.note", f"{len(seen)} witnesses cosigned, {quorum} are needed")
+            self.bad("witnesses-missing", "checkpoint.note", counted)
+        elif witnesses:
+            self.proven.append(f"the quorum is reached: {counted}")
         if not witnesses:
             self.unproven.append(
                 "when the entries were written: no witness is trusted (--witness), so only the writer's clock tells"

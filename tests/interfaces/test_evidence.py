@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from glideslope.domain.governing.person import Person
-from glideslope.ledger import checkpoint
+from glideslope.interfaces.document import policies
+from glideslope.ledger import checkpoint, cosignature, note
 from glideslope.ledger.checkpoint import Checkpoint
 from glideslope.testing.memory import MemorySigner
 
@@ -51,6 +52,52 @@ def test_what_is_no_checkpoint_is_refused_before_anything_is_asked(desk: Desk, s
     assert desk.run("pack", rollout, "--published", "x.note").exit_code == 2
     assert desk.run("pack", "r-0404").exit_code == 2
     assert service.packs == []
+
+
+def test_a_checkpoint_is_printed_written_or_asked_about_as_a_witness_is(desk: Desk) -> None:
+    assert desk.run("checkpoint").stdout == "l\n3\nAA==\n"
+    assert desk.run("checkpoint", "--request", "2").stdout == "old 2\n\nl\n3\nAA==\n"
+    done = desk.run("checkpoint", "-o", "kept.note")
+    assert Path("kept.note").read_text() == "l\n3\nAA==\n"
+    assert "over 3 entries, which 0 of 2 known witnesses have seen" in done.stdout
+    assert json.loads(desk.run("checkpoint", "--size", "3", "--json").stdout)["witnesses"] == 2
+    assert desk.run("checkpoint", "--size", "4").exit_code == 2
+    assert desk.run("checkpoint", "--cosigned", "1").exit_code == 2
+
+
+def test_what_a_witness_signed_is_handed_in_without_the_ledgers_own_line(desk: Desk, service: Service) -> None:
+    witness = note.Signer("witness.example/1", b"w" * 32)
+    path = kept(3)
+    line = cosignature.line(witness, note.parse(path.read_bytes()).text, time=7)
+    assert desk.run("cosign", str(path)).exit_code == 2, "only the ledger itself has signed it"
+    path.write_bytes(path.read_bytes() + line)
+    Path("lines").write_bytes(line)
+
+    done = desk.run("cosign", str(path))
+    assert "which 1 of 2 known witnesses have seen" in done.stdout
+    assert desk.run("cosign", "lines").exit_code == 2, "which checkpoint it is of is not in a line"
+    assert len(json.loads(desk.run("cosign", "lines", "--size", "3", "--json").stdout)["cosigned"]) == 2
+    assert desk.run("cosign", "lines", "--size", "3", "--dry-run").exit_code == 0
+    assert desk.run("cosign", "lines", "--size", "4").exit_code == 2
+    assert service.cosignatures == [line.decode(), line.decode()]
+
+
+def test_a_dossier_is_written_as_a_policy_reads_it(desk: Desk, rollout: str) -> None:
+    assert desk.run("dossier", rollout, "-o", "dossier.json").exit_code == 0
+    again = policies.read_dossier(Path("dossier.json").read_text(), file="dossier.json")
+    assert again == policies.read_dossier(desk.run("dossier", rollout).stdout, file="printed")
+    assert desk.run("dossier", "r-0404").exit_code == 2
+
+
+def test_readers_may_look_at_checkpoints_and_not_hand_in_cosignatures(http: Http, service: Service) -> None:
+    reader = {"Authorization": "Bearer gs_reader"}
+
+    assert http.get("/v1/ledger/checkpoint", headers=reader).json()["size"] == 3
+    assert http.get("/v1/ledger/checkpoint/request?older=1", headers=reader).text.startswith("old 1\n")
+    path, body = "/v1/ledger/checkpoint/cosignatures", {"size": 3, "lines": "x"}
+    assert http.post(path, json=body, headers=reader).status_code == 401
+    assert service.cosignatures == []
+    assert http.post(path, json=body).json()["cosigned"][0]["witness"] == "x"
 
 
 def test_a_search_goes_out_as_it_was_typed_and_shows_where_to_look_next(desk: Desk, service: Service) -> None:

@@ -305,6 +305,30 @@ def test_a_witness_is_believed_with_its_time(made: Made, program: Any, check: Ch
     assert read.time == 1_790_000_000
 
 
+def test_cosignatures_in_the_pack_itself_are_counted_and_the_quorum_said(
+    made: Made, program: Any, check: Check, sealed: Sealed
+) -> None:
+    """What the server took in stands under the pack's own checkpoint, and under that of each proof."""
+    signers = [note.Signer(f"witness.example/w{n}", bytes([n]) * 32) for n in (1, 2, 3)]
+    keys = [program.read_key(cosignature.Witness(s.name, s.verifier.public_key).vkey, 4) for s in signers]
+    plain = made.members["checkpoint.note"]
+    lines = b"".join(cosignature.line(s, note.parse(plain).text, time=1_790_000_000) for s in signers[:2])
+    data = sealed({name: whole.replace(plain, plain + lines) for name, whole in made.members.items()})
+
+    found = check(data, witnesses=keys, quorum=2)
+    assert found.findings == []
+    assert "the quorum is reached: 2 of the 3 witnesses that you trust cosigned, and 2 are needed" in found.proven
+    lacking = check(data, witnesses=keys)
+    assert [each.sentence for each in lacking.findings] == [
+        "2 of the 3 witnesses that you trust cosigned, and 3 are needed"
+    ]
+    for at in range(len(plain) + 4, len(plain) + len(lines), 9):
+        wrong = bytearray(plain + lines)
+        wrong[at] ^= 1
+        changed = {name: whole.replace(plain, bytes(wrong)) for name, whole in made.members.items()}
+        assert {each.where for each in check(sealed(changed), witnesses=keys, quorum=2).findings} & {"checkpoint.note"}
+
+
 def test_a_witness_that_did_not_sign_is_missing_and_a_wrong_cosignature_is_named(
     made: Made, program: Any, check: Check
 ) -> None:

@@ -1,6 +1,7 @@
 """Makes the evidence pack of one change: one file that a stranger can check, the same bytes for the same checkpoint.
 
-A pack is a function of the ledger's first entries and of a key that signs it; no clock and no counter has a part in it.
+A pack is a function of the ledger's first entries, of their checkpoint as witnesses have cosigned it, and of a key that signs it; no
+clock and no counter has a part in it.
 """
 
 import asyncio

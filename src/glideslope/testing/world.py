@@ -29,6 +29,7 @@ from glideslope.engine.ports import Counters
 from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.rule_sources import RuleSource
 from glideslope.engine.views import CheckView, RolloutView
+from glideslope.ledger.cosignature import Witness
 from glideslope.testing.clock import ManualClock
 from glideslope.testing.drivers import MemoryDriver
 from glideslope.testing.memory import MemorySigner, MemoryStore
@@ -140,6 +141,8 @@ class World:
         """Of the apps that are started from now on."""
         self.sources = dict(sources or {})
         """Who answers rules of policies that are not ours; of those apps too."""
+        self.witnesses: tuple[Witness, ...] = ()
+        """Whose cosignatures are taken in."""
         self.traffic: dict[ModelName, Traffic] = {}
         self.taken: list[OutcomesTaken] = []
         """What became of each batch of outcomes."""
@@ -184,6 +187,7 @@ class World:
             log=self.log,
             plugins=self.plugins,
             sources=self.sources,
+            witnesses=lambda: self.witnesses,
         )
         app = App(outside, epoch=number)
         await app.load()
