@@ -21,6 +21,8 @@ DEEPEST_NESTING = 64
 
 _LONG_NUMBER = re.compile(r"[:,\[-][0-9]{16}")
 """Where an integer inside an object or array may be beyond 2**53 - 1; in a text now and then too, which costs time only."""
+_DIGITS = bytes(ord("0") if chr(code).isdigit() and code < 0x80 else code for code in range(256))
+_SIXTEEN = b"0" * 16
 _NEEDS_ESCAPE = re.compile(r'[\x00-\x1f"\\]')
 _ESCAPES = {chr(code): f"\\u{code:04x}" for code in range(0x20)} | {
     "\b": "\\b",
@@ -56,16 +58,15 @@ def decode(data: bytes) -> Json:
     Raises CanonicalError for bytes that are not JSON, hold a key twice, or differ from the canonical encoding of what
     they say.
     """
+    # Only a lexer: whatever it lets pass (duplicates, spaces, NaN) shows when the value is written again.
+    if data[:1] in (b"{", b"[") and data.isascii() and not _may_hold_long(data):
+        # Written by C where that is the same: of plain keys and of numbers that were looked at one by one.
+        with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+            plain: Json = _PLAIN_READER.decode(data)
+            if _PLAIN_WRITER.encode(plain) == data and _is_shallow(plain, data):
+                return plain
     try:
-        text = str(data, "utf-8")
-        # Only a lexer: whatever it lets pass (duplicates, spaces, NaN) shows when the value is written again.
-        if text[:1] in ("{", "[") and text.isascii() and _LONG_NUMBER.search(text) is None:
-            # Written by C where that is the same: of plain keys and of numbers that were looked at one by one.
-            with suppress(msgspec.MsgspecError):
-                plain: Json = _PLAIN_READER.decode(text)
-                if _PLAIN_WRITER.encode(plain) == data and _is_shallow(plain, text):
-                    return plain
-        value: Json = json.loads(text)
+        value: Json = json.loads(str(data, "utf-8"))
         if encode(value) == data:
             return value
     except (ValueError, RecursionError):
@@ -73,8 +74,16 @@ def decode(data: bytes) -> Json:
     return _decode_carefully(data)
 
 
+def _may_hold_long(data: bytes) -> bool:
+    """Tell whether a number in ASCII may be a long integer; the first look is much quicker than the second."""
+    return _SIXTEEN in data.translate(_DIGITS) and _LONG_NUMBER.search(data.decode()) is not None
+
+
 def _plain_float(text: str) -> float:
     value = float(text)
+    written = repr(value)
+    if written == text and written[-2:] != ".0" and "e" not in written:
+        return value  # laid out alike, as nearly all are
     if number(value) != text:
         raise CanonicalError(f"{text} is another spelling of {value}")
     return value
@@ -84,8 +93,8 @@ _PLAIN_READER = msgspec.json.Decoder(float_hook=_plain_float)
 _PLAIN_WRITER = msgspec.json.Encoder(order="sorted")
 
 
-def _is_shallow(value: Json, text: str) -> bool:
-    if text.count("[") + text.count("{") <= DEEPEST_NESTING:
+def _is_shallow(value: Json, data: bytes) -> bool:
+    if data.count(b"[") + data.count(b"{") <= DEEPEST_NESTING:
         return True
     level: list[Any] = [value]
     for _ in range(DEEPEST_NESTING):

@@ -3,7 +3,7 @@
 from base64 import b64decode
 from binascii import b2a_base64
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from glideslope.ledger import bundle, entry, manifest, merkle, rotation
 from glideslope.ledger.entry import Entry
@@ -26,6 +26,7 @@ class Stream:
     at: str = ""
     closed: bool = False
     closed_well: bool = False
+    tree: merkle.Frontier = field(default_factory=merkle.Frontier)
 
 
 class Walk:
@@ -43,7 +44,6 @@ class Walk:
         self._recorded = merkle.Frontier()
         # Forked off at the first line whose hash and entry disagree, so that either can prove to be the signed one.
         self._computed: merkle.Frontier | None = None
-        self._trees: dict[str, merkle.Frontier] = {}
 
     def line_of(self, number: int) -> int:
         return self._first_line + number - 1
@@ -97,8 +97,19 @@ class Walk:
         stream = self.streams.get(found.stream)
         if stream is None:
             stream = self.streams[found.stream] = Stream()
-            self._trees[found.stream] = merkle.Frontier()
-        tree = self._trees[found.stream]
+        if stream.closed or found.version != stream.version + 1 or found.at < stream.at:
+            self._is_odd(found, stream)
+        stream.version = max(stream.version, found.version)
+        stream.at = found.at
+        if found.kind == manifest.KIND:
+            stream.closed_well = not stream.closed and self._closes_well(found, tree=stream.tree)
+            stream.closed = True
+        elif found.kind == rotation.KIND:
+            self._rotate(found)
+        stream.tree.append(leaf)
+
+    def _is_odd(self, found: Entry, stream: Stream) -> None:
+        """Say in what an entry does not follow the one before it."""
         where = f"stream {found.stream}"
         if stream.closed:
             self._found(Code.ENTRY_AFTER_CLOSE, f"The {where} was closed before this entry.")
@@ -119,14 +130,6 @@ class Walk:
                 f"The {where} goes back in time, from {stream.at} to {found.at}.",
                 severity=Severity.WARNING,
             )
-        stream.version = max(stream.version, found.version)
-        stream.at = found.at
-        if found.kind == manifest.KIND:
-            stream.closed_well = not stream.closed and self._closes_well(found, tree=tree)
-            stream.closed = True
-        elif found.kind == rotation.KIND:
-            self._rotate(found)
-        tree.append(leaf)
 
     def _closes_well(self, found: Entry, *, tree: merkle.Frontier) -> bool:
         try:

