@@ -592,7 +592,12 @@ class Verified:
             if hasattr(self, "head") and said != [self.head[0], *self.head[2:4]]:
                 self.bad("manifest-differs", "manifest.json", "manifest.json is about another change than was signed")
             streams = [(s["name"], s["entries"], s["versions"], s["closed"]) for s in found["streams"]]
-            self.manifest, self.streams = found, streams
+            told = [(each["file"], each["number"], each["state"]) for each in found["records"]]
+            names = [*said, found["model"], *(name for name, *_ in streams)]
+            places = [place for _, entries, versions, _ in streams for place in [versions, *entries]]
+            if not all(type(each) is str for each in names) or not all(type(each) is int for each in places):
+                raise TypeError("the type of a name or of a number")
+            self.manifest, self.streams, self.told = found, streams, told
         except (KeyError, TypeError) as error:
             self.bad("malformed", "manifest.json", f"manifest.json lacks or mistypes {error}")
 
@@ -641,6 +646,11 @@ class Verified:
                     f"stream {name}",
                     f"the stream {name} is not as manifest.json lists it: entries {places}",
                 )
+            for name, entries, versions, closed in self.streams:
+                last = self.entries.get(entries[-1]) if entries else None
+                if last and (versions, closed) != (last["version"], last["kind"] == "stream-closed"):
+                    what = f"manifest.json says something else of the end of the stream {name} than is there"
+                    self.bad("manifest-differs", "manifest.json", what)
 
     def _story(self, name: str, places: list[int]) -> None:
         expected, closed = 1, False
@@ -689,6 +699,10 @@ class Verified:
             except (KeyError, TypeError, AttributeError):
                 if record is not None:
                     self.bad("malformed", name, f"{name} is not a record")
+            if record is not None and self.manifest:
+                stands = (name, *(record.get(key) for key in ("number", "state"))) if isinstance(record, dict) else ()
+                if stands not in self.told:
+                    self.bad("manifest-differs", name, f"manifest.json says something else of {name} than it does")
         for number in range(1, 31):
             if numbers.count(number) != 1:
                 self.bad("missing", f"record {number}", f"record {number} is there {numbers.count(number)} times")
@@ -705,6 +719,8 @@ class Verified:
         try:
             proposed = next(e["body"] for _, e in own if e["kind"] == "rollout-proposed")
             plan = digest_of(proposed["plan"])
+            if proposed["plan"]["model"] != self.manifest["model"]:
+                self.bad("manifest-differs", "manifest.json", "manifest.json names another model than the plan")
             first = self.manifest["format"] == TAGS[0]
             if not plan == proposed["plan_digest"] == self.manifest["change_digest" if first else "plan_digest"]:
                 raise Bad("it is not the digest of the plan that was proposed")

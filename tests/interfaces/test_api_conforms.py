@@ -53,6 +53,7 @@ from glideslope.domain.traffic import Arm
 from glideslope.engine.record import Append, incident_stream
 from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.document import agreements
+from glideslope.ledger import cosignature, note
 from glideslope.testing.logs import MemoryLog
 from glideslope.testing.traffic import KEY, Behaviour
 from glideslope.testing.world import ADA, GRACE, World, draft
@@ -261,6 +262,9 @@ def api() -> Iterator[Api]:
         yield Api(create_app(app, new_key=world.key, stopping=stopping), world, runner)
 
 
+WITNESS = note.Signer("witness.example/1", b"w" * 32)
+
+
 def known(api: Api, case: Any, chance: random.Random) -> None:
     """Put in what the description cannot know."""
     numbers = ["v1", "v2"] if "/versions/" in case.operation.path else list(range(1, 9))
@@ -282,6 +286,11 @@ def known(api: Api, case: Any, chance: random.Random) -> None:
     body = case.body
     if not isinstance(body, dict):
         return
+    if case.operation.path.endswith("/cosignatures"):
+        api.world.witnesses = (cosignature.Witness(WITNESS.name, WITNESS.verifier.public_key),)
+        signed = api.runner.run(api.world.app.checkpoint())
+        line = cosignature.line(WITNESS, note.parse(signed.note.encode()).text, time=7).decode()
+        body |= {"size": signed.size, "lines": chance.choice([line, line, "x"])}
     digests = [r.plan_digest for r in api.world.app.record.rollouts()]
     digests += [r.plan_digest for r in api.world.app.record.rollouts() if r.id == fitting] * 6
     texts = [plan("mail"), plan("spam"), plan("mail", more="alpha: 7\n"), plan("mail", candidate="v9"), plan("nobody")]

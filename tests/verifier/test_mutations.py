@@ -216,8 +216,20 @@ def by_who_has_the_key(members: Members, sealed: Sealed, *, most: int | None) ->
                         record_["facts"][k][key] = value
                         edited = canonical.encode(record_)
                         yield Mutant(sealed({**members, name: edited}), f"{name} fact {k} {key}", (name,))
+    for how, edited in manifests(members["manifest.json"], chance=chance, most=most and 30 * most):
+        yield Mutant(sealed({**members, "manifest.json": edited}), f"manifest.json {how}", ("manifest.json",))
     for how, edited in edits(members["checkpoint.note"], chance=chance, most=most and 10 * most):
         yield Mutant(sealed({**members, "checkpoint.note": edited}), f"checkpoint.note {how}", ("checkpoint.note",))
+
+
+def manifests(data: bytes, *, chance: random.Random, most: int | None) -> Iterator[tuple[str, bytes]]:
+    """Yield edits of what the manifest says beside the list of files, which whoever seals it makes anew."""
+    document: Any = canonical.decode(data)
+    document["files"] = []
+    for how, edited in edits(canonical.encode(document), chance=chance, most=most):
+        left: Any = canonical.decode(edited)
+        if isinstance(left, dict) and left.get("files") == []:
+            yield how, edited
 
 
 def file(at: int) -> str:
