@@ -23,4 +23,4 @@ def command(session: Session, *, rollout: str, output: Path | None) -> None:
         say_bytes(found)
         return
     write(output, found.decode())
-    say(f"Wrote {output}. Ask a policy about it:  glideslope policy examine POLICY --dossier {output}")
+    say(f"Wrote {output}. Ask a policy about it:  glideslope policy examine --dossier {output}")
