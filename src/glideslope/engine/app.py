@@ -592,12 +592,12 @@ class App(Council):
         await self.load()
         tasks = [
             asyncio.create_task(self.governor.run()),
-            asyncio.create_task(self.consulting.run()),
             asyncio.create_task(self._every(FLUSH_EVERY, "counters", self.observer.flush)),
             asyncio.create_task(self._every(SIGN_EVERY, "notary", self.notary.sign)),
             asyncio.create_task(self._every(SUMMARISE_EVERY, "features", self.features.flush)),
             asyncio.create_task(self._every(LOOK_EVERY, "signals", self.look)),
             asyncio.create_task(self._every(INDEX_EVERY, "search", self.repository.follow)),
+            asyncio.create_task(self.consulting.run()),
         ]
         if self.log.has_log:
             tasks.append(asyncio.create_task(self._every(LOG_EVERY, "prediction log", self._work_within_bounds)))
