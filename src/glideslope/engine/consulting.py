@@ -105,6 +105,8 @@ class Consulting:
         self._held.pop(rollout, None)
         self._wanted.pop(rollout, None)
         self._since.pop(rollout, None)
+        if rollout in self._under_way:
+            self._under_way[rollout].cancel()
 
     async def run(self) -> None:
         """Ask what is wanted, until cancelled; of one rollout one question is under way at a time."""
