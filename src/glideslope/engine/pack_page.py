@@ -137,7 +137,9 @@ def _head(change: Change, found: Sequence[Record], covered: Checkpoint, title: s
 def _approvals(change: Change) -> str:
     given = change.of("approval-given", stream=change.rollout)
     said = [f"{'granted' if one.entry.body['granted'] else 'denied'} by {one.entry.body['by']}" for one in given]
-    return f"{change.plan['approvals']} asked for; " + (", ".join(said) or "none given")
+    needs = (change.plan.get("governed") or {}).get("needs", ())
+    asked = [f"{need.get('count', 1)} of {need['function']}" for need in needs]
+    return f"{', '.join(asked) or change.plan['approvals']} asked for; " + (", ".join(said) or "none given")
 
 
 def _missing(found: Sequence[Record]) -> Iterator[str]:
