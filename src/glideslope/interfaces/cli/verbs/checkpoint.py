@@ -47,7 +47,7 @@ def command(
         content = {"origin": view.origin, "size": view.size, "root": view.root, "text": text, "file": file}
         say(json.dumps({**content, "cosigned": seen, "witnesses": view.witnesses}))
     elif output is None:
-        click.echo(text, nl=False)
+        say(text, nl=False)
     else:
         say(f"Wrote {output}: {told(view)}")
 
