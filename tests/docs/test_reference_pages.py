@@ -25,7 +25,7 @@ from glideslope.domain import (
     stakes,
     value,
 )
-from glideslope.domain.governing import agreement, approval, examined, facts, glass, governed, incident
+from glideslope.domain.governing import agreement, approval, drill, examined, facts, glass, governed, incident
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -42,6 +42,10 @@ EVENTS: Final = (
     events.Approved,
     events.Withdrawn,
     examined.Examined,
+    drill.DrillBegun,
+    drill.DrillEnded,
+    drill.DrillTold,
+    events.AdvisoriesRecorded,
     incident.IncidentOpened,
     incident.IncidentNoted,
     incident.IncidentClosed,

@@ -61,6 +61,7 @@ from glideslope.engine.asking import Asking
 from glideslope.engine.calendars import HolidaysOf, no_holidays
 from glideslope.engine.council import Council
 from glideslope.engine.drifting import features_view
+from glideslope.engine.drill_player import DrillPlayer
 from glideslope.engine.features import Features
 from glideslope.engine.governing import Governing
 from glideslope.engine.governor import Governor
@@ -238,6 +239,7 @@ class App(Council):
             governing=self.governing,
             asking=self._asking,
             reconciler=self.reconciler,
+            drills=DrillPlayer(record=self.record, driver=world.driver, clock=world.clock),
             leases=world.leases,
             clock=world.clock,
             holder=world.holder,
@@ -267,6 +269,7 @@ class App(Council):
             handlers=self._handlers,
             queries=self._queries,
             people=People(record=self.record, data=world.people, random=world.random),
+            driver=world.driver,
             wake=self.governor.wake,
         )
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)

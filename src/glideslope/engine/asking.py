@@ -18,6 +18,7 @@ from glideslope.domain.rollout import ENDED, Phase, Rollout
 from glideslope.engine.agreed import Agreed
 from glideslope.engine.calendars import HolidaysOf, no_holidays, queues, window
 from glideslope.engine.dossiers import dossier
+from glideslope.engine.dues import drill_overdue
 from glideslope.engine.record import Append, Record, examination_stream
 
 
@@ -93,7 +94,9 @@ class Asking:
         blocks: tuple[Block, ...] = ()
         if rollout.phase is Phase.PROPOSED:
             waits = self._waits(calendars, now=now).get(rollout.id)
-            blocks = tuple(b for b in (outrun, waits, self._owed(rollout)) if b is not None)
+            blocks = tuple(
+                b for b in (outrun, waits, self._owed(rollout), self._undrilled(rollout, now=now)) if b is not None
+            )
         known = self._dossier(rollout, now=now)
         if known is None:
             return NOT_ASKED
@@ -129,6 +132,13 @@ class Asking:
             return None
         why = f"the broken glass of {earlier.id} has not been reviewed"
         return Block(rule="break-glass/review", answer=Answered.NO_EVIDENCE, why=why)
+
+    def _undrilled(self, rollout: Rollout, *, now: int) -> Block | None:
+        """Return what blocks a proposal whose model's tier asks for a drill that nobody held lately."""
+        organisation = self._agreed.organisation
+        tier = None if organisation is None else organisation.tier_of(rollout.plan.model)
+        why = drill_overdue(self._record, rollout.plan.model, tier, now=now)
+        return Block(rule="drill/overdue", answer=Answered.NO_EVIDENCE, why=why) if why else None
 
     def _outrun(self, rollout: Rollout) -> Block | None:
         """Return what blocks a proposal that was frozen under rules that no longer hold for its model: it was approved by those."""

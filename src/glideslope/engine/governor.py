@@ -18,6 +18,7 @@ from glideslope.domain.events import Decided, Lapsed
 from glideslope.domain.ids import MACHINE, RolloutId
 from glideslope.domain.rollout import DECIDED, ENDED, Phase, Rollout, exposure, news
 from glideslope.engine.asking import Asking
+from glideslope.engine.drill_player import DrillPlayer
 from glideslope.engine.governing import Governing
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Clock, Fence, Lease, Leases
@@ -49,6 +50,7 @@ class Governor:
         governing: Governing,
         asking: Asking,
         reconciler: Reconciler,
+        drills: DrillPlayer,
         leases: Leases,
         clock: Clock,
         holder: str,
@@ -59,6 +61,7 @@ class Governor:
         self._governing = governing
         self._asking = asking
         self._reconciler = reconciler
+        self._drills = drills
         self._leases = leases
         self._clock = clock
         self._holder = holder
@@ -117,7 +120,9 @@ class Governor:
             await self._record.refresh()
             for rollout in self._record.open_rollouts():
                 await self._govern(rollout.id, fence)
+            drills = self._record.open_drills()
             await self._reconciler.reconcile(fence, but=self._troubled)
+            await self._drills.go_on(drills, fence)
         except LeaseLost:
             self._lease = None
             raise
@@ -156,6 +161,7 @@ class Governor:
         await self._record.refresh()
         await self._observer.load()
         self._reconciler.forget()
+        self._drills.forget()
         self._judged.clear()
         for rollout in self._record.open_rollouts():
             if rollout.phase is Phase.RUNNING and exposure(rollout) is not None:

@@ -7,6 +7,7 @@ from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote
 from glideslope.domain.doubt import Aside
 from glideslope.domain.doubt import sentence as doubted
 from glideslope.domain.events import (
+    AdvisoriesRecorded,
     Approved,
     Closed,
     Confirmed,
@@ -33,6 +34,7 @@ from glideslope.domain.governing.agreement import (
     AgreementReviewed,
     AgreementTabled,
 )
+from glideslope.domain.governing.drill import DrillBegun, DrillEnded, DrillEvent, DrillTold
 from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassEvent, GlassReviewed
 from glideslope.domain.governing.incident import IncidentClosed, IncidentEvent, IncidentNoted, IncidentOpened
@@ -69,6 +71,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return _observed(event)
         case Registered() | Installed() | ContractAgreed() | FactsRecorded() | GlassReviewed():
             return _of_model(event)
+        case DrillBegun() | DrillEnded() | DrillTold() | AdvisoriesRecorded():
+            return _of_upkeep(event)
         case _:
             assert_never(event)
 
@@ -97,6 +101,22 @@ def incident(event: IncidentEvent) -> str:
             return f"{by} notes: {why}"
         case IncidentClosed(by=by, why=why):
             return f"{by} closes it: {why}"
+        case _:
+            assert_never(event)
+
+
+def _of_upkeep(event: DrillEvent | AdvisoriesRecorded) -> str:
+    match event:
+        case AdvisoriesRecorded(by=by, advisories=known, why=why):
+            return f"{by} records {len(known.entries):,} advisories of {known.source}: {why}"
+        case DrillBegun(drill=kind, by=by, why=why):
+            return f"{by} asks for a {kind.value} drill: {why}"
+        case DrillEnded(passed=True, restored_in=float(took)):
+            return f"The drill passed: all traffic was back after {took:.0f} ms."
+        case DrillEnded(why=why):
+            return f"The drill failed: {why}"
+        case DrillTold(drill=named, by=by, passed=passed, why=why):
+            return f"{by} tells of a {named} drill that {'passed' if passed else 'failed'}: {why}"
         case _:
             assert_never(event)
 
@@ -236,9 +256,9 @@ def _set_aside(sources: tuple[Aside, ...]) -> str:
 
 def actor_of(event: Event) -> Actor:
     """Return who did it; glideslope itself where nobody else did."""
-    if isinstance(event, IncidentOpened | Examined):
+    if isinstance(event, IncidentOpened | Examined | DrillEnded):
         return MACHINE
-    if isinstance(event, AgreementEvent | GlassEvent | IncidentEvent):
+    if isinstance(event, AgreementEvent | GlassEvent | IncidentEvent | DrillEvent | AdvisoriesRecorded):
         return event.by
     if isinstance(event, GlassReviewed):
         return event.by

@@ -134,13 +134,15 @@ class Owner(_Block, frozen=True, kw_only=True):
 
 
 class Drill(_Block, frozen=True, kw_only=True):
-    """A rollback that was practised."""
+    """A rollback that was practised; measured by the machine, unless somebody tells of it."""
 
     kind: str
     drilled_at: int
     passed: bool
     restored_in: Milliseconds | UnsetType = UNSET
     """Until all traffic was back at the incumbent."""
+    told_by: Actor | UnsetType = UNSET
+    """By whose word alone it is known."""
 
 
 class Advisory(_Block, frozen=True, kw_only=True):
@@ -285,6 +287,16 @@ def check_dossier(dossier: Dossier) -> None:
                 raise DossierInvalid(error.sentence, where=f"{block}.{error.where}") from None
     for path, sentence in _wrong((), dossier):
         raise DossierInvalid(sentence, where=".".join(map(str, path)))
+
+
+def check_advisories(found: Advisories, *, now: int) -> None:
+    """Refuse advisories that cannot be, or that were gathered after `now`. Raises DossierInvalid with `where`."""
+    for path, sentence in _wrong(("advisories",), found):
+        raise DossierInvalid(sentence, where=".".join(map(str, path)))
+    if found.as_of > now:
+        raise DossierInvalid("they were gathered after now", where="advisories.as_of")
+    if found.digest != advisories_digest(found.entries):
+        raise DossierInvalid("the digest is not that of the entries", where="advisories.digest")
 
 
 def dossier_of(document: object) -> Dossier:

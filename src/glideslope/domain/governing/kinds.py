@@ -10,6 +10,7 @@ from glideslope.domain.errors import AgreementInvalid, PolicyInvalid
 from glideslope.domain.governing.calendar import Calendar, check_calendar
 from glideslope.domain.governing.organisation import Organisation, check_organisation
 from glideslope.domain.governing.policy import Policy, check_policy
+from glideslope.domain.governing.threats import ThreatModel, check_threat_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,23 @@ def _check_organisation(organisation: Organisation) -> None:
                 f"there is no agreement of the kind {of!r}; there are {', '.join(sorted(KINDS))}",
                 where=f"agreements.{of}",
             )
+    for of in organisation.reviews or ():
+        if of not in REVIEWED:
+            raise AgreementInvalid(
+                f"nothing is reviewed as {of!r}; there are {', '.join(sorted(REVIEWED))}", where=f"reviews.{of}"
+            )
 
 
 KINDS: Final[Mapping[str, Kind]] = {
     "organisation": Kind(Organisation, _check_organisation, single=True),
     "calendar": Kind(Calendar, check_calendar),
     "policy": Kind(Policy, _check_policy, beside=("cases",)),
+    "threat-model": Kind(ThreatModel, check_threat_model),
 }
+
+
+REVIEWED: Final[Mapping[str, str]] = {"access": "organisation", **{of: of for of in KINDS if of != "organisation"}}
+"""What is reviewed on a cadence, by the word for it: each kind of agreement, of which the organisation says who has access."""
 
 
 def kind_of(of: str) -> Kind:

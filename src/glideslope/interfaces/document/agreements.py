@@ -99,6 +99,7 @@ UNITS: Final[Mapping[str, Mapping[Pattern, Unit]]] = {
         ("tiers", EACH, "first_share"): _SHARE,
         ("escalations", EACH, "after"): _DURATION,
         ("agreements", EACH): _NEEDS,
+        ("reviews", EACH): _DURATION,
     },
     "calendar": {("freezes", EACH, "since"): _INSTANT, ("freezes", EACH, "until"): _INSTANT},
 }

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from glideslope.domain.governing.approval import Approval, Need, standing, unmet
-from glideslope.domain.governing.dossier import Dossier
+from glideslope.domain.governing.dossier import Dossier, Drill
 from glideslope.domain.governing.policy.answers import Beside, Missing, Shown, Sight, Wrong
 from glideslope.domain.governing.policy.rule import (
     ByTier,
@@ -147,6 +147,8 @@ class DrilledWithin(Rule, frozen=True, kw_only=True, tag="drilled_within"):
     """Kinds of drill, each of which is needed."""
     restored_in: Duration | UnsetType = UNSET
     """How long the last one may have taken."""
+    measured: bool | UnsetType = UNSET
+    """The machine must have measured it: one that somebody tells of does not count."""
 
     def look(self, dossier: Dossier) -> Iterator[Sight]:
         within = of_tier(self.within, dossier)
@@ -154,10 +156,10 @@ class DrilledWithin(Rule, frozen=True, kw_only=True, tag="drilled_within"):
             yield Missing("what the policy asks of this tier")
             return
         for kind in self.drills:
-            found = [drill for drill in known(dossier.drills) or () if drill.kind == kind]
+            found = [drill for drill in known(dossier.drills) or () if drill.kind == kind and self._counts(drill)]
             last = max(found, key=lambda drill: drill.drilled_at, default=None)
             if last is None:
-                yield Missing(f"a {kind} drill")
+                yield Missing(f"a {kind} drill{' that the machine measured' if known(self.measured) else ''}")
                 continue
             yield too_old(f"the last {kind} drill", last.drilled_at, within, dossier)
             if not last.passed:
@@ -168,13 +170,17 @@ class DrilledWithin(Rule, frozen=True, kw_only=True, tag="drilled_within"):
             elif limit is not None and took is not None and took > milliseconds(limit):
                 yield Wrong(f"the last {kind} drill took {took / 1000:g} seconds, more than {spoken(limit)}")
 
+    def _counts(self, drill: Drill) -> bool:
+        return not known(self.measured) or isinstance(drill.told_by, UnsetType)
+
     def asks(self) -> str:
         quick = known(self.restored_in)
         took = f" and took at most {spoken(quick)}" if quick else ""
-        return f"A {listed(self.drills)} drill passed within the last {per_tier(self.within, spoken)}{took}."
+        by_whom = ", as the machine measured it" if known(self.measured) else ""
+        return f"A {listed(self.drills)} drill passed within the last {per_tier(self.within, spoken)}{took}{by_whom}."
 
     def mend(self) -> str:
-        return "Hold the drill."
+        return "Hold the drill: glideslope drill run MODEL -m WHY."
 
 
 OwnedKind = Literal["model", "version", "dataset", "features", "metric", "policy", "plan", "playbook"]
