@@ -24,13 +24,14 @@ async def begin(world: World, kind: DrillKind = DrillKind.ROLLBACK, *, by: Actor
     await world.app.begin_drill(command, key=world.key())
 
 
-async def drilled(world: World, *, within: float = 20.0) -> HeldDrill:
+async def drilled(world: World, *, model: ModelName = DELAYS, within: float = 20.0) -> HeldDrill:
     """Let time pass until the drill under way is over."""
-    before = world.app.record.drills(DELAYS).held
+    before = world.app.record.drills(model).held
     for _ in range(round(within * 4)):
-        await world.run(0.25)
-        held = world.app.record.drills(DELAYS).held
+        await world.pass_time(0.25)
+        held = world.app.record.drills(model).held
         if held != before:
+            await world.run(0.25)
             return held[-1]
     raise AssertionError(f"the drill is not over within {within} s")
 

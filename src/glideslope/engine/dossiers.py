@@ -124,8 +124,9 @@ def _evaluations(facts: Facts | UnsetType, registered: Sequence[Evaluation]) -> 
 
 
 def _result(measured: Measured, registered: Sequence[Evaluation]) -> Result:
+    # Of the whole counts what was registered, which the machine judged; of a slice there is the report's own word alone.
     held = next((e for e in registered if (e.metric, e.report) == (measured.metric, measured.report)), None)
-    verdict = held.verdict if held is not None and measured.slice == "all" else UNSET
+    verdict = measured.verdict if measured.slice != "all" else UNSET if held is None else held.verdict
     return Result(
         metric=measured.metric,
         slice=measured.slice,

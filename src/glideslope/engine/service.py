@@ -8,6 +8,7 @@ from glideslope.domain.commands import (
     AnswerAgreement,
     Approve,
     AskGlass,
+    BeginDrill,
     BreakGlass,
     CloseIncident,
     DescribePerson,
@@ -16,6 +17,7 @@ from glideslope.domain.commands import (
     NoteIncident,
     OrderRollback,
     Propose,
+    RecordAdvisories,
     RecordFacts,
     Register,
     Resume,
@@ -23,6 +25,7 @@ from glideslope.domain.commands import (
     ReviewAgreement,
     ReviewGlass,
     TableAgreement,
+    TellDrill,
     Withdraw,
 )
 from glideslope.domain.contract import Contract
@@ -41,8 +44,13 @@ from glideslope.domain.observation import (
     TotalsTaken,
 )
 from glideslope.domain.pairs import Halves
+from glideslope.engine.access import AccessView
+from glideslope.engine.advisories import AdvisoriesView
+from glideslope.engine.drilling import DrillView
+from glideslope.engine.dues import DueView
 from glideslope.engine.facts import FactsView
 from glideslope.engine.governing_views import AgreementView, IncidentView, OwnedView
+from glideslope.engine.orphans import OrphanView
 from glideslope.engine.version_record import VersionRecordView
 from glideslope.engine.views import (
     BasisView,
@@ -93,6 +101,21 @@ class Service(Protocol):
     async def owned(self, *, owner: str, kind: str, name: str) -> Sequence[OwnedView]:
         """Return who owns what; empty arguments leave nothing out. Raises NotFound where no organisation is in force."""
         ...
+
+    async def orphans(self) -> Sequence[OrphanView]: ...
+    async def access(self, *, who: str, right: str, function: str) -> Sequence[AccessView]:
+        """Return who may do what; empty arguments leave nobody out. Both raise NotFound where no organisation is in force."""
+        ...
+
+    async def dues(self) -> Sequence[DueView]:
+        """Return what comes round, overdue things first; nothing where no organisation is in force."""
+        ...
+
+    async def begin_drill(self, command: BeginDrill, *, key: str) -> Sequence[DrillView]: ...
+    async def tell_drill(self, command: TellDrill, *, key: str) -> Sequence[DrillView]: ...
+    async def drills(self, model: ModelName) -> Sequence[DrillView]: ...
+    async def record_advisories(self, command: RecordAdvisories, *, key: str) -> AdvisoriesView: ...
+    async def advisories(self) -> AdvisoriesView: ...
 
     async def halt(self, command: Halt, *, key: str) -> RolloutView: ...
     async def resume(self, command: Resume, *, key: str) -> RolloutView: ...
