@@ -81,7 +81,7 @@ def _reviews(record: Record, organisation: Organisation, *, now: int) -> Iterato
                 by="" if last is None else last[0],
                 due="" if due is None else rfc3339(due),
                 overdue=due is None or due < now,
-                next_command=f"glideslope agree review {agreement.of} {agreement.name} -m WHY",
+                next_command=f"glideslope agree review {_named(agreement)} -m WHY",
             )
         if not in_force:
             yield DueView(
@@ -94,6 +94,11 @@ def _reviews(record: Record, organisation: Organisation, *, now: int) -> Iterato
                 overdue=True,
                 next_command=f"glideslope agree schema {kind}",
             )
+
+
+def _named(agreement: Agreement) -> str:
+    """Return what a command calls it; of a kind of which there is one, its kind alone."""
+    return agreement.of if agreement.of == agreement.name else f"{agreement.of} {agreement.name}"
 
 
 def _drills(record: Record, organisation: Organisation, *, now: int) -> Iterator[DueView]:

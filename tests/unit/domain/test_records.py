@@ -252,3 +252,22 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
     assert "default-src 'none'" in shown
     assert "@media print" in shown
     assert "prefers-color-scheme: dark" in shown
+
+
+def test_a_way_back_is_evidenced_by_a_drill_that_the_machine_measured_and_not_by_one_that_is_told_of() -> None:
+    def drill(kind: str, **body: Any) -> Entry:
+        return entry(kind, body, stream="drill.delays")
+
+    begun = drill("drill-begun", drill="rollback", by="ops", why="the quarter's")
+    measured = drill("drill-ended", passed=True, granted_in=33.0, restored_in=3.4, why="")
+    failed = drill("drill-ended", passed=False, why="the line is cut")
+    told = drill("drill-told", drill="rollback", held_at=1, passed=True, by="ops", why="in the rehearsal")
+
+    assert states(change())[24] is State.PARTLY
+    assert states(change(told))[24] is State.PARTLY
+    assert states(change(begun, failed))[24] is State.PARTLY
+    assert states(change(begun, measured))[24] is State.EVIDENCED
+    (target,) = [one for one in records.gather(change(begun, measured)) if one.type.number == 24]
+    assert {"restored_in": 3.4, "passed": True}.items() <= {
+        fact.name: fact.value for fact in target.found.facts
+    }.items()

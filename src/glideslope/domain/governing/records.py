@@ -366,10 +366,13 @@ def _brakes(change: Change) -> Found:
 
 
 def _target(change: Change) -> Found:
-    return _partly(
-        quotes(change.proposal, "incumbent", "incumbent_digest", under="/body/plan"),
-        "A rollback drill: its date, the time to restore and its result.",
-    )
+    known = quotes(change.proposal, "incumbent", "incumbent_digest", under="/body/plan")
+    drilled = change.of("drill-ended", "drill-told")
+    members = ("drill", "held_at", "passed", "granted_in", "restored_in", "by", "why")
+    facts = (*known, *(fact for placed in drilled for fact in (when(placed), *each((placed,), *members))))
+    if any(placed.entry.kind == "drill-ended" and placed.entry.body["passed"] for placed in drilled):
+        return _evidenced(*facts)
+    return _partly(facts, "A rollback drill that the machine measured and that passed.")
 
 
 def _incidents(change: Change) -> Found:
