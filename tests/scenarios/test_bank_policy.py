@@ -27,10 +27,13 @@ from glideslope.domain.draft import GuardrailDraft, StageDraft
 from glideslope.domain.governing.dossier import Advisories, Advisory, advisories_digest
 from glideslope.domain.governing.drill import DrillKind
 from glideslope.domain.governing.facts import Facts
+from glideslope.domain.governing.incident import IncidentOpened
 from glideslope.domain.governing.kinds import document_of
 from glideslope.domain.governing.organisation import DAY
 from glideslope.domain.ids import Actor, Digest, MetricName, ModelName, RolloutId, VersionName
 from glideslope.domain.plan import Criterion, Evaluation, Margin, MarginKind, Rationale, StageKind
+from glideslope.domain.reasons import Reason
+from glideslope.engine.record import Append, incident_stream
 from glideslope.interfaces.cli.shipped import shipped
 from glideslope.interfaces.document import agreements, policies
 from glideslope.testing.traffic import SOUND
@@ -281,6 +284,29 @@ async def test_a_missing_sign_off_blocks_and_so_does_a_no() -> None:
     await world.app.approve(no, key=world.key())
     await world.run(2)
     assert world.app.record.rollout(rollout).phase != "running"
+
+
+async def test_an_open_incident_blocks_until_those_who_must_agree_to_go_on() -> None:
+    world = await prepared(906)
+    opened = IncidentOpened(
+        rollout=RolloutId("r-0009"),
+        model=CREDIT,
+        incumbent=V6,
+        candidate=V7,
+        reasons=(Reason.BREACHED,),
+        breaches=(),
+        step="s3",
+        exposed=9,
+        lasted=1_000,
+    )
+    append = Append(stream=incident_stream(RolloutId("r-0009")), expected=0, events=(opened,), key="incident")
+    await world.app.record.append((append,))
+    rollout, blocks = await asked(world, PAUL, SARA)
+    assert sorted(blocks) == ["APPROVED", "NO-INCIDENT"]
+    digest = world.app.record.rollout(rollout).plan_digest
+    yes = Approve(rollout=rollout, plan_digest=digest, granted=True, by=CARL, why="in spite of it")
+    await world.app.approve(yes, key=world.key())
+    await world.until(rollout, step="s2", within=10)
 
 
 async def test_what_was_fresh_grows_old_while_people_think() -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import asdict, replace
 from glideslope.domain.consent import counting
 from glideslope.domain.decision import Verdict
 from glideslope.domain.governing.agreement import Agreement
+from glideslope.domain.governing.approval import Approval
 from glideslope.domain.governing.compatibility import input_contract
 from glideslope.domain.governing.dossier import (
     Advisories,
@@ -74,19 +75,15 @@ def dossier(record: Record, rollout: Rollout, organisation: Organisation, *, now
         drills=tuple(_drills(record, plan.model)),
         advisories=_advisories(record, facts),
         reviews=tuple(_reviews(record, plan.model)),
-        incidents=_incidents(record, rollout, now=now),
     )
     digest = change_digest(found)
+    approvals = counting(rollout, governed, now=now, change=digest) if isinstance(governed, Governed) else ()
     return replace(
         found,
         change=replace(change, digest=digest),
-        approvals=tuple(
-            # What a policy asks is whether this change was approved, not which plan it came in.
-            replace(a, digest=digest, change=UNSET)
-            for a in counting(rollout, governed, now=now, change=digest)
-        )
-        if isinstance(governed, Governed)
-        else (),
+        # What a policy asks is whether this change was approved, not which plan it came in.
+        approvals=tuple(replace(a, digest=digest, change=UNSET) for a in approvals),
+        incidents=_incidents(record, rollout, approvals, now=now),
     )
 
 
@@ -221,11 +218,16 @@ def _concerns(agreement: Agreement, model: ModelName) -> bool:
     return isinstance(found, ThreatModel) and found.concerns(model)
 
 
-def _incidents(record: Record, rollout: Rollout, *, now: int) -> Incidents:
+def _incidents(record: Record, rollout: Rollout, approvals: Sequence[Approval], *, now: int) -> Incidents:
+    """Return what is open. Who approves the change while an incident is open has agreed to go on in spite of it."""
     return Incidents(
         as_of=now,
         open=tuple(
-            OpenIncident(id=i.opened.rollout, opened_at=i.opened_at)
+            OpenIncident(
+                id=i.opened.rollout,
+                opened_at=i.opened_at,
+                agreed_by=tuple(sorted({f for a in approvals if a.at > i.opened_at for f in a.functions})),
+            )
             for i in record.incidents()
             if i.opened.model == rollout.plan.model and i.closed_by is None
         ),
