@@ -133,3 +133,16 @@ def test_advisories_are_recorded_from_a_file_of_osv_records(organised: Any, tmp_
     path.write_text(json.dumps({"as_of": "2990-01-01T00:00:00Z", "source": "osv.dev", "advisories": []}))
     ahead = organised.run("advisories", "record", str(path), "-m", "of tomorrow")
     assert (ahead.exit_code, "gathered after now" in ahead.stderr) == (2, True)
+
+
+def test_the_list_of_models_says_that_something_is_overdue(
+    desk: Any, service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = service.fleet
+
+    async def late() -> Any:
+        return replace(await fleet(), overdue=2)
+
+    assert "OVERDUE" not in desk.run("ls").stdout
+    monkeypatch.setattr(service, "fleet", late)
+    assert "OVERDUE: 2 of the reviews and drills that come round. Next: glideslope dues" in desk.run("ls").stdout

@@ -174,3 +174,4 @@ async def test_a_tier_that_asks_for_drills_lets_nothing_begin_without_one() -> N
     await world.clock.advance(timedelta(days=31).total_seconds())
     (due,) = await world.app.dues()
     assert due.overdue
+    assert (await world.app.fleet()).overdue == 1

@@ -401,7 +401,8 @@ class App(Council):
             await self.signals.flush()
 
     async def fleet(self) -> FleetView:
-        return self._queries.fleet()
+        overdue = sum(due.overdue for due in await self.dues())
+        return msgspec.structs.replace(self._queries.fleet(), overdue=overdue)
 
     async def model(self, name: ModelName, *, as_of: int | None = None) -> ModelView:
         queries = self._queries if as_of is None else self.repository.as_of(as_of, model=name)

@@ -326,6 +326,8 @@ class FleetView(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str
     """`ready`, or why not."""
     time: str
+    overdue: int = 0
+    """Reviews and drills that should have been held by now; `dues` names them."""
 
 
 class StepForecast(msgspec.Struct, frozen=True, kw_only=True):
