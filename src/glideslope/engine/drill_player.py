@@ -16,7 +16,7 @@ from glideslope.domain.governing.drill import DrillEnded, DrillKind, OpenDrill
 from glideslope.domain.ids import ModelName
 from glideslope.domain.rollout import Phase
 from glideslope.engine.ports import Clock, Driver, Fence
-from glideslope.engine.reconciler import token
+from glideslope.engine.reconciler import token_of
 from glideslope.engine.record import Append, Record, drill_stream
 
 LEASE: Final = 5.0
@@ -118,7 +118,7 @@ class DrillPlayer:
         await self._driver.lease(
             drill.model,
             drill.exposure if exposed else None,
-            token=token(self._record, drill.model, fence),
+            token=token_of(self._record, drill.model, fence),
             ttl=timedelta(seconds=LEASE),
         )
 

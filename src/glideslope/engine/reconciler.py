@@ -171,13 +171,13 @@ class Reconciler:
         recent = standing.renewed is not None and now - standing.renewed < ttl / 4
         if standing.granted == wanted and (recent or (wanted is None and standing.in_force)):
             return
-        order = token(self._record, model, fence)
+        token = token_of(self._record, model, fence)
         if self._ran_out(rollout):
             # Too late for this decision. Only see whether the data plane obeys again; then it is decided afresh.
-            await self._driver.lease(model, None, token=order, ttl=timedelta(seconds=ttl))
+            await self._driver.lease(model, None, token=token, ttl=timedelta(seconds=ttl))
             standing.back = True
             return
-        await self._driver.lease(model, wanted, token=order, ttl=timedelta(seconds=ttl))
+        await self._driver.lease(model, wanted, token=token, ttl=timedelta(seconds=ttl))
         if standing.granted != wanted:
             standing.in_force = False
             standing.looked = None
@@ -260,10 +260,10 @@ def drilled_since(record: Record, model: ModelName) -> int:
     return drills.since(record.history(rollout.id)[rollout.order - 1].entry)
 
 
-def token(record: Record, model: ModelName, fence: Fence) -> Token:
+def token_of(record: Record, model: ModelName, fence: Fence) -> Token:
     """Return the order in which a data plane is told of a model's traffic: by rollout, by order within it, by drills since."""
     rollout = record.last_rollout_of(model)
-    version = 0 if rollout is None else (rollout_number(rollout.id) << 24) | rollout.order
+    version = 0 if rollout is None else (rollout_number(rollout.id) << 24 | rollout.order)
     return Token(epoch=fence.epoch, version=(version << 10) | drilled_since(record, model))
 
 
