@@ -32,6 +32,7 @@ from glideslope.domain.errors import (
 )
 from glideslope.domain.events import Registered
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
+from glideslope.domain.governing.envelope import Envelope
 from glideslope.domain.governing.query import read
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
@@ -133,7 +134,8 @@ class FakeRollouts:
         versions[command.version] = command
         return await self.model(command.model)
 
-    async def plan(self, draft: Draft) -> PlanView:
+    async def plan(self, draft: Draft, *, by: Actor | None = None, envelope: Envelope | None = None) -> PlanView:
+        del by, envelope
         self._begin()
         plan = self._freeze(draft)
         return PlanView(

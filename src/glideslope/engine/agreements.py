@@ -1,6 +1,7 @@
 """Commands about agreements: table, answer, review. What was needed being there, it is in force in the same transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -17,8 +18,9 @@ from glideslope.domain.governing.agreement import (
     Edition,
     agreement_digest,
 )
-from glideslope.domain.governing.approval import Approval, Need, unmet
-from glideslope.domain.governing.kinds import agreed_of
+from glideslope.domain.governing.approval import Approval, Need, together, unmet
+from glideslope.domain.governing.envelope import Envelope
+from glideslope.domain.governing.kinds import agreed_of, restored
 from glideslope.domain.governing.organisation import Organisation, Right
 from glideslope.domain.ids import Actor
 from glideslope.engine.governing import Governing
@@ -26,6 +28,7 @@ from glideslope.engine.handlers import reason
 from glideslope.engine.once import Once, require_same
 from glideslope.engine.record import Append, Record, Recorded, agreement_stream
 
+ENVELOPE = "envelope"
 ADMINISTER = Right.ADMINISTER.value
 """The pseudo-function in which administrators answer."""
 
@@ -64,7 +67,7 @@ class Agreements:
                 return ()
             organisation = self._governing.organisation
             self._check_tabling(command, organisation)
-            if self._needs(command.of, organisation, by=command.by):
+            if self._needs(command.of, command.document, organisation, by=command.by):
                 return (tabled,)
             return tabled, AgreementInForce(digest=digest, by=command.by, why="Nobody else need agree.")
 
@@ -92,7 +95,7 @@ class Agreements:
                 return (answer,)
             given = Approval(by=command.by, digest=tabled.digest, functions=functions, at=self._record.now())
             granted = (*(a for a in tabled.granted if a.by != command.by), given)
-            needs = self._needs(found.of, self._governing.organisation, by=tabled.by)
+            needs = self._needs(found.of, tabled.document, self._governing.organisation, by=tabled.by)
             if unmet(needs, granted) or tabled.denied - {command.by}:
                 return (answer,)
             return answer, AgreementInForce(digest=tabled.digest, by=tabled.by, why=tabled.why)
@@ -120,9 +123,8 @@ class Agreements:
         """Return whose yes a tabled document still needs."""
         if agreement.tabled is None:
             return ()
-        return unmet(
-            self._needs(agreement.of, self._governing.organisation, by=agreement.tabled.by), agreement.tabled.granted
-        )
+        tabled, organisation = agreement.tabled, self._governing.organisation
+        return unmet(self._needs(agreement.of, tabled.document, organisation, by=tabled.by), tabled.granted)
 
     def _check_tabling(self, command: TableAgreement, organisation: Organisation | None) -> None:
         if organisation is None:
@@ -138,7 +140,15 @@ class Agreements:
         elif organisation.person(command.by) is None:
             raise NotEntitled(actor=command.by, needs="a person of the organisation")
 
-    def _needs(self, of: str, organisation: Organisation | None, *, by: Actor) -> Sequence[Need]:
+    def _needs(
+        self, of: str, document: Mapping[str, Any], organisation: Organisation | None, *, by: Actor
+    ) -> Sequence[Need]:
+        """Return who must agree: to an envelope also everybody whose approval falls away with it, since it is theirs to give."""
+        needs = self._named(of, organisation, by=by)
+        envelope = restored(of, document) if of == ENVELOPE else None
+        return together(needs, envelope.falls_away) if isinstance(envelope, Envelope) and organisation else needs
+
+    def _named(self, of: str, organisation: Organisation | None, *, by: Actor) -> Sequence[Need]:
         """Return who must agree: for the organisation another administrator, for else whom it names, or compliance."""
         if organisation is None:
             return ()

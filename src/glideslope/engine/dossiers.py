@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict, replace
 
-from glideslope.domain.consent import counting
+from glideslope.domain.consent import closed, counting, lent
 from glideslope.domain.decision import Verdict
 from glideslope.domain.governing.compatibility import input_contract
 from glideslope.domain.governing.dossier import (
@@ -22,7 +22,7 @@ from glideslope.domain.governing.dossier import (
     plan_figures,
 )
 from glideslope.domain.governing.facts import Facts, Measured, Outcome
-from glideslope.domain.governing.governed import Governed
+from glideslope.domain.governing.governed import Governed, Lane
 from glideslope.domain.governing.organisation import ArtifactKind, Organisation
 from glideslope.domain.ids import Digest
 from glideslope.domain.plan import Evaluation
@@ -34,7 +34,7 @@ NOT_YET = Digest("sha256:" + "0" * 64)
 
 
 def dossier(record: Record, rollout: Rollout, organisation: Organisation, *, now: int) -> Dossier:
-    """Return what is known about a rollout's change."""
+    """Return what is known about a rollout's change, but for who has approved it."""
     plan, model = rollout.plan, record.model(rollout.plan.model)
     governed = plan.governed
     facts = model.facts.get(plan.candidate, UNSET)
@@ -65,18 +65,19 @@ def dossier(record: Record, rollout: Rollout, organisation: Organisation, *, now
         reviews=_reviews(record),
         incidents=_incidents(record, rollout, now=now),
     )
-    digest = change_digest(found)
-    return replace(
-        found,
-        change=replace(change, digest=digest),
-        approvals=tuple(
-            # What a policy asks is whether this change was approved, not which plan it came in.
-            replace(a, digest=digest, change=UNSET)
-            for a in counting(rollout, governed, now=now, change=digest)
-        )
-        if isinstance(governed, Governed)
-        else (),
-    )
+    return replace(found, change=replace(change, digest=change_digest(found)), approvals=())
+
+
+def with_approvals(found: Dossier, rollout: Rollout, lane: Lane | UnsetType) -> Dossier:
+    """Return a dossier with the approvals that count now: of this change, and those that its envelope brings."""
+    governed, change, now = rollout.plan.governed, found.change.digest, found.now
+    if not isinstance(governed, Governed):
+        return found
+    # What a policy asks is whether this change was approved, not which plan it came in.
+    own = [replace(a, digest=change, change=UNSET) for a in counting(rollout, governed, now=now, change=change)]
+    if not isinstance(lane, UnsetType) and not closed(rollout, governed, lane, now=now, change=change):
+        own += [replace(a, digest=change, envelope=lane.envelope) for a in lent(rollout, governed, lane)]
+    return replace(found, approvals=tuple(own))
 
 
 def _evaluations(facts: Facts | UnsetType, registered: Sequence[Evaluation]) -> tuple[Evaluated, ...] | UnsetType:

@@ -254,7 +254,7 @@ def plan_figures(plan: Plan, plan_digest: Digest) -> PlanFigures:
 
 
 DIGESTS: Final = frozenset(
-    {"digest", "candidate_digest", "incumbent_digest", "policy", "report", "of", "against", "lock"}
+    {"digest", "candidate_digest", "incumbent_digest", "policy", "report", "of", "against", "lock", "envelope"}
 )
 """Members that hold a digest, wherever they stand; `of` of a review does not."""
 

@@ -4,6 +4,7 @@ from glideslope.domain.governing.governed import Governed
 from glideslope.domain.plan import Evaluation, Guardrail, MarginKind, Plan, Step
 from glideslope.engine.views import PlanView, StepForecast
 from glideslope.interfaces.cli.foreseeing import pair_prospect_lines, prospect_lines
+from glideslope.interfaces.cli.lanes import lane_lines
 from glideslope.interfaces.cli.words import number, percent, span, table
 from glideslope.interfaces.cli.worth import budget_lines, formula_lines
 
@@ -20,6 +21,7 @@ def forecast_lines(view: PlanView) -> list[str]:
         f"  errors      at most {plan.alpha:g} to roll back a candidate that is not worse; {plan.alpha_pass:g} to pass one beyond a margin",
         f"  approvals   {_approvals(plan)} needed; exposure is leased for {span(plan.lease / 1000)} at a time",
     ]
+    lines += lane_lines(view.lane)
     if plan.dimensions:
         slices = (f"{d.field}: {', '.join(d.values)}" for d in plan.dimensions)
         lines.append(f"  slices      {'; '.join(slices)}")
