@@ -105,8 +105,12 @@ def replay(entries: Iterable[Entry]) -> ReplayReport:
     found, envelopes = _Findings(), Reclassifying()
     for position, entry in enumerate(entries):
         if differs := envelopes.take(entry.kind, entry.body):
-            where = {"stream": entry.stream, "version": entry.version, "position": position}
-            found.add(ReplayFinding(flaw=Flaw.CLASSIFICATION_DIFFERS, sentence=differs, **where))
+            flaw = Flaw.CLASSIFICATION_DIFFERS
+            found.add(
+                ReplayFinding(
+                    flaw=flaw, stream=entry.stream, version=entry.version, position=position, sentence=differs
+                )
+            )
         stream = streams.get(entry.stream)
         if stream is None:
             stream = streams[entry.stream] = _Stream(name=entry.stream, found=found)
