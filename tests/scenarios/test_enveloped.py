@@ -28,7 +28,7 @@ from glideslope.testing.world import ADA, World
 
 LASTING = replace(ORGANISATION, tiers=(Tier(name="low"), replace(HIGH, valid_for=DAY)))
 SAID = Rationale(benefit="fewer late alarms", risks=("slower in winter",), intended_use_changed=False)
-SLOW = replace(LASTING, tiers=(Tier(name="low"), replace(HIGH, valid_for=DAY, minimum=60_000)))
+SLOW = replace(LASTING, tiers=(Tier(name="low"), replace(HIGH, valid_for=DAY, minimum=10_000)))
 """So that each step lasts long enough for something to happen in it."""
 
 
@@ -80,6 +80,18 @@ async def enveloped(
     await agree(world, found or envelope(now=now))
     await record(world, made("v1", now=now), made("v2", now=now))
     return world
+
+
+async def held(world: World, rollout: RolloutId, *, because: str) -> None:
+    """Let time pass until it is held for this reason, at its first step."""
+    for _ in range(18):
+        await world.pass_time(5)
+        view = await world.app.rollout(rollout)
+        if view.reasons == (because,):
+            break
+    await world.run(1)
+    view = await world.app.rollout(rollout)
+    assert (view.phase, view.step, view.reasons) == ("running", "s1", (because,))
 
 
 async def lane_of(world: World, rollout: RolloutId) -> LaneView:
@@ -138,6 +150,8 @@ async def test_outside_it_waits_for_everybody_and_the_clause_it_left_is_named_wi
     assert isinstance(permit, Permit)
     assert permit.lane
     assert [block.why for block in permit.lane.left] == [why]
+    story = [each.sentence for each in await world.app.story(rollout)]
+    assert any(each.endswith(f"Outside its envelope: architecture: {why}.") for each in story)
     await approve(world, rollout, PIA, SAM)
     await world.until(rollout, step="s1", within=5)
     last = [r.event for r in world.app.record.history(rollout) if isinstance(r.event, Decided)][-1]
@@ -161,9 +175,7 @@ async def test_facts_that_change_after_it_was_classified_hold_it_where_it_is() -
     rollout = await world.propose(retraining())
     await world.until(rollout, step="s1", within=5)
     await record(world, made("v2", now=clock(world), configuration={"trees": 400, "depth": 9}))
-    await world.run(90)
-    view = await world.app.rollout(rollout)
-    assert (view.phase, view.step, view.reasons) == ("running", "s1", ("envelope-left",))
+    await held(world, rollout, because="envelope-left")
     assert [(e.clause, e.why) for e in (await lane_of(world, rollout)).left] == [
         ("settings", "depth is 9; the envelope allows 3 to 8")
     ]
@@ -181,9 +193,7 @@ async def test_an_envelope_that_changes_while_a_rollout_runs_gives_it_nothing_an
     assert any(each.startswith("looser: it allows the architectures mlp") for each in view.differences)
     assert any(each.startswith("stricter: the setting depth may not change") for each in view.differences)
     await say_yes(world, looser.name, view.tabled.digest, PIA, SAM, CAT)
-    await world.run(90)
-    after = await world.app.rollout(rollout)
-    assert (after.step, after.reasons) == ("s1", ("envelope-left",))
+    await held(world, rollout, because="envelope-left")
     assert "in force no more" in (await lane_of(world, rollout)).left[0].why
 
 
@@ -201,16 +211,14 @@ async def test_an_envelope_agreed_on_after_the_proposal_does_not_speak_for_it() 
 async def test_an_envelope_that_ends_while_a_rollout_runs_gives_it_nothing_any_more() -> None:
     world = await given(366, SLOW)
     now = clock(world)
-    await agree(world, envelope(now=now, until=now + 30_000))
+    await agree(world, envelope(now=now, until=now + 8_000))
     await record(world, made("v1", now=now), made("v2", now=now))
     rollout = await world.propose(retraining())
     await world.until(rollout, step="s1", within=5)
-    await world.run(90)
-    view = await world.app.rollout(rollout)
-    assert (view.step, view.reasons) == ("s1", ("envelope-left",))
+    await held(world, rollout, because="envelope-left")
     assert [each.clause for each in (await lane_of(world, rollout)).left] == ["until"]
     with pytest.raises(AgreementInvalid, match="later than now"):
-        await table(world, envelope(now=now, until=now + 30_000))
+        await table(world, envelope(now=now, until=now + 8_000))
     with pytest.raises(AgreementInvalid, match="731 days"):
         await table(world, envelope(now=now, until=clock(world) + 732 * DAY))
 
@@ -275,12 +283,8 @@ async def test_of_two_that_speak_for_a_model_neither_counts() -> None:
 
 async def test_after_a_breach_the_fast_lane_is_closed_until_the_three_have_approved() -> None:
     ds = replace(HIGH, valid_for=DAY, approvals=(Need("product"), Need("data-science")))
-    people = tuple(
-        replace(p, functions=("data-science",), rights=(*p.rights,)) if p.id == Actor("dan") else p
-        for p in ORGANISATION.people
-    )
     dan = replace(ORGANISATION.people[2], id=Actor("dan"), functions=("data-science",))
-    organisation = replace(LASTING, people=(*people, dan), tiers=(Tier(name="low"), ds))
+    organisation = replace(LASTING, people=(*ORGANISATION.people, dan), tiers=(Tier(name="low"), ds))
     world = await given(371, organisation, v2=Behaviour(errors=0.4))
     now = clock(world)
     found = envelope(now=now, falls_away=(Need("product"), Need("data-science")))

@@ -20,6 +20,7 @@ from glideslope.domain.governing.change import (
     Placed,
     State,
     each,
+    look,
     nothing,
     quote,
     quotes,
@@ -126,6 +127,27 @@ def _inventory(change: Change) -> Found:
     return _partly((*tier, *each(registered, "model", "version", "digest", "by", "why")), *missing)
 
 
+def _classification(change: Change) -> Found:
+    """Find by which envelope it was classified, as it was proposed and last; a full review needs no envelope."""
+    asked = [p for p in change.of("examined", stream=f"examination.{change.rollout}") if p.entry.body.get("classified")]
+    if not asked:
+        return Found(
+            state=State.NOT_EVIDENCED,
+            missing=("An envelope that speaks for the model, by which the change is inside or outside.",),
+        )
+    facts: tuple[Fact, ...] = ()
+    for placed, word in {asked[0].position: (asked[0], "first"), asked[-1].position: (asked[-1], "last")}.values():
+        pointer = "/body/classified"
+        facts += (when(placed, f"{word} classified at"), quote(placed, pointer, f"{word} classification"))
+    name = look(dict(asked[-1].entry.body), "/classified/standing/name")
+    agreed = [
+        placed
+        for placed in change.of("agreement-in-force", "agreement-answered", stream=f"agreement.envelope.{name}")
+        if placed.entry.body.get("digest") == look(dict(asked[-1].entry.body), "/classified/standing/envelope")
+    ]
+    return _evidenced(*facts, *each(agreed, "by", "functions", "granted", "why"))
+
+
 def _candidate(change: Change) -> Found:
     plan = change.proposal
     registered = change.version(str(change.plan["candidate"]))
@@ -208,7 +230,7 @@ def _findings(placed: Placed) -> list[Any]:
 
 
 def _policy(change: Change) -> Found:
-    examined = change.of("examined", stream=f"examination.{change.rollout}")
+    examined = [p for p in change.of("examined", stream=f"examination.{change.rollout}") if p.entry.body.get("policy")]
     governed = change.plan.get("governed") or {}
     facts = quotes(change.proposal, "policy", "organisation", "tier", under="/body/plan/governed") if governed else ()
     in_force = [
@@ -219,7 +241,7 @@ def _policy(change: Change) -> Found:
     for placed in (*permits[:1], *permits[1:][-1:]):
         facts = (*facts, when(placed), quote(placed, "/body/evidence/permit"))
     if examined:
-        told_ = [name for name in examined[-1].entry.body if name != "dossier"]
+        told_ = [name for name in examined[-1].entry.body if name not in {"dossier", "classified"}]
         return _evidenced(*facts, *each(examined[-1:], *told_))
     return _partly(facts, "An examination: the policy's digest, and its answer rule by rule.")
 
@@ -412,13 +434,7 @@ def _clauses(_: Change) -> Found:
 TYPES: Final[tuple[RecordType, ...]] = (
     RecordType(1, "change-request", "Change request", "who asked", _request),
     RecordType(2, "inventory", "Inventory extract", "how much care", _inventory),
-    RecordType(
-        3,
-        "classification",
-        "Change classification",
-        "which lane",
-        nothing("An envelope, and the rule by which this change is inside or outside it."),
-    ),
+    RecordType(3, "classification", "Change classification", "which lane", _classification),
     RecordType(4, "candidate", "Candidate identity", "which bytes", _candidate),
     RecordType(5, "baseline", "Baseline identity", "compared with what", _baseline),
     RecordType(

@@ -439,7 +439,7 @@ EDITS: list[tuple[str, str, dict[str, Any]]] = [
     ("looser", "the setting depth is 3 or more", {"architecture": Architecture(settings={"depth": Bound(least=3)})}),
     ("stricter", "the setting depth may not change", {"architecture": Architecture()}),
     ("looser", "data as old as 46 days", {"data": replace(ENVELOPE.data, newest=46 * DAY)}),
-    ("looser", "as short as 0 hours", {"data": replace(ENVELOPE.data, shortest=0)}),
+    ("looser", "as short as 0 days", {"data": replace(ENVELOPE.data, shortest=0)}),
     ("looser", "auc on all is 0.6 to 0.9", {"metrics": (Band(metric="auc", least=0.6, most=0.9, rows=1_000),)}),
     ("looser", "rest on rows: 10", {"metrics": (replace(ENVELOPE.metrics[0], rows=10),)}),
     ("stricter", "differ from the incumbent's by 0.1", {"metrics": (replace(ENVELOPE.metrics[0], within=0.1),)}),

@@ -29,7 +29,7 @@ LONGEST: Final = 120
 """Characters of a value in a sentence."""
 TRAINED_ON: Final = (Use.TRAINING, Use.VALIDATION)
 """Uses by which data shapes a version: what chose among candidates did so too."""
-HOURS: Final = 3_600_000
+_UNITS: Final = ((DAY, "day"), (3_600_000, "hour"), (60_000, "minute"), (1_000, "second"))
 
 
 def said(value: object) -> str:
@@ -44,8 +44,12 @@ def day(instant: int) -> str:
 
 
 def span(milliseconds: int) -> str:
-    """Write a span in days, or in hours below one."""
-    return f"{milliseconds / DAY:.4g} days" if milliseconds >= DAY else f"{milliseconds / HOURS:.4g} hours"
+    """Write a span in its largest unit."""
+    for size, unit in _UNITS:
+        if milliseconds >= size:
+            number = milliseconds / size
+            return f"{number:.6g} {unit}{'' if number == 1 else 's'}"
+    return f"{milliseconds} milliseconds" if milliseconds else "0 days"
 
 
 def until(envelope: Envelope, dossier: Dossier) -> Iterator[Sight]:
