@@ -131,7 +131,7 @@ def test_a_plan_says_how_it_would_be_classified_and_by_another_envelope(
     told = desk.run("plan", "--envelope", str(file)).stdout
     assert "  envelope    monthly: OUTSIDE, so that its tier's full review is due\n" in told
     assert "  left        settings: depth is 9; the envelope allows 3 to 8 (fail)\n" in told
-    assert "  to approve  product, 2 of security\n" in told
+    assert "  approves    product, 2 of security must\n" in told
     by, envelope = service.classified_by
     assert by == "ada"
     assert isinstance(envelope, Envelope)
@@ -161,8 +161,8 @@ def test_a_rollout_shows_its_class_wherever_it_is_shown(desk: Any, service: Any)
     )
     service.rollouts[ID] = msgspec.structs.replace(service.rollouts[ID], governed=under)
     told = desk.run("show", ID).stdout
-    assert "  envelope    monthly: inside\n  given       by mia as product, with the envelope\n" in told
-    assert "  to approve  nobody any more\n" in told
+    assert "  envelope  monthly: inside\n  given     by mia as product, with the envelope\n" in told
+    assert "  approves  nobody need\n" in told
     shut = msgspec.structs.replace(INSIDE, closed="r-0001 ended by a breach", given=())
     service.rollouts[ID] = msgspec.structs.replace(
         service.rollouts[ID], governed=msgspec.structs.replace(under, lane=shut)

@@ -148,7 +148,9 @@ class Asking:
         if envelope is not None:
             spoken = as_if_agreed(envelope, told)
             governed = replace(governed, envelope=spoken.lane.envelope if spoken.lane else UNSET)
-        return lane_view(rollout, governed, spoken.lane, spoken.found, now=now, change=told.change.digest)
+        view = lane_view(rollout, governed, spoken.lane, spoken.found, now=now, change=told.change.digest)
+        # Who would agree to an envelope that is not in force is not known by name.
+        return view if view is None or envelope is None else replace(view, given=())
 
     def _classify(self, rollout: Rollout, *, now: int) -> tuple[Dossier, Classified] | None:
         """Return all that is known about a rollout's change, and how it is classified; None where no organisation is in force."""

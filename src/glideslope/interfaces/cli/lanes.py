@@ -3,15 +3,18 @@
 from glideslope.engine.governing_views import LaneView, NeedView
 
 
-def lane_lines(lane: LaneView | None) -> list[str]:
-    """Say whether a change is inside its envelope, which clauses it left, and who must approve it; nothing without one."""
+def lane_lines(lane: LaneView | None, *, width: int = 10) -> list[str]:
+    """Say whether a change is inside its envelope, which clauses it left, and who must approve it; nothing without one.
+
+    `width` is that of the words before each line.
+    """
     if lane is None:
         return []
-    lines = [f"  envelope    {lane.envelope or lane.digest[:19]}: {_standing(lane)}"]
-    lines += [f"  left        {each.clause}: {each.why} ({each.answer})" for each in lane.left]
-    lines += [f"  given       by {each.by} as {', '.join(each.functions)}, with the envelope" for each in lane.given]
-    lines.append(f"  to approve  {_needed(lane.missing)}")
-    return lines
+    rows = [("envelope", f"{lane.envelope or lane.digest[:19]}: {_standing(lane)}")]
+    rows += [("left", f"{each.clause}: {each.why} ({each.answer})") for each in lane.left]
+    rows += [("given", f"by {each.by} as {', '.join(each.functions)}, with the envelope") for each in lane.given]
+    rows.append(("approves", _needed(lane.missing)))
+    return [f"  {word:<{width}}{told}" for word, told in rows]
 
 
 def _standing(lane: LaneView) -> str:
@@ -21,4 +24,5 @@ def _standing(lane: LaneView) -> str:
 
 
 def _needed(needs: tuple[NeedView, ...]) -> str:
-    return ", ".join(n.function if n.count == 1 else f"{n.count} of {n.function}" for n in needs) or "nobody any more"
+    told = ", ".join(n.function if n.count == 1 else f"{n.count} of {n.function}" for n in needs)
+    return f"{told} must" if told else "nobody need"
