@@ -7,6 +7,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 from tests.scenarios.enveloped import envelope, made
 from tests.scenarios.test_governed import CAT, HIGH, ORGANISATION, PIA, SAM, agreed, approve, change, given, kept
+from tests.scenarios.test_governed_policies import POLICY, policy_in_force
 
 from glideslope.domain.commands import AnswerAgreement, RecordFacts, Resume, TableAgreement
 from glideslope.domain.errors import AgreementInvalid, SelfApproval, SignOffMissing
@@ -20,6 +21,7 @@ from glideslope.domain.governing.facts import Facts, Makers
 from glideslope.domain.governing.governed import Permit
 from glideslope.domain.governing.kinds import document_of
 from glideslope.domain.governing.organisation import DAY, Escalation, Tier
+from glideslope.domain.governing.policy.wording import because
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
 from glideslope.domain.plan import Rationale
 from glideslope.engine.governing_views import AgreementView, LaneView
@@ -393,3 +395,18 @@ async def test_the_fast_lane_waits_for_its_turn_like_everybody() -> None:
     await world.run(3)
     assert (await world.app.rollout(first)).phase == "running"
     assert (await world.app.rollout(fraud)).phase == "proposed", "delays goes first, though nobody approved it itself"
+
+
+async def test_a_policy_that_asks_for_approvals_sees_those_that_came_with_the_envelope() -> None:
+    world = await enveloped(377)
+    await policy_in_force(world, POLICY)
+    rollout = await world.propose(retraining())
+    await world.until(rollout, step="s1", within=5)
+    told = world.app.record.history(f"examination.{rollout}")[-1].event
+    assert isinstance(told, Examined)
+    answer = next(each for each in told.answers if each.rule == "APPROVED")
+    assert because(answer.outcome) == ("pia, product, with the envelope", "sam, security, with the envelope")
+    await record(world, made("v2", now=clock(world), architecture="mlp"))
+    permit = world.app._asking.permit(world.app.record.rollout(rollout))
+    assert isinstance(permit, Permit)
+    assert [block.rule for block in permit.blocks] == ["APPROVED"], "nobody approved what it is now"

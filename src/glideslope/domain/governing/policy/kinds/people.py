@@ -81,7 +81,7 @@ class MakersMayNotApprove(Rule, frozen=True, kw_only=True, tag="makers_may_not_a
 
 
 class ApprovedBy(Rule, frozen=True, kw_only=True, tag="approved_by"):
-    """Each function has approved exactly this change, not too long ago, each by another person who had no part in making it."""
+    """Each function approved exactly this change, or an envelope it is inside, not too long ago, each by somebody with no part in making it."""
 
     need: ByTier[tuple[Name, ...]]
     """Functions. One that is named twice needs two people."""
@@ -144,7 +144,8 @@ class ApprovedBy(Rule, frozen=True, kw_only=True, tag="approved_by"):
     def asks(self) -> str:
         return (
             f"Approved by {per_tier(self.need, lambda f: listed(f) if f else 'nobody')}; each person counts once, for "
-            f"{per_tier(self.valid_for, spoken)}, for exactly this change, and only who had no part in making it."
+            f"{per_tier(self.valid_for, spoken)}, for exactly this change or an envelope that it is inside, and only who had no "
+            "part in making it."
         )
 
     def mend(self) -> str:
