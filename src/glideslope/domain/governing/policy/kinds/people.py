@@ -81,7 +81,7 @@ class MakersMayNotApprove(Rule, frozen=True, kw_only=True, tag="makers_may_not_a
 
 
 class ApprovedBy(Rule, frozen=True, kw_only=True, tag="approved_by"):
-    """Each function approved exactly this change, or an envelope it is inside, not too long ago, each by somebody with no part in making it."""
+    """Each function approved exactly this change or an envelope it is inside, lately, each by somebody with no part in making it."""
 
     need: ByTier[tuple[Name, ...]]
     """Functions. One that is named twice needs two people."""
