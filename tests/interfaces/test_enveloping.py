@@ -29,6 +29,7 @@ architecture: {settings: {depth: {least: 3, most: 8}}}
 data: {newest: 45d, longest: 400d, shortest: 30d}
 metrics: [{metric: auc, least: 0.7, most: 0.9, rows: 1000}]
 exposure: {first: 10%, most: 50%, step: 5s, growth: 5}
+proof: {guardrails: {errors: 0.05, latency: 25%, log_loss: 0.15}, alpha_pass: 5%, slices: [origin]}
 """
 LANE = LaneView(
     envelope="monthly",
@@ -92,6 +93,8 @@ def test_a_dossiers_change_is_classified_without_a_server(desk: Any, file: Path)
         (("features: {}", "featurs: {}"), 6, "is not known here"),
         (("falls_away: [product]", "falls_away: []"), 5, "nobody's approval would fall away"),
         (("models: [delays]", "models: []"), 3, "say for which"),
+        (("latency: 25%", "latency: x"), 11, "is not a margin"),
+        (("alpha_pass: 5%", "alpha_pass: .nan"), 11, "between 0 and 1"),
         (("first: 10%", "first: 60%"), 10, "the first is at most"),
         (("metrics: [{metric: auc, least: 0.7, most: 0.9, rows: 1000}]", "metrics: []"), 9, "say between which ends"),
     ],
@@ -120,6 +123,17 @@ def test_each_edit_says_which_way_it_goes_and_those_who_give_must_agree(desk: An
     shown = desk.run("agree", "diff", "envelope", "monthly").stdout
     assert "  looser: the setting depth is 3 to 9; it was allowed what is 3 to 8\n" in shown
     assert "  stricter: it allows data as old as 30 days; it was 45 days\n" in shown
+    desk.http.headers = {"Authorization": "Bearer gs_member"}
+    answer = ("agree", "answer", "envelope", "monthly", "--in-force", "-m", "a flaw")
+    desk.run(*answer, "--deny")
+    shown = json.loads(desk.run("agree", "show", "envelope", "monthly", "--json").stdout)
+    assert (shown["in_force"]["granted"], shown["in_force"]["denied"]) == ([], ["mia"])
+    assert shown["tabled"] is not None
+    desk.run(*answer)
+    shown = json.loads(desk.run("agree", "show", "envelope", "monthly", "--json").stdout)
+    assert [each["by"] for each in shown["in_force"]["granted"]] == ["mia"]
+    none = desk.run("agree", "answer", "organisation", "--in-force", "--deny", "-m", "no")
+    assert "not-found" in none.stderr, none.stderr
 
 
 def test_a_plan_says_how_it_would_be_classified_and_by_another_envelope(

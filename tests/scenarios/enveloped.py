@@ -7,7 +7,16 @@ from msgspec.structs import replace
 
 from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.envelope import Envelope
-from glideslope.domain.governing.envelope.document import DAY, Architecture, Band, Bound, Features, Ladder, Window
+from glideslope.domain.governing.envelope.document import (
+    DAY,
+    Architecture,
+    Band,
+    Bound,
+    Features,
+    Ladder,
+    Proven,
+    Window,
+)
 from glideslope.domain.governing.facts import (
     Code,
     DataField,
@@ -21,6 +30,7 @@ from glideslope.domain.governing.facts import (
     Use,
 )
 from glideslope.domain.ids import Actor, Digest, ModelName, VersionName
+from glideslope.domain.plan import Margin, MarginKind
 from glideslope.testing.world import content
 
 REPORT = Digest("sha256:" + "8" * 64)
@@ -39,6 +49,15 @@ def envelope(*, now: int, **changes: Any) -> Envelope:
         data=Window(newest=45 * DAY, longest=400 * DAY, shortest=30 * DAY),
         metrics=(Band(metric="auc", least=0.7, most=0.9, rows=1_000),),
         exposure=Ladder(first=1_000, most=5_000, step=5_000, growth=5.0),
+        proof=Proven(
+            guardrails={
+                "errors": Margin(MarginKind.ABSOLUTE, 0.05),
+                "latency": Margin(MarginKind.RELATIVE, 0.25),
+                "log_loss": Margin(MarginKind.ABSOLUTE, 0.15),
+            },
+            alpha_pass=0.05,
+            slices=("origin",),
+        ),
     )
     return replace(usual, **changes)
 

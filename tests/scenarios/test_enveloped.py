@@ -10,7 +10,7 @@ from tests.scenarios.test_governed import CAT, HIGH, ORGANISATION, PIA, SAM, agr
 from tests.scenarios.test_governed_policies import POLICY, policy_in_force
 
 from glideslope.domain.commands import AnswerAgreement, RecordFacts, Resume, TableAgreement
-from glideslope.domain.errors import AgreementInvalid, SelfApproval, SignOffMissing
+from glideslope.domain.errors import AgreementInvalid, Conflict, NotFound, SelfApproval, SignOffMissing
 from glideslope.domain.events import Decided, Proposed
 from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.calendar import Calendar
@@ -107,7 +107,7 @@ async def test_inside_it_goes_by_what_was_given_with_the_envelope_and_the_ledger
     world = await enveloped(360)
     shown = (await world.app.plan(retraining(), by=ADA)).lane
     assert shown is not None
-    assert (shown.inside, shown.closed, shown.missing, len(shown.held)) == (True, "", (), 11)
+    assert (shown.inside, shown.closed, shown.missing, len(shown.held)) == (True, "", (), 12)
     assert {g.by: g.functions for g in shown.given} == {"pia": ("product",), "sam": ("security",)}
     rollout = await world.propose(retraining())
     await world.until(rollout, step="s1", within=5)
@@ -410,3 +410,40 @@ async def test_a_policy_that_asks_for_approvals_sees_those_that_came_with_the_en
     permit = world.app._asking.permit(world.app.record.rollout(rollout))
     assert isinstance(permit, Permit)
     assert [block.rule for block in permit.blocks] == ["APPROVED"], "nobody approved what it is now"
+
+
+async def test_a_yes_to_an_envelope_is_taken_back_alone_and_given_again_by_the_same_function() -> None:
+    eva = replace(ORGANISATION.people[2], id=Actor("eva"))
+    world = await enveloped(378, replace(SLOW, people=(*ORGANISATION.people, eva)))
+    rollout = await world.propose(retraining())
+    await world.until(rollout, step="s1", within=5)
+    held_ = world.app.record.agreement("envelope", "delays-monthly")
+    assert held_ is not None
+    assert held_.in_force is not None
+    digest = held_.in_force.digest
+    with pytest.raises(Conflict, match="nothing to take back"):
+        await say_no(world, digest, eva.id)
+    with pytest.raises(SelfApproval):
+        await say_yes(world, "delays-monthly", digest, ADA)
+    await table(world, envelope(now=clock(world), says="something else, so that nobody could answer"))
+    await say_no(world, digest, SAM)
+    await held(world, rollout, because="envelope-left")
+    lane = await lane_of(world, rollout)
+    assert (lane.inside, [g.by for g in lane.given], [n.function for n in lane.missing]) == (
+        True,
+        ["pia"],
+        ["security"],
+    )
+    assert (await world.app.agreement("envelope", "delays-monthly")).in_force is not None
+    await say_yes(world, "delays-monthly", digest, eva.id)
+    await world.until(rollout, step="s2", within=5)
+    with pytest.raises(NotFound):
+        await world.app.answer(
+            AnswerAgreement(of="organisation", name="organisation", digest=digest, granted=False, by=PIA, why="no"),
+            key=world.key(),
+        )
+
+
+async def say_no(world: World, digest: Digest, by: Actor) -> None:
+    no = AnswerAgreement(of="envelope", name="delays-monthly", digest=digest, granted=False, by=by, why="a flaw")
+    await world.app.answer(no, key=world.key())

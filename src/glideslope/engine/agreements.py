@@ -74,7 +74,10 @@ class Agreements:
         return await self._append(command.of, command.name, tabled, events, key=f"table/{key}")
 
     async def answer(self, command: AnswerAgreement, *, key: str) -> Agreement:
-        """Say yes or no to exactly what is tabled. Raises NotFound, NotEntitled, SelfApproval, DigestChanged."""
+        """Say yes or no to exactly what is tabled; or to the envelope in force, to take a yes to it back or to give it again.
+
+        Raises NotFound, NotEntitled, SelfApproval, DigestChanged, Conflict for a yes that was never given.
+        """
         answered = AgreementAnswered(
             digest=command.digest,
             granted=command.granted,
@@ -84,13 +87,17 @@ class Agreements:
         )
 
         def events() -> Sequence[Event]:
-            found, tabled = self._tabled(command.of, command.name)
+            found, tabled = self._answerable(command)
             if tabled.digest != command.digest:
                 raise DigestChanged(rollout=f"{found.of} {found.name}", seen=command.digest, current=tabled.digest)
             if tabled.by == command.by:
                 raise SelfApproval(rollout=f"{found.of} {found.name}", actor=command.by)
             functions = self._require_functions(command.by)
             answer = msgspec.structs.replace(answered, functions=functions)
+            if tabled is found.in_force:
+                if not command.granted and command.by not in {a.by for a in tabled.granted}:
+                    raise Conflict(f"{command.by} has not agreed to it, so there is nothing to take back.")
+                return (answer,)
             if not command.granted:
                 return (answer,)
             given = Approval(by=command.by, digest=tabled.digest, functions=functions, at=self._record.now())
@@ -171,10 +178,17 @@ class Agreements:
         functions = organisation.authority(actor, now=self._record.now())
         return (*functions, *((ADMINISTER,) if organisation.may(actor, Right.ADMINISTER) else ()))
 
-    def _tabled(self, of: str, name: str) -> tuple[Agreement, Edition]:
-        found = self._record.agreement(of, name)
+    def _answerable(self, command: AnswerAgreement) -> tuple[Agreement, Edition]:
+        """Return what is answered: an envelope in force that is named, since what was given with it goes on counting; else what is tabled.
+
+        So nobody keeps a yes from being taken back by tabling something else.
+        """
+        found = self._record.agreement(command.of, command.name)
+        held = found.in_force if found is not None and command.of == ENVELOPE else None
+        if found is not None and held is not None and held.digest == command.digest:
+            return found, held
         if found is None or found.tabled is None:
-            raise NotFound(what=f"tabled {of}", name=name, next_command="glideslope agree ls")
+            raise NotFound(what=f"tabled {command.of}", name=command.name, next_command="glideslope agree ls")
         return found, found.tabled
 
     def _require_functions(self, actor: Actor) -> tuple[str, ...]:

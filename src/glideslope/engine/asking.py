@@ -146,7 +146,7 @@ class Asking:
             return None
         told, spoken = found
         if envelope is not None:
-            spoken = as_if_agreed(envelope, told)
+            spoken = as_if_agreed(envelope, told, event.plan)
             governed = replace(governed, envelope=spoken.lane.envelope if spoken.lane else UNSET)
         view = lane_view(rollout, governed, spoken.lane, spoken.found, now=now, change=told.change.digest)
         # Who would agree to an envelope that is not in force is not known by name.

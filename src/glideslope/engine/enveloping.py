@@ -7,12 +7,13 @@ from msgspec.structs import replace
 
 from glideslope.domain.governing.agreement import Agreement, Edition, agreement_digest
 from glideslope.domain.governing.approval import Approval
-from glideslope.domain.governing.dossier import Dossier
+from glideslope.domain.governing.dossier import Dossier, proof_of
 from glideslope.domain.governing.envelope import Classification, Envelope, Standing, classify
 from glideslope.domain.governing.envelope.wording import blocks
 from glideslope.domain.governing.governed import Answered, Block, Governed, Lane
 from glideslope.domain.governing.kinds import document_of
 from glideslope.domain.ids import Actor, Digest, ModelName
+from glideslope.domain.plan import Plan
 from glideslope.engine.agreed import Agreed
 
 Spoken = tuple[Agreement, Envelope]
@@ -68,8 +69,11 @@ def by_envelope(
     return Classified(lane, found)
 
 
-def as_if_agreed(envelope: Envelope, dossier: Dossier) -> Classified:
+def as_if_agreed(envelope: Envelope, dossier: Dossier, plan: Plan) -> Classified:
     """Classify a change by an envelope that is not in force, as if all whose approval falls away had agreed to it now."""
+    if not isinstance(dossier.plan, UnsetType):
+        # It is told of a plan where an envelope spoke for it, which this one did not.
+        dossier = replace(dossier, plan=replace(dossier.plan, proof=proof_of(plan)))
     document, now = document_of(envelope), dossier.now
     yeses = tuple(
         Approval(

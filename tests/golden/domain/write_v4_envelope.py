@@ -18,15 +18,15 @@ from glideslope.domain.governing.agreement import (
     agreement_digest,
 )
 from glideslope.domain.governing.approval import Approval, Need
-from glideslope.domain.governing.dossier import Change, Dossier, dossier_digest
+from glideslope.domain.governing.dossier import Change, Dossier, dossier_digest, plan_figures
 from glideslope.domain.governing.envelope import Envelope, Standing, classify
-from glideslope.domain.governing.envelope.document import Architecture, Band, Bound, Features, Ladder, Window
+from glideslope.domain.governing.envelope.document import Architecture, Band, Bound, Features, Ladder, Proven, Window
 from glideslope.domain.governing.envelope.wording import blocks
 from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.governed import Governed, Lane, Permit
 from glideslope.domain.governing.kinds import document_of
 from glideslope.domain.ids import Digest, ModelName, RolloutId, VersionName
-from glideslope.domain.plan import StageKind
+from glideslope.domain.plan import Margin, MarginKind, StageKind
 from glideslope.ledger.entry import Entry
 from glideslope.testing import examples
 from glideslope.testing.examples import APPROVER, MINUTE, OWNER
@@ -49,6 +49,12 @@ ENVELOPE = Envelope(
     data=Window(newest=45 * DAY, longest=400 * DAY, shortest=30 * DAY, datasets=("trains",)),
     metrics=(Band(metric="auc", least=0.7, most=0.9, within=0.05, rows=1_000),),
     exposure=Ladder(first=500, most=2_500, step=MINUTE, growth=5.0, stages=(StageKind.SHADOW,)),
+    proof=Proven(
+        guardrails={"errors": Margin(MarginKind.ABSOLUTE, 0.005), "latency": Margin(MarginKind.RELATIVE, 0.25)},
+        alpha_pass=0.05,
+        maturity=0.9,
+        slices=("origin",),
+    ),
     free=("code",),
 )
 AGREED = agreement_digest(document_of(ENVELOPE))
@@ -78,6 +84,7 @@ def entries() -> list[Entry]:
     plan = msgspec.structs.replace(examples.plan(approvals=0), governed=governed)
     rollout = Writer("r-delays-13", found, at=NINE + 910 * MINUTE, decider=4)
     rollout.propose(plan)
+    assert rollout.rollout is not None
     asked = Dossier(
         now=rollout.at,
         change=Change(
@@ -92,6 +99,7 @@ def entries() -> list[Entry]:
             why="Retrained ✈",
             intended_use_changed=True,
         ),
+        plan=plan_figures(plan, rollout.rollout.plan_digest),
         approvals=(Approval(by=APPROVER, digest=CHANGE, functions=("security",), at=NINE, envelope=AGREED),),
     )
     standing = Standing(envelope=AGREED, name="monthly", reviewed_at=NINE, others=("yearly",))

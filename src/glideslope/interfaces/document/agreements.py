@@ -81,6 +81,13 @@ class Unit:
 
 _DURATION: Final = Unit(quantities.duration, {"type": "string", "pattern": quantities.DURATION})
 _SPAN: Final = Unit(partial(quantities.duration, longest=DECADE), {"type": "string", "pattern": quantities.DURATION})
+_MARGIN: Final = Unit(
+    lambda written: msgspec.to_builtins(quantities.margin(written)),
+    {"oneOf": [{"type": "number"}, {"type": "string", "pattern": f"{quantities.PERCENT}|{quantities.POINTS}"}]},
+)
+_FRACTION: Final = Unit(
+    quantities.fraction, {"oneOf": [{"type": "number"}, {"type": "string", "pattern": quantities.PERCENT}]}
+)
 _SHARE: Final = Unit(quantities.share, {"type": "string", "pattern": quantities.PERCENT})
 _INSTANT: Final = Unit(instant, {"type": "string", "description": "A date, or an RFC 3339 time with its offset."})
 _NEEDS: Final = Unit(
@@ -117,6 +124,9 @@ UNITS: Final[Mapping[str, Mapping[Pattern, Unit]]] = {
         ("exposure", "first"): _SHARE,
         ("exposure", "most"): _SHARE,
         ("exposure", "step"): _DURATION,
+        ("proof", "guardrails", EACH): _MARGIN,
+        ("proof", "alpha_pass"): _FRACTION,
+        ("proof", "maturity"): _FRACTION,
     },
     "calendar": {("freezes", EACH, "since"): _INSTANT, ("freezes", EACH, "until"): _INSTANT},
 }

@@ -15,19 +15,48 @@ from tests.scenarios.enveloped import REPORT, envelope, made
 from glideslope.domain.decision import Verdict
 from glideslope.domain.errors import AgreementInvalid, Invalid
 from glideslope.domain.governing.approval import Need
-from glideslope.domain.governing.dossier import Change, Dossier, Evaluated, Figure, PlanFigures, Result
+from glideslope.domain.governing.dossier import (
+    Change,
+    Dossier,
+    Evaluated,
+    Figure,
+    Guard,
+    PlanFigures,
+    Proof,
+    Result,
+)
 from glideslope.domain.governing.envelope import Classification, Envelope, Standing, again, check_envelope, classify
-from glideslope.domain.governing.envelope.document import DAY, Architecture, Band, Bound, Features, Ladder, Window
+from glideslope.domain.governing.envelope.document import (
+    DAY,
+    Architecture,
+    Band,
+    Bound,
+    Features,
+    Ladder,
+    Proven,
+    Window,
+)
 from glideslope.domain.governing.envelope.wording import blocks, changes, explained
 from glideslope.domain.governing.facts import Code, Dataset, Dependency, Facts, Pipeline, Use
 from glideslope.domain.governing.policy.wording import word
 from glideslope.domain.ids import Actor, Digest, ModelName, VersionName
-from glideslope.domain.plan import StageKind
+from glideslope.domain.plan import Margin, MarginKind, StageKind
 from glideslope.testing.world import content
 
 NOW = 1_800_000_000_000
 ENVELOPE = envelope(now=NOW)
 STANDING = Standing(envelope=Digest("sha256:" + "e" * 64), name="delays-monthly", reviewed_at=NOW)
+
+
+PROOF = Proof(
+    guards=(
+        Guard(metric="errors", kind=MarginKind.ABSOLUTE, margin=0.05, required=True),
+        Guard(metric="latency", kind=MarginKind.RELATIVE, margin=0.25, required=True),
+        Guard(metric="log_loss", kind=MarginKind.ABSOLUTE, margin=0.15, required=True),
+    ),
+    maturity=0.9,
+    slices=("origin",),
+)
 
 
 def dossier(*, ours: Facts | Any = None, theirs: Facts | Any = None, **changes: Any) -> Dossier:
@@ -57,7 +86,22 @@ def plan(*shares: int, minimum: int = 5_000, more: tuple[Figure, ...] = ()) -> P
     steps = tuple(Figure(stage=StageKind.CANARY, share=share, minimum=minimum) for share in shares)
     everybody = Figure(stage=StageKind.FULL, share=10_000, minimum=5_000)
     digest = Digest("sha256:" + "d" * 64)
-    return PlanFigures(digest=digest, alpha=0.01, alpha_pass=0.05, steps=(*more, *steps, everybody), guardrails=("e",))
+    return PlanFigures(
+        digest=digest,
+        alpha=0.01,
+        alpha_pass=0.05,
+        steps=(*more, *steps, everybody),
+        guardrails=("errors",),
+        proof=PROOF,
+    )
+
+
+def proving(*, alpha_pass: float = 0.05, guard: Guard | None = None, **changes: Any) -> Dossier:
+    """Return a dossier whose plan proves something else; of its guardrails `guard` takes the first one's place."""
+    guards = (guard or PROOF.guards[0], *PROOF.guards[1:])
+    return dossier(
+        plan=replace(plan(1_000, 5_000), alpha_pass=alpha_pass, proof=replace(PROOF, guards=guards, **changes))
+    )
 
 
 def evaluated(value: Any, *, incumbent: Any = UNSET, rows: int = 5_000, **changes: Any) -> Evaluated:
@@ -96,7 +140,7 @@ def test_a_retraining_as_agreed_on_is_inside_and_every_clause_says_what_it_saw()
     found = classify(ENVELOPE, STANDING, dossier())
     assert found.inside, left(found)
     assert [a.rule for a in found.answers] == [
-        "until", "review", "alone", "features", "architecture", "settings", "data", "rest", "metrics", "exposure", "use",
+        "until", "review", "alone", "features", "architecture", "settings", "data", "rest", "metrics", "exposure", "proof", "use",
     ]  # fmt: skip
     assert {word(a.outcome) for a in found.answers} == {"pass"}
 
@@ -230,7 +274,20 @@ LEFT: list[tuple[str, Dossier, str, str, tuple[str, ...]]] = [
     ("a leap", dossier(plan=plan(1_000)), "exposure", "fail", ("from 10% to 100%", "5 times")),
     ("a short step", dossier(plan=plan(1_000, 5_000, minimum=4_999)), "exposure", "fail", ("asks for",)),
     ("no canary", dossier(plan=plan()), "exposure", "fail", ("everybody meets it at once",)),
-    ("no plan", dossier(plan=UNSET), "exposure", "no-evidence", ("the plan",)),
+    ("a wide margin", proving(guard=replace(PROOF.guards[0], margin=0.0501)), "proof", "fail", ("is 0.0501", "0.05")),
+    ("of another kind", proving(guard=replace(PROOF.guards[0], kind=MarginKind.RELATIVE)), "proof", "fail", ("is 5%",)),
+    ("not finite", proving(guard=replace(PROOF.guards[0], margin=math.nan)), "proof", "fail", ("is nan",)),
+    ("only watched", proving(guard=replace(PROOF.guards[0], required=False)), "proof", "fail", ("only watched",)),
+    (
+        "a guardrail gone",
+        proving(guard=replace(PROOF.guards[0], metric="e")),
+        "proof",
+        "fail",
+        ("no guardrail errors",),
+    ),
+    ("a proof by chance", proving(alpha_pass=0.051), "proof", "fail", ("0.051", "0.05")),
+    ("not separately", proving(slices=()), "proof", "fail", ("origin",)),
+    ("proof unknown", dossier(plan=replace(plan(1_000, 5_000), proof=UNSET)), "proof", "no-evidence", ("the plan",)),
     ("another use", dossier(change=replace(dossier().change, intended_use_changed=True)), "use", "fail", ("changes",)),
     (
         "use not said",
@@ -252,6 +309,22 @@ def test_exactly_the_clause_that_was_left_is_named_with_both_values(
     said, why = left(found)[clause]
     assert said == answer
     assert all(each in why for each in words), why
+
+
+def test_without_a_plan_neither_exposure_nor_proof_is_shown() -> None:
+    found = left(classify(ENVELOPE, STANDING, dossier(plan=UNSET)))
+    assert {clause: answer for clause, (answer, _) in found.items()} == {
+        "exposure": "no-evidence",
+        "proof": "no-evidence",
+    }
+
+
+def test_outcomes_that_are_not_waited_for_are_named() -> None:
+    asked = replace(ENVELOPE, proof=replace(ENVELOPE.proof, maturity=0.95))
+    assert left(classify(asked, STANDING, dossier())) == {
+        "proof": ("fail", "it waits for 0.9 of the outcomes; the envelope asks for 0.95")
+    }
+    assert classify(replace(asked, proof=replace(asked.proof, maturity=0.9)), STANDING, dossier()).inside
 
 
 def test_facts_that_nobody_stated_leave_every_clause_that_rests_on_them() -> None:
@@ -407,6 +480,12 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("exposure.step", {"exposure": Ladder(first=1, most=2, step=-1)}),
     ("exposure.growth", {"exposure": Ladder(first=1, most=2, step=0, growth=math.nan)}),
     ("exposure.growth", {"exposure": Ladder(first=1, most=2, step=0, growth=1.0)}),
+    ("proof.guardrails", {"proof": Proven(guardrails={}, alpha_pass=0.05)}),
+    ("proof.guardrails.e", {"proof": Proven(guardrails={"e": Margin(MarginKind.ABSOLUTE, math.nan)}, alpha_pass=0.05)}),
+    ("proof.guardrails.e", {"proof": Proven(guardrails={"e": Margin(MarginKind.ABSOLUTE, -0.1)}, alpha_pass=0.05)}),
+    ("proof.alpha_pass", {"proof": replace(ENVELOPE.proof, alpha_pass=math.nan)}),
+    ("proof.alpha_pass", {"proof": replace(ENVELOPE.proof, alpha_pass=1.0)}),
+    ("proof.maturity", {"proof": replace(ENVELOPE.proof, maturity=1.1)}),
 ]
 
 
@@ -416,6 +495,11 @@ def test_what_says_nothing_or_cannot_be_is_refused_where_it_stands(where: str, c
     with pytest.raises(AgreementInvalid) as refused:
         check_envelope(replace(ENVELOPE, **change))
     assert refused.value.where == where
+
+
+def guarding(**margins: Margin) -> dict[str, Any]:
+    """Return an edit by which some guardrails have other margins."""
+    return {"proof": replace(ENVELOPE.proof, guardrails={**ENVELOPE.proof.guardrails, **margins})}
 
 
 EDITS: list[tuple[str, str, dict[str, Any]]] = [
@@ -448,6 +532,12 @@ EDITS: list[tuple[str, str, dict[str, Any]]] = [
     ("looser", "growth of any size", {"exposure": replace(ENVELOPE.exposure, growth=UNSET)}),
     ("stricter", "asks for the stages shadow", {"exposure": replace(ENVELOPE.exposure, stages=(StageKind.SHADOW,))}),
     ("looser", "leaves free code", {"free": ("code",)}),
+    ("looser", "alpha_pass 0.1; it was 0.05", {"proof": replace(ENVELOPE.proof, alpha_pass=0.1)}),
+    ("stricter", "asks for outcomes: 0.9", {"proof": replace(ENVELOPE.proof, maturity=0.9)}),
+    ("looser", "asks to look at origin no more", {"proof": replace(ENVELOPE.proof, slices=())}),
+    ("stricter", "margin of errors is 0.04 at most", guarding(errors=Margin(MarginKind.ABSOLUTE, 0.04))),
+    ("other", "margin of errors is 4% at most", guarding(errors=Margin(MarginKind.RELATIVE, 0.04))),
+    ("stricter", "asks for a proof of cost", guarding(cost=Margin(MarginKind.ABSOLUTE, 0.04))),
 ]
 
 

@@ -96,6 +96,7 @@ def _asked(envelope: Envelope, standing: Standing, dossier: Dossier) -> Iterator
         yield "rest", looking.rest(envelope.free, ours, theirs)
     yield "metrics", looking.metrics(envelope.metrics, dossier)
     yield "exposure", looking.exposure(envelope.exposure, dossier)
+    yield "proof", looking.proof(envelope.proof, dossier)
     yield "use", looking.use(dossier)
 
 

@@ -16,7 +16,7 @@ from glideslope.domain.errors import AgreementInvalid
 from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.facts import LAST, Value
 from glideslope.domain.ids import ModelName
-from glideslope.domain.plan import Milliseconds, StageKind
+from glideslope.domain.plan import Margin, Milliseconds, StageKind
 from glideslope.domain.traffic import FULL
 
 DAY: Final = 86_400_000
@@ -96,6 +96,19 @@ class Ladder(_Part, frozen=True, kw_only=True):
     """Stages that it must go through."""
 
 
+class Proven(_Part, frozen=True, kw_only=True):
+    """What the plan must prove: nobody looks at it again."""
+
+    guardrails: dict[str, Margin]
+    """Metrics whose proof it needs, each with the widest margin."""
+    alpha_pass: float
+    """The largest chance of a proof for a candidate at or beyond a margin."""
+    maturity: float = 0.0
+    """The least share of outcomes that it must wait for."""
+    slices: tuple[str, ...] = ()
+    """Fields by whose values it must look at the data separately."""
+
+
 class Envelope(_Part, frozen=True, kw_only=True):
     """What the functions agreed on once, so that each candidate inside it need not be brought to them again."""
 
@@ -117,6 +130,7 @@ class Envelope(_Part, frozen=True, kw_only=True):
     data: Window
     metrics: tuple[Band, ...]
     exposure: Ladder
+    proof: Proven
     free: tuple[Topic, ...] = ()
     """Of what else is known of how a version was made, what need not stay as it was."""
 
@@ -157,6 +171,7 @@ def _wrong(envelope: Envelope) -> _Wrong:
     yield from _wrong_window(envelope.data)
     yield from _wrong_bands(envelope.metrics)
     yield from _wrong_ladder(envelope.exposure)
+    yield from _wrong_proof(envelope.proof)
 
 
 def _wrong_names(envelope: Envelope) -> _Wrong:
@@ -170,6 +185,8 @@ def _wrong_names(envelope: Envelope) -> _Wrong:
         ("architecture.settings", envelope.architecture.settings),
         ("data.datasets", envelope.data.datasets),
         ("exposure.stages", envelope.exposure.stages),
+        ("proof.guardrails", envelope.proof.guardrails),
+        ("proof.slices", envelope.proof.slices),
         ("free", envelope.free),
     )
     for where, names in listed:
@@ -259,3 +276,15 @@ def _wrong_ladder(exposure: Ladder) -> _Wrong:
     growth = exposure.growth
     if not isinstance(growth, UnsetType) and not (math.isfinite(growth) and 1.0 < growth <= FULL):
         yield "exposure.growth", "each step is more than 1 and at most 10,000 times the one before it"
+
+
+def _wrong_proof(proof: Proven) -> _Wrong:
+    if not proof.guardrails:
+        yield "proof.guardrails", "nothing would be proven: say which guardrails, with the widest margin of each"
+    for name, margin in proof.guardrails.items():
+        if not (math.isfinite(margin.size) and margin.size >= 0):
+            yield f"proof.guardrails.{name}", "a margin is a finite number from 0 up"
+    if not 0 < proof.alpha_pass < 1:
+        yield "proof.alpha_pass", "a chance of error lies between 0 and 1"
+    if not 0 <= proof.maturity <= 1:
+        yield "proof.maturity", "a share of outcomes lies between 0 and 1"

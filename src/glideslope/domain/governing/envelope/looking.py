@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import UnsetType
 
-from glideslope.domain.governing.dossier import Dossier, Figure, Result
+from glideslope.domain.governing.dossier import Dossier, Figure, Guard, Result
 from glideslope.domain.governing.envelope.document import (
     DAY,
     Architecture,
@@ -18,11 +18,13 @@ from glideslope.domain.governing.envelope.document import (
     Envelope,
     Features,
     Ladder,
+    Proven,
     Window,
 )
 from glideslope.domain.governing.facts import Code, Dataset, Dependency, Environment, Facts, Pipeline, Use, Value
 from glideslope.domain.governing.policy.answers import Missing, Shown, Sight, Wrong
 from glideslope.domain.governing.policy.rule import evaluations_of, known, listed, percent
+from glideslope.domain.plan import Margin, MarginKind
 from glideslope.domain.traffic import FULL
 
 LONGEST: Final = 120
@@ -351,6 +353,43 @@ def _climbed(clause: Ladder, steps: tuple[Figure, ...]) -> Iterator[Sight]:
         if after > before * growth:
             grows = f"it goes from {percent(before)} to {percent(after)}"
             yield Wrong(f"{grows}; the envelope allows {growth:.6g} times")
+
+
+def proof(clause: Proven, dossier: Dossier) -> Iterator[Sight]:
+    """See whether the plan proves what was agreed on: whoever wrote it chose its guardrails and margins."""
+    plan = known(dossier.plan)
+    found = None if plan is None else known(plan.proof)
+    if plan is None or found is None:
+        yield Missing("what the plan proves")
+        return
+    guards = {guard.metric: guard for guard in found.guards}
+    for name, most in clause.guardrails.items():
+        yield _guarded(said(name), guards.get(name), most)
+    if plan.alpha_pass > clause.alpha_pass:
+        yield Wrong(f"alpha_pass is {plan.alpha_pass:.6g}; the envelope allows {clause.alpha_pass:.6g}")
+    if found.maturity < clause.maturity:
+        yield Wrong(f"it waits for {found.maturity:.6g} of the outcomes; the envelope asks for {clause.maturity:.6g}")
+    yield from (
+        Wrong(f"it does not look at {said(field)} separately; the envelope asks for it")
+        for field in clause.slices
+        if field not in found.slices
+    )
+
+
+def _guarded(name: str, guard: Guard | None, most: Margin) -> Sight:
+    allowed = f"the envelope allows {margin(most.kind, most.size)}"
+    if guard is None:
+        return Wrong(f"the plan has no guardrail {name}; {allowed}")
+    if not guard.required:
+        return Wrong(f"{name} is only watched; {allowed}")
+    told = f"the margin of {name} is {margin(guard.kind, guard.margin)}"
+    inside = guard.kind is most.kind and math.isfinite(guard.margin) and guard.margin <= most.size
+    return Shown(told) if inside else Wrong(f"{told}; {allowed}")
+
+
+def margin(kind: MarginKind, size: float) -> str:
+    """Write a margin."""
+    return f"{size * 100:.6g}%" if kind is MarginKind.RELATIVE else f"{size:.6g}"
 
 
 def use(dossier: Dossier) -> Iterator[Sight]:

@@ -9,8 +9,8 @@ from msgspec import UnsetType
 
 from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.envelope.classifying import Classification
-from glideslope.domain.governing.envelope.document import Band, Bound, Envelope
-from glideslope.domain.governing.envelope.looking import TOPICS, day, span
+from glideslope.domain.governing.envelope.document import Band, Bound, Envelope, Proven
+from glideslope.domain.governing.envelope.looking import TOPICS, day, margin, span
 from glideslope.domain.governing.governed import Answered, Block
 from glideslope.domain.governing.policy.rule import known, listed, percent
 from glideslope.domain.governing.policy.wording import because, word
@@ -72,6 +72,11 @@ def _clauses(envelope: Envelope) -> Iterator[tuple[str, str]]:
             f"{f', through {listed(tuple(s.value for s in ladder.stages))}' if ladder.stages else ''}"
         ),
     )
+    proof = envelope.proof
+    guards = tuple(f"{name} within {margin(most.kind, most.size)}" for name, most in proof.guardrails.items())
+    matured = f", on {proof.maturity:.6g} of the outcomes or more" if proof.maturity else ""
+    slices = f", also by {listed(proof.slices)}" if proof.slices else ""
+    yield "proof", f"{listed(guards)}, wrong with a chance of {proof.alpha_pass:.6g} at most{matured}{slices}"
     yield "use", "the intended use does not change"
     same = tuple(topic.replace("_", " ") for topic in TOPICS if topic not in envelope.free)
     yield "rest", f"as in the incumbent: {listed(same)}"
@@ -140,6 +145,7 @@ def changes(old: Envelope, new: Envelope) -> Iterator[tuple[Way, str]]:
     yield from _number("allows growth of", _far(old.exposure.growth), _far(new.exposure.growth), say=_times)
     stages = [tuple(stage.value for stage in each.exposure.stages) for each in (old, new)]
     yield from _sets("asks for the stages", *stages, more=Way.STRICTER)
+    yield from _proofs(old.proof, new.proof)
     yield from _sets("leaves free", old.free, new.free)
     if old.says != new.says:
         yield Way.OTHER, f"it said: {old.says or 'nothing'}; it says: {new.says or 'nothing'}"
@@ -246,6 +252,23 @@ def _of_band(name: str, was: Band, now: Band) -> _Changes:
         yield _of_ends(was, now), f"{name} {ends[1]}; it was allowed what {ends[0]}"
     yield from _number(f"lets {name} differ from the incumbent's by", _far(was.within), _far(now.within), say=_anything)
     yield from _number(f"asks {name} to rest on rows:", was.rows, now.rows, say="{:,}".format, up=Way.STRICTER)
+
+
+def _proofs(old: Proven, new: Proven) -> _Changes:
+    for name in dict.fromkeys((*old.guardrails, *new.guardrails)):
+        was, now = old.guardrails.get(name), new.guardrails.get(name)
+        if was == now:
+            continue
+        if was is None or now is None:
+            told = f"it asks for no proof of {name} any more" if now is None else f"it asks for a proof of {name}"
+            yield Way.LOOSER if now is None else Way.STRICTER, told
+        else:
+            told = f"the margin of {name} is {margin(now.kind, now.size)} at most; it was {margin(was.kind, was.size)}"
+            wider = Way.LOOSER if now.size > was.size else Way.STRICTER
+            yield wider if was.kind is now.kind else Way.OTHER, told
+    yield from _number("allows alpha_pass", old.alpha_pass, new.alpha_pass, say="{:.6g}".format)
+    yield from _number("asks for outcomes:", old.maturity, new.maturity, say="{:.6g}".format, up=Way.STRICTER)
+    yield from _sets("asks to look at", old.slices, new.slices, more=Way.STRICTER)
 
 
 def _anything(distance: float) -> str:

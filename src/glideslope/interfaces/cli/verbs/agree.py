@@ -115,20 +115,31 @@ def table_(session: Session, *, file: Path, message: str, dry_run: bool) -> None
 @_NAME
 @message_option
 @click.option("--deny", is_flag=True, help="Say no.")
+@click.option("--in-force", is_flag=True, help="Answer the envelope in force: take your yes back, or give it again.")
 @click.option("--digest", metavar="SHA256", help="The document that you read; without it, the one shown now.")
 @dry_run_option
 @talks
 def answer_(
-    session: Session, *, of: str, name: str, message: str, deny: bool, digest: str | None, dry_run: bool
+    session: Session,
+    *,
+    of: str,
+    name: str,
+    message: str,
+    deny: bool,
+    in_force: bool,
+    digest: str | None,
+    dry_run: bool,
 ) -> None:
     """Say yes or no to what is tabled, bound to its digest. Whoever tabled it does not count."""
     place = at("agreements", of, name or of)
     view = read(session.get(place), AgreementView, exact=True)
-    if view.tabled is None:
-        raise NotFound(what=f"tabled {of}", name=name or of, next_command="glideslope agree ls")
-    if not session.as_json:
+    edition = view.in_force if in_force else view.tabled
+    if edition is None:
+        what = f"{of} that is {'in force' if in_force else 'tabled'}"
+        raise NotFound(what=what, name=name or of, next_command="glideslope agree ls")
+    if not (in_force or session.as_json):
         _say_difference(view)
-    content = {"digest": digest or view.tabled.digest, "granted": not deny, "why": message}
+    content = {"digest": digest or edition.digest, "granted": not deny, "why": message}
     answer = session.order(f"{place}/answers", content, dry_run=dry_run)
     if answer is not None:
         _tell(session, answer)
@@ -219,6 +230,9 @@ def _tell(session: Session, answer: bytes) -> None:
     if view.tabled is None:
         digest = view.in_force.digest if view.in_force else ""
         say(f"The {what} {digest[:19]} is in force since {view.since}.")
+        if view.of == "envelope" and view.in_force is not None:
+            given = (f"{a.by} as {', '.join(a.functions)}" for a in view.in_force.granted)
+            say(f"What it brings was given by {'; '.join(given) or 'nobody'}.")
     else:
         say(f"The {what} {view.tabled.digest[:19]} is tabled; it needs {_needed(view.needs)}.")
         say(f"Next: somebody else runs  glideslope agree answer {view.of} {view.name} -m WHY")
