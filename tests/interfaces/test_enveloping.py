@@ -1,6 +1,7 @@
 """Envelopes at the terminal: started from a template, tried on a change, agreed on, compared, and shown where a change is shown."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,12 @@ def test_each_template_can_be_tabled_and_overwrites_nothing(desk: Any, kind: str
     assert "A candidate is inside when each of these is shown to hold" in told.stdout
     found = agreements.envelope(Path("envelope.yaml").read_text(encoding="utf-8"), file="envelope.yaml")
     KINDS["envelope"].check(found)
+
+
+def test_the_envelope_that_the_guide_shows_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "say-who-decides.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```yaml\n(envelope: 1\n.*?)```", page, flags=re.DOTALL)
+    assert agreements.envelope(shown, file="envelope.yaml").name == "fraud-monthly"
 
 
 def test_a_dossiers_change_is_classified_without_a_server(desk: Any, file: Path) -> None:
