@@ -136,7 +136,7 @@ def _classification(change: Change) -> Found:
             missing=("An envelope that speaks for the model, by which the change is inside or outside.",),
         )
     facts: tuple[Fact, ...] = ()
-    for placed, word in {asked[0].position: (asked[0], "first"), asked[-1].position: (asked[-1], "last")}.values():
+    for placed, word in ((asked[0], "first"), *((placed, "last") for placed in asked[1:][-1:])):
         pointer = "/body/classified"
         facts += (when(placed, f"{word} classified at"), quote(placed, pointer, f"{word} classification"))
     name = look(dict(asked[-1].entry.body), "/classified/standing/name")
@@ -246,6 +246,15 @@ def _policy(change: Change) -> Found:
     return _partly(facts, "An examination: the policy's digest, and its answer rule by rule.")
 
 
+def _lanes(change: Change) -> list[Placed]:
+    """Return the decisions that rest on what was given with an envelope."""
+    return [
+        placed
+        for placed in change.of("decided", stream=change.rollout)
+        if "inside-envelope" in look(dict(placed.entry.body), "/decision/reasons")
+    ]
+
+
 def _sign_offs(change: Change) -> Found:
     given = change.of("approval-given", stream=change.rollout)
     asked = quotes(change.proposal, "approvals", under="/body/plan")
@@ -254,14 +263,16 @@ def _sign_offs(change: Change) -> Found:
         asked = (*asked, *quotes(change.proposal, "organisation", "needs", "valid_for", under="/body/plan/governed"))
     else:
         missing += ["The function and the authority in which each signed.", "When each approval expires."]
-    if not given:
+    lent = tuple(quote(p, "/body/evidence/permit/lane/given", "given with an envelope") for p in _lanes(change))
+    if not (given or lent):
         return Found(
             state=State.NOT_EVIDENCED,
             facts=asked,
             missing=("An approval by a person: none was given, and the plan says how many it asks for.", *missing),
         )
     taken_back = change.of("approval-withdrawn", stream=change.rollout)
-    facts = (*asked, *each(given, "by", "granted", "functions", "plan_digest", "why"), *each(taken_back, "by", "why"))
+    own = each(given, "by", "granted", "functions", "plan_digest", "why")
+    facts = (*asked, *own, *each(taken_back, "by", "why"), *lent)
     return _partly(facts, *missing) if missing else _evidenced(*facts)
 
 
@@ -271,11 +282,15 @@ def _separation(change: Change) -> Found:
     governed = change.plan.get("governed") or {}
     known = {*making.makers(change), *map(str, governed.get("makers") or ())}
     makers = {str(change.proposal.entry.body["by"]), *(str(placed.entry.body["by"]) for placed in registered), *known}
-    signers = {str(placed.entry.body["by"]) for placed in given}
+    lent = tuple(quote(p, "/body/evidence/permit/lane/given", "given with an envelope") for p in _lanes(change))
+    # What a maker gave with an envelope counts for others' changes alone.
+    brought = {str(approval["by"]) for fact in lent for approval in fact.value} - makers
+    signers = {str(placed.entry.body["by"]) for placed in given} | brought
     facts = (
         quote(change.proposal, "/body/by", "proposed by"),
         *(quote(placed, "/body/by", "registered by") for placed in registered),
         *(quote(placed, "/body/by", "approved by") for placed in given),
+        *lent,
         *told(change, "makers"),
         Fact(name="makers known", value=sorted(makers)),
         Fact(name="signers", value=sorted(signers)),
