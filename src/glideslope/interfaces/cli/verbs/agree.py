@@ -232,7 +232,7 @@ def _tell(session: Session, answer: bytes) -> None:
         say(f"The {what} {digest[:19]} is in force since {view.since}.")
         if view.of == "envelope" and view.in_force is not None:
             given = (f"{a.by} as {', '.join(a.functions)}" for a in view.in_force.granted)
-            say(f"What it brings was given by {'; '.join(given) or 'nobody'}.")
+            say(f"Agreed to by {'; '.join(given) or 'nobody'}.")
     else:
         say(f"The {what} {view.tabled.digest[:19]} is tabled; it needs {_needed(view.needs)}.")
         say(f"Next: somebody else runs  glideslope agree answer {view.of} {view.name} -m WHY")
