@@ -57,6 +57,15 @@ def test_an_envelope_stands_for_no_more_than_falls_away_and_for_nobody_who_remai
     assert unapproved(waiting(), two, now=ENTERED, lane=lane) == (Need("product"), Need("security"))
 
 
+def test_one_person_is_one_yes_given_with_an_envelope_or_for_the_change_itself() -> None:
+    lane = msgspec.structs.replace(LANE, remains=(Need("product"),))
+    own = msgspec.structs.replace(LANE.given[0], digest=waiting().plan_digest, functions=("product",), at=ENTERED)
+    alone = unapproved(waiting(approvals=(own,)), governed_of(waiting()), now=ENTERED, lane=lane)
+    assert sum(need.count for need in alone) == 1
+    eva = msgspec.structs.replace(own, by=Actor("eva"))
+    assert unapproved(waiting(approvals=(eva,)), governed_of(waiting()), now=ENTERED, lane=lane) == ()
+
+
 def governed_of(rollout: Rollout) -> Governed:
     assert isinstance(rollout.plan.governed, Governed)
     return rollout.plan.governed
