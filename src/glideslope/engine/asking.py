@@ -129,6 +129,9 @@ class Asking:
 
     def proposed(self, id_: RolloutId, event: Proposed, *, key: str, at: int) -> tuple[Append, ...]:
         """Return how a change is classified as it is proposed, to be recorded with that; nothing where no envelope speaks for it."""
+        governed = event.plan.governed
+        if isinstance(governed, UnsetType) or isinstance(governed.envelope, UnsetType):
+            return ()
         examined = self._ask(begin(id_, event, at=at), now=at).examined
         if examined is None or isinstance(examined.classified, UnsetType):
             return ()
