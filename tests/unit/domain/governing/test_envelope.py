@@ -1,4 +1,7 @@
-"""An envelope's clauses: what lies inside, what does not, with both values, and what was not shown, which is outside as well."""
+"""An envelope's clauses: what lies inside, what does not, with both values, and what was not shown, which is outside as well.
+
+Long because each clause has a row for each way in which it is left.
+"""
 
 import math
 from collections.abc import Callable
