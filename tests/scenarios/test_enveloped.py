@@ -447,3 +447,15 @@ async def test_a_yes_to_an_envelope_is_taken_back_alone_and_given_again_by_the_s
 async def say_no(world: World, digest: Digest, by: Actor) -> None:
     no = AnswerAgreement(of="envelope", name="delays-monthly", digest=digest, granted=False, by=by, why="a flaw")
     await world.app.answer(no, key=world.key())
+
+
+async def test_one_that_has_ended_stands_in_nobodys_way() -> None:
+    world = await given(379, LASTING)
+    now = clock(world)
+    await agree(world, envelope(now=now, name="all-of-last-year", until=now + 3_000))
+    await world.pass_time(4)
+    await agree(world, envelope(now=now))
+    await record(world, made("v1", now=now), made("v2", now=now))
+    rollout = await world.propose(retraining())
+    await world.until(rollout, step="s1", within=5)
+    assert (await lane_of(world, rollout)).envelope == "delays-monthly"
