@@ -29,12 +29,14 @@ from glideslope.domain.contract import Contract
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import GlideslopeError, LogAbsent, NotFound, TokenExpired, TokenUnknown
+from glideslope.domain.events import Proposed
 from glideslope.domain.flow import second_of_week
 from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
 from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
+from glideslope.domain.governing.envelope import Envelope
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import ModelName, RolloutId, SliceName, VersionName
+from glideslope.domain.ids import NOBODY, Actor, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.logged import SETTLE, PredictionRefusal, Predictions, PredictionsTaken
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
@@ -314,14 +316,16 @@ class App(Council):
     async def agree(self, command: AgreeContract, *, key: str) -> Contract:
         return await self.contract(await self._handlers.agree(command, key=key))
 
-    async def plan(self, draft: Draft) -> PlanView:
+    async def plan(self, draft: Draft, *, by: Actor | None = None, envelope: Envelope | None = None) -> PlanView:
         self._require_log(draft)
         plan, baseline = self._handlers.resolve(draft)
+        digest = plan_digest(plan)
         known = baseline.subjects_per_second > 0
         foreseen = await by_turns(prospects(plan, baseline, starts=self._starts()))
         return PlanView(
             plan=plan,
-            digest=plan_digest(plan),
+            digest=digest,
+            lane=self._asking.would_be(Proposed(plan=plan, plan_digest=digest, by=by or NOBODY), envelope),
             forecast=tuple(_shown(f) for f in forecast(plan, baseline)),
             warnings=(
                 *(Warning_(code="tightened", sentence=sentence) for sentence in self.governing.strict(draft)[1]),

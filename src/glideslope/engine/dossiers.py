@@ -6,7 +6,7 @@ from math import ceil
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict, replace
 
-from glideslope.domain.consent import counting
+from glideslope.domain.consent import closed, counting, lent
 from glideslope.domain.decision import Verdict
 from glideslope.domain.governing.agreement import Agreement
 from glideslope.domain.governing.approval import Approval
@@ -28,7 +28,7 @@ from glideslope.domain.governing.dossier import (
     plan_figures,
 )
 from glideslope.domain.governing.facts import Facts, Measured, Outcome
-from glideslope.domain.governing.governed import Governed
+from glideslope.domain.governing.governed import Governed, Lane
 from glideslope.domain.governing.kinds import REVIEWED, restored
 from glideslope.domain.governing.organisation import ArtifactKind, Organisation
 from glideslope.domain.governing.policy.kinds.version import normal
@@ -44,7 +44,7 @@ NOT_YET = Digest("sha256:" + "0" * 64)
 
 
 def dossier(record: Record, rollout: Rollout, organisation: Organisation, *, now: int) -> Dossier:
-    """Return what is known about a rollout's change."""
+    """Return what is known about a rollout's change, but for who has approved it."""
     plan, model = rollout.plan, record.model(rollout.plan.model)
     governed = plan.governed
     facts = model.facts.get(plan.candidate, UNSET)
@@ -75,16 +75,33 @@ def dossier(record: Record, rollout: Rollout, organisation: Organisation, *, now
         drills=tuple(_drills(record, plan.model)),
         advisories=_advisories(record, facts),
         reviews=tuple(_reviews(record, plan.model)),
+        incidents=_incidents(record, rollout, now=now),
     )
-    digest = change_digest(found)
-    approvals = counting(rollout, governed, now=now, change=digest) if isinstance(governed, Governed) else ()
-    return replace(
-        found,
-        change=replace(change, digest=digest),
-        # What a policy asks is whether this change was approved, not which plan it came in.
-        approvals=tuple(replace(a, digest=digest, change=UNSET) for a in approvals),
-        incidents=_incidents(record, rollout, approvals, now=now),
+    return replace(found, change=replace(change, digest=change_digest(found)), approvals=())
+
+
+def with_approvals(found: Dossier, rollout: Rollout, lane: Lane | UnsetType) -> Dossier:
+    """Return a dossier with the approvals that count now: of this change, and those that its envelope brings."""
+    governed, change, now = rollout.plan.governed, found.change.digest, found.now
+    if not isinstance(governed, Governed):
+        return found
+    # What a policy asks is whether this change was approved, not which plan it came in.
+    own = [replace(a, digest=change, change=UNSET) for a in counting(rollout, governed, now=now, change=change)]
+    brought: list[Approval] = []
+    if not isinstance(lane, UnsetType) and not closed(rollout, governed, lane, now=now, change=change):
+        brought = [replace(a, digest=change, envelope=lane.envelope) for a in lent(rollout, governed, lane)]
+    return replace(found, approvals=(*own, *brought), incidents=_agreed_to(found.incidents, own))
+
+
+def _agreed_to(incidents: Incidents | UnsetType, approvals: Sequence[Approval]) -> Incidents | UnsetType:
+    """Say who agreed to go on in spite of an incident: whoever approved the change itself while it was open."""
+    if isinstance(incidents, UnsetType):
+        return UNSET
+    told = (
+        replace(i, agreed_by=tuple(sorted({f for a in approvals if a.at > i.opened_at for f in a.functions})))
+        for i in incidents.open
     )
+    return replace(incidents, open=tuple(told))
 
 
 def _evaluations(facts: Facts | UnsetType, registered: Sequence[Evaluation]) -> tuple[Evaluated, ...] | UnsetType:
@@ -218,16 +235,11 @@ def _concerns(agreement: Agreement, model: ModelName) -> bool:
     return isinstance(found, ThreatModel) and found.concerns(model)
 
 
-def _incidents(record: Record, rollout: Rollout, approvals: Sequence[Approval], *, now: int) -> Incidents:
-    """Return what is open. Who approves the change while an incident is open has agreed to go on in spite of it."""
+def _incidents(record: Record, rollout: Rollout, *, now: int) -> Incidents:
     return Incidents(
         as_of=now,
         open=tuple(
-            OpenIncident(
-                id=i.opened.rollout,
-                opened_at=i.opened_at,
-                agreed_by=tuple(sorted({f for a in approvals if a.at > i.opened_at for f in a.functions})),
-            )
+            OpenIncident(id=i.opened.rollout, opened_at=i.opened_at)
             for i in record.incidents()
             if i.opened.model == rollout.plan.model and i.closed_by is None
         ),

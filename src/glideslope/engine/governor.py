@@ -7,6 +7,7 @@ or loses the store, nobody renews the exposures, and the data plane returns all 
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -243,7 +244,8 @@ class Governor:
 
     async def _escalate(self, rollout: Rollout, fence: Fence) -> None:
         """Tell the next ones when a sign-off is missing for too long; it moves nothing."""
-        event = self._governing.escalation(rollout)
+        now = self._record.now(rollout.id)
+        event = self._governing.escalation(rollout, lane=partial(self._asking.lane, now=now))
         if event is not None:
             append = Append(
                 stream=rollout.id,

@@ -2,6 +2,8 @@
 
 from typing import assert_never
 
+from msgspec import UnsetType
+
 from glideslope.domain.budget import Measure
 from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, Question, RollBack, Verdict
 from glideslope.domain.doubt import Aside
@@ -37,9 +39,11 @@ from glideslope.domain.governing.agreement import (
 from glideslope.domain.governing.drill import DrillBegun, DrillEnded, DrillEvent, DrillTold
 from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassEvent, GlassReviewed
+from glideslope.domain.governing.governed import Permit
 from glideslope.domain.governing.incident import IncidentClosed, IncidentEvent, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import MACHINE, WHOLE, Actor
 from glideslope.domain.plan import Plan
+from glideslope.domain.reasons import Reason
 from glideslope.domain.recomputation import sentence as differing
 
 
@@ -52,7 +56,7 @@ def sentence(event: Event, *, plan: Plan) -> str:
     if isinstance(event, IncidentEvent):
         return incident(event)
     if isinstance(event, Examined):
-        return f"{len(event.answers)} rules answered about {event.rollout}; {sum(a.blocks for a in event.answers)} block it."
+        return _examined(event)
     if isinstance(event, Approved | Withdrawn | Escalated):
         return _answered(event)
     if isinstance(event, PersonDescribed | PersonErased):
@@ -62,7 +66,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
             wanted = f"{by} proposes {proposed.model} {proposed.incumbent} -> {proposed.candidate}: {proposed.why}"
             return f"{wanted} {learned}".strip()
         case Decided(decision=decision, by=by, why=why):
-            return decided(decision, plan=plan) + (f" Ordered by {by}: {why}" if by != MACHINE else "")
+            ordered = f" Ordered by {by}: {why}" if by != MACHINE else ""
+            return f"{decided(decision, plan=plan)}{_left(event)}{ordered}"
         case Halted(by=by, why=why):
             return f"{by} halts it; nobody is exposed. {why}"
         case Resumed(by=by, why=why, aside=aside):
@@ -75,6 +80,27 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return _of_upkeep(event)
         case _:
             assert_never(event)
+
+
+def _examined(event: Examined) -> str:
+    told = (
+        f"{len(event.answers)} rules answered about {event.rollout}; {sum(a.blocks for a in event.answers)} block it."
+    )
+    found = event.classified
+    if isinstance(found, UnsetType):
+        return told
+    left = ", ".join(answer.rule for answer in found.left)
+    return f"{told} It is {f'outside {found.standing.name} by {left}' if left else f'inside {found.standing.name}'}."
+
+
+def _left(event: Decided) -> str:
+    """Return by what a change waits for people that an envelope could have brought in, each with both values."""
+    permit = event.evidence.permit
+    if not isinstance(permit, Permit) or isinstance(permit.lane, UnsetType) or not permit.lane.left:
+        return ""
+    if not {Reason.AWAITING_APPROVAL, Reason.ENVELOPE_LEFT}.intersection(event.decision.reasons):
+        return ""
+    return " Outside its envelope: " + "; ".join(f"{block.rule}: {block.why}" for block in permit.lane.left) + "."
 
 
 def _answered(event: Approved | Withdrawn | Escalated) -> str:

@@ -33,6 +33,15 @@ class DocumentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What its author calls the file; errors name it."""
 
 
+class PlanBody(DocumentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A plan as written, and by which envelope to classify it."""
+
+    envelope: str = ""
+    """The content of an envelope that is not in force; without it the one that speaks for the model is asked."""
+    envelope_file: str = "envelope.yaml"
+    """What its author calls that file."""
+
+
 class ContractBody(DocumentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A data contract as written, to be in force from now on."""
 

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from glideslope.domain.governing.approval import Approval, Need, standing, unmet
 from glideslope.domain.governing.dossier import Dossier, Drill
+from glideslope.domain.governing.facts import LAST
 from glideslope.domain.governing.policy.answers import Beside, Missing, Shown, Sight, Wrong
 from glideslope.domain.governing.policy.rule import (
     ByTier,
@@ -80,7 +81,7 @@ class MakersMayNotApprove(Rule, frozen=True, kw_only=True, tag="makers_may_not_a
 
 
 class ApprovedBy(Rule, frozen=True, kw_only=True, tag="approved_by"):
-    """Each function has approved exactly this change, not too long ago, each by another person who had no part in making it."""
+    """Each function approved exactly this change or an envelope it is inside, lately, each by somebody with no part in making it."""
 
     need: ByTier[tuple[Name, ...]]
     """Functions. One that is named twice needs two people."""
@@ -102,17 +103,28 @@ class ApprovedBy(Rule, frozen=True, kw_only=True, tag="approved_by"):
             yield Missing("any approval")
             return
         barred = {actor for actor, _ in _makers(dossier)}
-        counted = standing(
-            approvals,
+        own = standing(
+            [each for each in approvals if known(each.envelope) is None],
             digest=dossier.change.digest,
             barred=barred,
             valid_for=milliseconds(valid_for),
             since=dossier.change.proposed_at,
             now=dossier.now,
         )
+        # What was given with an envelope counts for whatever is inside it until that ends, which is asked elsewhere.
+        given = standing(
+            [each for each in approvals if known(each.envelope) is not None],
+            digest=dossier.change.digest,
+            barred=barred,
+            valid_for=LAST,
+            since=0,
+            now=dossier.now,
+        )
+        counted = (*own, *given)
         needs = tuple(Need(function, functions.count(function)) for function in dict.fromkeys(functions))
         left = unmet(needs, counted)
-        yield from (Shown(f"{approval.by}, {listed(approval.functions)}") for approval in counted)
+        yield from (Shown(f"{approval.by}, {listed(approval.functions)}") for approval in own)
+        yield from (Shown(f"{approval.by}, {listed(approval.functions)}, with the envelope") for approval in given)
         for need in left:
             why = tuple(
                 reason for each in approvals if need.function in each.functions and each not in counted
@@ -132,7 +144,8 @@ class ApprovedBy(Rule, frozen=True, kw_only=True, tag="approved_by"):
     def asks(self) -> str:
         return (
             f"Approved by {per_tier(self.need, lambda f: listed(f) if f else 'nobody')}; each person counts once, for "
-            f"{per_tier(self.valid_for, spoken)}, for exactly this change, and only who had no part in making it."
+            f"{per_tier(self.valid_for, spoken)}, for exactly this change or an envelope that it is inside, and only who had no "
+            "part in making it."
         )
 
     def mend(self) -> str:
