@@ -119,6 +119,11 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_
         return self.origin is Origin.OUTCOME and self.formula is msgspec.UNSET and self.within is msgspec.UNSET
 
     @property
+    def is_joint(self) -> bool:
+        """Tell whether it is counted by the score's bin and what happened together."""
+        return self.kind in _JOINT
+
+    @property
     def sign(self) -> int:
         """Return -1 where more is better, else 1: what turns a value into a loss, and a loss back into a value."""
         return -1 if self.better is Better.HIGHER else 1

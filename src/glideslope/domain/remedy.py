@@ -13,7 +13,7 @@ from glideslope.domain.freeze import Baseline
 from glideslope.domain.ids import MetricName, StepName
 from glideslope.domain.metric import Kind
 from glideslope.domain.plan import Guardrail, Margin, MarginKind, Plan, StageKind
-from glideslope.domain.supposed import foreseen, suppose
+from glideslope.domain.supposed import counted_of, foreseen, suppose
 from glideslope.domain.traffic import FULL
 
 LONGEST: Final = 90 * DAY
@@ -132,7 +132,7 @@ def _is_sighted(plan: Plan, baseline: Baseline, *, starts: float) -> bool:
 
 def _is_known(g: Guardrail, baseline: Baseline) -> bool:
     """Tell whether the incumbent's values were ever seen: what rests on a guess refuses nobody."""
-    return any(sum(baseline.histograms.get(name, ())) > 1 for name in (g.metric.name, g.metric.measured))
+    return sum(counted_of(g.metric, baseline)) > 1
 
 
 def _rail(plan: Plan, name: MetricName) -> Guardrail:

@@ -23,9 +23,9 @@ from glideslope.domain.metric import (
     OUTCOME_SEEN,
     RANKED,
     Cell,
+    Kind,
     baseline_scope,
     block_size,
-    loss_bin,
     outcome_bin,
     pair_metric,
 )
@@ -436,9 +436,10 @@ def _baseline_claims(model: Model, receipt: Receipt, *, happened: bool | None) -
     if happened is None:
         return marker, {marker: Cell(scope, NO_STEP, Arm.INCUMBENT, _TOLD, WHOLE, 0)}
     claims = {marker: Cell(scope, NO_STEP, Arm.INCUMBENT, OUTCOME_SEEN, WHOLE, 0)}
+    # One that counts scores and outcomes jointly tells the orders too: all have the same bins.
     for metric in BUILT_IN.values():
-        if metric.loss is not None:
-            bin_ = loss_bin(metric, probability=receipt.probability, happened=happened)
+        if metric.loss is not None or metric.kind is Kind.CALIBRATION:
+            bin_ = outcome_bin(metric, probability=receipt.probability, happened=happened)
             claims[f"{stem}/{metric.name}"] = Cell(scope, NO_STEP, Arm.INCUMBENT, metric.name, WHOLE, bin_)
     return marker, claims
 
