@@ -90,9 +90,19 @@ def remedies(
         each = next((s for s in found[2].steps if s.step == spot.step), None)
         return each is not None and any(p.guardrail == spot.guardrail and p.by_deadline >= EVEN for p in each.proofs)
 
+    def can_be(changed: Draft) -> bool:
+        try:
+            refreeze(changed)
+        except GlideslopeError:
+            return False
+        return True
+
     said: tuple[str, ...] = ()
     for options in (_longer(draft, spot), _larger(draft, spot), _wider(draft, spot)):
-        found = yield from _smallest(list(options), does)
+        tried = list(options)
+        while tried and not can_be(tried[-1][1]):
+            tried.pop()  # wider than the values can differ, say
+        found = yield from _smallest(tried, does)
         said = (*said, found) if found else said
     return said
 
