@@ -11,7 +11,7 @@ import msgspec
 
 from glideslope.domain.alphas import harm_alphas
 from glideslope.domain.defining import defined
-from glideslope.domain.draft import Draft, GuardrailDraft, StageDraft, StrataDraft
+from glideslope.domain.draft import MATURITY, MATURITY_OF_MEANS, Draft, GuardrailDraft, StageDraft, StrataDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
 from glideslope.domain.experience import Experience
@@ -75,6 +75,9 @@ def freeze(
     metrics = BUILT_IN | defined(draft, own=own_metric, plugins=plugins)
     _check_own(draft)
     shadowed = any(s.stage is StageKind.SHADOW for s in steps)
+    guardrails = tuple(
+        _paired(_guardrail(g, metrics, baseline, draft.slices), shadowed=shadowed) for g in draft.guardrails
+    )
     plan = Plan(
         model=draft.model,
         incumbent=incumbent.version,
@@ -85,9 +88,7 @@ def freeze(
         why=draft.why,
         alpha=draft.alpha,
         alpha_pass=draft.alpha_pass,
-        guardrails=tuple(
-            _paired(_guardrail(g, metrics, baseline, draft.slices), shadowed=shadowed) for g in draft.guardrails
-        ),
+        guardrails=guardrails,
         dimensions=draft.slices,
         steps=steps,
         criteria=draft.offline if any(s.stage is StageKind.OFFLINE for s in steps) else (),
@@ -95,7 +96,7 @@ def freeze(
         approvals=draft.approvals,
         stale_after=draft.stale_after,
         outcomes_stale_after=draft.outcomes_stale_after,
-        maturity=draft.maturity,
+        maturity=_maturity(guardrails) if draft.maturity is None else draft.maturity,
         lease=draft.lease,
         recompute=draft.recompute or msgspec.UNSET,
         recount=KEPT if draft.recompute else msgspec.UNSET,
@@ -212,6 +213,15 @@ def _guardrail(
         strata=msgspec.UNSET if draft.strata is None else _strata(draft.strata, metric, dimensions),
         trust=TRUST if reference and metric.kind in (Kind.MEAN, Kind.COUNT, Kind.SCORE) else msgspec.UNSET,
     )
+
+
+def _maturity(guardrails: Sequence[Guardrail]) -> float:
+    """Return which share of the outcomes a proof needs unless the draft says it."""
+    means = (
+        g.required and g.metric.origin is Origin.OUTCOME and g.metric.kind in (Kind.MEAN, Kind.SCORE)
+        for g in guardrails
+    )
+    return MATURITY_OF_MEANS if any(means) else MATURITY
 
 
 def _paired(g: Guardrail, *, shadowed: bool) -> Guardrail:
