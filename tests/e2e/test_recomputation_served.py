@@ -28,6 +28,10 @@ stages:
 guardrails:
   - {metric: errors, margin: 5pp}
   - {metric: wrong, margin: 20pp, base_rate: 0.1}
+  - {metric: alarm, margin: 20pp, base_rate: 0.05}
+  - {metric: auc, margin: 0.4, required: false}
+metrics:
+  alarm: {kind: event, expression: prediction >= 0.5 and not happened}
 slices: {language: [de, en]}
 lease: 1s
 recompute: required
@@ -115,6 +119,8 @@ async def test_what_both_counts_agree_on_is_promoted(tmp_path: Path) -> None:
     assert (counted.status, last["missing"]) in {(0, 0), (9, 0)}
     assert last["asked_for"] is True
     assert last["cells"] >= 10
+    assert (last["uncovered"], last["unconfirmed"]) == ([], [])
+    assert list((tmp_path / ".glideslope" / "log" / "blocks").iterdir())
 
 
 async def test_a_log_that_says_something_else_holds_the_rollout_with_both_numbers(tmp_path: Path) -> None:
@@ -136,7 +142,7 @@ async def test_a_log_that_says_something_else_holds_the_rollout_with_both_number
     assert view["phase"] not in ("promoted", "rolled-back")
     assert counted.status == 9
     assert "NOT confirmed" in counted.out
-    assert "wrong of the " in counted.out
+    assert "alarm of the " in counted.out
     assert "the counters say" in counted.out
     assert "the prediction log" in counted.out
 

@@ -119,7 +119,7 @@ class Recount:
     valued: Valued = no_plugins
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Recounted:
     """So many subjects of one bin."""
 

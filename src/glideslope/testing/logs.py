@@ -136,6 +136,9 @@ class MemoryLog:
     async def silence(self, asked: Silence) -> Sequence[Recounted]:
         self.before("silence")
         self._clock = max(self._clock, asked.until)
+        return self._silence(asked)
+
+    def _silence(self, asked: Silence) -> list[Recounted]:
         answers: dict[tuple[StepName, int], list[PredictionRow]] = defaultdict(list)
         for row in self.predictions:
             if row.model == asked.model and row.rollout == asked.rollout:
@@ -337,6 +340,17 @@ class MemoryLog:
         for metric in asked.metrics:
             if metric.origin is Origin.OUTCOME and metric.formula is not msgspec.UNSET:
                 count_formula(metric, told, asked, counts)
+            if metric.within is not msgspec.UNSET:
+                silence = Silence(
+                    model=asked.model,
+                    rollout=asked.rollout,
+                    until=asked.until,
+                    within=metric.within,
+                    metric=metric.name,
+                    members=asked.members,
+                )
+                for c in self._silence(silence):
+                    counts[c.step, c.arm, c.metric, c.slice, c.bin] += c.count
         of = (asked.model, asked.rollout)
         count_blocks([r for r in self.blocks if (r.model, r.rollout) == of and r.n <= asked.mark], told, asked, counts)
         pairs = [r for r in self.pairs if (r.model, r.rollout) == of and r.n <= asked.mark]

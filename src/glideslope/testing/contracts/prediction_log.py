@@ -561,6 +561,35 @@ class PredictionLogContract:
         assert await log.forget(before=NOON) == 0
         assert len(await log.cohorts(MODEL, ROLLOUT)) == 1
 
+    async def test_silence_is_counted_again_alike_by_another_question(self, log: PredictionLog) -> None:
+        """Subjects with several answers, outcomes early, late, before their prediction, by receipt and by an own id."""
+        for number in range(1, 41):
+            await log.write(
+                predictions=[
+                    prediction(
+                        f"p{number}",
+                        number=number,
+                        subject=1 + number % 17,
+                        arm=Arm.CANDIDATE if number % 17 % 2 else Arm.INCUMBENT,
+                        slices='{"origin":"JFK"}' if number % 3 else "{}",
+                        step=S1 if number < 30 else S2,
+                    )
+                ],
+                now=NOON + 100 * number,
+            )
+            if number % 4 == 0:
+                await log.write(outcomes=[outcome(f"p{number - number % 7}", True)], now=NOON + 100 * number + 50)
+            if number % 9 == 0:
+                told = receipted(f"p{number}", False, unit=1 + number % 17, score=HIGH)
+                await log.write(outcomes=[told], now=NOON + 100 * number + 60)
+        metric = Metric(name=MetricName("silent"), kind=Kind.EVENT, origin=Origin.OUTCOME, within=700)
+        for until in (NOON + 1_500, NOON + 3_000, NOON + 9_000):
+            counted = await log.silence(silence(until=until, within=700))
+            again = await log.recount(_recount(metric, until=until, mark=log.mark()))
+
+            assert {c.bin for c in counted} == {0, 1}
+            assert sorted(c for c in again.counts if c.metric == "silent") == sorted(counted)
+
 
 def _numbered(row: PredictionRow, number: int) -> PredictionRow:
     return msgspec.structs.replace(row, number=number)

@@ -6,7 +6,7 @@ instead of square roots, the first of a subject by windows instead of sets.
 
 from typing import Final
 
-from glideslope.adapters.logs.parquet.sql import LOSS
+from glideslope.adapters.logs.parquet.sql import LOSS, UNIT
 
 POINT: Final = """CASE WHEN below < 0 THEN 0 WHEN below >= $last THEN $last
     ELSE below + (chances[$metric] < (value - ($edges::DOUBLE[])[below + 1])
@@ -122,6 +122,19 @@ GAPS: Final = """{orders},
     SELECT g.step, g.slice, least(2 * $middle,
         greatest(floor(spot), 0) + (b.chances[$metric] < spot - floor(spot))::INTEGER)::INTEGER AS bin, count(*)
     FROM gaps g JOIN blocks b ON b.n = g.n GROUP BY ALL"""
+
+SILENT: Final = """WITH answers AS (SELECT p.n, p.key, p.received, p.step, p.arm, p.slices, {unit} AS unit
+        FROM predictions p WHERE p.model = $model AND p.rollout = $rollout),
+    due AS (SELECT * FROM (SELECT * FROM answers QUALIFY row_number() OVER (PARTITION BY step, unit ORDER BY n) = 1)
+        WHERE received + $within < $until),
+    told AS (SELECT * FROM outcomes WHERE model = $model AND happened IS NOT NULL),
+    heard AS (SELECT d.step, d.unit FROM due d JOIN answers a ON a.step = d.step AND a.unit = d.unit
+            JOIN told t ON t.key = a.key WHERE t.received <= d.received + $within
+        UNION SELECT d.step, d.unit FROM due d JOIN told t ON t.counted AND t.rollout = $rollout
+            AND t.step = d.step AND t.unit = d.unit WHERE t.received <= d.received + $within)
+    SELECT d.step, d.arm, d.slices, (h.unit IS NULL)::INTEGER AS bin, count(*)
+    FROM due d LEFT JOIN heard h ON h.step = d.step AND h.unit = d.unit GROUP BY ALL""".replace("{unit}", UNIT)
+"""Who heard nothing in time: each outcome against each deadline, where `SILENCE` takes the first of every subject."""
 
 MADE: Final = """CREATE OR REPLACE TEMP TABLE {name} AS
     SELECT unnest($numbers::BIGINT[]) AS first, unnest($made::DOUBLE[]) AS {name}"""

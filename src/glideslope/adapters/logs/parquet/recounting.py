@@ -98,6 +98,9 @@ def counted(
 def _metric(rows: Rows, metric: Metric, asked: Recount, values: Values) -> list[Recounted]:
     if metric.formula is not msgspec.UNSET and metric.origin is Origin.OUTCOME:
         return _formula(rows, metric, metric.formula, asked=asked, values=values)
+    if metric.within is not msgspec.UNSET:
+        within = values | {"within": metric.within}
+        return counted(rows, metric.name, comparisons.SILENT, values=within, members=asked.members)
     if metric.origin is Origin.OUTCOME:
         return _losses(rows, metric, values)
     found = []
