@@ -30,7 +30,9 @@ guardrails:
   - {metric: wrong, margin: 20pp, base_rate: 0.1}
   - {metric: alarm, margin: 20pp, base_rate: 0.05}
   - {metric: auc, margin: 0.4, required: false}
+  - {metric: tokens, margin: 90%, base_rate: 200, required: false}
 metrics:
+  tokens: {kind: mean, cap: 500}
   alarm: {kind: event, expression: prediction >= 0.5 and not happened}
 slices: {language: [de, en]}
 lease: 1s
@@ -80,6 +82,7 @@ async def answer(running: Tree, service: Service, chance: random.Random, *, firs
             seconds=0.01,
             score=0.9 if happened is (chance.random() < 0.9) else 0.1,
             slices={"language": chance.choice(("de", "en"))},
+            metrics={"tokens": chance.uniform(0, 400)},
         )
         if receipt:
             outcomes.append({"prediction": receipt, "happened": happened})

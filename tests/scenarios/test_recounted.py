@@ -9,7 +9,7 @@ import pytest
 
 from glideslope.adapters.logs.parquet.log import ParquetLog
 from glideslope.domain.decision import Advance, Hold, Question
-from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft
+from glideslope.domain.draft import Draft, GuardrailDraft, MetricDraft, StrataDraft
 from glideslope.domain.errors import PlanInvalid, StoreUnavailable
 from glideslope.domain.events import Decided
 from glideslope.domain.expression import Type
@@ -250,8 +250,8 @@ async def test_what_was_logged_and_not_counted_when_a_server_died_is_counted_by_
 
 async def test_what_no_log_can_confirm_is_refused_by_name() -> None:
     world = await a_world(MemoryLog())
-    tokens = MetricDraft(name=MetricName("tokens"), kind=Kind.MEAN, cap=500.0)
-    asked = what(absolute("tokens", 50.0, base_rate=100.0))
+    strata = StrataDraft(by="origin", usual=(("EWR", 0.2), ("JFK", 0.2), ("LGA", 0.2)))
+    asked = what(absolute("wrong", 0.1, base_rate=0.2, strata=strata))
 
-    with pytest.raises(PlanInvalid, match="tokens cannot be recomputed from the prediction log"):
-        await world.propose(msgspec.structs.replace(asked, metrics=(tokens,)))
+    with pytest.raises(PlanInvalid, match="wrong is judged by strata, and those cannot be recomputed"):
+        await world.propose(asked)

@@ -26,6 +26,9 @@ MOST_FIELDS: Final = 64
 LONGEST_TEXT: Final = 200
 """Characters of an attribute's value."""
 
+TOSS: Final = "toss."
+"""Stands before the name of a mean, among a prediction's metrics, for the toss that puts its value on one of two points."""
+
 SUBJECT_BITS: Final = (1 << 63) - 1
 """A subject is known to the log by so many bits of its hash; the lowest 48 are those in a receipt."""
 RECEIPT_BITS: Final = (1 << 48) - 1

@@ -75,15 +75,14 @@ class Recomputation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 def is_covered(metric: Metric, *, in_process: bool = False, kept: bool = True) -> bool:
     """Tell whether a metric can be recomputed from the log, to the last count.
 
-    Not a mean that services count, whose values fall on a grid by a toss that is not logged; and where services are the gateway, no
-    latency's quantile, since they may count a request before it has ended. A formula on outcomes is, if what it reads is `kept`; and
-    the silence of outcomes in plans as old as that.
+    Where services are the gateway, no latency's quantile is, since they may count a request before it has ended. In plans of older
+    releases, of which nothing more is `kept`, neither are means, what is made of an outcome's attributes, and the silence of outcomes.
     """
     if metric.origin is Origin.OUTCOME:
         return metric.is_of_outcomes or kept
     if metric.kind is Kind.LATENCY:
         return not (in_process and metric.of is not msgspec.UNSET)
-    return not metric.is_dithered
+    return kept or not metric.is_dithered
 
 
 def compare(counted: Mapping[Cell, int], recomputed: Mapping[Cell, int]) -> tuple[int, tuple[Difference, ...]]:

@@ -12,6 +12,7 @@ from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, Slice
 from glideslope.domain.logged import (
     NO_SCORE,
     RECEIPT_BITS,
+    TOSS,
     AnswersRow,
     BlockRow,
     OutcomeRow,
@@ -405,7 +406,7 @@ def _count_metric(
             else:
                 continue
         elif unit not in seen:
-            bin_ = metric.bin(value / divisor)
+            bin_ = metric.bin(value / divisor, chance=r.metrics.get(f"{TOSS}{metric.name}", 0.0))
         else:
             continue
         seen.add(unit)

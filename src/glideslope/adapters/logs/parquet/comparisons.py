@@ -6,17 +6,17 @@ instead of square roots, the first of a subject by windows instead of sets.
 
 from typing import Final
 
-from glideslope.adapters.logs.parquet.sql import LOSS, UNIT
+from glideslope.adapters.logs.parquet.sql import BINNED, LOSS, UNIT
 
 POINT: Final = """CASE WHEN below < 0 THEN 0 WHEN below >= $last THEN $last
-    ELSE below + (chances[$metric] < (value - ($edges::DOUBLE[])[below + 1])
+    ELSE below + (coalesce(toss, 0::DOUBLE) < (value - ($edges::DOUBLE[])[below + 1])
         / (($edges::DOUBLE[])[below + 2] - ($edges::DOUBLE[])[below + 1]))::INTEGER END"""
 BELOW: Final = "len(list_filter($edges::DOUBLE[], lambda e: e <= value)) - 1 AS below"
 """The point of a grid at or below a value, from 0; and which of the two beside it the logged toss chooses."""
 
 FORMULA_BIN: Final = {
     "event": "(value > 0)",
-    "score": "least(len(list_filter($edges::DOUBLE[], lambda e: e < value)), $last)",
+    "score": BINNED,
     "mean": POINT,
     "unbounded-mean": POINT,
 }
@@ -28,7 +28,7 @@ TOLD: Final = """SELECT first, step, arm, unit, slices, happened, facts, chances
 
 FORMULA: Final = """WITH told AS ({told}),
     valued AS (SELECT *, {value} AS value FROM told),
-    firsts AS (SELECT step, arm, slice, chances, value, {below} FROM valued JOIN members USING (slices)
+    firsts AS (SELECT step, arm, slice, chances[$metric] AS toss, value, {below} FROM valued JOIN members USING (slices)
         WHERE value IS NOT NULL QUALIFY row_number() OVER (PARTITION BY step, unit, slice ORDER BY first) = 1)
     SELECT step, arm, slice, ({bin})::INTEGER AS bin, count(*) FROM firsts GROUP BY ALL"""
 

@@ -10,7 +10,7 @@ from glideslope.adapters.logs.parquet import comparisons, sql
 from glideslope.adapters.logs.parquet.expressions import value_of
 from glideslope.domain.formula import HAPPENED, PREDICTION, Expression, Formula, Plugin
 from glideslope.domain.ids import WHOLE, MetricName, SliceName, StepName
-from glideslope.domain.logged import read_slices
+from glideslope.domain.logged import TOSS, read_slices
 from glideslope.domain.metric import (
     DIFFERENCE_BINS,
     ERRORS,
@@ -136,9 +136,13 @@ def _first_values(
         has=kind.has,
         in_flight=kind.in_flight,
         counts=kind.counts,
+        toss="p.metrics[$toss]" if metric.is_dithered else "NULL",
+        bin=comparisons.POINT if metric.is_dithered else sql.BINNED,
+        below=comparisons.BELOW if metric.is_dithered else "0 AS below",
     )
     own = {
         "metric": metric.measured,
+        "toss": f"{TOSS}{metric.name}",
         "edges": list(metric.edges),
         "last": metric.bins - 1,
         "tolerance": asked.tolerances.get(metric.name, 0.0),

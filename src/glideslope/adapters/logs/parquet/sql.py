@@ -173,13 +173,13 @@ EVENTS: Final = """WITH marks AS (SELECT unnest($sources) AS source, unnest($epo
 
 FIRST_VALUES: Final = """WITH marks AS (SELECT unnest($sources) AS source, unnest($epochs) AS epoch, unnest($marks) AS mark),
     seen AS (SELECT p.source, p.epoch, p.number, p.step, p.arm, {in_flight} AS in_flight, {slices}, {unit} AS unit,
-            {value} / CASE WHEN p.arm = 'candidate' THEN 1::DOUBLE + $tolerance::DOUBLE ELSE 1::DOUBLE END AS value
+            {value} / CASE WHEN p.arm = 'candidate' THEN 1::DOUBLE + $tolerance::DOUBLE ELSE 1::DOUBLE END AS value, {toss} AS toss
         FROM {table} p JOIN marks m ON p.source = m.source AND p.epoch = m.epoch
         WHERE p.model = $model AND p.rollout = $rollout AND p.number <= m.mark AND {has}),
     firsts AS (SELECT * FROM seen WHERE {counts}
         QUALIFY row_number() OVER (PARTITION BY source, epoch, step, unit ORDER BY number) = 1)
-    SELECT step, arm, slices, least(len(list_filter($edges::DOUBLE[], lambda e: e < value)), $last)::INTEGER AS bin, count(*)
-    FROM firsts GROUP BY ALL"""
+    SELECT step, arm, slices, ({bin})::INTEGER AS bin, count(*) FROM (SELECT *, {below} FROM firsts) GROUP BY ALL"""
+BINNED: Final = "least(len(list_filter($edges::DOUBLE[], lambda e: e < value)), $last)"
 
 MISSING: Final = """WITH marks AS (SELECT unnest($sources) AS source, unnest($epochs) AS epoch, unnest($marks) AS mark)
     SELECT coalesce((SELECT sum(mark) FROM marks), 0)::BIGINT - (SELECT count(DISTINCT (p.source, p.epoch, p.number))
