@@ -208,6 +208,7 @@ class App(Council):
             in_process=world.grants is not None,
             settle=world.settle,
             keep=world.keep,
+            plugins=world.plugins,
         )
         if world.log is not None:
             self.observer.requests = Requests(world.log, clock=world.clock)
@@ -521,6 +522,8 @@ class App(Council):
     async def work_on_log(self) -> None:
         """Join what is due, recompute where a plan asks for it, drop what is old. Raises LogUnavailable, StoreUnavailable."""
         await self.log.join()
+        if self.log.has_log:
+            await self._desk.mend()
         await self.log.recompute_due()
         await self.log.tidy()
 
@@ -643,7 +646,10 @@ class App(Council):
                 for r in self.record.rollouts()
                 if r.plan.model == model and r.phase not in ENDED
             },
-            metrics=open_.plan.counted if open_ else tuple(BUILT_IN.values()),
+            # What is compared in a shadow is the server's to know, and no service of an older release knows the word.
+            metrics=tuple(msgspec.structs.replace(m, paired=msgspec.UNSET) for m in open_.plan.counted)
+            if open_
+            else tuple(BUILT_IN.values()),
             dimensions=open_.plan.dimensions if open_ else (),
             crosses=(open_.plan.crosses or ()) if open_ else (),
             numbered=True,
