@@ -83,7 +83,10 @@ class Cell:
         return self.catch_predicted / self.catch_simulated
 
 
-def planned(metric: Metric, margin: Margin, baseline: Baseline, *, share: int) -> Plan:
+def planned(
+    metric: Metric, margin: Margin, baseline: Baseline, *, share: int, watched: tuple[GuardrailDraft, ...] = ()
+) -> Plan:
+    """Freeze a plan of one step; where something is `watched` besides, one that nothing ends but harm."""
     versions = [
         Registered(
             model=ModelName("m"),
@@ -100,8 +103,10 @@ def planned(metric: Metric, margin: Margin, baseline: Baseline, *, share: int) -
         candidate=VersionName("v2"),
         owner="bench",
         why="measured",
-        stages=(StageDraft(stage=StageKind.CANARY, shares=(share,), maximum=300 * DAY),),
-        guardrails=(GuardrailDraft(metric=MetricName(metric.name), margin=margin),),
+        stages=(
+            StageDraft(stage=StageKind.CANARY, shares=(share,), minimum=299 * DAY if watched else 0, maximum=300 * DAY),
+        ),
+        guardrails=(*watched, GuardrailDraft(metric=MetricName(metric.name), margin=margin)),
     )
     return freeze(draft, incumbent=versions[0], candidate=versions[1], baseline=baseline)
 

@@ -25,7 +25,17 @@ from glideslope.domain import (
     stakes,
     value,
 )
-from glideslope.domain.governing import agreement, approval, examined, facts, glass, governed, incident
+from glideslope.domain.governing import (
+    agreement,
+    approval,
+    drill,
+    envelope,
+    examined,
+    facts,
+    glass,
+    governed,
+    incident,
+)
 from glideslope.domain.metric import BUILT_IN, Kind
 from glideslope.domain.reasons import Reason
 from glideslope.settings import API_PORT, GATEWAY_PORT
@@ -42,6 +52,10 @@ EVENTS: Final = (
     events.Approved,
     events.Withdrawn,
     examined.Examined,
+    drill.DrillBegun,
+    drill.DrillEnded,
+    drill.DrillTold,
+    events.AdvisoriesRecorded,
     incident.IncidentOpened,
     incident.IncidentNoted,
     incident.IncidentClosed,
@@ -69,6 +83,8 @@ EVENTS: Final = (
     plan.Plan,
     plan.Rationale,
     governed.Governed,
+    envelope.Classification,
+    envelope.Standing,
     approval.Need,
     plan.Guardrail,
     stakes.Stakes,
@@ -111,6 +127,7 @@ EVIDENCE: Final = (
     evidence.Evidence,
     governed.Permit,
     governed.Block,
+    governed.Lane,
     governed.Window,
     evidence.Counts,
     evidence.Pairs,

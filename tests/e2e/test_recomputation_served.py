@@ -28,6 +28,12 @@ stages:
 guardrails:
   - {metric: errors, margin: 5pp}
   - {metric: wrong, margin: 20pp, base_rate: 0.1}
+  - {metric: alarm, margin: 20pp, base_rate: 0.05}
+  - {metric: auc, margin: 0.4, required: false}
+  - {metric: tokens, margin: 90%, base_rate: 200, required: false}
+metrics:
+  tokens: {kind: mean, cap: 500}
+  alarm: {kind: event, expression: prediction >= 0.5 and not happened}
 slices: {language: [de, en]}
 lease: 1s
 recompute: required
@@ -76,6 +82,7 @@ async def answer(running: Tree, service: Service, chance: random.Random, *, firs
             seconds=0.01,
             score=0.9 if happened is (chance.random() < 0.9) else 0.1,
             slices={"language": chance.choice(("de", "en"))},
+            metrics={"tokens": chance.uniform(0, 400)},
         )
         if receipt:
             outcomes.append({"prediction": receipt, "happened": happened})
@@ -115,6 +122,8 @@ async def test_what_both_counts_agree_on_is_promoted(tmp_path: Path) -> None:
     assert (counted.status, last["missing"]) in {(0, 0), (9, 0)}
     assert last["asked_for"] is True
     assert last["cells"] >= 10
+    assert (last["uncovered"], last["unconfirmed"]) == ([], [])
+    assert list((tmp_path / ".glideslope" / "log" / "blocks").iterdir())
 
 
 async def test_a_log_that_says_something_else_holds_the_rollout_with_both_numbers(tmp_path: Path) -> None:
@@ -136,7 +145,7 @@ async def test_a_log_that_says_something_else_holds_the_rollout_with_both_number
     assert view["phase"] not in ("promoted", "rolled-back")
     assert counted.status == 9
     assert "NOT confirmed" in counted.out
-    assert "wrong of the " in counted.out
+    assert "alarm of the " in counted.out
     assert "the counters say" in counted.out
     assert "the prediction log" in counted.out
 

@@ -136,3 +136,36 @@ async def test_a_candidate_that_disagrees_too_much_ends_in_the_shadow_and_its_wo
     assert any(each.other_features and each.candidate_ms is not None for each in found)
     assert shown.status == 0
     assert found[0].request in shown.out
+
+
+CONFIRMED = PLAN.replace("pairs: {disagreement: 30%, skew: 30%}", "pairs: {disagreement: 30%}\nrecompute: required")
+
+
+async def test_a_shadow_is_left_when_its_log_confirms_what_was_compared(tmp_path: Path) -> None:
+    """Both halves of each pair stand in files, and SQL over them finds every bin that the server counted."""
+    pytest.importorskip("duckdb", reason="the prediction log is the extra `log`")
+    async with tree(tmp_path / ".glideslope", "--prediction-log") as running:
+        services = [
+            Service("answers", version=v, server=f"http://127.0.0.1:{running.port}", token=running.token)
+            for v in ("v1", "v2")
+        ]
+        with serving(services[0], bad=False) as incumbent, serving(services[1], bad=False) as candidate:
+            await register(running, "v1", url=incumbent)
+            await register(running, "v2", url=candidate)
+            status, proposed = await running.call("POST", "/v1/rollouts", {"text": CONFIRMED})
+            assert status == 201, proposed
+            deadline, number, view = time.monotonic() + 60, 0, proposed
+            while view["step"] != "s2":
+                assert time.monotonic() < deadline, view
+                assert not view["ended"], view
+                for _ in range(20):
+                    number += 1
+                    await running.ask("answers", f"u{number}")
+                _, view = await running.call("GET", f"/v1/rollouts/{proposed['id']}")
+            _, counted = await running.call("GET", f"/v1/rollouts/{proposed['id']}/recomputation")
+
+    kinds = {p["kind"]: p for p in view["pairs"] if p["slice"] == "all"}
+    assert kinds["disagreement"]["count"] > 5
+    assert (counted["uncovered"], counted["unconfirmed"]) == ([], [])
+    assert not [d for d in counted["differences"] if d["metric"].startswith("answers.")]
+    assert counted["cells"] > 5

@@ -6,23 +6,31 @@ from tests.interfaces.fake_rollouts import AT, FakeRollouts
 
 from glideslope.domain.commands import (
     AnswerAgreement,
+    BeginDrill,
     CloseIncident,
     DescribePerson,
     ErasePerson,
     NoteIncident,
+    RecordAdvisories,
     RecordFacts,
     ReviewAgreement,
     TableAgreement,
+    TellDrill,
 )
 from glideslope.domain.errors import (
     NotFound,
 )
 from glideslope.domain.governing.agreement import Agreement
 from glideslope.domain.governing.facts import unknown
+from glideslope.domain.governing.organisation import Organisation
 from glideslope.domain.governing.person import Person
 from glideslope.domain.ids import Actor, ModelName, RolloutId, VersionName
+from glideslope.engine.access import AccessView, access
+from glideslope.engine.advisories import AdvisoriesView, AdvisoryDesk
 from glideslope.engine.agreed import Agreed
 from glideslope.engine.agreements import Agreements
+from glideslope.engine.drilling import Drilling, DrillView, drill_views
+from glideslope.engine.dues import DueView, dues
 from glideslope.engine.facts import FactsView
 from glideslope.engine.governing import Governing
 from glideslope.engine.governing_views import (
@@ -35,12 +43,14 @@ from glideslope.engine.governing_views import (
 )
 from glideslope.engine.incidents import Incidents
 from glideslope.engine.once import Once
+from glideslope.engine.orphans import OrphanView, orphans
 from glideslope.engine.record import Record
 from glideslope.engine.version_record import EntryView, VersionRecordView
 from glideslope.engine.views import (
     PersonView,
 )
 from glideslope.testing.clock import ManualClock
+from glideslope.testing.drivers import MemoryDriver
 from glideslope.testing.memory import MemoryStore
 
 
@@ -57,6 +67,8 @@ class FakeCouncil(FakeRollouts):
         once = Once(self.record, wake=lambda: None)
         self.incident_desk = Incidents(self.record, self.governing, once=once)
         self.agreed = Agreements(self.record, self.governing, once=once)
+        self.drilling = Drilling(self.record, self.governing, MemoryDriver(ManualClock()), once=once)
+        self.advisory_desk = AdvisoryDesk(self.record, self.governing, once=once)
 
     async def note_incident(self, command: NoteIncident, *, key: str) -> IncidentView:
         self._begin()
@@ -99,11 +111,48 @@ class FakeCouncil(FakeRollouts):
 
     async def owned(self, *, owner: str, kind: str, name: str) -> Sequence[OwnedView]:
         self._begin()
+        organisation = self._organisation()
+        things = organisation.owns(owner) if owner else organisation.owned
+        return [owned_view(o, organisation) for o in things if kind in ("", o.kind.value) and name in ("", o.name)]
+
+    async def orphans(self) -> Sequence[OrphanView]:
+        self._begin()
+        return orphans(self.record, self._organisation())
+
+    async def access(self, *, who: str, right: str, function: str) -> Sequence[AccessView]:
+        self._begin()
+        return access(self._organisation(), who=who, right=right, function=function, now=self.record.now())
+
+    async def dues(self) -> Sequence[DueView]:
+        self._begin()
+        organisation = self.governing.organisation
+        return () if organisation is None else dues(self.record, organisation, now=self.record.now())
+
+    async def begin_drill(self, command: BeginDrill, *, key: str) -> Sequence[DrillView]:
+        self._begin()
+        return drill_views(await self.drilling.begin(command, key=key))
+
+    async def tell_drill(self, command: TellDrill, *, key: str) -> Sequence[DrillView]:
+        self._begin()
+        return drill_views(await self.drilling.tell(command, key=key))
+
+    async def drills(self, model: ModelName) -> Sequence[DrillView]:
+        self._begin()
+        return drill_views(self.drilling.of(model))
+
+    async def record_advisories(self, command: RecordAdvisories, *, key: str) -> AdvisoriesView:
+        self._begin()
+        return await self.advisory_desk.take(command, key=key)
+
+    async def advisories(self) -> AdvisoriesView:
+        self._begin()
+        return self.advisory_desk.show()
+
+    def _organisation(self) -> Organisation:
         organisation = self.governing.organisation
         if organisation is None:
             raise NotFound(what="organisation", name="in force")
-        things = organisation.owns(owner) if owner else organisation.owned
-        return [owned_view(o, organisation) for o in things if kind in ("", o.kind.value) and name in ("", o.name)]
+        return organisation
 
     def _agreed(self, agreement: Agreement) -> AgreementView:
         return agreement_view(agreement, needs=self.agreed.needs(agreement))

@@ -33,10 +33,12 @@ from glideslope.domain.errors import (
 from glideslope.domain.events import Registered
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.governing.dossier import Dossier
+from glideslope.domain.governing.envelope import Envelope
 from glideslope.domain.governing.query import read
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
 from glideslope.domain.plan import Plan
+from glideslope.engine.governing_views import LaneView
 from glideslope.engine.views import (
     BasisView,
     CheckpointView,
@@ -115,6 +117,8 @@ class FakeRollouts:
         self.vkey = VKEY
         self.checks = [CheckView(name="state", ok=True, sentence="The state is whole.")]
         self.same = True
+        self.lane: LaneView | None = None
+        self.classified_by: tuple[Actor | None, Envelope | None] = (None, None)
         self.fail: Exception | None = None
         self._changed: dict[str, asyncio.Event] = {}
         self._numbers = count(1)
@@ -139,7 +143,8 @@ class FakeRollouts:
         versions[command.version] = command
         return await self.model(command.model)
 
-    async def plan(self, draft: Draft) -> PlanView:
+    async def plan(self, draft: Draft, *, by: Actor | None = None, envelope: Envelope | None = None) -> PlanView:
+        self.classified_by = (by, envelope)
         self._begin()
         plan = self._freeze(draft)
         return PlanView(
@@ -163,6 +168,7 @@ class FakeRollouts:
             warnings=(Warning_(code="W-HOLDOUT", sentence="The holdout shares days with the training."),),
             traffic_per_second=12.5,
             earliest_seconds=3600.0,
+            lane=self.lane,
         )
 
     async def basis(self, draft: Draft) -> BasisView:

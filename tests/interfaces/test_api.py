@@ -75,6 +75,14 @@ ROUTES = [
     ("POST", "/v1/incidents/late-arrival-1/notes"),
     ("POST", "/v1/incidents/late-arrival-1/close"),
     ("GET", "/v1/owned"),
+    ("GET", "/v1/orphans"),
+    ("GET", "/v1/access"),
+    ("GET", "/v1/dues"),
+    ("GET", "/v1/models/late-arrival/drills"),
+    ("POST", "/v1/models/late-arrival/drills"),
+    ("POST", "/v1/models/late-arrival/drills/told"),
+    ("GET", "/v1/advisories"),
+    ("POST", "/v1/advisories"),
     ("POST", "/v1/rollouts/late-arrival-1/withdraw"),
     ("POST", "/v1/rollouts/late-arrival-1/glass"),
     ("POST", "/v1/rollouts/late-arrival-1/glass/agree"),
@@ -306,7 +314,15 @@ def test_each_role_may_do_what_it_is_for(  # noqa: PLR0917 - fixtures and one ro
 ) -> None:
     proposed(http, written)
     service.move("late-arrival-1", ended=True, phase="rolled-back")  # so that its event stream ends
-    acts = {("POST", "/v1/rollouts"), ("POST", CONTRACT_PATH), ("POST", "/v1/agreements"), ("POST", FACTS_PATH)}
+    both = (
+        "/v1/rollouts",
+        CONTRACT_PATH,
+        "/v1/agreements",
+        FACTS_PATH,
+        "/v1/advisories",
+        "/v1/models/late-arrival/drills",
+    )
+    acts = {("POST", path) for path in both}
     reads = path in READS and (method, path) not in acts
     may = {
         "reader": reads,

@@ -36,10 +36,12 @@ from glideslope.domain.commands import (
     DescribePerson,
     Halt,
     OrderRollback,
+    RecordAdvisories,
     RecordFacts,
     TableAgreement,
 )
 from glideslope.domain.contract import Contract, FeatureRule, FeatureType
+from glideslope.domain.governing.dossier import Advisories, advisories_digest
 from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import Emergency
 from glideslope.domain.governing.incident import IncidentNoted, IncidentOpened, Remedy
@@ -207,6 +209,8 @@ async def lived() -> World:
         await table(world, edition)
     await break_glasses(world)
     await open_incident(world)
+    known = Advisories(source="osv.dev", as_of=1, digest=advisories_digest(()), entries=())
+    await world.app.record_advisories(RecordAdvisories(advisories=known, by=ADA, why="today"), key=world.key())
     assert [str(r.phase.value) for r in world.app.record.rollouts()][:4] == [
         "running",
         "proposed",
@@ -315,6 +319,8 @@ def known(api: Api, case: Any, chance: random.Random) -> None:
         ),
         "url": lambda: chance.choice(["http://host:80", "http://[::1]:9", "http://host/path"]),
         "source": lambda: chance.choice(["a", "b"]),
+        "as_of": lambda: chance.choice([1, 2]),
+        "held_at": lambda: chance.choice([1, 2]),
         "email": lambda: chance.choice(["ana@example.org", "", "x"]),
         "chat": lambda: chance.choice(["@ana", ""]),
         "epoch": lambda: chance.choice([1, 2]),

@@ -56,7 +56,7 @@ def test_a_change_that_may_not_go_on_ends_with_3_and_says_what_to_do(bank: Any) 
 
     assert result.exit_code == Exit.REFUSED
     assert "DRILLED: does not hold: the last rollback drill failed" in result.output
-    assert "Hold the drill." in result.output
+    assert "Hold the drill: glideslope drill run MODEL" in result.output
     assert "credit v7 may not go on: 1 of 32 rules block it." in result.output
     found = json.loads(bank.run("policy", "examine", "--dossier", "dossier.yaml", "--json").stdout)
     assert found["passed"] is False

@@ -1,21 +1,22 @@
 """What is promoted was counted twice, by two codes that agree; where they do not, nothing advances and both numbers are named."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
-from glideslope.domain.decision import Advance, Decision, Hold, Question
-from glideslope.domain.draft import Draft, GuardrailDraft
-from glideslope.domain.errors import LogAbsent, PlanInvalid
+from glideslope.domain.decision import Decision, Hold, Question
+from glideslope.domain.draft import Draft
+from glideslope.domain.errors import LogAbsent
 from glideslope.domain.events import Decided
-from glideslope.domain.ids import MetricName, ModelName, RolloutId
+from glideslope.domain.ids import ModelName, RolloutId
 from glideslope.domain.metric import Cell
 from glideslope.domain.observation import Outcome, Outcomes
-from glideslope.domain.plan import Margin, MarginKind
 from glideslope.domain.reasons import Reason
 from glideslope.domain.recomputation import Recompute
 from glideslope.testing.logs import MemoryLog
 from glideslope.testing.traffic import SOUND
-from glideslope.testing.world import GUARDRAILS, SHADOW, STAGES, World, draft
+from glideslope.testing.world import SHADOW, STAGES, World, draft
 
 DELAYS = ModelName("delays")
 
@@ -156,28 +157,16 @@ async def test_an_outcome_without_receipt_needs_a_log() -> None:
     assert [r.code for r in taken.refused] == ["prediction-log-absent"]
 
 
-async def test_a_plan_that_asks_for_it_and_is_judged_by_an_order_is_refused_by_name() -> None:
-    """A ranking's blocks hold what arrived together; to skip them in silence would promise more than was looked at."""
-    world = await a_world(MemoryLog())
-    auc = GuardrailDraft(metric=MetricName("auc"), margin=Margin(MarginKind.ABSOLUTE, 0.1))
-    asked = msgspec.structs.replace(draft("delays", "v2", guardrails=(*GUARDRAILS, auc)), recompute=Recompute.REQUIRED)
-
-    with pytest.raises(PlanInvalid, match=r"auc is judged by blocks .* cannot be recomputed"):
-        await world.propose(asked)
-
-    assert (await world.propose(msgspec.structs.replace(asked, recompute=None))).startswith("r-")
-
-
-async def test_what_a_shadow_is_judged_by_is_named_as_not_confirmed() -> None:
+async def test_the_pairs_of_a_plan_of_an_older_release_are_named_as_not_confirmed() -> None:
+    """The log keeps nothing of them, and its rollout goes on as it did."""
     world = await a_world(MemoryLog())
     shadowed = draft("delays", "v2", stages=(SHADOW, *STAGES))
     rollout = await world.propose(msgspec.structs.replace(shadowed, recompute=Recompute.REQUIRED))
-    await world.until(rollout, step="s2", within=120)
+    await world.run(10)
+    found = world.app.record.rollout(rollout)
+    older = msgspec.structs.replace(found.plan, recount=msgspec.UNSET)
 
-    view = await world.app.recomputation(rollout)
+    compared = await world.app.log.recompute(replace(found, plan=older))
 
-    told = [r.event for r in world.app.record.history(rollout) if isinstance(r.event, Decided)]
-    onward = [each.evidence.recomputation for each in told if isinstance(each.decision, Advance)][-1]
-    assert view.unconfirmed == ("pairs of log_loss",)
-    assert onward is not msgspec.UNSET
-    assert (onward.unconfirmed, onward.agrees) == (view.unconfirmed, True)
+    assert compared.result.unconfirmed == ("pairs of log_loss",)
+    assert compared.result.agrees

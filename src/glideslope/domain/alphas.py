@@ -21,7 +21,7 @@ def alpha_of(plan: Plan, g: Guardrail) -> float:
 
 def is_paired(metric: Metric) -> bool:
     """Tell whether the shadow's answers can be judged by this metric: it needs an outcome of the same request."""
-    return metric.origin is Origin.OUTCOME and metric.loss is not None
+    return metric.origin is Origin.OUTCOME and (metric.loss is not None or metric.paired is True)
 
 
 @lru_cache(maxsize=1024)

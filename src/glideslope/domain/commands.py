@@ -8,6 +8,8 @@ from msgspec import UNSET, UnsetType
 
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
+from glideslope.domain.governing.dossier import Advisories
+from glideslope.domain.governing.drill import DrillKind
 from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import Emergency
 from glideslope.domain.governing.incident import Remedy
@@ -221,6 +223,40 @@ class CloseIncident:
     """Say that an incident says all that it must."""
 
     rollout: RolloutId
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BeginDrill:
+    """Practise going back, on the real data plane, with the incumbent in a candidate's place."""
+
+    model: ModelName
+    kind: DrillKind
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellDrill:
+    """Tell of an exercise that the machine did not measure."""
+
+    model: ModelName
+    kind: str
+    held_at: int
+    """Milliseconds since the epoch, UTC."""
+    passed: bool
+    by: Actor
+    why: str
+    restored_in: int | UnsetType = UNSET
+    """Milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAdvisories:
+    """Put a file of known weaknesses of packages in place of the one before."""
+
+    advisories: Advisories
     by: Actor
     why: str
 

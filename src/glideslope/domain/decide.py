@@ -12,7 +12,7 @@ import msgspec
 from glideslope.domain.alphas import is_paired
 from glideslope.domain.awaited import answered
 from glideslope.domain.budget import Measure, spendings
-from glideslope.domain.consent import answered_for, passed, unapproved, unsigned
+from glideslope.domain.consent import answered_for, passed, rested_on_envelope, unapproved, unsigned
 from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, Question, RollBack, Verdict
 from glideslope.domain.doubt import Doubt, is_settled, stands
 from glideslope.domain.evidence import Evidence, Exposed
@@ -104,7 +104,16 @@ def _start(rollout: Rollout, evidence: Evidence, *, now: int) -> Decision:
         return Hold(exposed=False, reasons=(Reason.AWAITING_APPROVAL,))
     if forbidden := _forbidden(rollout, evidence, now=now):
         return Hold(exposed=False, reasons=(forbidden,))
-    return Advance(to=0, reasons=(Reason.APPROVED,))
+    return Advance(to=0, reasons=(_agreed(rollout, evidence, now=now),))
+
+
+def _agreed(rollout: Rollout, evidence: Evidence, *, now: int) -> Reason:
+    """Return by whose yes it begins: people's to this change, or also what they gave with an envelope."""
+    governed, permit = rollout.plan.governed, evidence.permit
+    if not (isinstance(governed, Governed) and isinstance(permit, Permit)):
+        return Reason.APPROVED
+    own = unapproved(rollout, answered_for(rollout, governed, now=now), now=now, change=permit.change)
+    return Reason.INSIDE_ENVELOPE if own else Reason.APPROVED
 
 
 def _forbidden(rollout: Rollout, evidence: Evidence, *, now: int) -> Reason | None:
@@ -113,9 +122,12 @@ def _forbidden(rollout: Rollout, evidence: Evidence, *, now: int) -> Reason | No
     if not isinstance(governed, Governed):
         # An organisation that came into force since it was proposed may forbid that it begins.
         return Reason.POLICY_BLOCKS if isinstance(permit, Permit) and permit.blocks else None
-    change = permit.change if isinstance(permit, Permit) else msgspec.UNSET
-    if unapproved(rollout, answered_for(rollout, governed, now=now), now=now, change=change):
-        return Reason.AWAITING_APPROVAL if rollout.phase is Phase.PROPOSED else Reason.APPROVALS_RUN_OUT
+    change, lane = (permit.change, permit.lane) if isinstance(permit, Permit) else (msgspec.UNSET, msgspec.UNSET)
+    asked = answered_for(rollout, governed, now=now)
+    if unapproved(rollout, asked, now=now, change=change, lane=lane):
+        if rollout.phase is Phase.PROPOSED:
+            return Reason.AWAITING_APPROVAL
+        return Reason.ENVELOPE_LEFT if rested_on_envelope(rollout, asked) else Reason.APPROVALS_RUN_OUT
     if passed(rollout, now=now):
         return None
     if not isinstance(permit, Permit) or permit.policy != governed.policy:

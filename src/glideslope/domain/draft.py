@@ -1,5 +1,7 @@
 """What people write: five facts suffice, everything else has a stated default, and the draft shows which is which."""
 
+from typing import Final
+
 import msgspec
 
 from glideslope.domain.budget import Budget
@@ -93,6 +95,12 @@ DEFAULT_GUARDRAILS = (
 )
 
 
+MATURITY: Final = 0.5
+MATURITY_OF_MEANS: Final = 0.8
+"""What has come is no fair sample of costs where the bad are known later: of candidates at their margin too many were proven at
+half, and waiting for 95 % takes twenty delays (`benchmarks/maturity.py`)."""
+
+
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A change as written in `glideslope.yaml`. Times in milliseconds, shares in basis points."""
 
@@ -115,7 +123,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     approvals: int = 0
     stale_after: Milliseconds = 30 * SECOND
     outcomes_stale_after: Milliseconds = 6 * HOUR
-    maturity: float = 0.5
+    maturity: float | None = None
+    """None for what is usual: MATURITY, and MATURITY_OF_MEANS where a mean or a loss on outcomes must be proven."""
     lease: Milliseconds = 2 * SECOND
     recompute: Recompute | None = None
     logged: tuple[str, ...] = ()

@@ -20,6 +20,8 @@ from glideslope.domain.governing.agreement import (
     AgreementTabled,
 )
 from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.dossier import Advisories
+from glideslope.domain.governing.drill import DrillBegun, DrillEnded, DrillTold
 from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassReviewed
@@ -159,6 +161,16 @@ class FactsRecorded(
     why: str
 
 
+class AdvisoriesRecorded(
+    msgspec.Struct, frozen=True, kw_only=True, tag="advisories-recorded", tag_field="kind", forbid_unknown_fields=True
+):
+    """A file of known weaknesses of packages, in place of the one before."""
+
+    advisories: Advisories
+    by: Actor
+    why: str
+
+
 class PersonDescribed(
     msgspec.Struct, frozen=True, kw_only=True, tag="person-described", tag_field="kind", forbid_unknown_fields=True
 ):
@@ -225,6 +237,10 @@ Event = (
     | IncidentClosed
     | Examined
     | FactsRecorded
+    | AdvisoriesRecorded
+    | DrillBegun
+    | DrillEnded
+    | DrillTold
     | PersonDescribed
     | PersonErased
 )
@@ -257,6 +273,10 @@ _KINDS: dict[str, type[Event]] = {
         IncidentClosed,
         Examined,
         FactsRecorded,
+        AdvisoriesRecorded,
+        DrillBegun,
+        DrillEnded,
+        DrillTold,
         PersonDescribed,
         PersonErased,
     )

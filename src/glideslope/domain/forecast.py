@@ -75,7 +75,7 @@ def warnings(plan: Plan, baseline: Baseline) -> tuple[Warned, ...]:
             sentence=f"{g.metric.name} was never seen on the incumbent; its base rate is a guess, which costs power only.",
         )
         for g in plan.guardrails
-        if g.metric.name not in baseline.histograms
+        if g.metric.name not in baseline.histograms and not g.metric.is_joint
     )
     if plan.approvals == 0 and not (isinstance(plan.governed, Governed) and plan.governed.needs):
         found.append(

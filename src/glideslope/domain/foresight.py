@@ -14,7 +14,6 @@ from typing import Final
 
 import msgspec
 
-from glideslope.domain.alphas import alpha_of
 from glideslope.domain.decide import EXTENSIONS
 from glideslope.domain.flow import Flow, flow_of
 from glideslope.domain.freeze import Baseline
@@ -22,15 +21,15 @@ from glideslope.domain.gate import harm_asked, proof_asked
 from glideslope.domain.ids import WHOLE, MetricName, StepName
 from glideslope.domain.metric import Kind, Origin
 from glideslope.domain.plan import AtMaximum, Guardrail, Plan, StageKind, Step
-from glideslope.domain.simulation import cells_of, stakes
+from glideslope.domain.simulation import cells_of, harm_alpha, harms, stakes, step_orders, tally_harm
 from glideslope.domain.stakes import Credit, unstaked
-from glideslope.domain.supposed import Supposed, foreseen, harm_name, harms_of, is_foreseen, suppose
+from glideslope.domain.supposed import Supposed, counted_of, foreseen, harm_name, harms_of, suppose
 from glideslope.domain.tallied import paired_harm, paired_proof
 from glideslope.domain.traffic import FULL
 from glideslope.stats.credit import MOST_BAD
 from glideslope.stats.passage import Pace, Walk
 from glideslope.stats.reals import ln
-from glideslope.stats.wealth import Test, held_pairs
+from glideslope.stats.wealth import TallyTest, Test, held_pairs
 
 COARSE: Final = 2.0
 FINE: Final = 1.15
@@ -161,9 +160,9 @@ def prospects(plan: Plan, baseline: Baseline, *, starts: float) -> Generator[Non
 def impossible(plan: Plan, baseline: Baseline) -> tuple[str, ...]:
     """Say of which guardrails and harms nothing can be foreseen, and why."""
     said = [
-        f"{g.metric.name} cannot be foreseen: a {g.metric.kind.value} is not drawn subject by subject."
+        f"The scores of {g.metric.name} were never seen: they are taken to be calibrated, with one case in five."
         for g in plan.guardrails
-        if not is_foreseen(g)
+        if g.metric.is_joint and not counted_of(g.metric, baseline)
     ]
     if plan.pairs:
         said.append(
@@ -330,7 +329,7 @@ def _powers(first: float, last: float, factor: float) -> list[float]:
 
 
 def _harmful(plan: Plan, supposed: Supposed) -> Iterator[Guardrail]:
-    return (g for g in plan.guardrails if g.spends_alpha and g.metric.name in supposed.arms)
+    return (g for g in plan.guardrails if harms(g) and g.metric.name in supposed.arms)
 
 
 def _proven(plan: Plan, supposed: Supposed, step: Step) -> Iterable[Guardrail]:
@@ -363,13 +362,15 @@ class _Racer:
         self._supposed = supposed
         self._harm = harm
         self._step = step
-        self._alpha = alpha_of(plan, guardrail) if harm else plan.alpha_pass
+        self._alpha = harm_alpha(plan, guardrail) if harm else plan.alpha_pass
         self._line = -ln(self._alpha)
         self._credit = _credit_of(guardrail, self._alpha) if harm else None
         self._paces: dict[tuple[StepName, bool], Pace] = {}
 
     def reached(self, flow: Flow, stays: Sequence[_Stay], entered: float, now: float) -> float:
         """Return the probability that the test has spoken by now, in a step that was entered then."""
+        if self.guardrail.metric.is_joint:
+            return self._over_joint(flow, (*stays, _Stay(self._step, entered, now)), now)
         coin = self._over_coins(flow, (*stays, _Stay(self._step, entered, now)), now)
         if self.guardrail.metric.name not in self._supposed.pairs:
             return coin
@@ -419,6 +420,28 @@ class _Racer:
         for stay in stays:
             walk = walk.after(pace, stay.step.mirror / FULL * self._seen(flow, stay, now))
         return walk.reached(self._line)
+
+    def _over_joint(self, flow: Flow, stays: Sequence[_Stay], now: float) -> float:
+        """Follow a ranking over the blocks of every step with a coin, or a calibration over the candidate's own outcomes."""
+        g, walk = self.guardrail, None
+        for stay in stays:
+            seen = self._seen(flow, stay, now)
+            if g.metric.kind is Kind.CALIBRATION:
+                counted, cells = stay.step.candidate / FULL * seen, self._supposed.arms[g.metric.name].candidate
+            elif stay.step.has_coin:
+                orders = step_orders(self._supposed, g.metric, stay.step)
+                blocks = (stay.step.candidate + stay.step.control) / FULL * seen / orders.outcomes
+                counted, cells = blocks * orders.comparable, orders.gaps
+            else:
+                continue
+            pace = self._paces.get((stay.step.name, False))
+            if pace is None:
+                pace = self._paces[stay.step.name, False] = Pace.of(held_pairs(self._tally_test()), cells=cells)
+            walk = (walk or Walk.start(pace)).after(pace, counted)
+        return walk.reached(self._line) if walk else 0.0
+
+    def _tally_test(self) -> TallyTest:
+        return tally_harm(self.guardrail) if self._harm else paired_proof(self.guardrail, self._step.loosen)
 
     def _seen(self, flow: Flow, stay: _Stay, now: float) -> float:
         """Return how many subjects of all traffic in a stay are counted by now."""

@@ -11,7 +11,7 @@ import msgspec
 
 from glideslope.domain.alphas import harm_alphas
 from glideslope.domain.defining import defined
-from glideslope.domain.draft import Draft, GuardrailDraft, StageDraft, StrataDraft
+from glideslope.domain.draft import MATURITY, MATURITY_OF_MEANS, Draft, GuardrailDraft, StageDraft, StrataDraft
 from glideslope.domain.errors import PlanInvalid
 from glideslope.domain.events import Registered
 from glideslope.domain.experience import Experience
@@ -20,16 +20,16 @@ from glideslope.domain.governing.governed import Governed
 from glideslope.domain.ids import Digest, MetricName, StepName
 from glideslope.domain.metric import (
     BUILT_IN,
-    RANKED,
     SPENDS_NO_ALPHA,
     Dimension,
     Kind,
     Metric,
+    Origin,
 )
 from glideslope.domain.own_metrics import own_metric
-from glideslope.domain.plan import Guardrail, HarmNull, Plan, StageKind, Step, check_plan
+from glideslope.domain.plan import Guardrail, HarmNull, MarginKind, Plan, StageKind, Step, check_plan
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
-from glideslope.domain.recomputation import is_covered
+from glideslope.domain.recomputation import KEPT, is_covered
 from glideslope.domain.stakes import Strata, stakes_of
 from glideslope.domain.traffic import FULL
 from glideslope.domain.value import VALUE, value_model
@@ -74,6 +74,10 @@ def freeze(
     steps = _steps(draft)
     metrics = BUILT_IN | defined(draft, own=own_metric, plugins=plugins)
     _check_own(draft)
+    shadowed = any(s.stage is StageKind.SHADOW for s in steps)
+    guardrails = tuple(
+        _paired(_guardrail(g, metrics, baseline, draft.slices), shadowed=shadowed) for g in draft.guardrails
+    )
     plan = Plan(
         model=draft.model,
         incumbent=incumbent.version,
@@ -84,7 +88,7 @@ def freeze(
         why=draft.why,
         alpha=draft.alpha,
         alpha_pass=draft.alpha_pass,
-        guardrails=tuple(_guardrail(g, metrics, baseline, draft.slices) for g in draft.guardrails),
+        guardrails=guardrails,
         dimensions=draft.slices,
         steps=steps,
         criteria=draft.offline if any(s.stage is StageKind.OFFLINE for s in steps) else (),
@@ -92,9 +96,10 @@ def freeze(
         approvals=draft.approvals,
         stale_after=draft.stale_after,
         outcomes_stale_after=draft.outcomes_stale_after,
-        maturity=draft.maturity,
+        maturity=_maturity(guardrails) if draft.maturity is None else draft.maturity,
         lease=draft.lease,
         recompute=draft.recompute or msgspec.UNSET,
+        recount=KEPT if draft.recompute else msgspec.UNSET,
         logged=draft.logged or msgspec.UNSET,
         proposal=draft.proposal or msgspec.UNSET,
         harms=draft.harms or msgspec.UNSET,
@@ -144,13 +149,6 @@ def _check_recompute(plan: Plan) -> None:
                     where="recompute",
                 )
         for g in plan.guardrails:
-            if g.metric.kind in RANKED:
-                # A block is made of what arrived together, and those that are not full are lost at a restart.
-                raise PlanInvalid(
-                    f"{g.metric.name} is judged by blocks of outcomes as they arrived, and those cannot be recomputed from the"
-                    " prediction log, so nothing would confirm what it says.",
-                    where="recompute",
-                )
             if g.strata is not msgspec.UNSET:
                 # The log keeps each outcome's slice; a stratum is that of a subject's first.
                 raise PlanInvalid(
@@ -215,6 +213,25 @@ def _guardrail(
         strata=msgspec.UNSET if draft.strata is None else _strata(draft.strata, metric, dimensions),
         trust=TRUST if reference and metric.kind in (Kind.MEAN, Kind.COUNT, Kind.SCORE) else msgspec.UNSET,
     )
+
+
+def _maturity(guardrails: Sequence[Guardrail]) -> float:
+    """Return which share of the outcomes a proof needs unless the draft says it."""
+    means = (
+        g.required and g.metric.origin is Origin.OUTCOME and g.metric.kind in (Kind.MEAN, Kind.SCORE)
+        for g in guardrails
+    )
+    return MATURITY_OF_MEANS if any(means) else MATURITY
+
+
+def _paired(g: Guardrail, *, shadowed: bool) -> Guardrail:
+    """Let a shadow's answers be compared by a formula, where the difference of two values can be told from the margin."""
+    metric = g.metric
+    if not shadowed or metric.formula is msgspec.UNSET or metric.origin is not Origin.OUTCOME:
+        return g
+    if metric.kind is not Kind.EVENT and g.margin.kind is not MarginKind.ABSOLUTE:
+        return g
+    return msgspec.structs.replace(g, metric=msgspec.structs.replace(metric, paired=True))
 
 
 def _usual_harm(metric: Metric) -> HarmNull:

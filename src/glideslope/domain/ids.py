@@ -30,6 +30,8 @@ Digest = NewType("Digest", str)
 
 WHOLE: Final = SliceName("all")
 MACHINE: Final = Actor("glideslope")
+NOBODY: Final = Actor("")
+"""Stands for whoever is not known yet: who would propose a plan that is only looked at."""
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

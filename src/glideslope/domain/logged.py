@@ -1,15 +1,15 @@
-"""What the prediction log keeps: predictions, what the gateway saw of requests, and outcomes, each as one flat row.
+"""What the prediction log keeps: predictions, requests, outcomes, and what met whom in pairs and blocks, each as one flat row.
 
 The fields are the log's columns, in Parquet and in its journal alike (`docs/reference/prediction-log.md`).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from glideslope.domain.ids import Actor, ModelName, RolloutId, StepName
+from glideslope.domain.ids import Actor, ModelName, RolloutId, SliceName, StepName
 from glideslope.domain.metric import Dimension
 from glideslope.domain.traffic import Arm
 
@@ -25,6 +25,9 @@ MOST_FIELDS: Final = 64
 """Metrics, slices and attributes of one prediction, each."""
 LONGEST_TEXT: Final = 200
 """Characters of an attribute's value."""
+
+TOSS: Final = "toss."
+"""Stands before the name of a mean, among a prediction's metrics, for the toss that puts its value on one of two points."""
 
 SUBJECT_BITS: Final = (1 << 63) - 1
 """A subject is known to the log by so many bits of its hash; the lowest 48 are those in a receipt."""
@@ -142,7 +145,8 @@ class OutcomeRow(msgspec.Struct, frozen=True, kw_only=True):
     key: int
     at: int
     """When the truth was known, by the teller's clock, in milliseconds; 0 when not said. The latest correction wins by it."""
-    happened: bool
+    happened: bool | None
+    """None where only what formulas read was told."""
     by: Actor
     counted: bool
     rollout: RolloutId = RolloutId("")
@@ -152,6 +156,73 @@ class OutcomeRow(msgspec.Struct, frozen=True, kw_only=True):
     """What counts once per step: the subject's 48 bits, or minus one minus the request's 40."""
     slices: str = "{}"
     score: int = NO_SCORE
+    facts: str = "{}"
+    """JSON: of what came with it, that which the plan's formulas read."""
+    chances: Mapping[str, float] = {}
+    """By metric the toss, 0 up to 1, that puts the value of a mean on one of two points."""
+
+
+class PairRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Both arms' answers to one request of the shadow stage, with the truth about it; the rows are in the order of counting."""
+
+    n: int = 0
+    received: int = 0
+    model: ModelName
+    rollout: RolloutId
+    step: StepName
+    unit: int
+    """Whose pair it is, as in `OutcomeRow`; of a subject the first counts."""
+    slices: str
+    candidate: int
+    """Probability x SCORE_LEVELS, rounded."""
+    incumbent: int
+    happened: bool | None
+    facts: str = "{}"
+    chances: Mapping[str, float] = {}
+    claims: Mapping[str, str] = {}
+    """By key the cell in which it counts once, so that what was logged and not counted when a server died is counted later."""
+
+
+class AnswersRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Both arms' answers to one request of the shadow stage, before anybody knows the truth; counted by the source as requests are."""
+
+    n: int = 0
+    received: int = 0
+    model: ModelName
+    source: str
+    epoch: int
+    number: int
+    rollout: RolloutId
+    step: StepName
+    unit: int
+    slices: str
+    candidate_score: int
+    incumbent_score: int
+    candidate_answer: int
+    """64 bits of a hash of the class; 0 where none was named."""
+    incumbent_answer: int
+    candidate_us: int
+    """Microseconds until the answer; -1 where not known."""
+    incumbent_us: int
+    candidate_features: int
+    """Digest of what the model read; 0 where not known."""
+    incumbent_features: int
+
+
+class BlockRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Which outcomes stood together when a ranking compared the arms' orders, in the order that chance made."""
+
+    n: int = 0
+    received: int = 0
+    model: ModelName
+    rollout: RolloutId
+    step: StepName
+    slice: SliceName
+    units: tuple[int, ...]
+    """Of each outcome whose it is, as in `OutcomeRow`."""
+    chances: Mapping[str, float]
+    claims: Mapping[str, str]
+    """As in `PairRow`."""
 
 
 def canonical_slices(fields: Mapping[str, str], dimensions: tuple[Dimension, ...] | None = None) -> str:
@@ -163,6 +234,12 @@ def canonical_slices(fields: Mapping[str, str], dimensions: tuple[Dimension, ...
         if looked_at is None or value in looked_at.get(name, frozenset())
     }
     return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+def named_slices(dimensions: Sequence[Dimension], indices: Sequence[int]) -> str:
+    """Return the fields of a receipt as JSON, of which it has the numbers of the values."""
+    named = zip(dimensions, indices, strict=False)
+    return canonical_slices({d.field: d.values[index] for d, index in named if index < len(d.values)})
 
 
 def read_slices(text: str) -> Mapping[str, str]:

@@ -82,6 +82,8 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_
     """Whose values it counts, when they are not its own: `latency_p99` counts what is measured as `latency`."""
     formula: Formula | msgspec.UnsetType = msgspec.UNSET
     """Of a metric of the plan's own: what gives its value, where that is not what a service says it is."""
+    paired: bool | msgspec.UnsetType = msgspec.UNSET
+    """Of a formula: whether a shadow's answers are compared by it. Absent in plans of older releases, whose are not."""
     within: int | msgspec.UnsetType = msgspec.UNSET
     """Of an event that is the silence of an outcome: bad where none came within so many milliseconds of the answer."""
 
@@ -115,6 +117,11 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_
     def is_of_outcomes(self) -> bool:
         """Tell whether a prediction's score and what happened decide its bin, and nothing else."""
         return self.origin is Origin.OUTCOME and self.formula is msgspec.UNSET and self.within is msgspec.UNSET
+
+    @property
+    def is_joint(self) -> bool:
+        """Tell whether it is counted by the score's bin and what happened together."""
+        return self.kind in _JOINT
 
     @property
     def sign(self) -> int:
@@ -302,6 +309,15 @@ DIFFERENCE_BINS: Final = 41
 """Odd, so that no difference has a bin of its own."""
 
 
+PAIR_PREFIX: Final = "pair."
+"""A pair's cell names its metric with this before it, and the candidate as its arm."""
+
+
+def pair_metric(metric: MetricName) -> MetricName:
+    """Return the name under which a metric's pairs are counted."""
+    return MetricName(f"{PAIR_PREFIX}{metric}")
+
+
 def differences(metric: Metric) -> tuple[float, ...]:
     """Return the candidate's loss minus the incumbent's for each bin of a pair.
 
@@ -310,23 +326,37 @@ def differences(metric: Metric) -> tuple[float, ...]:
     """
     if metric.kind is Kind.EVENT:
         return (0.0, 1.0, -1.0, 0.0)
-    cap = metric.edges[-1]
+    cap = metric.edges[-1] - (metric.edges[0] if metric.kind is Kind.MEAN else 0.0)
     middle = DIFFERENCE_BINS // 2
     return tuple(cap * (k - middle) / middle for k in range(DIFFERENCE_BINS))
 
 
-def pair_bin(metric: Metric, *, candidate: float, incumbent: float) -> int:
-    """Return the bin of a pair of losses on the same request. Raises Invalid for NaN."""
+def pair_bin(metric: Metric, *, candidate: float, incumbent: float, chance: float = 0.5) -> int:
+    """Return the bin of a pair of losses, or of a mean's values, on the same request. Raises Invalid for NaN.
+
+    What lies beyond a cap or below a floor counts as lying there. Of a mean the difference falls on one of two points, so that its
+    mean is kept if `chance` is uniform from 0 to 1.
+    """
     if math.isnan(candidate) or math.isnan(incumbent):
         raise Invalid(f"{metric.name}: a pair's loss is not a number.")
     if metric.kind is Kind.EVENT:
         return (candidate > 0) + 2 * (incumbent > 0)
     cap = metric.edges[-1]
-    difference = min(candidate, cap) - min(incumbent, cap)
     middle = DIFFERENCE_BINS // 2
+    if metric.kind is Kind.MEAN:
+        floor = metric.edges[0]
+        at = middle + middle * metric.sign * (_held(candidate, floor, cap) - _held(incumbent, floor, cap)) / (
+            cap - floor
+        )
+        return min(math.floor(at) + (chance < at - math.floor(at)), 2 * middle)
+    difference = _held(candidate, 0.0, cap) - _held(incumbent, 0.0, cap)
     steps = round(abs(difference) / cap * middle)
     # Rounded by size, so that exchanging the arms mirrors the bin: a tie may favour neither.
     return middle + steps if difference > 0 else middle - steps
+
+
+def _held(value: float, floor: float, cap: float) -> float:
+    return max(floor, min(value, cap))
 
 
 def gap_bin(gap: float, *, chance: float) -> int:
@@ -422,3 +452,8 @@ class Cell(NamedTuple):
 def logged_cell(rollout: RolloutId) -> Cell:
     """Return where a source counts the rows that it wrote about a rollout for the prediction log."""
     return Cell(rollout, NO_STEP, Arm.INCUMBENT, LOGGED, WHOLE, 0)
+
+
+def answers_cell(rollout: RolloutId) -> Cell:
+    """Return where a server counts the pairs of answers that it wrote there."""
+    return Cell(rollout, NO_STEP, Arm.CANDIDATE, LOGGED, WHOLE, 0)

@@ -17,7 +17,7 @@ from glideslope.domain.metric import Origin
 from glideslope.domain.pair_tests import harm_tests, proof_tests
 from glideslope.domain.pairs import SHIFTS, PairKind, PairLimit, answers_metric, pair_values
 from glideslope.domain.plan import Plan, StageKind, Step
-from glideslope.domain.supposed import tilted
+from glideslope.domain.tilting import tilted
 from glideslope.domain.traffic import FULL
 from glideslope.stats.passage import Pace, Walk
 from glideslope.stats.reals import ln

@@ -136,14 +136,15 @@ def compared(rules: PairRules, *, candidate: Half, incumbent: Half) -> dict[Pair
         found[PairKind.SHIFT] = _shift_bin(candidate.score - incumbent.score)
     if candidate.microseconds >= 0 and incumbent.microseconds >= 0:
         # One microsecond more for both: what took no time can be divided by, and the order stays.
-        tolerated = (incumbent.microseconds + 1) * (1 + _tolerance(rules))
+        tolerated = (incumbent.microseconds + 1) * (1 + tolerance(rules))
         found[PairKind.SLOWER] = bisect_left(RATIO_EDGES, (candidate.microseconds + 1) / tolerated)
     if candidate.features and incumbent.features:
         found[PairKind.SKEW] = int(candidate.features != incumbent.features)
     return found
 
 
-def _tolerance(rules: PairRules) -> float:
+def tolerance(rules: PairRules) -> float:
+    """Return the part by which a candidate may take longer; 0 where that is not limited."""
     return next((limit.limit for limit in rules.limits if limit.kind is PairKind.SLOWER), 0.0)
 
 

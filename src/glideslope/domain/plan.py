@@ -204,6 +204,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     """How long an exposure outlives its last renewal."""
     recompute: Recompute | msgspec.UnsetType = msgspec.UNSET
     """Whether the counters must agree with a recomputation from the prediction log before anything advances."""
+    recount: int | msgspec.UnsetType = msgspec.UNSET
+    """How much the log keeps for that, as `recomputation.KEPT` has it; absent in plans of older releases, and where none is asked for."""
     logged: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     """Attributes of predictions that may be written into the prediction log; no other ever leaves its service."""
     harms: tuple[DeclaredHarm, ...] | msgspec.UnsetType = msgspec.UNSET
@@ -227,6 +229,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbid_un
     def slices(self) -> tuple[SliceName, ...]:
         """Return every slice that is looked at, crosses last."""
         return slice_names(self.dimensions, self.crosses or ())
+
+    @property
+    def is_kept(self) -> bool:
+        """Tell whether the log keeps what pairs, blocks and formulas rest on."""
+        return self.recount is not msgspec.UNSET
 
     @property
     def rules(self) -> PairRules:
@@ -463,6 +470,7 @@ def _check_traffic(s: Step) -> None:
 
 def _pairable(plan: Plan) -> bool:
     on_outcomes = (
-        g.required and g.metric.origin is Origin.OUTCOME and g.metric.loss is not None for g in plan.guardrails
+        g.required and g.metric.origin is Origin.OUTCOME and (g.metric.loss is not None or g.metric.paired is True)
+        for g in plan.guardrails
     )
     return any(on_outcomes) or any(limit.required for limit in plan.rules.limits)

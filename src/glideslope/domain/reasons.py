@@ -10,6 +10,7 @@ class Reason(StrEnum):
     BAKED = "baked"
     OFFLINE_PASSED = "offline-passed"
     APPROVED = "approved"
+    INSIDE_ENVELOPE = "inside-envelope"
     LEASE_RESTORED = "lease-restored"
 
     BREACHED = "guardrail-breached"
@@ -40,6 +41,7 @@ class Reason(StrEnum):
     RECOMPUTATION_MISSING = "recomputation-missing"
     RECOMPUTATION_DIFFERS = "recomputation-differs"
     APPROVALS_RUN_OUT = "approvals-run-out"
+    ENVELOPE_LEFT = "envelope-left"
     APPROVAL_WITHDRAWN = "approval-withdrawn"
     POLICY_BLOCKS = "policy-blocks"
     PERMIT_MISSING = "permit-missing"
@@ -60,6 +62,7 @@ _SENTENCES = {
     Reason.BAKED: "The candidate served everybody for its time without a breach.",
     Reason.OFFLINE_PASSED: "The offline evaluation meets every criterion.",
     Reason.APPROVED: "All approvals that the plan asks for were given.",
+    Reason.INSIDE_ENVELOPE: "The change is inside an envelope; approvals that were given with it count.",
     Reason.LEASE_RESTORED: "The lease had lapsed; the evidence allows the same step again.",
     Reason.BREACHED: "A guardrail got worse than the plan allows.",
     Reason.BUDGET_SPENT: "The harm that the plan allows this rollout is spent.",
@@ -88,6 +91,7 @@ _SENTENCES = {
     Reason.RECOMPUTATION_MISSING: "The plan asks for a recomputation from the prediction log, and there is no complete one.",
     Reason.RECOMPUTATION_DIFFERS: "The counters and the prediction log disagree, so one of them is wrong and neither proves anything.",
     Reason.APPROVALS_RUN_OUT: "Approvals that the plan needs have expired, so it goes no further.",
+    Reason.ENVELOPE_LEFT: "Approvals that were given with an envelope count no longer, so it goes no further before people approve it.",
     Reason.APPROVAL_WITHDRAWN: "Somebody took their approval back; nobody is exposed until it is given again.",
     Reason.POLICY_BLOCKS: "The policy does not permit it.",
     Reason.PERMIT_MISSING: "Whether the policy permits it is not known.",

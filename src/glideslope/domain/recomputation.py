@@ -20,6 +20,11 @@ FRESH: Final = 60_000
 """Milliseconds after which an agreement says nothing any more about the counters as they are."""
 
 
+KEPT: Final = 2
+"""Of a plan that asks for a recomputation: the log keeps what formulas read, both answers of a pair, and who stood in a block.
+Plans of older releases say nothing, and neither is kept for them."""
+
+
 class Recompute(StrEnum):
     """Whether a plan asks for the second opinion."""
 
@@ -56,8 +61,8 @@ class Recomputation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     uncovered: tuple[MetricName, ...] = ()
     """Guardrails that cannot be recomputed from the log."""
     unconfirmed: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
-    """What a shadow stage is judged by: its pairs are not in the log, so nothing confirms them. Canaries are judged
-    without. Absent where the plan has no such stage."""
+    """What a shadow stage is judged by and nothing confirms: the pairs of plans of older releases, which are not in the log.
+    Absent where the plan has no such stage."""
 
     @property
     def agrees(self) -> bool:
@@ -67,18 +72,17 @@ class Recomputation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         )
 
 
-def is_covered(metric: Metric, *, in_process: bool = False) -> bool:
+def is_covered(metric: Metric, *, in_process: bool = False, kept: bool = True) -> bool:
     """Tell whether a metric can be recomputed from the log, to the last count.
 
-    Not what falls on a grid by chance, nor what is made of an outcome's attributes, which are not logged, nor the silence of
-    outcomes, which is counted from the log in the first place; and where services
-    are the gateway, no latency's quantile, since they may count a request before it has ended.
+    Where services are the gateway, no latency's quantile is, since they may count a request before it has ended. In plans of older
+    releases, of which nothing more is `kept`, neither are means, what is made of an outcome's attributes, and the silence of outcomes.
     """
     if metric.origin is Origin.OUTCOME:
-        return metric.is_of_outcomes and not metric.is_dithered
+        return metric.is_of_outcomes or kept
     if metric.kind is Kind.LATENCY:
         return not (in_process and metric.of is not msgspec.UNSET)
-    return not metric.is_dithered
+    return kept or not metric.is_dithered
 
 
 def compare(counted: Mapping[Cell, int], recomputed: Mapping[Cell, int]) -> tuple[int, tuple[Difference, ...]]:

@@ -13,7 +13,7 @@ from glideslope.domain.freeze import Baseline
 from glideslope.domain.ids import MetricName, StepName
 from glideslope.domain.metric import Kind
 from glideslope.domain.plan import Guardrail, Margin, MarginKind, Plan, StageKind
-from glideslope.domain.supposed import foreseen, suppose
+from glideslope.domain.supposed import counted_of, foreseen, suppose
 from glideslope.domain.traffic import FULL
 
 LONGEST: Final = 90 * DAY
@@ -90,9 +90,19 @@ def remedies(
         each = next((s for s in found[2].steps if s.step == spot.step), None)
         return each is not None and any(p.guardrail == spot.guardrail and p.by_deadline >= EVEN for p in each.proofs)
 
+    def can_be(changed: Draft) -> bool:
+        try:
+            refreeze(changed)
+        except GlideslopeError:
+            return False
+        return True
+
     said: tuple[str, ...] = ()
     for options in (_longer(draft, spot), _larger(draft, spot), _wider(draft, spot)):
-        found = yield from _smallest(list(options), does)
+        tried = list(options)
+        while tried and not can_be(tried[-1][1]):
+            tried.pop()  # wider than the values can differ, say
+        found = yield from _smallest(tried, does)
         said = (*said, found) if found else said
     return said
 
@@ -132,7 +142,7 @@ def _is_sighted(plan: Plan, baseline: Baseline, *, starts: float) -> bool:
 
 def _is_known(g: Guardrail, baseline: Baseline) -> bool:
     """Tell whether the incumbent's values were ever seen: what rests on a guess refuses nobody."""
-    return any(sum(baseline.histograms.get(name, ())) > 1 for name in (g.metric.name, g.metric.measured))
+    return sum(counted_of(g.metric, baseline)) > 1
 
 
 def _rail(plan: Plan, name: MetricName) -> Guardrail:

@@ -17,6 +17,7 @@ from glideslope.domain.errors import GlideslopeError, Invalid, NotFound
 from glideslope.domain.events import Closed, Decided, Event, body_of, event_of, instant
 from glideslope.domain.evidence import Evidence
 from glideslope.domain.freeze import plan_digest
+from glideslope.domain.governing.envelope.replaying import Reclassifying
 from glideslope.domain.ids import MACHINE, RolloutId
 from glideslope.domain.rollout import Rollout, apply, begin
 from glideslope.ledger import canonical
@@ -54,6 +55,7 @@ class Flaw(StrEnum):
     APPROVALS_MISSING = "approvals-missing"  # exposed before the people whom the plan asks for had agreed
     STEP_SKIPPED = "step-skipped"
     ORDER_FORBIDDEN = "order-forbidden"  # a person may order a rollback, never an exposure
+    CLASSIFICATION_DIFFERS = "classification-differs"  # the envelope answers otherwise about the recorded dossier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,8 @@ class ReplayReport:
     orders: int
     """Decisions by people, which were only checked for being possible."""
     findings: tuple[ReplayFinding, ...]
+    classifications: int = 0
+    """By envelopes, which were asked again and answered the same, to the byte."""
     omitted: tuple[tuple[Flaw, int], ...] = ()
     """How many more there were of a flaw."""
 
@@ -98,8 +102,15 @@ class ReplayedDecision:
 def replay(entries: Iterable[Entry]) -> ReplayReport:
     """Replay every rollout among the entries of a ledger, given in its order. Never raises on what they hold."""
     streams: dict[str, _Stream] = {}
-    found = _Findings()
+    found, envelopes = _Findings(), Reclassifying()
     for position, entry in enumerate(entries):
+        if differs := envelopes.take(entry.kind, entry.body):
+            flaw = Flaw.CLASSIFICATION_DIFFERS
+            found.add(
+                ReplayFinding(
+                    flaw=flaw, stream=entry.stream, version=entry.version, position=position, sentence=differs
+                )
+            )
         stream = streams.get(entry.stream)
         if stream is None:
             stream = streams[entry.stream] = _Stream(name=entry.stream, found=found)
@@ -109,6 +120,7 @@ def replay(entries: Iterable[Entry]) -> ReplayReport:
         rollouts=len(rollouts),
         decisions=sum(s.decisions for s in rollouts),
         orders=sum(s.orders for s in rollouts),
+        classifications=envelopes.made_again,
         findings=tuple(sorted(found.listed, key=lambda f: f.position)),
         omitted=tuple((flaw, n - MOST_PER_FLAW) for flaw, n in sorted(found.counts.items()) if n > MOST_PER_FLAW),
     )

@@ -9,6 +9,7 @@ from glideslope.domain.decision import Advance, Decision, Hold, Promote, RollBac
 from glideslope.domain.doubt import Aside
 from glideslope.domain.errors import Invalid
 from glideslope.domain.events import (
+    AdvisoriesRecorded,
     Approved,
     Closed,
     Confirmed,
@@ -35,6 +36,7 @@ from glideslope.domain.governing.agreement import (
     AgreementTabled,
 )
 from glideslope.domain.governing.approval import Approval
+from glideslope.domain.governing.drill import DrillBegun, DrillEnded, DrillEvent, DrillTold
 from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.glass import Glass, GlassAsked, GlassBroken, GlassEvent, GlassReviewed, break_on
 from glideslope.domain.governing.incident import IncidentClosed, IncidentEvent, IncidentNoted, IncidentOpened
@@ -84,6 +86,10 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     IncidentNoted: frozenset(),
     IncidentClosed: frozenset(),
     Examined: frozenset(),
+    AdvisoriesRecorded: frozenset(),
+    DrillBegun: frozenset(),
+    DrillEnded: frozenset(),
+    DrillTold: frozenset(),
     Decided: frozenset(Phase) - DECIDED,
     # A proposal that could be halted could be resumed, past its approvals.
     Halted: _EXPOSABLE,
@@ -94,6 +100,18 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     FactsRecorded: frozenset(),
 }
 """In which phases each kind of event can happen."""
+
+_Elsewhere = (
+    AgreementEvent
+    | IncidentEvent
+    | GlassReviewed
+    | PersonDescribed
+    | PersonErased
+    | Examined
+    | DrillEvent
+    | AdvisoriesRecorded
+)
+"""What stands in no rollout's stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +199,7 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
     after = replace(rollout, version=version, changed_at=at, order=version if _orders(event) else rollout.order)
     if rollout.phase not in _FOLLOWS[type(event)]:
         raise Invalid(f"{rollout.id} is {rollout.phase}; {type(event).__name__} cannot follow.")
-    if isinstance(event, AgreementEvent | IncidentEvent | GlassReviewed | PersonDescribed | PersonErased | Examined):
+    if isinstance(event, _Elsewhere):
         raise Invalid(f"{type(event).__name__} cannot follow in {rollout.id}.")
     if isinstance(event, GlassEvent):
         return replace(after, glass=break_on(rollout.glass, event, at=at))
@@ -232,7 +250,7 @@ def onward(rollout: Rollout) -> int | None:
 
 def _orders(event: Event) -> bool:
     """Tell whether an event says anew what the traffic shall do; approvals, confirmations and holding on do not."""
-    if isinstance(event, AgreementEvent | GlassEvent | GlassReviewed | IncidentEvent | Examined):
+    if isinstance(event, _Elsewhere | GlassEvent):
         return False
     match event:
         case Decided(decision=Hold(exposed=exposed)):
@@ -251,8 +269,6 @@ def _orders(event: Event) -> bool:
             | ContractAgreed()
             | FactsRecorded()
         ):
-            return False
-        case PersonDescribed() | PersonErased():
             return False
         case _:
             assert_never(event)

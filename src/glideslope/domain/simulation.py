@@ -25,17 +25,18 @@ from glideslope.domain.flow import Flow
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.gate import harm_asked, proof_asked
 from glideslope.domain.ids import MACHINE, WHOLE, Actor, MetricName, RolloutId, StepName
-from glideslope.domain.metric import Kind, Origin
+from glideslope.domain.metric import DIFFERENCE_BINS, RANKED, Kind, Metric, Origin
+from glideslope.domain.orders import Orders, orders_of
 from glideslope.domain.plan import AtMaximum, Guardrail, Plan, Step
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Rollout, apply, begin
 from glideslope.domain.supposed import Supposed
-from glideslope.domain.tallied import paired_harm, paired_proof
+from glideslope.domain.tallied import LIMIT_ALPHA, calibration_test, paired_harm, paired_proof
 from glideslope.domain.traffic import FULL
 from glideslope.stats.counts import Table
 from glideslope.stats.passage import Pace
 from glideslope.stats.reals import ln
-from glideslope.stats.sampling import Chance, Dice, poisson
+from glideslope.stats.sampling import Chance, Dice, binomial, poisson
 from glideslope.stats.wealth import Bets, TallyTest, Test, held, held_pairs
 
 SURE: Final = 2.5
@@ -92,6 +93,8 @@ class Course:
     pairs: dict[MetricName, Dice] = field(default_factory=dict)
     start: list[Rollout] = field(default_factory=list)
     paces: dict[tuple[Test | TallyTest, MetricName, StepName], Pace] = field(default_factory=dict)
+    orders: dict[tuple[MetricName, StepName], Orders] = field(default_factory=dict)
+    gaps: dict[tuple[MetricName, StepName], Dice] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plan: Plan, supposed: Supposed, flow: Flow) -> "Course":
@@ -103,6 +106,11 @@ class Course:
             found.dice[name, False] = Dice.of(arms.incumbent)
         for name, weights in supposed.pairs.items():
             found.pairs[name] = Dice.of(weights)
+        for g in plan.guardrails:
+            for step in plan.steps if g.metric.kind in RANKED else ():
+                if step.has_coin:
+                    orders = found.orders[g.metric.name, step.name] = step_orders(supposed, g.metric, step)
+                    found.gaps[g.metric.name, step.name] = Dice.of(orders.gaps)
         found.start.append(_approved(plan))
         return found
 
@@ -141,6 +149,8 @@ class _Run:
         self._rollout = course.start[0]
         self._tallies: list[_Tally] = []
         self._pairs = {name: [0] * len(dice.probabilities) for name, dice in course.pairs.items()}
+        self._blocks = {name: [0] * DIFFERENCE_BINS for name, _ in course.orders}
+        self._formed: dict[tuple[MetricName, StepName], int] = {}
         self._due: list[tuple[float, int, int, int]] = []
         """When, in which step, by which arm (2 is a pair), how many outcomes come."""
         self._exposed = 0
@@ -199,7 +209,7 @@ class _Run:
         lacking = [
             f
             for f in decision.findings
-            if (f.question is Question.HARM and f.verdict is Verdict.FAIL)
+            if (f.question in (Question.HARM, Question.LIMIT) and f.verdict is Verdict.FAIL)
             or (f.question is Question.PROOF and f.verdict is not Verdict.PASS)
         ]
         found = "" if end is End.PROMOTED or not lacking else min(lacking, key=lambda f: f.wealth - f.line).subject
@@ -245,11 +255,17 @@ class _Run:
     def _rooms(self, step: Step, *, may_pass: bool) -> Iterator[tuple[bool, float]]:
         """Yield per test whether it waits for outcomes, and how many counted subjects more it can at the least need to speak."""
         for g in self._plan.guardrails:
-            if g.metric.name not in self._course.supposed.arms or not g.spends_alpha:
+            if g.metric.name not in self._course.supposed.arms or not harms(g):
                 continue
             late = g.metric.origin is Origin.OUTCOME
-            alpha = alpha_of(self._plan, g)
+            alpha = harm_alpha(self._plan, g)
             proves = may_pass and g.required
+            if g.metric.is_joint:
+                yield late, self._joint_room(tally_harm(g), g, step, alpha=alpha)
+                if proves and step.has_coin:
+                    proof = paired_proof(g, step.loosen)
+                    yield late, self._joint_room(proof, g, step, alpha=self._plan.alpha_pass)
+                continue
             asked = harm_asked(g, WHOLE, alpha=alpha, over=self._tables(g))
             yield late, self._room(asked, g, step, alpha=alpha, swapped=False)
             if proves and step.has_coin:
@@ -299,6 +315,24 @@ class _Run:
         cells = self._pairs[g.metric.name]
         return pace.room([sum(map(mul, weights, cells)) for weights in bets.weights], line=-ln(alpha), sure=SURE)
 
+    def _joint_room(self, test: TallyTest, g: Guardrail, step: Step, *, alpha: float) -> float:
+        """Return it in measured subjects for a test of blocks, or of the candidate's own outcomes."""
+        name, here = g.metric.name, step if step.has_coin else next(s for s in self._plan.steps if s.has_coin)
+        if g.metric.kind is Kind.CALIBRATION:
+            counts = [t.counts[name][0] for t in self._tallies]
+            tally = list(map(sum, zip(*counts, strict=True)))
+            cells = self._course.supposed.arms[name].candidate
+            per = (here.candidate + here.control) / here.candidate
+        else:
+            orders = self._course.orders[name, here.name]
+            tally, cells, per = self._blocks[name], orders.gaps, orders.outcomes / orders.comparable
+        key, bets = (test, name, here.name), held_pairs(test)
+        pace = self._course.paces.get(key)
+        if pace is None:
+            pace = self._course.paces[key] = Pace.of(bets, cells=cells)
+        room = pace.room([sum(map(mul, weights, tally)) for weights in bets.weights], line=-ln(alpha), sure=SURE)
+        return room * per
+
     def _flow_until(self, then: float) -> None:
         """Let traffic come until then, and the outcomes that are due by then."""
         step, k = self._step, len(self._tallies) - 1
@@ -334,6 +368,18 @@ class _Run:
                 if g.metric.origin in origins and g.metric.name in tally.counts:
                     dice = self._course.dice[g.metric.name, arm == 0]
                     dice.throw(n, into=tally.counts[g.metric.name][arm], chance=self._chance)
+                    if g.metric.kind in RANKED:
+                        self._fill(g.metric.name, self._plan.steps[self._tallies.index(tally)], tally)
+
+    def _fill(self, name: MetricName, step: Step, tally: _Tally) -> None:
+        """Compare the blocks that are full by now and were not before."""
+        orders = self._course.orders[name, step.name]
+        happened, others = (sum(sum(arm[k::2]) for arm in tally.counts[name]) for k in (1, 0))
+        full = min(happened, others) // orders.size
+        new = full - self._formed.get((name, step.name), 0)
+        self._formed[name, step.name] = full
+        compared = binomial(new, p=min(1.0, orders.comparable), chance=self._chance)
+        self._course.gaps[name, step.name].throw(compared, into=self._blocks[name], chance=self._chance)
 
     def _await(self, middle: float, then: float, step: int, arm: int, n: int) -> None:
         """Let the outcomes of n subjects, who came around a time, come as late as outcomes do."""
@@ -357,7 +403,7 @@ class _Run:
             ),
             pairs=tuple(
                 Pairs(metric=name, slice=WHOLE, differences=tuple(cells))
-                for name, cells in self._pairs.items()
+                for name, cells in (*self._pairs.items(), *self._blocks.items())
                 if any(cells)
             ),
             exposed=tuple(Exposed(step=s.name, candidate=t.exposed[0], incumbent=t.exposed[1]) for s, t in counting),
@@ -394,6 +440,32 @@ class _Run:
         if origin is not Origin.OUTCOME:
             return 0
         return round(1000 * (self._now - self._heard)) if self._heard else -1
+
+
+def harms(g: Guardrail) -> bool:
+    """Tell whether a guardrail ends an exposure: by a share of alpha, or as a calibration does, for a person to look."""
+    return g.spends_alpha or g.metric.kind is Kind.CALIBRATION
+
+
+def harm_alpha(plan: Plan, g: Guardrail) -> float:
+    """Return what its test of harm may spend on the whole."""
+    return LIMIT_ALPHA if g.metric.kind is Kind.CALIBRATION else alpha_of(plan, g)
+
+
+def tally_harm(g: Guardrail) -> TallyTest:
+    """Return the test of harm of what is counted jointly."""
+    return calibration_test(g) if g.metric.kind is Kind.CALIBRATION else paired_harm(g)
+
+
+def step_orders(supposed: Supposed, metric: Metric, step: Step) -> Orders:
+    """Return what a ranking's blocks are like in a step with a coin. Raises ValueError where there is no order."""
+    arms, weights = supposed.arms[metric.name], step.split.weights()
+    return orders_of(
+        metric.kind,
+        candidate=arms.candidate,
+        incumbent=arms.incumbent,
+        weights=(weights.candidate, weights.control),
+    )
 
 
 def cells_of(supposed: Supposed, metric: MetricName, step: Step, *, swapped: bool) -> tuple[float, ...]:

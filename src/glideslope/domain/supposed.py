@@ -7,27 +7,25 @@ histogram tilted exponentially, which of all distributions with that mean lies n
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from itertools import accumulate
 from typing import Final
 
 import msgspec
 
-from glideslope.domain.alphas import harm_alphas, is_paired
+from glideslope.domain.alphas import is_paired
 from glideslope.domain.experience import Experience
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.ids import MetricName
-from glideslope.domain.metric import RANKED, Kind, Metric, differences
-from glideslope.domain.plan import DeclaredHarm, Guardrail, MarginKind, Plan
+from glideslope.domain.metric import BUILT_IN, Kind, Metric, differences
+from glideslope.domain.orders import blurred, shifted, usual_joint
+from glideslope.domain.plan import DeclaredHarm, Guardrail, Margin, MarginKind, Plan
+from glideslope.domain.tilting import tilt, tilted
 
 BEYOND: Final = 2.0
 """A harm that nobody declared is this many margins: as far beyond the margin as the margin is from nothing."""
 
 TYPICAL_LATENCY: Final = (50.0, 0.6)
 """Median in milliseconds, and standard deviation of the logarithm, of a latency that nobody measured yet."""
-
-_STEPS: Final = 80
-"""Of a bisection: more than a double has digits."""
 
 
 class Arms(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,37 +64,14 @@ def harm_name(harm: DeclaredHarm) -> str:
     return f"{harm.metric} x{1 + size.size:.4g}" if size.size >= 1 else f"{harm.metric} +{size.size * 100:.4g}%"
 
 
-def is_foreseen(g: Guardrail) -> bool:
-    """Tell whether a guardrail's outcomes can be supposed: a ranking's come in blocks, whose order nobody can draw."""
-    return g.metric.kind not in RANKED and g.metric.kind is not Kind.CALIBRATION
-
-
 def foreseen(plan: Plan) -> Plan:
-    """Return the plan without guardrails that cannot be foreseen; the others keep their share of alpha.
+    """Return the plan as it is foreseen: nobody knows how answers will differ, nor whether a recomputation will agree.
 
-    Without any that is left and required, nothing can be foreseen. Raises ValueError.
+    Without a required guardrail nothing can be foreseen. Raises ValueError.
     """
-    kept = tuple(g for g in plan.guardrails if is_foreseen(g))
-    if not any(g.required for g in kept):
-        raise ValueError("no required guardrail can be foreseen")
-    judged = [g for g in plan.guardrails if g.spends_alpha]
-    mine = [g for g in kept if g.spends_alpha]
-    part = sum(g.weight for g in mine) / sum(g.weight for g in judged)
-    # Nobody knows how answers will differ, nor whether a recomputation will agree.
-    plan = msgspec.structs.replace(plan, recompute=msgspec.UNSET, pairs=msgspec.UNSET)
-    if len(kept) == len(plan.guardrails):
-        return plan
-    judged_on = msgspec.structs.replace(plan, guardrails=kept, alpha=plan.alpha * part)
-    return msgspec.structs.replace(judged_on, guardrails=tuple(_recredited(g, plan, judged_on) for g in kept))
-
-
-def _recredited(g: Guardrail, plan: Plan, judged: Plan) -> Guardrail:
-    """Let credit hold for the alphas of the smaller plan: the same, but for the last digit of a double."""
-    if g.stakes is msgspec.UNSET or not g.stakes.credits:
-        return g
-    now = dict(zip(harm_alphas(plan, g), harm_alphas(judged, g), strict=True))
-    credits_ = tuple(msgspec.structs.replace(c, alpha=now.get(c.alpha, c.alpha)) for c in g.stakes.credits)
-    return msgspec.structs.replace(g, stakes=msgspec.structs.replace(g.stakes, credits=credits_))
+    if not any(g.required for g in plan.guardrails):
+        raise ValueError("no guardrail is required")
+    return msgspec.structs.replace(plan, recompute=msgspec.UNSET, pairs=msgspec.UNSET)
 
 
 def harms_of(plan: Plan) -> tuple[DeclaredHarm, ...]:
@@ -106,7 +81,7 @@ def harms_of(plan: Plan) -> tuple[DeclaredHarm, ...]:
     return tuple(
         DeclaredHarm(metric=g.metric.name, size=msgspec.structs.replace(g.margin, size=BEYOND * g.margin.size))
         for g in plan.guardrails
-        if g.spends_alpha and is_foreseen(g)
+        if g.spends_alpha or g.metric.kind is Kind.CALIBRATION
     )
 
 
@@ -114,10 +89,9 @@ def suppose(plan: Plan, baseline: Baseline, harm: DeclaredHarm | None) -> Suppos
     """Return how the arms answer. Raises ValueError for a harm that no candidate can do: a rate above all, say."""
     arms = {}
     for g in plan.guardrails:
-        if is_foreseen(g):
-            incumbent = usual(g, baseline)
-            size = harm if harm is not None and harm.metric in (g.metric.name, g.metric.measured) else None
-            arms[g.metric.name] = Arms(candidate=_worse(g, incumbent, size), incumbent=incumbent)
+        incumbent = usual(g, baseline)
+        size = harm if harm is not None and harm.metric in (g.metric.name, g.metric.measured) else None
+        arms[g.metric.name] = Arms(candidate=_worse(g, incumbent, size), incumbent=incumbent)
     strata = {
         g.metric.name: _by_strata(g, arms[g.metric.name])
         for g in plan.guardrails
@@ -134,7 +108,7 @@ def suppose(plan: Plan, baseline: Baseline, harm: DeclaredHarm | None) -> Suppos
 def usual(g: Guardrail, baseline: Baseline) -> tuple[float, ...]:
     """Return the incumbent's distribution: as counted, else of a typical shape around the plan's base rate."""
     metric = g.metric
-    counted = baseline.histograms.get(metric.name) or baseline.histograms.get(metric.measured) or g.reference
+    counted = counted_of(metric, baseline) or g.reference
     if metric.kind is Kind.EVENT:
         return (1.0 - g.base_rate, g.base_rate)
     if len(counted) == metric.bins and sum(counted) > 1:
@@ -142,6 +116,8 @@ def usual(g: Guardrail, baseline: Baseline) -> tuple[float, ...]:
         return tuple(count / total for count in counted)
     if metric.kind is Kind.LATENCY:
         return _lognormal(metric.edges)
+    if metric.is_joint:
+        return usual_joint(metric.edges)
     return tilted((1.0,) * metric.bins, values=metric.values, mean=metric.sign * g.base_rate)
 
 
@@ -152,9 +128,29 @@ def _worse(g: Guardrail, incumbent: tuple[float, ...], harm: DeclaredHarm | None
         return scaled(incumbent, edges=metric.edges, by=factor / (1.0 + g.margin.size))
     if harm is None:
         return incumbent
+    if metric.is_joint:
+        return _worse_jointly(g, incumbent, harm.size)
     mean = math.fsum(p * v for p, v in zip(incumbent, metric.values, strict=True))
     by = harm.size.size * (abs(mean) if harm.size.kind is MarginKind.RELATIVE else 1.0)
     return tilted(incumbent, values=metric.values, mean=mean + by)
+
+
+def counted_of(metric: Metric, baseline: Baseline) -> tuple[int, ...]:
+    """Return what was counted of the incumbent in a metric's bins, by whatever metric with the same; nothing if none was."""
+    known = baseline.histograms
+    counted = known.get(metric.name) or known.get(metric.measured) or ()
+    if not counted and metric.is_joint:
+        same = (other.name for other in BUILT_IN.values() if other.is_joint and other.edges == metric.edges)
+        counted = next((known[name] for name in same if known.get(name)), ())
+    return counted
+
+
+def _worse_jointly(g: Guardrail, incumbent: tuple[float, ...], size: Margin) -> tuple[float, ...]:
+    if size.kind is not MarginKind.ABSOLUTE:
+        raise ValueError("it is said as a difference, like 0.05")
+    if g.metric.kind is Kind.CALIBRATION:
+        return shifted(incumbent, by=size.size)
+    return blurred(g.metric.kind, incumbent, by=size.size)
 
 
 def _by_strata(g: Guardrail, arms: Arms) -> Arms:
@@ -181,45 +177,6 @@ def _by_strata(g: Guardrail, arms: Arms) -> Arms:
         none = nothing * len(usual)
         return Arms(candidate=none + arms.candidate, incumbent=none + arms.incumbent)
     return Arms(candidate=candidate + nothing, incumbent=incumbent + nothing)
-
-
-@lru_cache(maxsize=256)
-def tilted(weights: tuple[float, ...], *, values: tuple[float, ...], mean: float) -> tuple[float, ...]:
-    """Return the distribution nearest to *weights* that has this mean. Raises ValueError where no distribution has.
-
-    Beyond what was ever counted, some of the worst bin is mixed in.
-    """
-    low, high = min(values), max(values)
-    if not low < mean < high:
-        raise ValueError(f"a mean of {mean:.4g} lies beyond what can be counted, {low:.4g} to {high:.4g}")
-    total = math.fsum(weights)
-    seen = [v for v, w in zip(values, weights, strict=True) if w > 0.0]
-    if not min(seen) < mean < max(seen):
-        old = math.fsum(w * v for w, v in zip(weights, values, strict=True)) / total
-        end = high if mean >= max(seen) else low
-        part = (mean - old) / (end - old)
-        return tuple(
-            (1.0 - part) * w / total + (part if v == end else 0.0) for w, v in zip(weights, values, strict=True)
-        )
-    scale = high - low
-    left, right = -700.0, 700.0
-    found: tuple[float, ...] = ()
-    for _ in range(_STEPS):
-        middle = (left + right) / 2
-        found = _tilt(weights, values=values, by=middle / scale)
-        if math.fsum(p * v for p, v in zip(found, values, strict=True)) < mean:
-            left = middle
-        else:
-            right = middle
-    return found
-
-
-def _tilt(weights: Sequence[float], *, values: Sequence[float], by: float) -> tuple[float, ...]:
-    powers = [by * v for v in values]
-    top = max(p for p, w in zip(powers, weights, strict=True) if w > 0.0)
-    raw = [w * math.exp(p - top) if w > 0.0 else 0.0 for p, w in zip(powers, weights, strict=True)]
-    total = math.fsum(raw)
-    return tuple(r / total for r in raw)
 
 
 def scaled(weights: Sequence[float], *, edges: Sequence[float], by: float) -> tuple[float, ...]:
@@ -260,7 +217,7 @@ def _pairs(metric: Metric, arms: Arms, experience: Experience) -> tuple[float, .
         even = tuple(
             (n + counted[values.index(-v)]) / 2 if v else float(n) for n, v in zip(counted, values, strict=True)
         )
-        return tilted(even, values=values, mean=drop) if drop else _tilt(even, values=values, by=0.0)
+        return tilted(even, values=values, mean=drop) if drop else tilt(even, values=values, by=0.0)
     found = [0.0] * len(values)
     if metric.kind is Kind.EVENT:
         c, i = arms.candidate[1], arms.incumbent[1]

@@ -7,10 +7,11 @@ import msgspec
 
 from glideslope.domain.governing.agreement import ORGANISATION, Agreement, Edition, agreement_digest
 from glideslope.domain.governing.calendar import Calendar
+from glideslope.domain.governing.envelope import Envelope
 from glideslope.domain.governing.kinds import restored
 from glideslope.domain.governing.organisation import Organisation
 from glideslope.domain.governing.policy import Policy
-from glideslope.domain.ids import Digest
+from glideslope.domain.ids import Digest, ModelName
 from glideslope.engine.record import Record
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -42,12 +43,21 @@ class Agreed:
     @property
     def calendars(self) -> tuple[Calendar, ...]:
         """Return the calendars in force. Raises AgreementInvalid."""
-        return tuple(self._document(edition, "calendar", Calendar) for edition in self._in_force("calendar"))
+        return self.in_force("calendar", Calendar)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
         """Return the policies in force; all of them must permit what is begun or widened."""
-        return tuple(self._document(edition, "policy", Policy) for edition in self._in_force("policy"))
+        return self.in_force("policy", Policy)
+
+    def envelopes(self, model: ModelName, tier: str) -> tuple[tuple[Agreement, Envelope], ...]:
+        """Return the envelopes in force that speak for a model, by name; whether they have ended is theirs to say."""
+        found = [
+            (agreement, self._document(agreement.in_force, "envelope", Envelope))
+            for agreement in self._record.agreements()
+            if agreement.of == "envelope" and agreement.in_force is not None
+        ]
+        return tuple(sorted((each for each in found if each[1].speaks_for(model, tier)), key=lambda each: each[0].name))
 
     @property
     def policy(self) -> Digest | None:
@@ -56,6 +66,10 @@ class Agreed:
         if len(digests) < 2:
             return digests[0] if digests else None
         return agreement_digest({"policies": digests})
+
+    def in_force(self, of: str, type_: type[T]) -> tuple[T, ...]:
+        """Return all documents of a kind that are in force."""
+        return tuple(self._document(edition, of, type_) for edition in self._in_force(of))
 
     def _in_force(self, of: str) -> Iterator[Edition]:
         return (a.in_force for a in self._record.agreements() if a.of == of and a.in_force is not None)

@@ -1,6 +1,7 @@
 """Commands about agreements: table, answer, review. What was needed being there, it is in force in the same transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -17,8 +18,9 @@ from glideslope.domain.governing.agreement import (
     Edition,
     agreement_digest,
 )
-from glideslope.domain.governing.approval import Approval, Need, unmet
-from glideslope.domain.governing.kinds import agreed_of
+from glideslope.domain.governing.approval import Approval, Need, together, unmet
+from glideslope.domain.governing.envelope import Envelope
+from glideslope.domain.governing.kinds import agreed_of, restored
 from glideslope.domain.governing.organisation import Organisation, Right
 from glideslope.domain.ids import Actor
 from glideslope.engine.governing import Governing
@@ -26,6 +28,7 @@ from glideslope.engine.handlers import reason
 from glideslope.engine.once import Once, require_same
 from glideslope.engine.record import Append, Record, Recorded, agreement_stream
 
+ENVELOPE = "envelope"
 ADMINISTER = Right.ADMINISTER.value
 """The pseudo-function in which administrators answer."""
 
@@ -64,14 +67,17 @@ class Agreements:
                 return ()
             organisation = self._governing.organisation
             self._check_tabling(command, organisation)
-            if self._needs(command.of, organisation, by=command.by):
+            if self._needs(command.of, command.document, organisation, by=command.by):
                 return (tabled,)
             return tabled, AgreementInForce(digest=digest, by=command.by, why="Nobody else need agree.")
 
         return await self._append(command.of, command.name, tabled, events, key=f"table/{key}")
 
     async def answer(self, command: AnswerAgreement, *, key: str) -> Agreement:
-        """Say yes or no to exactly what is tabled. Raises NotFound, NotEntitled, SelfApproval, DigestChanged."""
+        """Say yes or no to exactly what is tabled; or to the envelope in force, to take a yes to it back or to give it again.
+
+        Raises NotFound, NotEntitled, SelfApproval, DigestChanged, Conflict for a yes that was never given.
+        """
         answered = AgreementAnswered(
             digest=command.digest,
             granted=command.granted,
@@ -81,18 +87,22 @@ class Agreements:
         )
 
         def events() -> Sequence[Event]:
-            found, tabled = self._tabled(command.of, command.name)
+            found, tabled = self._answerable(command)
             if tabled.digest != command.digest:
                 raise DigestChanged(rollout=f"{found.of} {found.name}", seen=command.digest, current=tabled.digest)
             if tabled.by == command.by:
                 raise SelfApproval(rollout=f"{found.of} {found.name}", actor=command.by)
             functions = self._require_functions(command.by)
             answer = msgspec.structs.replace(answered, functions=functions)
+            if tabled is found.in_force:
+                if not command.granted and command.by not in {a.by for a in tabled.granted}:
+                    raise Conflict(f"{command.by} has not agreed to it, so there is nothing to take back.")
+                return (answer,)
             if not command.granted:
                 return (answer,)
             given = Approval(by=command.by, digest=tabled.digest, functions=functions, at=self._record.now())
             granted = (*(a for a in tabled.granted if a.by != command.by), given)
-            needs = self._needs(found.of, self._governing.organisation, by=tabled.by)
+            needs = self._needs(found.of, tabled.document, self._governing.organisation, by=tabled.by)
             if unmet(needs, granted) or tabled.denied - {command.by}:
                 return (answer,)
             return answer, AgreementInForce(digest=tabled.digest, by=tabled.by, why=tabled.why)
@@ -120,9 +130,8 @@ class Agreements:
         """Return whose yes a tabled document still needs."""
         if agreement.tabled is None:
             return ()
-        return unmet(
-            self._needs(agreement.of, self._governing.organisation, by=agreement.tabled.by), agreement.tabled.granted
-        )
+        tabled, organisation = agreement.tabled, self._governing.organisation
+        return unmet(self._needs(agreement.of, tabled.document, organisation, by=tabled.by), tabled.granted)
 
     def _check_tabling(self, command: TableAgreement, organisation: Organisation | None) -> None:
         if organisation is None:
@@ -138,7 +147,15 @@ class Agreements:
         elif organisation.person(command.by) is None:
             raise NotEntitled(actor=command.by, needs="a person of the organisation")
 
-    def _needs(self, of: str, organisation: Organisation | None, *, by: Actor) -> Sequence[Need]:
+    def _needs(
+        self, of: str, document: Mapping[str, Any], organisation: Organisation | None, *, by: Actor
+    ) -> Sequence[Need]:
+        """Return who must agree: to an envelope also everybody whose approval falls away with it, since it is theirs to give."""
+        needs = self._named(of, organisation, by=by)
+        envelope = restored(of, document) if of == ENVELOPE else None
+        return together(needs, envelope.falls_away) if isinstance(envelope, Envelope) and organisation else needs
+
+    def _named(self, of: str, organisation: Organisation | None, *, by: Actor) -> Sequence[Need]:
         """Return who must agree: for the organisation another administrator, for else whom it names, or compliance."""
         if organisation is None:
             return ()
@@ -161,10 +178,17 @@ class Agreements:
         functions = organisation.authority(actor, now=self._record.now())
         return (*functions, *((ADMINISTER,) if organisation.may(actor, Right.ADMINISTER) else ()))
 
-    def _tabled(self, of: str, name: str) -> tuple[Agreement, Edition]:
-        found = self._record.agreement(of, name)
+    def _answerable(self, command: AnswerAgreement) -> tuple[Agreement, Edition]:
+        """Return what is answered: an envelope in force that is named, since what was given with it goes on counting; else what is tabled.
+
+        So nobody keeps a yes from being taken back by tabling something else.
+        """
+        found = self._record.agreement(command.of, command.name)
+        held = found.in_force if found is not None and command.of == ENVELOPE else None
+        if found is not None and held is not None and held.digest == command.digest:
+            return found, held
         if found is None or found.tabled is None:
-            raise NotFound(what=f"tabled {of}", name=name, next_command="glideslope agree ls")
+            raise NotFound(what=f"tabled {command.of}", name=command.name, next_command="glideslope agree ls")
         return found, found.tabled
 
     def _require_functions(self, actor: Actor) -> tuple[str, ...]:

@@ -29,13 +29,15 @@ from glideslope.domain.contract import Contract
 from glideslope.domain.decision import Decision
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import GlideslopeError, LogAbsent, NotFound, TokenExpired, TokenUnknown
+from glideslope.domain.events import Proposed
 from glideslope.domain.flow import second_of_week
 from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
 from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.governing.dossier import Dossier
+from glideslope.domain.governing.envelope import Envelope
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import ModelName, RolloutId, SliceName, VersionName
+from glideslope.domain.ids import NOBODY, Actor, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.logged import SETTLE, PredictionRefusal, Predictions, PredictionsTaken
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
@@ -63,6 +65,7 @@ from glideslope.engine.calendars import HolidaysOf, no_holidays
 from glideslope.engine.consulting import Consulting
 from glideslope.engine.council import Council
 from glideslope.engine.drifting import features_view
+from glideslope.engine.drill_player import DrillPlayer
 from glideslope.engine.features import Features
 from glideslope.engine.governing import Governing
 from glideslope.engine.governor import Governor
@@ -215,6 +218,7 @@ class App(Council):
             in_process=world.grants is not None,
             settle=world.settle,
             keep=world.keep,
+            plugins=world.plugins,
         )
         if world.log is not None:
             self.observer.requests = Requests(world.log, clock=world.clock)
@@ -249,6 +253,7 @@ class App(Council):
             governing=self.governing,
             asking=self._asking,
             reconciler=self.reconciler,
+            drills=DrillPlayer(record=self.record, driver=world.driver, clock=world.clock),
             leases=world.leases,
             clock=world.clock,
             holder=world.holder,
@@ -278,6 +283,7 @@ class App(Council):
             handlers=self._handlers,
             queries=self._queries,
             people=People(record=self.record, data=world.people, random=world.random),
+            driver=world.driver,
             wake=self.governor.wake,
         )
         self.notary = Notary(store=world.store, checkpoints=world.checkpoints, signer=world.signer)
@@ -325,14 +331,16 @@ class App(Council):
     async def agree(self, command: AgreeContract, *, key: str) -> Contract:
         return await self.contract(await self._handlers.agree(command, key=key))
 
-    async def plan(self, draft: Draft) -> PlanView:
+    async def plan(self, draft: Draft, *, by: Actor | None = None, envelope: Envelope | None = None) -> PlanView:
         self._require_log(draft)
         plan, baseline = self._handlers.resolve(draft)
+        digest = plan_digest(plan)
         known = baseline.subjects_per_second > 0
         foreseen = await by_turns(prospects(plan, baseline, starts=self._starts()))
         return PlanView(
             plan=plan,
-            digest=plan_digest(plan),
+            digest=digest,
+            lane=self._asking.would_be(Proposed(plan=plan, plan_digest=digest, by=by or NOBODY), envelope),
             forecast=tuple(_shown(f) for f in forecast(plan, baseline)),
             warnings=(
                 *(Warning_(code="tightened", sentence=sentence) for sentence in self.governing.strict(draft)[1]),
@@ -412,7 +420,8 @@ class App(Council):
             await self.signals.flush()
 
     async def fleet(self) -> FleetView:
-        return self._queries.fleet()
+        overdue = sum(due.overdue for due in await self.dues())
+        return msgspec.structs.replace(self._queries.fleet(), overdue=overdue)
 
     async def model(self, name: ModelName, *, as_of: int | None = None) -> ModelView:
         queries = self._queries if as_of is None else self.repository.as_of(as_of, model=name)
@@ -539,6 +548,8 @@ class App(Council):
     async def work_on_log(self) -> None:
         """Join what is due, recompute where a plan asks for it, drop what is old. Raises LogUnavailable, StoreUnavailable."""
         await self.log.join()
+        if self.log.has_log:
+            await self._desk.mend()
         await self.log.recompute_due()
         await self.log.tidy()
 
@@ -662,7 +673,10 @@ class App(Council):
                 for r in self.record.rollouts()
                 if r.plan.model == model and r.phase not in ENDED
             },
-            metrics=open_.plan.counted if open_ else tuple(BUILT_IN.values()),
+            # What is compared in a shadow is the server's to know, and no service of an older release knows the word.
+            metrics=tuple(msgspec.structs.replace(m, paired=msgspec.UNSET) for m in open_.plan.counted)
+            if open_
+            else tuple(BUILT_IN.values()),
             dimensions=open_.plan.dimensions if open_ else (),
             crosses=(open_.plan.crosses or ()) if open_ else (),
             numbered=True,

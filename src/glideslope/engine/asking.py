@@ -1,24 +1,31 @@
-"""The permit that a decision rests on: what calendars, policies and earlier attempts say about a rollout at an instant."""
+"""The permit that a decision rests on: what calendars, policies, envelopes and earlier attempts say about a rollout at an instant."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from glideslope.domain.errors import AgreementInvalid, Conflict
+from glideslope.domain.events import Proposed
 from glideslope.domain.governing.calendar import Calendar
 from glideslope.domain.governing.dossier import Dossier, dossier_digest
+from glideslope.domain.governing.envelope import Envelope
 from glideslope.domain.governing.examined import Examined
-from glideslope.domain.governing.governed import Answered, Block, Permit
+from glideslope.domain.governing.governed import Answered, Block, Governed, Lane, Permit
 from glideslope.domain.governing.policy import examine
 from glideslope.domain.governing.policy.wording import blocks as rules_that_block
-from glideslope.domain.ids import Digest, RolloutId
-from glideslope.domain.rollout import ENDED, Phase, Rollout
+from glideslope.domain.ids import Actor, Digest, RolloutId
+from glideslope.domain.rollout import ENDED, Phase, Rollout, begin
 from glideslope.engine.agreed import Agreed
 from glideslope.engine.calendars import HolidaysOf, no_holidays, queues, window
 from glideslope.engine.consulting import Consulting
-from glideslope.engine.dossiers import dossier
+from glideslope.engine.dossiers import dossier, with_approvals
+from glideslope.engine.dues import drill_overdue
+from glideslope.engine.enveloping import Classified, as_if_agreed, classified
+from glideslope.engine.governing_views import LaneView, lane_view
 from glideslope.engine.record import Append, Record, examination_stream
 
 
@@ -29,7 +36,7 @@ class Asked:
     permit: Permit | UnsetType
     """UNSET where nothing governs it, or nothing is known."""
     examined: Examined | None = None
-    """What the policies in force were asked, and what they answered; None where none is."""
+    """What the policies in force and the envelope were asked, and what they answered; None where there are none."""
     pending: bool = False
     """Somebody else's answer is not there yet, and may still come: what blocks now need not block in a moment."""
 
@@ -49,6 +56,8 @@ class Asking:
         self._holidays = holidays
         self._queued: tuple[tuple[int, int], Mapping[RolloutId, Block]] | None = None
         """Which proposals wait for their turn, and as of which entry and second."""
+        self._classified: dict[RolloutId, tuple[tuple[int, int, Digest, Actor], tuple[Dossier, Classified]]] = {}
+        """How each open rollout is classified, as of which entry and second; one that is only thought of has no id of its own."""
         self._known: dict[RolloutId, tuple[tuple[int, int, int], Asked]] = {}
         """What was asked about each open rollout, and as of which entry, second and answer of others."""
 
@@ -71,18 +80,19 @@ class Asking:
 
     def dossier(self, rollout: Rollout) -> Dossier:
         """Return all that is known about a rollout's change now, as a policy is shown it. Raises Conflict."""
-        found = self._dossier(rollout, now=self._record.now(rollout.id))
+        found = self._classify(rollout, now=self._record.now(rollout.id))
         if found is None:
             raise Conflict(
                 "No organisation is in force, so nobody owns anything and no tier asks for anything: there is no dossier.",
                 next_command="glideslope agree schema organisation",
             )
-        return found
+        return with_approvals(found[0], rollout, found[1].lane)
 
     def forget(self, rollout: RolloutId) -> None:
         """Drop what is known about a rollout that has ended."""
         self._known.pop(rollout, None)
         self._consulting.forget(rollout)
+        self._classified.pop(rollout, None)
 
     def change(self, rollout: Rollout) -> Digest | UnsetType:
         """Return all that is to be agreed on about a rollout at this moment, as one digest."""
@@ -110,15 +120,21 @@ class Asking:
         blocks: tuple[Block, ...] = ()
         if rollout.phase is Phase.PROPOSED:
             waits = self._waits(calendars, now=now).get(rollout.id)
-            blocks = tuple(b for b in (outrun, waits, self._owed(rollout)) if b is not None)
-        known = self._dossier(rollout, now=now)
-        if known is None:
+            blocks = tuple(
+                b for b in (outrun, waits, self._owed(rollout), self._undrilled(rollout, now=now)) if b is not None
+            )
+        laned = self._classify(rollout, now=now)
+        if laned is None:
             return NOT_ASKED
-        policy, policies = self._agreed.policy, self._agreed.policies
-        if policy is None:
-            return Asked(Permit(change=known.change.digest, blocks=blocks, window=found or UNSET))
+        known, lane = with_approvals(laned[0], rollout, laned[1].lane), laned[1].lane
+        policy, policies, answered = self._agreed.policy or UNSET, self._agreed.policies, laned[1].found
+        if isinstance(policy, UnsetType) and isinstance(answered, UnsetType):
+            return Asked(Permit(change=known.change.digest, blocks=blocks, window=found or UNSET, lane=lane))
         found_out = self._consulting.consult(rollout.id, policies, known)
-        known = found_out.dossier
+        if found_out.dossier is not known and isinstance(rollout.plan.governed, Governed):
+            # All that is recorded together is about the one dossier that others were sent.
+            known = found_out.dossier
+            answered = classified(self._agreed, rollout.plan.governed, known).found
         answers = tuple(
             answer
             for policy, told in zip(policies, found_out.told, strict=True)
@@ -130,20 +146,65 @@ class Asking:
             change=known.change.digest,
             blocks=(*blocks, *rules_that_block(answers)),
             window=found or UNSET,
+            lane=lane,
         )
-        examined = Examined(rollout=rollout.id, policy=policy, dossier=known, answers=answers)
+        examined = Examined(rollout=rollout.id, policy=policy, dossier=known, answers=answers, classified=answered)
         return Asked(permit, examined, pending=found_out.pending)
 
-    def _dossier(self, rollout: Rollout, *, now: int) -> Dossier | None:
-        """Return all that is known about a rollout's change; None where no organisation is in force."""
-        organisation = self._agreed.organisation
-        return None if organisation is None else dossier(self._record, rollout, organisation, now=now)
+    def lane(self, rollout: Rollout, *, now: int) -> Lane | UnsetType:
+        """Return how a rollout is classified at an instant."""
+        found = self._classify(rollout, now=now)
+        return UNSET if found is None else found[1].lane
+
+    def proposed(self, id_: RolloutId, event: Proposed, *, key: str, at: int) -> tuple[Append, ...]:
+        """Return how a change is classified as it is proposed, to be recorded with that; nothing where no envelope speaks for it."""
+        governed = event.plan.governed
+        if isinstance(governed, UnsetType) or isinstance(governed.envelope, UnsetType):
+            return ()
+        examined = self._ask(begin(id_, event, at=at), now=at).examined
+        if examined is None or isinstance(examined.classified, UnsetType):
+            return ()
+        stream = examination_stream(id_)
+        return (
+            Append(stream=stream, expected=self._record.version(stream), events=(examined,), key=f"{key}/examined"),
+        )
+
+    def would_be(self, event: Proposed, envelope: Envelope | None) -> LaneView | None:
+        """Return how a change would be classified if it were proposed now: by the envelope in force, or by one that is not yet."""
+        now = self._record.now()
+        rollout, governed = begin(self._record.next_rollout(), event, at=now), event.plan.governed
+        found = self._classify(rollout, now=now)
+        if found is None or isinstance(governed, UnsetType):
+            return None
+        told, spoken = found
+        if envelope is not None:
+            spoken = as_if_agreed(envelope, told, event.plan)
+            governed = replace(governed, envelope=spoken.lane.envelope if spoken.lane else UNSET)
+        view = lane_view(rollout, governed, spoken.lane, spoken.found, now=now, change=told.change.digest)
+        # Who would agree to an envelope that is not in force is not known by name.
+        return view if view is None or envelope is None else replace(view, given=())
+
+    def _classify(self, rollout: Rollout, *, now: int) -> tuple[Dossier, Classified] | None:
+        """Return all that is known about a rollout's change, and how it is classified; None where no organisation is in force."""
+        as_of = self._record.size(), now // 1000, rollout.plan_digest, rollout.proposed_by
+        known = self._classified.get(rollout.id)
+        if known is None or known[0] != as_of:
+            organisation, governed = self._agreed.organisation, rollout.plan.governed
+            if organisation is None:
+                return None
+            told = dossier(self._record, rollout, organisation, now=now)
+            speaks = Classified() if isinstance(governed, UnsetType) else classified(self._agreed, governed, told)
+            known = as_of, (told, speaks)
+            if rollout.phase not in ENDED:
+                self._classified[rollout.id] = known
+        return known[1]
 
     def _waits(self, calendars: tuple[Calendar, ...], *, now: int) -> Mapping[RolloutId, Block]:
         """Return which proposals wait for their turn; asked for each of them, and found once as long as nothing happens."""
         as_of = self._record.size(), now // 1000
         if self._queued is None or self._queued[0] != as_of:
-            self._queued = as_of, queues(calendars, self._record.open_rollouts(), now=now)
+            lane = partial(self.lane, now=now)
+            self._queued = as_of, queues(calendars, self._record.open_rollouts(), now=now, lane=lane)
         return self._queued[1]
 
     def _owed(self, rollout: Rollout) -> Block | None:
@@ -153,6 +214,13 @@ class Asking:
             return None
         why = f"the broken glass of {earlier.id} has not been reviewed"
         return Block(rule="break-glass/review", answer=Answered.NO_EVIDENCE, why=why)
+
+    def _undrilled(self, rollout: Rollout, *, now: int) -> Block | None:
+        """Return what blocks a proposal whose model's tier asks for a drill that nobody held lately."""
+        organisation = self._agreed.organisation
+        tier = None if organisation is None else organisation.tier_of(rollout.plan.model)
+        why = drill_overdue(self._record, rollout.plan.model, tier, now=now)
+        return Block(rule="drill/overdue", answer=Answered.NO_EVIDENCE, why=why) if why else None
 
     def _outrun(self, rollout: Rollout) -> Block | None:
         """Return what blocks a proposal that was frozen under rules that no longer hold for its model: it was approved by those."""

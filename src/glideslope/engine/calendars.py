@@ -9,7 +9,7 @@ import msgspec
 from glideslope.domain.consent import unapproved
 from glideslope.domain.errors import AgreementInvalid
 from glideslope.domain.governing.calendar import STRICTEST, Calendar, Holidays, Open, asked
-from glideslope.domain.governing.governed import Answered, Block, Governed, Window
+from glideslope.domain.governing.governed import Answered, Block, Governed, Lane, Window
 from glideslope.domain.ids import RolloutId
 from glideslope.domain.rollout import Phase, Rollout
 
@@ -52,7 +52,13 @@ def window(calendars: Iterable[Calendar], rollout: Rollout, *, now: int, holiday
     return Window(name=f"{calendar.name}: {open_.name}", asks=open_.asks, until=round(open_.until.timestamp() * 1000))
 
 
-def queues(calendars: Iterable[Calendar], rollouts: Sequence[Rollout], *, now: int) -> Mapping[RolloutId, Block]:
+def queues(
+    calendars: Iterable[Calendar],
+    rollouts: Sequence[Rollout],
+    *,
+    now: int,
+    lane: Callable[[Rollout], Lane | msgspec.UnsetType] = lambda _: msgspec.UNSET,
+) -> Mapping[RolloutId, Block]:
     """Return which proposals wait for their turn and why; of all at once, since each look asks about each of them.
 
     Whoever still waits for approvals is ahead of nobody: else one proposal that nobody signs would keep all others from beginning.
@@ -72,7 +78,7 @@ def queues(calendars: Iterable[Calendar], rollouts: Sequence[Rollout], *, now: i
                 why = f"{running} of {calendar.at_once} rollouts are under way{waits}"
                 block = Block(rule=f"{calendar.name}/at_once", answer=Answered.FAIL, why=why)
                 found.setdefault(rollout.id, block)
-            if _is_approved(rollout, now=now):
+            if _is_approved(rollout, now=now, lane=lane):
                 first = first or rollout
                 ahead += 1
     return found
@@ -88,11 +94,11 @@ def _turn(rollout: Rollout, calendar: Calendar) -> tuple[int, int, str]:
     return place, rollout.proposed_at, rollout.id
 
 
-def _is_approved(rollout: Rollout, *, now: int) -> bool:
+def _is_approved(rollout: Rollout, *, now: int, lane: Callable[[Rollout], Lane | msgspec.UnsetType]) -> bool:
     governed = rollout.plan.governed
     if len(rollout.granted - {rollout.proposed_by}) < rollout.plan.approvals:
         return False
-    return isinstance(governed, Governed) and not unapproved(rollout, governed, now=now)
+    return isinstance(governed, Governed) and not unapproved(rollout, governed, now=now, lane=lane(rollout))
 
 
 def _tier(rollout: Rollout) -> str:

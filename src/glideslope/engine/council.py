@@ -5,22 +5,30 @@ from collections.abc import Callable, Sequence
 from glideslope.domain.commands import (
     AnswerAgreement,
     AskGlass,
+    BeginDrill,
     BreakGlass,
     CloseIncident,
     DescribePerson,
     ErasePerson,
     NoteIncident,
+    RecordAdvisories,
     RecordFacts,
     ReviewAgreement,
     ReviewGlass,
     TableAgreement,
+    TellDrill,
     Withdraw,
 )
 from glideslope.domain.errors import NotFound
 from glideslope.domain.governing.agreement import Agreement
+from glideslope.domain.governing.organisation import Organisation
 from glideslope.domain.ids import Actor, ModelName, RolloutId, VersionName
+from glideslope.engine.access import AccessView, access
+from glideslope.engine.advisories import AdvisoriesView, AdvisoryDesk
 from glideslope.engine.agreements import Agreements
 from glideslope.engine.breaking import Breaking
+from glideslope.engine.drilling import Drilling, DrillView, drill_views
+from glideslope.engine.dues import DueView, dues
 from glideslope.engine.facts import FactsDesk, FactsView, facts_view
 from glideslope.engine.governing import Governing
 from glideslope.engine.governing_views import (
@@ -33,7 +41,9 @@ from glideslope.engine.governing_views import (
 )
 from glideslope.engine.handlers import Handlers
 from glideslope.engine.incidents import Incidents
+from glideslope.engine.orphans import OrphanView, orphans
 from glideslope.engine.people import People
+from glideslope.engine.ports import Driver
 from glideslope.engine.queries import Queries
 from glideslope.engine.record import Record
 from glideslope.engine.version_record import VersionRecordView, version_record
@@ -51,6 +61,7 @@ class Council:
         handlers: Handlers,
         queries: Queries,
         people: People,
+        driver: Driver,
         wake: Callable[[], None],
     ) -> None:
         self.record = record
@@ -63,6 +74,8 @@ class Council:
         self._breaking = Breaking(record, governing, handlers)
         self._agreements = Agreements(record, governing, once=once)
         self._facts = FactsDesk(record=record, wake=wake)
+        self._drilling = Drilling(record, governing, driver, once=once)
+        self._advisories = AdvisoryDesk(record, governing, once=once)
 
     async def withdraw(self, command: Withdraw, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._handlers.withdraw(command, key=key))
@@ -108,15 +121,47 @@ class Council:
 
     async def owned(self, *, owner: str, kind: str, name: str) -> Sequence[OwnedView]:
         """Return who owns what; of all there is, what fits. Raises NotFound where no organisation is in force."""
-        organisation = self.governing.organisation
-        if organisation is None:
-            raise NotFound(what="organisation", name="in force", next_command="glideslope agree schema organisation")
+        organisation = self._organisation()
         things = organisation.owns(owner) if owner else organisation.owned
         return [
             owned_view(thing, organisation)
             for thing in things
             if kind in ("", thing.kind.value) and name in ("", thing.name)
         ]
+
+    async def orphans(self) -> Sequence[OrphanView]:
+        """Return what nobody owns who could be reached. Raises NotFound where no organisation is in force."""
+        return orphans(self.record, self._organisation())
+
+    async def access(self, *, who: str, right: str, function: str) -> Sequence[AccessView]:
+        """Return who may do what; of all people, whom it fits. Raises NotFound where no organisation is in force."""
+        return access(self._organisation(), who=who, right=right, function=function, now=self.record.now())
+
+    async def dues(self) -> Sequence[DueView]:
+        """Return what comes round, overdue things first; nothing where no organisation is in force."""
+        organisation = self.governing.organisation
+        return () if organisation is None else dues(self.record, organisation, now=self.record.now())
+
+    async def begin_drill(self, command: BeginDrill, *, key: str) -> Sequence[DrillView]:
+        return drill_views(await self._drilling.begin(command, key=key))
+
+    async def tell_drill(self, command: TellDrill, *, key: str) -> Sequence[DrillView]:
+        return drill_views(await self._drilling.tell(command, key=key))
+
+    async def drills(self, model: ModelName) -> Sequence[DrillView]:
+        return drill_views(self._drilling.of(model))
+
+    async def record_advisories(self, command: RecordAdvisories, *, key: str) -> AdvisoriesView:
+        return await self._advisories.take(command, key=key)
+
+    async def advisories(self) -> AdvisoriesView:
+        return self._advisories.show()
+
+    def _organisation(self) -> Organisation:
+        organisation = self.governing.organisation
+        if organisation is None:
+            raise NotFound(what="organisation", name="in force", next_command="glideslope agree schema organisation")
+        return organisation
 
     def _agreed(self, agreement: Agreement) -> AgreementView:
         return agreement_view(agreement, needs=self._agreements.needs(agreement))

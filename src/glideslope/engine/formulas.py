@@ -60,6 +60,15 @@ def worth(plan: Plan, receipt: Receipt, outcome: Outcome, *, plugins: Plugins) -
     return Worth(bins=bins, undefined=tuple(undefined))
 
 
+def value_for(plan: Plan, metric: Metric, receipt: Receipt, outcome: Outcome, *, plugins: Plugins) -> float | None:
+    """Return what a metric's formula makes of an outcome; None where it makes nothing of it, or is not asked."""
+    formula, inputs = metric.formula, _inputs(plan.dimensions, receipt, outcome)
+    if formula is msgspec.UNSET or not asked(formula, inputs):
+        return None
+    value = _value(metric, formula, inputs, plugins=plugins)
+    return None if isinstance(value, (Undefined, str)) else float(value)
+
+
 def check_outcome(outcome: Outcome) -> None:
     """Refuse what tells nothing or too much. Raises Invalid."""
     attributes: Mapping[str, object] = outcome.attributes or {}

@@ -1,6 +1,6 @@
 """What the organisation in force lets people do, puts on a plan, and asks for after a breach."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -10,19 +10,22 @@ from msgspec import UNSET, UnsetType
 from glideslope.domain.consent import unapproved, unsigned
 from glideslope.domain.decision import Decision, RollBack
 from glideslope.domain.draft import Draft
-from glideslope.domain.errors import Conflict, NotEntitled, OwnerUnknown
-from glideslope.domain.events import Escalated
+from glideslope.domain.errors import AgreementInvalid, Conflict, NotEntitled, OwnerUnknown
+from glideslope.domain.events import Escalated, rfc3339
 from glideslope.domain.evidence import Evidence
 from glideslope.domain.governing.approval import Need, together
 from glideslope.domain.governing.calendar import Calendar
-from glideslope.domain.governing.governed import Governed
+from glideslope.domain.governing.envelope import Envelope
+from glideslope.domain.governing.envelope.document import LONGEST
+from glideslope.domain.governing.governed import Governed, Lane
 from glideslope.domain.governing.incident import OPENING, open_incident
-from glideslope.domain.governing.organisation import BREACH, Organisation, Right
+from glideslope.domain.governing.organisation import BREACH, DAY, Organisation, Right
 from glideslope.domain.governing.tiers import tighten
 from glideslope.domain.ids import Actor, ModelName, RolloutId
 from glideslope.domain.rollout import Phase, Rollout
 from glideslope.engine.agreed import Agreed
 from glideslope.engine.calendars import HolidaysOf, check_zone, no_holidays
+from glideslope.engine.enveloping import speaking
 from glideslope.engine.record import Append, Record, incident_stream
 
 _LASTING: Final = 3_650 * 86_400_000
@@ -88,6 +91,7 @@ class Governing:
             makers=tuple(sorted(makers)),
             policy=self._agreed.policy or UNSET,
             after_breach=breach.id if breach else UNSET,
+            envelope=speaking(self._agreed, draft.model, tier.name if tier else "", now=self._record.now()),
         )
 
     def _makers(self, draft: Draft) -> tuple[Actor, ...]:
@@ -127,7 +131,7 @@ class Governing:
         stream = incident_stream(rollout.id)
         return () if event is None else (Append(stream=stream, expected=0, events=(event,), key=f"{stream}/opened"),)
 
-    def escalation(self, rollout: Rollout) -> Escalated | None:
+    def escalation(self, rollout: Rollout, *, lane: Callable[[Rollout], Lane | UnsetType]) -> Escalated | None:
         """Return whom to tell now that a sign-off has been missing for so long; None when nobody is due."""
         governed, organisation = rollout.plan.governed, self.organisation
         if isinstance(governed, UnsetType) or organisation is None or not organisation.escalations:
@@ -137,7 +141,7 @@ class Governing:
         due = [e for e in organisation.escalations if rollout.escalated < e.after <= waited]
         if rollout.phase is not Phase.PROPOSED or not due:
             return None
-        lacking = unapproved(rollout, governed, now=now)
+        lacking = unapproved(rollout, governed, now=now, lane=lane(rollout))
         last = max(due, key=lambda e: e.after)
         return Escalated(to=last.to, needs=lacking, after=last.after) if lacking else None
 
@@ -145,6 +149,48 @@ class Governing:
         """Refuse what only the world outside shows to be impossible: zones and holidays. Raises AgreementInvalid."""
         if isinstance(agreed, Calendar):
             check_zone(agreed, self._holidays, year=instant_year(self._record.now()))
+        if isinstance(agreed, Envelope) and self.organisation is not None:
+            self._check_envelope(agreed, self.organisation)
+
+    def _check_envelope(self, envelope: Envelope, organisation: Organisation) -> None:
+        """Refuse an envelope that would never, or for ever, or not alone speak for its models. Raises AgreementInvalid."""
+        now = self._record.now()
+        if not now < envelope.until <= now + LONGEST:
+            _refuse(
+                "until", f"it ends later than now, and within {LONGEST // DAY} days: {rfc3339(envelope.until)} does not"
+            )
+        tiers = {tier.name for tier in organisation.tiers}
+        for number, tier in enumerate(envelope.tiers):
+            if tier not in tiers:
+                _refuse(f"tiers.{number}", f"the organisation has no tier {tier!r}")
+        for where in ("falls_away", "remains"):
+            for number, need in enumerate(getattr(envelope, where)):
+                able = [p for p in organisation.people if Right.REVIEW in p.rights and need.function in p.functions]
+                if len(able) < need.count:
+                    _refuse(f"{where}.{number}", f"only {len(able)} may review as {need.function!r}")
+        for other in self._agreed.in_force("envelope", Envelope):
+            both = _overlap(envelope, other, organisation)
+            if other.name != envelope.name and now < other.until and both:
+                _refuse(
+                    both[0], f"the envelope {other.name!r} speaks for {both[1]} already; of two neither would count"
+                )
+
+
+def _overlap(one: Envelope, other: Envelope, organisation: Organisation) -> tuple[str, str] | None:
+    """Return where one envelope names what another speaks for already, and what that is."""
+    for number, model in enumerate(one.models):
+        tier = organisation.tier_of(model)
+        if other.speaks_for(model, tier.name if tier else ""):
+            return f"models.{number}", model
+    for number, name in enumerate(one.tiers):
+        of_tier = [m for m in other.models if (tier := organisation.tier_of(m)) is not None and tier.name == name]
+        if name in other.tiers or of_tier:
+            return f"tiers.{number}", f"tier {name}" if name in other.tiers else of_tier[0]
+    return None
+
+
+def _refuse(where: str, sentence: str) -> None:
+    raise AgreementInvalid(sentence, where=where)
 
 
 def instant_year(now: int) -> int:

@@ -2,13 +2,17 @@
 
 import msgspec
 
-from glideslope.domain.consent import counting, unapproved
+from glideslope.domain.consent import closed, counting, lent, unapproved
 from glideslope.domain.events import rfc3339
 from glideslope.domain.governing.agreement import Agreement, Edition
 from glideslope.domain.governing.approval import Need
-from glideslope.domain.governing.governed import Governed, Permit
+from glideslope.domain.governing.envelope import Classification
+from glideslope.domain.governing.governed import Governed, Lane, Permit
 from glideslope.domain.governing.incident import Incident
+from glideslope.domain.governing.kinds import kind_of, restored
 from glideslope.domain.governing.organisation import Organisation, Owned
+from glideslope.domain.governing.policy.wording import because, word
+from glideslope.domain.ids import Digest
 from glideslope.domain.rollout import Rollout
 
 
@@ -54,6 +58,36 @@ class AgreementView(msgspec.Struct, frozen=True, kw_only=True):
     """Whose yes is still missing to what is tabled."""
     former: tuple[str, ...]
     """Digests of what was in force before, oldest first."""
+    differences: tuple[str, ...] = ()
+    """What is tabled changes about what is in force, as sentences; of an envelope which way each goes."""
+
+
+class ClauseView(msgspec.Struct, frozen=True, kw_only=True):
+    """A clause of an envelope and what it answered."""
+
+    clause: str
+    answer: str
+    """`pass`, `fail` or `no-evidence`."""
+    why: str
+
+
+class LaneView(msgspec.Struct, frozen=True, kw_only=True):
+    """How an envelope classifies a change, and what people must still approve."""
+
+    envelope: str
+    """Its name; empty where the one that spoke for it is in force no more."""
+    digest: str
+    inside: bool
+    left: tuple[ClauseView, ...]
+    """The clauses that it left, or that were not shown to hold."""
+    held: tuple[ClauseView, ...]
+    """The clauses that were shown to hold, as far as they are told here."""
+    closed: str
+    """Why the approvals that were given with the envelope do not count; empty where they do."""
+    given: tuple[GrantView, ...]
+    """Those that do."""
+    missing: tuple[NeedView, ...]
+    """Who must still approve it."""
 
 
 class GovernedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +108,8 @@ class GovernedView(msgspec.Struct, frozen=True, kw_only=True):
     """What does not permit it at this moment, as sentences: rules, freezes, its turn."""
     policy: str
     """Digest of the policy that must permit it; empty where none is in force."""
+    lane: LaneView | None = None
+    """How it is classified at this moment; None where no envelope spoke for it when it was proposed."""
 
 
 class BreachView(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +176,15 @@ def agreement_view(agreement: Agreement, *, needs: tuple[Need, ...]) -> Agreemen
         tabled=None if agreement.tabled is None else _edition(agreement.tabled),
         needs=_needs(needs),
         former=tuple(e.digest for e in agreement.former),
+        differences=_differences(agreement),
     )
+
+
+def _differences(agreement: Agreement) -> tuple[str, ...]:
+    if agreement.in_force is None or agreement.tabled is None:
+        return ()
+    before, after = (restored(agreement.of, e.document) for e in (agreement.in_force, agreement.tabled))
+    return tuple(kind_of(agreement.of).differences(before, after))
 
 
 def governed_view(
@@ -150,11 +194,11 @@ def governed_view(
     governed = rollout.plan.governed
     if not isinstance(governed, Governed):
         return None
-    change = permit.change if not isinstance(permit, msgspec.UnsetType) else msgspec.UNSET
+    change, lane = (permit.change, permit.lane) if isinstance(permit, Permit) else (msgspec.UNSET, msgspec.UNSET)
     return GovernedView(
         tier=governed.tier,
         needs=_needs(governed.needs),
-        missing=_needs(unapproved(rollout, governed, now=now, change=change)),
+        missing=_needs(unapproved(rollout, governed, now=now, change=change, lane=lane)),
         approvals=tuple(
             GrantView(by=a.by, functions=a.functions, at=rfc3339(a.at), until=rfc3339(a.at + governed.valid_for))
             for a in counting(rollout, governed, now=now, change=change)
@@ -165,6 +209,37 @@ def governed_view(
         glass=_glass(rollout, now=now, reviewed=reviewed),
         blocks=_blocks(permit),
         policy=governed.policy or "",
+        lane=lane_view(rollout, governed, lane, msgspec.UNSET, now=now, change=change),
+    )
+
+
+def lane_view(
+    rollout: Rollout,
+    governed: Governed,
+    lane: Lane | msgspec.UnsetType,
+    found: Classification | msgspec.UnsetType,
+    *,
+    now: int,
+    change: Digest | msgspec.UnsetType,
+) -> LaneView | None:
+    """Return how a rollout is classified, as it is shown; None where no envelope speaks for it."""
+    if isinstance(lane, msgspec.UnsetType):
+        return None
+    shut = closed(rollout, governed, lane, now=now, change=change)
+    held = () if isinstance(found, msgspec.UnsetType) else (a for a in found.answers if not a.blocks)
+    return LaneView(
+        envelope=lane.name,
+        digest=lane.envelope,
+        inside=not lane.left,
+        left=tuple(ClauseView(clause=b.rule, answer=b.answer.value, why=b.why) for b in lane.left),
+        held=tuple(ClauseView(clause=a.rule, answer=word(a.outcome), why="; ".join(because(a.outcome))) for a in held),
+        closed=shut,
+        given=()
+        if shut
+        else tuple(
+            GrantView(by=a.by, functions=a.functions, at=rfc3339(a.at), until="") for a in lent(rollout, governed, lane)
+        ),
+        missing=_needs(unapproved(rollout, governed, now=now, change=change, lane=lane)),
     )
 
 

@@ -7,6 +7,7 @@ or loses the store, nobody renews the exposures, and the data plane returns all 
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from glideslope.domain.ids import MACHINE, RolloutId
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import DECIDED, ENDED, Phase, Rollout, exposure, news
 from glideslope.engine.asking import Asking
+from glideslope.engine.drill_player import DrillPlayer
 from glideslope.engine.governing import Governing
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Clock, Fence, Lease, Leases
@@ -50,6 +52,7 @@ class Governor:
         governing: Governing,
         asking: Asking,
         reconciler: Reconciler,
+        drills: DrillPlayer,
         leases: Leases,
         clock: Clock,
         holder: str,
@@ -60,6 +63,7 @@ class Governor:
         self._governing = governing
         self._asking = asking
         self._reconciler = reconciler
+        self._drills = drills
         self._leases = leases
         self._clock = clock
         self._holder = holder
@@ -118,7 +122,9 @@ class Governor:
             await self._record.refresh()
             for rollout in self._record.open_rollouts():
                 await self._govern(rollout.id, fence)
+            drills = self._record.open_drills()
             await self._reconciler.reconcile(fence, but=self._troubled)
+            await self._drills.go_on(drills, fence)
         except LeaseLost:
             self._lease = None
             raise
@@ -157,6 +163,7 @@ class Governor:
         await self._record.refresh()
         await self._observer.load()
         self._reconciler.forget()
+        self._drills.forget()
         self._judged.clear()
         for rollout in self._record.open_rollouts():
             if rollout.phase is Phase.RUNNING and exposure(rollout) is not None:
@@ -242,7 +249,8 @@ class Governor:
 
     async def _escalate(self, rollout: Rollout, fence: Fence) -> None:
         """Tell the next ones when a sign-off is missing for too long; it moves nothing."""
-        event = self._governing.escalation(rollout)
+        now = self._record.now(rollout.id)
+        event = self._governing.escalation(rollout, lane=partial(self._asking.lane, now=now))
         if event is not None:
             append = Append(
                 stream=rollout.id,

@@ -20,7 +20,7 @@ from glideslope.domain.commands import (
     Retry,
     Withdraw,
 )
-from glideslope.domain.consent import answered_for, unapproved, unsigned
+from glideslope.domain.consent import answered_for, rested_on_envelope, unapproved, unsigned
 from glideslope.domain.contract import check_contract
 from glideslope.domain.decision import DECIDER, RollBack, Verdict
 from glideslope.domain.doubt import Aside, is_settled
@@ -266,8 +266,10 @@ class Handlers:
         async def once() -> RolloutId:
             # Again, since much may have happened while the candidate was asked whether it answers.
             self._check_free(plan)
-            id_ = self._record.next_rollout()
-            (recorded,) = await self._record.append((Append(stream=id_, expected=0, events=(event,), key=key),))
+            id_, at = self._record.next_rollout(), self._record.now()
+            classified = self._asking.proposed(id_, event, key=key, at=at)
+            append = Append(stream=id_, expected=0, events=(event,), key=key)
+            recorded, *_ = await self._record.append((append, *classified), at=at)
             _require_same_proposal(recorded.event, command)
             return RolloutId(recorded.stream)
 
@@ -374,12 +376,14 @@ class Handlers:
         if not isinstance(governed, Governed):
             return
         now, change = self._record.now(rollout.id), self._asking.change(rollout)
-        answered = answered_for(rollout, governed, now=now)
+        answered, lane = answered_for(rollout, governed, now=now), self._asking.lane(rollout, now=now)
         if lacking := unsigned(rollout, governed, now=now):
             why = "A limit was broken"
-        elif lacking := unapproved(rollout, answered, now=now, change=change):
+        elif lacking := unapproved(rollout, answered, now=now, change=change, lane=lane):
             if rollout.withdrawn or rollout.denied:
                 why = "An approval was taken back"
+            elif rested_on_envelope(rollout, answered):
+                why = "Approvals that were given with an envelope count no longer"
             elif unapproved(rollout, answered, now=now):
                 why = "Approvals have run out"
             else:

@@ -9,12 +9,20 @@ from glideslope.domain.alphas import is_paired
 from glideslope.domain.experience import DELAY, DELAY_EDGES, HOURS, TRAFFIC, WATCHED, Experience, Lesson
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.ids import WHOLE, MetricName, RolloutId
-from glideslope.domain.metric import EXPOSURE, NO_STEP, OUTCOME_SEEN, Kind, Metric, baseline_scope, differences
+from glideslope.domain.metric import (
+    EXPOSURE,
+    NO_STEP,
+    OUTCOME_SEEN,
+    Kind,
+    Metric,
+    baseline_scope,
+    differences,
+    pair_metric,
+)
 from glideslope.domain.pairs import PairKind, answers_metric, pair_values
 from glideslope.domain.plan import Plan
 from glideslope.domain.rollout import Rollout
 from glideslope.domain.traffic import Arm
-from glideslope.engine.observer import pair_metric
 from glideslope.engine.record import Model, Record
 from glideslope.engine.scopes import Scope
 

@@ -13,8 +13,10 @@ from typing import Final
 
 import msgspec
 
-from glideslope.domain.alphas import is_paired
+from glideslope.domain.alphas import is_paired, is_shadowed
 from glideslope.domain.errors import GlideslopeError, Invalid, LogAbsent
+from glideslope.domain.expression import Type, Undefined
+from glideslope.domain.formula import Plugin
 from glideslope.domain.ids import WHOLE, Actor, MetricName, ModelName, RolloutId, SliceName
 from glideslope.domain.logged import (
     LONGEST_ID,
@@ -33,16 +35,18 @@ from glideslope.domain.logged import (
 )
 from glideslope.domain.metric import (
     OUTCOME_SEEN,
+    RANKED,
     Cell,
     Cross,
     Dimension,
+    Kind,
     Metric,
-    Origin,
     crossed,
     outcome_bin,
 )
 from glideslope.domain.observation import MOST_REFUSALS, Outcome
 from glideslope.domain.plan import Plan, StageKind, thresholds
+from glideslope.domain.plugin import NO_PLUGINS, Plugins, computed
 from glideslope.domain.receipt import SCORE_LEVELS
 from glideslope.domain.recomputation import MOST_DIFFERENCES, Recomputation, compare, is_covered
 from glideslope.domain.rollout import DECIDED, Rollout
@@ -89,6 +93,7 @@ class LogDesk:
         in_process: bool = False,
         settle: int = SETTLE,
         keep: timedelta = KEEP,
+        plugins: Plugins = NO_PLUGINS,
     ) -> None:
         self._record = record
         self._observer = observer
@@ -98,6 +103,7 @@ class LogDesk:
         self._in_process = in_process
         self._settle = settle
         self._keep = keep
+        self._plugins = plugins
         self._until: dict[RolloutId, int] = {}
         """Of each rollout, until when what is due is in the counters."""
         self._joined: dict[RolloutId, Joined] = {}
@@ -207,11 +213,11 @@ class LogDesk:
     async def recompute(self, rollout: Rollout) -> Compared:
         """Hold a rollout's counters against its rows. Raises LogAbsent, LogUnavailable, StoreUnavailable."""
         log, plan = self.log, rollout.plan
-        covered = [m for m in plan.counted if is_covered(m, in_process=self._in_process)]
+        covered = [m for m in plan.counted if self._covers(plan, m)]
         async with self._observer.counting:
             at = self._clock.monotonic()
             counted = self._observer.cells(rollout, covered)
-            services, gateways = self._observer.logged(rollout)
+            services, gateways, answers = self._observer.logged(rollout)
             mark, until = log.mark(), self._until.get(rollout.id, 0)
         # What the gateway's requests were counted by may still be on its way to the log; marks leave out what comes after.
         await self._observer.flush()
@@ -228,6 +234,11 @@ class LogDesk:
                 members=partial(members_of, plan.dimensions, plan.crosses or ()),
                 tolerances=plan.tolerances,
                 thresholds=thresholds(plan),
+                ranked=[g.metric for g in plan.guardrails if g.metric.kind in RANKED] if plan.is_kept else (),
+                paired=[g.metric for g in plan.guardrails if is_shadowed(plan, g)] if plan.is_kept else (),
+                answers=answers,
+                rules=plan.rules if plan.is_kept and _is_shadowed(plan) else None,
+                valued=partial(self._valued, plan),
             )
         )
         recomputed: dict[Cell, int] = {}
@@ -241,12 +252,24 @@ class LogDesk:
             differing=len(differences),
             differences=differences[:MOST_DIFFERENCES],
             missing=max(0, found.missing),
-            uncovered=tuple(m.name for m in plan.counted if not is_covered(m, in_process=self._in_process)),
+            uncovered=tuple(m.name for m in plan.counted if not self._covers(plan, m)),
             unconfirmed=unconfirmed(plan),
         )
         compared = self._compared[rollout.id] = Compared(at=at, result=result, unmatched=found.unmatched)
         self._observer.changed.add(rollout.id)
         return compared
+
+    def _covers(self, plan: Plan, metric: Metric) -> bool:
+        return is_covered(metric, in_process=self._in_process, kept=plan.is_kept)
+
+    def _valued(self, plan: Plan, metric: Metric, inputs: Mapping[str, object]) -> float | None:
+        """Ask a plug-in about one row."""
+        if not isinstance(metric.formula, Plugin):
+            return None
+        fields = {d.field: "" for d in plan.dimensions}
+        wanted = Type.BOOLEAN if metric.kind is Kind.EVENT else Type.NUMBER
+        value = computed(metric.formula, wanted, {**fields, **inputs}, plugins=self._plugins)
+        return None if isinstance(value, (Undefined, str)) else float(value)
 
     def evidence(self, rollout: Rollout) -> Recomputation | msgspec.UnsetType:
         """Return the last recomputation with its age, for a plan that asks for it."""
@@ -316,11 +339,17 @@ class LogDesk:
 
 
 def unconfirmed(plan: Plan) -> tuple[str, ...] | msgspec.UnsetType:
-    """Name the pairs by which a plan's shadow stage is judged, if it has one: the candidate's answers there are not logged."""
-    if not any(s.stage is StageKind.SHADOW for s in plan.steps):
+    """Name the pairs by which a plan's shadow stage is judged and that nothing confirms; absent of a plan without such a stage."""
+    if not _is_shadowed(plan):
         return msgspec.UNSET
+    if plan.is_kept:
+        return ()
     paired = [g.metric.name for g in plan.guardrails if is_paired(g.metric)]
     return tuple(f"pairs of {name}" for name in (*paired, *(limit.kind.value for limit in plan.rules.limits)))
+
+
+def _is_shadowed(plan: Plan) -> bool:
+    return any(s.stage is StageKind.SHADOW for s in plan.steps)
 
 
 def key_of(model: ModelName, prediction: str) -> int:
@@ -330,7 +359,7 @@ def key_of(model: ModelName, prediction: str) -> int:
 
 def _told_by_outcomes(plan: Plan) -> tuple[Metric, ...]:
     """Return the metrics that a score and what happened decide."""
-    return tuple(m for m in plan.counted if m.origin is Origin.OUTCOME and is_covered(m))
+    return tuple(m for m in plan.counted if m.is_of_outcomes)
 
 
 def _silent(plan: Plan) -> tuple[Metric, ...]:

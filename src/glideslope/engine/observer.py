@@ -30,9 +30,11 @@ from glideslope.domain.metric import (
     Cell,
     Metric,
     Origin,
+    answers_cell,
     baseline_scope,
     differences,
     logged_cell,
+    pair_metric,
 )
 from glideslope.domain.observation import Totals, TotalsTaken
 from glideslope.domain.pairs import PAIRS, PairKind, answers_metric, pair_values
@@ -43,17 +45,15 @@ from glideslope.domain.traffic import Arm
 from glideslope.engine.admission import Door
 from glideslope.engine.doubts import Doubts
 from glideslope.engine.ports import Clock, Counters, Served, Total
+from glideslope.engine.prediction_log import Whose
 from glideslope.engine.record import Record
-from glideslope.engine.requests import Requests
+from glideslope.engine.requests import Met, Requests
 from glideslope.engine.scopes import GATEWAY, JOINED, OUTCOMES, Own, Scope, Window
 from glideslope.engine.sources import NOBODY, parted
 from glideslope.engine.usage import Usage
 
 MOST_IDLE: Final = 60 * 24 * 7
 """Minutes without any traffic that still count as watched."""
-
-PAIR_PREFIX: Final = "pair."
-"""A pair's cell names its metric with this before it, and the candidate as its arm."""
 
 
 class Observer:
@@ -122,11 +122,11 @@ class Observer:
                 await self.load()
                 self._doubtful = False
             # Taken together: a count of rows must not be durable before its rows.
-            rows, totals = () if self.requests is None else self.requests.take(), self._own.take()
+            rows, totals = None if self.requests is None else self.requests.take(), self._own.take()
             if not totals:
                 return
             try:
-                if self.requests is not None:
+                if self.requests is not None and rows is not None:
                     await self.requests.write(rows)
                 await self._counters.save(totals)
             except BaseException:
@@ -142,28 +142,41 @@ class Observer:
             self._weigh(rollout, JOINED, grown, epoch=0)
 
     def cells(self, rollout: Rollout, metrics: Sequence[Metric]) -> dict[Cell, int]:
-        """Return what is counted now of some metrics, and of exposures and outcomes, in all steps that expose somebody."""
+        """Return what is counted now of some metrics, and of exposures and outcomes, in all steps that expose somebody.
+
+        And what pairs and blocks say, where the log keeps them.
+        """
         scope, found = self.scope(rollout.id), {}
         sizes = {EXPOSURE: 1, OUTCOME_SEEN: 1, **{m.name: m.bins for m in metrics}}
         steps = {s.name for s in rollout.plan.steps if s.candidate}
+        compared = _compared(rollout.plan)
         for step, metric, slice_, arm in scope.keys():  # noqa: SIM118 - a scope is no mapping
-            if step in steps and metric in sizes:
+            if (step in steps and metric in sizes) or metric in compared:
+                sizes.setdefault(metric, compared.get(metric, 0))
                 for bin_, count in enumerate(scope.bins(step, metric, slice_, arm, size=sizes[metric])):
                     if count:
                         found[Cell(scope.name, step, arm, metric, slice_, bin_)] = count
         return found
 
-    def logged(self, rollout: Rollout) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
-        """Return by source and epoch how many rows services wrote about a rollout, and how many servers did of its requests."""
-        scope, key = self.scope(rollout.id), logged_cell(rollout.id).key()
+    def logged(self, rollout: Rollout) -> tuple[dict[Whose, int], dict[Whose, int], dict[Whose, int]]:
+        """Return by source and epoch how many rows were written about a rollout.
+
+        By services, then by servers of its requests, then by servers of answers that they compared.
+        """
+        told = self._told(rollout, logged_cell(rollout.id))
+        services = {whose: count for whose, count in told.items() if whose[0] != GATEWAY}
+        gateways = {whose: count for whose, count in told.items() if whose[0] == GATEWAY}
+        return services, gateways, self._told(rollout, answers_cell(rollout.id))
+
+    def _told(self, rollout: Rollout, cell: Cell) -> dict[Whose, int]:
+        scope, key = self.scope(rollout.id), cell.key()
         told = {
             (source, epoch): scope.said(source, epoch=epoch).get(key, 0)
             for source, epoch in scope.sources()
             if not scope.is_aside(source, epoch=epoch)
         }
         told[self._own.source, self._own.epoch] = self._own.totals.get(key, 0)
-        services = {whose: count for whose, count in told.items() if count and whose[0] != GATEWAY}
-        return services, {whose: count for whose, count in told.items() if count and whose[0] == GATEWAY}
+        return {whose: count for whose, count in told.items() if count}
 
     def doubt(self) -> None:
         """Note that outcomes may be durable that nobody counted, for want of an acknowledgement; the next flush reads back."""
@@ -250,12 +263,25 @@ class Observer:
         bins: Mapping[PairKind, int],
         *,
         who: str,
+        met: Met | None = None,
     ) -> None:
-        """Count what two answers to one request say about each other; of a subject the first pair in a step."""
+        """Count what two answers to one request say about each other; of a subject the first pair in a step.
+
+        `met` is what the prediction log is told of them, where it keeps them.
+        """
         scope = self.scope(rollout)
         self._paired[rollout] = self._now()
         self.changed.add(rollout)
-        if not scope.first(step, "pair", who):
+        new = scope.first(step, "pair", who)
+        if new is None:
+            return
+        if met is not None and self.requests is not None:
+            cell = answers_cell(rollout)
+            self.note(cell)
+            self.requests.note_answers(
+                met, source=self._own.source, epoch=self._own.epoch, number=self._own.totals[cell.key()]
+            )
+        if not new:
             return
         for slice_ in slices:
             for kind, bin_ in bins.items():
@@ -565,13 +591,21 @@ class Observer:
         return self._clock.monotonic()
 
 
-def pair_metric(metric: MetricName) -> MetricName:
-    """Return the name under which a metric's pairs are counted."""
-    return MetricName(f"{PAIR_PREFIX}{metric}")
-
-
 def _is_bad(request: Served) -> bool:
     return request.rescued or request.status == 0 or request.status >= 500
+
+
+@lru_cache(maxsize=256)
+def _compared(plan: Plan) -> Mapping[MetricName, int]:
+    """Return under which names it is counted what pairs and blocks say that the log keeps, each with how many bins."""
+    if not plan.is_kept:
+        return {}
+    shadowed = any(s.stage is StageKind.SHADOW for s in plan.steps)
+    judged = [g.metric for g in plan.guardrails if g.metric.kind in RANKED or (shadowed and is_paired(g.metric))]
+    kinds = PairKind if shadowed else ()
+    return {pair_metric(metric.name): len(differences(metric)) for metric in judged} | {
+        answers_metric(kind): len(pair_values(kind)) for kind in kinds
+    }
 
 
 @lru_cache(maxsize=256)

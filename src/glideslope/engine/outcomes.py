@@ -6,7 +6,6 @@ from typing import Final
 
 from msgspec import UNSET
 
-from glideslope.domain.alphas import is_paired
 from glideslope.domain.errors import (
     GlideslopeError,
     Invalid,
@@ -17,21 +16,18 @@ from glideslope.domain.errors import (
 )
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import MACHINE, WHOLE, Actor, MetricName, ModelName, RolloutId, SliceName, StepName
-from glideslope.domain.logged import OutcomeRow, canonical_slices
+from glideslope.domain.logged import BlockRow, OutcomeRow, PairRow
 from glideslope.domain.metric import (
     BUILT_IN,
     NO_STEP,
     OUTCOME_SEEN,
     RANKED,
     Cell,
-    Metric,
+    Kind,
     baseline_scope,
     block_size,
-    loss_bin,
-    loss_of,
     outcome_bin,
-    pair_bin,
-    slices_of,
+    pair_metric,
 )
 from glideslope.domain.observation import (
     MOST_REFUSALS,
@@ -49,15 +45,19 @@ from glideslope.domain.rollout import Rollout
 from glideslope.domain.scan import Places
 from glideslope.domain.traffic import Arm
 from glideslope.engine.formulas import Worth, check_outcome, worth
-from glideslope.engine.log_desk import LogDesk, key_of, own_time
-from glideslope.engine.observer import Observer, pair_metric
-from glideslope.engine.pairing import Pair, Pairing
+from glideslope.engine.log_desk import LogDesk, own_time
+from glideslope.engine.observer import Observer
+from glideslope.engine.pairing import Pair, Pairing, kept_of, pair_claims, slices_in, who
 from glideslope.engine.ports import Counters, Total
 from glideslope.engine.ranking import Blocks, Scored, gaps, name_of
 from glideslope.engine.receipts import Batch, Receipts, added, elsewhere, grown, new_times, row_of, spelled
 from glideslope.engine.record import Model, Record, rollout_id
+from glideslope.engine.rows import block_row, outcome_row, pair_row
 from glideslope.engine.scopes import OUTCOMES
 from glideslope.engine.searching import Searching
+
+MOST_MENDED: Final = 5_000
+"""Claims that are counted again in one go, so that others have their turn."""
 
 Claims = dict[str, Cell]
 Arrived = dict[str, tuple[Rollout, Receipt, bool]]
@@ -96,6 +96,7 @@ class OutcomeDesk:
         self._owed_batches: tuple[Batch, ...] = ()
         self._plugins = plugins
         self._derived: dict[ModelName, Mapping[int, ReceiptKey]] = {}
+        self._mended: set[RolloutId] = set()
         self._pairing = Pairing()
         self._blocks = Blocks()
 
@@ -107,6 +108,7 @@ class OutcomeDesk:
         claims: Claims = {}
         markers: dict[str, bool] = {}
         rows: list[OutcomeRow] = []
+        pairs: list[PairRow] = []
         arrived: Arrived = {}
         late: dict[str, tuple[RolloutId, Receipt]] = {}
         places: dict[str, Places] = {}
@@ -114,14 +116,17 @@ class OutcomeDesk:
         undefined: list[OutcomeUndefined] = []
         for outcome in outcomes.outcomes:
             try:
-                rows += self._claim(outcome, claims, markers, arrived, undefined, late=late, places=places, by=by)
+                rows += self._claim(
+                    outcome, claims, markers, arrived, undefined, late=late, places=places, pairs=pairs, by=by
+                )
             except GlideslopeError as error:
                 refused.append(OutcomeRefusal(prediction=outcome.prediction, code=error.code, why=str(error)))
-        new = await self._count(claims, rows)
+        new = await self._count(claims, rows, pairs=pairs)
         self._scan(claims, new, places)
         kept = sum(not row.counted for row in rows)
-        if filled := self._fill([arrival for marker, arrival in arrived.items() if marker in new]):
-            await self._count(filled)
+        blocks: list[BlockRow] = []
+        if filled := self._fill([arrival for marker, arrival in arrived.items() if marker in new], blocks):
+            await self._count(filled, blocks=blocks)
         self._observer.delayed(
             Counter(
                 (rollout, StepName(f"s{receipt.step}"), receipt.arm, receipt.at)
@@ -227,37 +232,55 @@ class OutcomeDesk:
             raise Invalid(f"{rollout.id} is about {rollout.plan.model}, not {answers.model}.")
         claims: Claims = {}
         places: dict[str, Places] = {}
+        rows: list[PairRow] = []
         for request, score in answers.answers:
             pair = self._pairing.answer(rollout.id, request, max(0, min(SCORE_LEVELS, score)))
             if pair is not None:
-                made = _pair_claims(rollout, pair)
-                claims |= made
-                places.update(dict.fromkeys(made, pair.receipt.slices))
-        self._scan(claims, await self._count(claims), places)
+                self._pair(rollout, pair, claims, places=places, rows=rows)
+        self._scan(claims, await self._count(claims, pairs=rows), places)
+
+    async def mend(self) -> None:
+        """Count what was logged and not counted when a server died: nobody else could say again who stood with whom.
+
+        Once for each rollout that this process governs. Raises LogUnavailable, StoreUnavailable.
+        """
+        for rollout in self._record.open_rollouts():
+            if rollout.id in self._mended or not (rollout.plan.is_kept and self._log.has_log):
+                continue
+            claims = list((await self._log.log.claims(rollout.plan.model, rollout.id)).items())
+            for first in range(0, len(claims), MOST_MENDED):
+                portion = claims[first : first + MOST_MENDED]
+                await self._count({key: Cell.parse(cell) for key, cell in portion})
+            self._mended.add(rollout.id)
 
     def forget(self, rollout: RolloutId) -> None:
         """Drop what waits for a rollout that has ended."""
         self._one_by_one.pop(rollout, None)
+        self._mended.discard(rollout)
         self._pairing.forget(rollout)
         self._blocks.forget(rollout)
 
-    def _fill(self, arrivals: Sequence[tuple[Rollout, Receipt, bool]]) -> Claims:
-        """Put outcomes that were counted just now into blocks, and return what the full ones show."""
+    def _fill(self, arrivals: Sequence[tuple[Rollout, Receipt, bool]], rows: list[BlockRow]) -> Claims:
+        """Put outcomes that were counted just now into blocks, and return what the full ones show; add what is logged of those."""
         claims: Claims = {}
         for rollout, receipt, happened in arrivals:
             step = StepName(f"s{receipt.step}")
             metrics = [g.metric for g in rollout.plan.guardrails if g.metric.kind in RANKED]
             weights = rollout.plan.steps[receipt.step - 1].split.weights()
             size = block_size(candidate=weights.candidate, control=weights.control)
-            scored = Scored(receipt.arm, receipt.probability, happened, _who(receipt))
-            for slice_ in _slices(rollout, receipt):
+            scored = Scored(receipt.arm, receipt.probability, happened, who(receipt))
+            for slice_ in slices_in(rollout, receipt):
                 block = self._blocks.add((rollout.id, step, slice_), scored, size=size)
                 if block is None:
                     continue
                 stem = f"b/{rollout.id}/{step}/{slice_}/{name_of(block)}"
-                for metric, bin_ in gaps(block, metrics, rollout=rollout.id).items():
-                    cell = Cell(rollout.id, step, Arm.CANDIDATE, pair_metric(metric), slice_, bin_)
-                    claims[f"{stem}/{metric}"] = cell
+                made = {
+                    f"{stem}/{metric}": Cell(rollout.id, step, Arm.CANDIDATE, pair_metric(metric), slice_, bin_)
+                    for metric, bin_ in gaps(block, metrics, rollout=rollout.id).items()
+                }
+                claims |= made
+                if made and rollout.plan.is_kept and self._log.has_log:
+                    rows.append(block_row(rollout, step, slice_, block, made))
         return claims
 
     def _claim(
@@ -270,6 +293,7 @@ class OutcomeDesk:
         *,
         late: dict[str, tuple[RolloutId, Receipt]],
         places: dict[str, Places],
+        pairs: list[PairRow],
         by: Identity | None,
     ) -> Sequence[OutcomeRow]:
         """Say in which cells an outcome counts, and return what is to be logged of it."""
@@ -300,8 +324,8 @@ class OutcomeDesk:
             if not made:
                 raise OutcomeIncomplete(rollout=rollout.id, why="; ".join(one.why for one in worths.undefined))
             undefined += worths.undefined
-            if happened is not None and self._log.has_log:
-                rows = (_row(outcome, model.name, rollout, receipt, happened=happened, by=_actor(by)),)
+            if self._log.has_log and (row := outcome_row(outcome, model.name, rollout, receipt, by=_actor(by))):
+                rows = (row,)
             markers[marker] = True
             late[marker] = (rollout.id, receipt)
             # Of a subject's outcomes in one batch the first counts, as it does of those in two.
@@ -310,13 +334,22 @@ class OutcomeDesk:
             places.update(dict.fromkeys(fresh, receipt.slices))
             if happened is not None and _is_ranked(rollout, receipt):
                 arrived.setdefault(marker, (rollout, receipt, happened))
-        if rollout is not None and happened is not None and _in_shadow(rollout):
-            pair = self._pairing.outcome(rollout.id, receipt, happened=happened)
+        if rollout is not None and _in_shadow(rollout) and (kept := kept_of(rollout.plan, outcome)) is not None:
+            pair = self._pairing.outcome(rollout.id, receipt, kept)
             if pair is not None:
-                made = _pair_claims(rollout, pair)
-                claims |= made
-                places.update(dict.fromkeys(made, pair.receipt.slices))
+                self._pair(rollout, pair, claims, places=places, rows=pairs)
         return rows
+
+    def _pair(
+        self, rollout: Rollout, pair: Pair, claims: Claims, *, places: dict[str, Places], rows: list[PairRow]
+    ) -> None:
+        made = pair_claims(rollout, pair, plugins=self._plugins)
+        # Of a subject's pairs in one batch the first counts, as it does of those in two.
+        fresh = {key: cell for key, cell in made.items() if key not in claims}
+        claims |= fresh
+        places.update(dict.fromkeys(fresh, pair.receipt.slices))
+        if made and rollout.plan.is_kept and self._log.has_log:
+            rows.append(pair_row(rollout, pair, made))
 
     def _scan(self, claims: Claims, new: frozenset[str], places: Mapping[str, Places]) -> None:
         """Count what is new by all of its fields at once. In memory, as the gateway's: no decision rests on it."""
@@ -350,12 +383,19 @@ class OutcomeDesk:
             found = self._derived[model] = {id_: key.of(model) for id_, key in self._keys.items()}
         return found
 
-    async def _count(self, claims: Claims, rows: Sequence[OutcomeRow] = ()) -> frozenset[str]:
+    async def _count(
+        self,
+        claims: Claims,
+        rows: Sequence[OutcomeRow] = (),
+        *,
+        pairs: Sequence[PairRow] = (),
+        blocks: Sequence[BlockRow] = (),
+    ) -> frozenset[str]:
         if not claims and not rows:
             return frozenset()
         async with self._observer.counting:
-            if rows:
-                await self._log.log.write(outcomes=rows, now=self._log.now())
+            if rows or pairs or blocks:
+                await self._log.log.write(outcomes=rows, pairs=pairs, blocks=blocks, now=self._log.now())
             await self._count_batches()
             claims = claims | self._owed
             keys = list(claims)
@@ -378,29 +418,6 @@ def _actor(by: Identity | None) -> Actor:
     return MACHINE if by is None else by.actor
 
 
-def _row(
-    outcome: Outcome, model: ModelName, rollout: Rollout, receipt: Receipt, *, happened: bool, by: Actor
-) -> OutcomeRow:
-    """Return what is logged of an outcome by receipt, with the receipt's facts."""
-    named = zip(rollout.plan.dimensions, receipt.slices, strict=False)
-    slices = {d.field: d.values[index] for d, index in named if index < len(d.values)}
-    return OutcomeRow(
-        model=model,
-        prediction=outcome.prediction,
-        key=key_of(model, outcome.prediction),
-        at=own_time(outcome),
-        happened=happened,
-        by=by,
-        counted=True,
-        rollout=rollout.id,
-        step=StepName(f"s{receipt.step}"),
-        arm=receipt.arm,
-        unit=receipt.subject or -1 - receipt.request,
-        slices=canonical_slices(slices),
-        score=receipt.score,
-    )
-
-
 def _is_ranked(rollout: Rollout, receipt: Receipt) -> bool:
     """Tell whether a ranking asks about an outcome: chance decided whose it was, and some guardrail is about orders."""
     step = rollout.plan.steps[receipt.step - 1]
@@ -419,9 +436,10 @@ def _baseline_claims(model: Model, receipt: Receipt, *, happened: bool | None) -
     if happened is None:
         return marker, {marker: Cell(scope, NO_STEP, Arm.INCUMBENT, _TOLD, WHOLE, 0)}
     claims = {marker: Cell(scope, NO_STEP, Arm.INCUMBENT, OUTCOME_SEEN, WHOLE, 0)}
+    # One that counts scores and outcomes jointly tells the orders too: all have the same bins.
     for metric in BUILT_IN.values():
-        if metric.loss is not None:
-            bin_ = loss_bin(metric, probability=receipt.probability, happened=happened)
+        if metric.loss is not None or metric.kind is Kind.CALIBRATION:
+            bin_ = outcome_bin(metric, probability=receipt.probability, happened=happened)
             claims[f"{stem}/{metric.name}"] = Cell(scope, NO_STEP, Arm.INCUMBENT, metric.name, WHOLE, bin_)
     return marker, claims
 
@@ -434,7 +452,7 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, worths: Worth, *, happe
     if not 1 <= receipt.step <= len(rollout.plan.steps):
         raise ReceiptInvalid(f"{rollout.id} has no step {receipt.step}")
     step = StepName(f"s{receipt.step}")
-    stem = f"o/{rollout.id}/{step}/{_who(receipt)}"
+    stem = f"o/{rollout.id}/{step}/{who(receipt)}"
     bins = dict(worths.bins)
     claims: Claims = {}
     if happened is not None:
@@ -444,7 +462,7 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, worths: Worth, *, happe
                 bins[metric.name] = outcome_bin(metric, probability=receipt.probability, happened=happened)
     strata = {g.metric.name: g.strata.field for g in rollout.plan.guardrails if g.strata is not UNSET}
     for name, bin_ in bins.items():
-        for slice_ in _slices(rollout, receipt):
+        for slice_ in slices_in(rollout, receipt):
             cell = Cell(rollout.id, step, receipt.arm, MetricName(name), slice_, bin_)
             claims[f"{stem}/{name}/{slice_}"] = cell
         if field := strata.get(MetricName(name)):
@@ -453,41 +471,7 @@ def _measured_claims(rollout: Rollout, receipt: Receipt, worths: Worth, *, happe
             values = next(d.slices() for d in rollout.plan.dimensions if d.field == field)
             for each in values:
                 claims.pop(f"{stem}/{name}/{each}", None)
-            mine = next((s for s in _slices(rollout, receipt) if s in values), SliceName(f"{field}="))
+            mine = next((s for s in slices_in(rollout, receipt) if s in values), SliceName(f"{field}="))
             cell = Cell(rollout.id, step, receipt.arm, MetricName(name), mine, bin_)
             claims[f"{stem}/{name}/{field}"] = cell
     return next(iter(claims), stem), claims
-
-
-def _pair_claims(rollout: Rollout, pair: Pair) -> Claims:
-    """Count a subject's first pair: whoever comes again disagrees again, and would be believed each time."""
-    step = next(s.name for s in rollout.plan.steps if s.stage is StageKind.SHADOW)
-    claims: Claims = {}
-    for g in rollout.plan.guardrails:
-        if is_paired(g.metric):
-            bin_ = _pair_bin(g.metric, pair)
-            for slice_ in _slices(rollout, pair.receipt):
-                key = f"p/{rollout.id}/{_who(pair.receipt)}/{g.metric.name}/{slice_}"
-                claims[key] = Cell(
-                    rollout.id, step, Arm.CANDIDATE, pair_metric(MetricName(g.metric.name)), slice_, bin_
-                )
-    return claims
-
-
-def _who(receipt: Receipt) -> str:
-    """Return what counts once: the subject, or the request of who named none."""
-    return f"{receipt.subject:x}" if receipt.subject else f"r{receipt.request:x}"
-
-
-def _pair_bin(metric: Metric, pair: Pair) -> int:
-    if metric.loss is None:
-        raise ReceiptInvalid(f"{metric.name} does not judge predictions")
-    return pair_bin(
-        metric,
-        candidate=loss_of(metric.loss, probability=pair.candidate_score / SCORE_LEVELS, happened=pair.happened),
-        incumbent=loss_of(metric.loss, probability=pair.receipt.probability, happened=pair.happened),
-    )
-
-
-def _slices(rollout: Rollout, receipt: Receipt) -> Sequence[SliceName]:
-    return (WHOLE, *slices_of(rollout.plan.dimensions, rollout.plan.crosses or (), receipt.slices))

@@ -19,7 +19,14 @@ from glideslope.domain.ids import RolloutId
 from glideslope.engine.notary import PAGE, Notary
 from glideslope.engine.pack_page import page
 from glideslope.engine.ports import Checkpoints, Signer, Store
-from glideslope.engine.record import AGREEMENT_PREFIX, Record, examination_stream, incident_stream, model_stream
+from glideslope.engine.record import (
+    AGREEMENT_PREFIX,
+    Record,
+    drill_stream,
+    examination_stream,
+    incident_stream,
+    model_stream,
+)
 from glideslope.ledger import canonical, checkpoint, merkle, note, packfile, tlogproof
 from glideslope.ledger import entry as ledger_entry
 from glideslope.ledger.checkpoint import Checkpoint
@@ -103,8 +110,9 @@ class Packer:
         return dict(sorted(found.items()))
 
     def _streams(self, rollout: RolloutId) -> Sequence[str]:
-        """Return the streams that tell of a change: its own, those of earlier attempts, incidents, its model's, all agreements."""
-        names = [*PART_OF_ALL, model_stream(self._record.rollout(rollout).plan.model)]
+        """Return the streams that tell of a change: its own, of attempts before it, incidents, its model's, drills, all agreements."""
+        model = self._record.rollout(rollout).plan.model
+        names = [*PART_OF_ALL, model_stream(model), drill_stream(model)]
         attempt = rollout
         while attempt and attempt not in names:
             names += [attempt, incident_stream(attempt), examination_stream(attempt)]

@@ -13,6 +13,7 @@ from typing import Final
 from glideslope.domain.errors import Invalid
 from glideslope.domain.events import rfc3339
 from glideslope.domain.ids import WHOLE, RolloutId, SliceName
+from glideslope.domain.logged import named_slices
 from glideslope.domain.metric import slices_of
 from glideslope.domain.pairs import Half, Halves, PairKind, compared
 from glideslope.domain.plan import Plan
@@ -21,6 +22,7 @@ from glideslope.domain.rollout import Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.observer import Observer
 from glideslope.engine.record import Record
+from glideslope.engine.requests import Met
 from glideslope.engine.views import DisagreementView
 
 MOST_WAITING: Final = 20_000
@@ -114,7 +116,18 @@ class PairDesk:
         slices = [WHOLE, *slices_of(plan.dimensions, plan.crosses or (), incumbent.slices or candidate.slices)]
         subject = incumbent.subject or candidate.subject
         who = f"{subject:x}" if subject else f"r{incumbent.request:x}"
-        self._observer.paired(rollout.id, step.name, slices, bins, who=who)
+        met = None
+        if plan.is_kept:
+            met = Met(
+                model=plan.model,
+                rollout=rollout.id,
+                step=step.name,
+                unit=subject or -1 - incumbent.request,
+                slices=named_slices(plan.dimensions, incumbent.slices or candidate.slices),
+                candidate=candidate,
+                incumbent=incumbent,
+            )
+        self._observer.paired(rollout.id, step.name, slices, bins, who=who, met=met)
         example = _example(plan, bins, candidate=candidate, incumbent=incumbent, at=self._record.now(rollout.id))
         if example.difference > 0:
             kept = self._of(rollout.id)

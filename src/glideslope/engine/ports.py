@@ -34,6 +34,7 @@ class Feature(StrEnum):
     MIRROR = "mirror"  # copies requests to a shadow whose death is not felt
     RESCUE = "rescue"  # a failing candidate's request is answered by the incumbent, and counted
     OBSERVE = "observe"  # reports status and latency per arm and step itself
+    DRILL = "drill"  # exposes the incumbent in a candidate's place, so that going back can be practised
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The port of the prediction log: what is kept of predictions and outcomes, and the four questions that are asked of it.
+"""The port of the prediction log: what is kept of predictions and outcomes, and the questions that are asked of it.
 
 Every answer is a function of the rows kept, so asking again gives the same, and a crash between any two acts loses nothing.
 """
@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName, StepName
-from glideslope.domain.logged import OutcomeRow, PredictionRow, RequestRow
+from glideslope.domain.logged import AnswersRow, BlockRow, OutcomeRow, PairRow, PredictionRow, RequestRow
 from glideslope.domain.metric import Metric
+from glideslope.domain.pairs import PairRules
 from glideslope.domain.traffic import Arm
 
 Whose = tuple[str, int]
@@ -78,6 +79,15 @@ class Joined:
 MOST_CONTRADICTIONS = 20
 
 
+Valued = Callable[[Metric, Mapping[str, object]], float | None]
+"""Returns what a plug-in makes of its inputs, None where that is nothing: the log calls it for no other formula."""
+
+
+def no_plugins(_metric: Metric, _inputs: Mapping[str, object]) -> float | None:
+    """Make nothing of any inputs."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recount:
     """Count a rollout again from its rows, by other code than the counters'."""
@@ -98,9 +108,18 @@ class Recount:
     tolerances: Mapping[MetricName, float] = field(default_factory=dict)
     thresholds: Mapping[MetricName, float] = field(default_factory=dict)
     """Beyond this a latency of the gateway, so divided, counts as soon as the request's age says so; else beyond its last edge."""
+    ranked: Sequence[Metric] = ()
+    """Rankings, whose blocks are compared again."""
+    paired: Sequence[Metric] = ()
+    """What pairs are judged by once the truth is known."""
+    answers: Mapping[Whose, int] = field(default_factory=dict)
+    """How many pairs of answers of the rollout each source had counted."""
+    rules: PairRules | None = None
+    """How answers are compared; None where that is not asked."""
+    valued: Valued = no_plugins
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Recounted:
     """So many subjects of one bin."""
 
@@ -179,6 +198,9 @@ class PredictionLog(Protocol):
         predictions: Sequence[PredictionRow] = (),
         requests: Sequence[RequestRow] = (),
         outcomes: Sequence[OutcomeRow] = (),
+        pairs: Sequence[PairRow] = (),
+        answers: Sequence[AnswersRow] = (),
+        blocks: Sequence[BlockRow] = (),
         now: int,
     ) -> None:
         """Keep rows; when this returns they outlive the process. `n` and `received` are set here, ascending.
@@ -201,6 +223,10 @@ class PredictionLog(Protocol):
 
     async def recount(self, asked: Recount) -> Recounts:
         """Recompute a rollout's counts."""
+        ...
+
+    async def claims(self, model: ModelName, rollout: RolloutId) -> Mapping[str, str]:
+        """Return all that pairs and blocks of a rollout claim: by key the cell in which it counts once."""
         ...
 
     async def cohorts(self, model: ModelName, rollout: RolloutId) -> Sequence[Cohort]:

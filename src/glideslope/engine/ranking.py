@@ -64,8 +64,13 @@ def gaps(block: Sequence[Scored], metrics: Sequence[Metric], *, rollout: Rollout
     for metric in metrics:
         gap = (auc_gap if metric.kind is Kind.AUC else precision_gap)(parts[0], parts[1])
         if gap is not None:
-            found[metric.name] = gap_bin(gap, chance=_number(rollout, f"{metric.name}/{name_of(block)}") / 2.0**64)
+            found[metric.name] = gap_bin(gap, chance=toss(block, metric.name, rollout=rollout))
     return found
+
+
+def toss(block: Sequence[Scored], metric: MetricName, *, rollout: RolloutId) -> float:
+    """Return what puts a block's difference on one of two points, 0 up to 1: it knows who is in the block, and nothing else."""
+    return _number(rollout, f"{metric}/{name_of(block)}") / 2.0**64
 
 
 def name_of(block: Sequence[Scored]) -> str:

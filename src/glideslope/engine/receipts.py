@@ -26,7 +26,7 @@ from msgspec import UNSET
 from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import WHOLE, Actor, MetricName, SliceName, StepName
-from glideslope.domain.logged import OutcomeRow, canonical_slices
+from glideslope.domain.logged import OutcomeRow, named_slices
 from glideslope.domain.metric import OUTCOME_SEEN, RANKED, Cell, Metric, Origin, outcome_bin, slices_of
 from glideslope.domain.observation import MOST_ATTRIBUTES, Outcome
 from glideslope.domain.plan import Plan, StageKind
@@ -303,7 +303,6 @@ def grown(batch: Batch, notes: Sequence[bytes | None]) -> Counter[int]:
 
 def row_of(outcome: Outcome, key: bytes, group: Group, *, score: int, by: Actor) -> OutcomeRow:
     """Return what is logged of an outcome that is counted by the batch."""
-    named = zip(group.rollout.plan.dimensions, group.places, strict=False)
     model = group.rollout.plan.model
     return OutcomeRow(
         model=model,
@@ -317,7 +316,7 @@ def row_of(outcome: Outcome, key: bytes, group: Group, *, score: int, by: Actor)
         step=group.step,
         arm=group.arm,
         unit=_unit(key),
-        slices=canonical_slices({d.field: d.values[index] for d, index in named if index < len(d.values)}),
+        slices=named_slices(group.rollout.plan.dimensions, group.places),
         score=score,
     )
 

@@ -100,6 +100,8 @@ class Reconciler:
 
     async def obey(self, rollout: Rollout, fence: Fence) -> None:
         """Do for one rollout what the record says. Raises as `reconcile` does."""
+        if rollout.phase is Phase.PROPOSED and self._record.drills(rollout.plan.model).open is not None:
+            return  # A drill moves the traffic of a proposal that exposes nobody.
         with self._noting(rollout.plan.model):
             if self._wanted(rollout) is not None:
                 # Only what exposes needs its shape first; withdrawing must not wait for anything.
@@ -151,6 +153,9 @@ class Reconciler:
         rollout = self._record.open_rollout_of(model.name)
         incumbent = _endpoint(model, model.incumbent)
         if rollout is None or rollout.phase is Phase.PROPOSED:
+            drill = self._record.drills(model.name).open
+            if drill is not None:
+                return Route(model=model.name, incumbent=incumbent, candidate=incumbent, salt=drill.id)
             return Route(model=model.name, incumbent=incumbent)
         candidate = _endpoint(model, rollout.plan.candidate)
         if rollout.phase is Phase.PROMOTING:
@@ -166,7 +171,7 @@ class Reconciler:
         recent = standing.renewed is not None and now - standing.renewed < ttl / 4
         if standing.granted == wanted and (recent or (wanted is None and standing.in_force)):
             return
-        token = Token(epoch=fence.epoch, version=(rollout_number(rollout.id) << 24) | rollout.order)
+        token = token_of(self._record, model, fence)
         if self._ran_out(rollout):
             # Too late for this decision. Only see whether the data plane obeys again; then it is decided afresh.
             await self._driver.lease(model, None, token=token, ttl=timedelta(seconds=ttl))
@@ -240,6 +245,26 @@ class Reconciler:
             events=(event,),
             key=f"{rollout.id}/installed",
         )
+
+
+def drilled_since(record: Record, model: ModelName) -> int:
+    """Return how many drills of a model began since its last rollout was ordered to do anything. None count once one is under way.
+
+    So a lease of that rollout is renewed under the token that granted it, whatever else happens.
+    """
+    rollout, drills = record.last_rollout_of(model), record.drills(model)
+    if not drills.begun or rollout is None:
+        return len(drills.begun)
+    if rollout.phase is not Phase.PROPOSED and rollout.phase not in ENDED:
+        return 0
+    return drills.since(record.history(rollout.id)[rollout.order - 1].entry)
+
+
+def token_of(record: Record, model: ModelName, fence: Fence) -> Token:
+    """Return the order in which a data plane is told of a model's traffic: by rollout, by order within it, by drills since."""
+    rollout = record.last_rollout_of(model)
+    version = 0 if rollout is None else (rollout_number(rollout.id) << 24 | rollout.order)
+    return Token(epoch=fence.epoch, version=(version << 10) | drilled_since(record, model))
 
 
 def _matches(rollout: Rollout, observed: ObservedRoute) -> bool:

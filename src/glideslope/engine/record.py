@@ -8,6 +8,7 @@ from typing import Final
 from glideslope.domain.contract import Contract
 from glideslope.domain.errors import Invalid, NotFound, VersionConflict
 from glideslope.domain.events import (
+    AdvisoriesRecorded,
     Closed,
     ContractAgreed,
     Event,
@@ -22,6 +23,8 @@ from glideslope.domain.events import (
     rfc3339,
 )
 from glideslope.domain.governing.agreement import Agreement, AgreementEvent, fold
+from glideslope.domain.governing.dossier import Advisories
+from glideslope.domain.governing.drill import DrillEvent, Drills, OpenDrill, practise
 from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import GlassReviewed
 from glideslope.domain.governing.incident import Incident, IncidentEvent, tell
@@ -37,6 +40,9 @@ ROLLOUT_PREFIX: Final = "r-"
 AGREEMENT_PREFIX: Final = "agreement."
 INCIDENT_PREFIX: Final = "incident."
 EXAMINATION_PREFIX: Final = "examination."
+DRILL_PREFIX: Final = "drill."
+ADVISORIES: Final = "advisories"
+"""The stream of known weaknesses of packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +106,16 @@ class Record:
         self._streams: dict[str, _Stream] = {}
         self._rollouts: dict[RolloutId, Rollout] = {}
         self._open: dict[ModelName, RolloutId] = {}
+        self._newest: dict[ModelName, RolloutId] = {}
         self._models: dict[ModelName, Model] = {}
         self._agreements: dict[str, Agreement] = {}
         self._incidents: dict[RolloutId, Incident] = {}
+        self._drills: dict[ModelName, Drills] = {}
+        self._drilling: set[ModelName] = set()
         self._glass: dict[RolloutId, None] = {}
         """Rollouts whose glass was ever broken, oldest first."""
+        self.advisories: Advisories | None = None
+        """What is known of weaknesses of packages; None before anybody recorded any."""
         self._places: dict[int, Recorded] = {}
         self._read = 0
         """Every position below has its place."""
@@ -259,6 +270,11 @@ class Record:
         found = self._open.get(model)
         return None if found is None else self._rollouts[found]
 
+    def last_rollout_of(self, model: ModelName) -> Rollout | None:
+        """Return the model's newest rollout, also one that has ended."""
+        found = self._newest.get(model)
+        return None if found is None else self._rollouts[found]
+
     def next_rollout(self) -> RolloutId:
         """Return the first free name; the store's unique key is the guard."""
         return rollout_id(len(self._rollouts) + 1)
@@ -294,6 +310,15 @@ class Record:
         """Return all incidents, oldest first."""
         return tuple(self._incidents.values())
 
+    def drills(self, model: ModelName) -> Drills:
+        """Return all drills of a model."""
+        return self._drills.get(model) or Drills(model=model)
+
+    def open_drills(self) -> Sequence[OpenDrill]:
+        """Return the drills under way."""
+        found = (self._drills[model].open for model in sorted(self._drilling))
+        return tuple(drill for drill in found if drill is not None)
+
     def _take(self, data: bytes, *, entry: ledger_entry.Entry, position: int) -> None:
         at = instant(entry.at)
         event = event_of(entry.kind, dict(entry.body))
@@ -310,30 +335,43 @@ class Record:
         self._fold(recorded)
 
     def _fold(self, recorded: Recorded) -> None:
-        event, at = recorded.event, recorded.at
-        if recorded.stream.startswith(ROLLOUT_PREFIX):
-            id_ = RolloutId(recorded.stream)
-            before = self._rollouts.get(id_)
-            rollout = begin(id_, event, at=at) if before is None else apply(before, event, at=at)
-            self._rollouts[id_] = rollout
-            if rollout.glass is not None and rollout.glass.broken:
-                self._glass[id_] = None
-            if rollout.phase not in ENDED:
-                self._open[rollout.plan.model] = id_
-            elif self._open.get(rollout.plan.model) == id_:
-                del self._open[rollout.plan.model]
-        elif recorded.stream.startswith(MODEL_PREFIX):
-            name = ModelName(recorded.stream.removeprefix(MODEL_PREFIX))
+        event, at, stream = recorded.event, recorded.at, recorded.stream
+        if stream.startswith(ROLLOUT_PREFIX):
+            self._fold_rollout(RolloutId(stream), event, at=at)
+        elif stream.startswith(MODEL_PREFIX):
+            name = ModelName(stream.removeprefix(MODEL_PREFIX))
             self._models[name] = _model(self._models.get(name), event, name=name, at=at)
-        elif recorded.stream.startswith(AGREEMENT_PREFIX):
-            if not isinstance(event, AgreementEvent):
-                raise Invalid(f"{type(event).__name__} does not belong to an agreement.")
-            self._agreements[recorded.stream] = fold(self._agreements.get(recorded.stream), event, at=at)
-        elif recorded.stream.startswith(INCIDENT_PREFIX):
-            if not isinstance(event, IncidentEvent):
-                raise Invalid(f"{type(event).__name__} does not belong to an incident.")
-            about = RolloutId(recorded.stream.removeprefix(INCIDENT_PREFIX))
+        else:
+            self._fold_governing(recorded)
+
+    def _fold_governing(self, recorded: Recorded) -> None:
+        event, at, stream = recorded.event, recorded.at, recorded.stream
+        if stream.startswith(AGREEMENT_PREFIX) and isinstance(event, AgreementEvent):
+            self._agreements[stream] = fold(self._agreements.get(stream), event, at=at)
+        elif stream.startswith(INCIDENT_PREFIX) and isinstance(event, IncidentEvent):
+            about = RolloutId(stream.removeprefix(INCIDENT_PREFIX))
             self._incidents[about] = tell(self._incidents.get(about), event, at=at)
+        elif stream.startswith(DRILL_PREFIX) and isinstance(event, DrillEvent):
+            name = ModelName(stream.removeprefix(DRILL_PREFIX))
+            self._drills[name] = after = practise(self.drills(name), event, at=at, entry=recorded.entry)
+            (self._drilling.discard if after.open is None else self._drilling.add)(name)
+        elif stream == ADVISORIES and isinstance(event, AdvisoriesRecorded):
+            self.advisories = event.advisories
+        elif stream.startswith((AGREEMENT_PREFIX, INCIDENT_PREFIX, DRILL_PREFIX, ADVISORIES)):
+            raise Invalid(f"{type(event).__name__} does not belong to the stream {stream}.")
+
+    def _fold_rollout(self, id_: RolloutId, event: Event, *, at: int) -> None:
+        before = self._rollouts.get(id_)
+        rollout = begin(id_, event, at=at) if before is None else apply(before, event, at=at)
+        self._rollouts[id_] = rollout
+        if before is None:
+            self._newest[rollout.plan.model] = id_
+        if rollout.glass is not None and rollout.glass.broken:
+            self._glass[id_] = None
+        if rollout.phase not in ENDED:
+            self._open[rollout.plan.model] = id_
+        elif self._open.get(rollout.plan.model) == id_:
+            del self._open[rollout.plan.model]
 
 
 def rollout_id(number: int) -> RolloutId:
@@ -362,6 +400,11 @@ def examination_stream(rollout: RolloutId) -> str:
 def incident_stream(rollout: RolloutId) -> str:
     """Return the name of the stream of a rollout's incident."""
     return f"{INCIDENT_PREFIX}{rollout}"
+
+
+def drill_stream(model: ModelName) -> str:
+    """Return the name of the stream of a model's drills."""
+    return f"{DRILL_PREFIX}{model}"
 
 
 def agreement_stream(of: str, name: str) -> str:

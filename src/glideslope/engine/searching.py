@@ -7,14 +7,14 @@ from typing import Final
 
 from glideslope.domain.alphas import is_paired
 from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName, StepName
-from glideslope.domain.metric import Cell, Metric, differences
+from glideslope.domain.metric import PAIR_PREFIX, Cell, Metric, differences
 from glideslope.domain.observation import Totals
 from glideslope.domain.plan import Plan
 from glideslope.domain.receipt import UNLISTED
 from glideslope.domain.rollout import Rollout
 from glideslope.domain.scan import Places, Searched, search, searched_slices
 from glideslope.domain.traffic import Arm
-from glideslope.engine.observer import PAIR_PREFIX, Observer
+from glideslope.engine.observer import Observer
 from glideslope.engine.record import Record
 
 SCAN_PREFIX: Final = "scan."

@@ -8,6 +8,7 @@ from glideslope.domain.commands import (
     AnswerAgreement,
     Approve,
     AskGlass,
+    BeginDrill,
     BreakGlass,
     CloseIncident,
     DescribePerson,
@@ -16,6 +17,7 @@ from glideslope.domain.commands import (
     NoteIncident,
     OrderRollback,
     Propose,
+    RecordAdvisories,
     RecordFacts,
     Register,
     Resume,
@@ -23,11 +25,13 @@ from glideslope.domain.commands import (
     ReviewAgreement,
     ReviewGlass,
     TableAgreement,
+    TellDrill,
     Withdraw,
 )
 from glideslope.domain.contract import Contract
 from glideslope.domain.draft import Draft
 from glideslope.domain.governing.dossier import Dossier
+from glideslope.domain.governing.envelope import Envelope
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import Actor, ModelName, RolloutId, SliceName, VersionName
 from glideslope.domain.logged import Predictions, PredictionsTaken
@@ -42,8 +46,13 @@ from glideslope.domain.observation import (
     TotalsTaken,
 )
 from glideslope.domain.pairs import Halves
+from glideslope.engine.access import AccessView
+from glideslope.engine.advisories import AdvisoriesView
+from glideslope.engine.drilling import DrillView
+from glideslope.engine.dues import DueView
 from glideslope.engine.facts import FactsView
 from glideslope.engine.governing_views import AgreementView, IncidentView, OwnedView
+from glideslope.engine.orphans import OrphanView
 from glideslope.engine.version_record import VersionRecordView
 from glideslope.engine.views import (
     BasisView,
@@ -75,7 +84,7 @@ class Service(Protocol):
 
     async def register(self, command: Register, *, key: str) -> ModelView: ...
     async def agree(self, command: AgreeContract, *, key: str) -> Contract: ...
-    async def plan(self, draft: Draft) -> PlanView: ...
+    async def plan(self, draft: Draft, *, by: Actor | None = None, envelope: Envelope | None = None) -> PlanView: ...
     async def basis(self, draft: Draft) -> BasisView: ...
     async def propose(self, command: Propose, *, key: str) -> RolloutView: ...
     async def approve(self, command: Approve, *, key: str) -> RolloutView: ...
@@ -95,6 +104,21 @@ class Service(Protocol):
     async def owned(self, *, owner: str, kind: str, name: str) -> Sequence[OwnedView]:
         """Return who owns what; empty arguments leave nothing out. Raises NotFound where no organisation is in force."""
         ...
+
+    async def orphans(self) -> Sequence[OrphanView]: ...
+    async def access(self, *, who: str, right: str, function: str) -> Sequence[AccessView]:
+        """Return who may do what; empty arguments leave nobody out. Both raise NotFound where no organisation is in force."""
+        ...
+
+    async def dues(self) -> Sequence[DueView]:
+        """Return what comes round, overdue things first; nothing where no organisation is in force."""
+        ...
+
+    async def begin_drill(self, command: BeginDrill, *, key: str) -> Sequence[DrillView]: ...
+    async def tell_drill(self, command: TellDrill, *, key: str) -> Sequence[DrillView]: ...
+    async def drills(self, model: ModelName) -> Sequence[DrillView]: ...
+    async def record_advisories(self, command: RecordAdvisories, *, key: str) -> AdvisoriesView: ...
+    async def advisories(self) -> AdvisoriesView: ...
 
     async def halt(self, command: Halt, *, key: str) -> RolloutView: ...
     async def resume(self, command: Resume, *, key: str) -> RolloutView: ...

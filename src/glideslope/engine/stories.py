@@ -2,11 +2,14 @@
 
 from typing import assert_never
 
+from msgspec import UnsetType
+
 from glideslope.domain.budget import Measure
 from glideslope.domain.decision import Advance, Decision, Finding, Hold, Promote, Question, RollBack, Verdict
 from glideslope.domain.doubt import Aside
 from glideslope.domain.doubt import sentence as doubted
 from glideslope.domain.events import (
+    AdvisoriesRecorded,
     Approved,
     Closed,
     Confirmed,
@@ -33,11 +36,14 @@ from glideslope.domain.governing.agreement import (
     AgreementReviewed,
     AgreementTabled,
 )
+from glideslope.domain.governing.drill import DrillBegun, DrillEnded, DrillEvent, DrillTold
 from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassEvent, GlassReviewed
+from glideslope.domain.governing.governed import Permit
 from glideslope.domain.governing.incident import IncidentClosed, IncidentEvent, IncidentNoted, IncidentOpened
 from glideslope.domain.ids import MACHINE, WHOLE, Actor
 from glideslope.domain.plan import Plan
+from glideslope.domain.reasons import Reason
 from glideslope.domain.recomputation import sentence as differing
 
 
@@ -50,7 +56,7 @@ def sentence(event: Event, *, plan: Plan) -> str:
     if isinstance(event, IncidentEvent):
         return incident(event)
     if isinstance(event, Examined):
-        return f"{len(event.answers)} rules answered about {event.rollout}; {sum(a.blocks for a in event.answers)} block it."
+        return _examined(event)
     if isinstance(event, Approved | Withdrawn | Escalated):
         return _answered(event)
     if isinstance(event, PersonDescribed | PersonErased):
@@ -60,7 +66,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
             wanted = f"{by} proposes {proposed.model} {proposed.incumbent} -> {proposed.candidate}: {proposed.why}"
             return f"{wanted} {learned}".strip()
         case Decided(decision=decision, by=by, why=why):
-            return decided(decision, plan=plan) + (f" Ordered by {by}: {why}" if by != MACHINE else "")
+            ordered = f" Ordered by {by}: {why}" if by != MACHINE else ""
+            return f"{decided(decision, plan=plan)}{_left(event)}{ordered}"
         case Halted(by=by, why=why):
             return f"{by} halts it; nobody is exposed. {why}"
         case Resumed(by=by, why=why, aside=aside):
@@ -69,8 +76,31 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return _observed(event)
         case Registered() | Installed() | ContractAgreed() | FactsRecorded() | GlassReviewed():
             return _of_model(event)
+        case DrillBegun() | DrillEnded() | DrillTold() | AdvisoriesRecorded():
+            return _of_upkeep(event)
         case _:
             assert_never(event)
+
+
+def _examined(event: Examined) -> str:
+    told = (
+        f"{len(event.answers)} rules answered about {event.rollout}; {sum(a.blocks for a in event.answers)} block it."
+    )
+    found = event.classified
+    if isinstance(found, UnsetType):
+        return told
+    left = ", ".join(answer.rule for answer in found.left)
+    return f"{told} It is {f'outside {found.standing.name} by {left}' if left else f'inside {found.standing.name}'}."
+
+
+def _left(event: Decided) -> str:
+    """Return by what a change waits for people that an envelope could have brought in, each with both values."""
+    permit = event.evidence.permit
+    if not isinstance(permit, Permit) or isinstance(permit.lane, UnsetType) or not permit.lane.left:
+        return ""
+    if not {Reason.AWAITING_APPROVAL, Reason.ENVELOPE_LEFT}.intersection(event.decision.reasons):
+        return ""
+    return " Outside its envelope: " + "; ".join(f"{block.rule}: {block.why}" for block in permit.lane.left) + "."
 
 
 def _answered(event: Approved | Withdrawn | Escalated) -> str:
@@ -97,6 +127,22 @@ def incident(event: IncidentEvent) -> str:
             return f"{by} notes: {why}"
         case IncidentClosed(by=by, why=why):
             return f"{by} closes it: {why}"
+        case _:
+            assert_never(event)
+
+
+def _of_upkeep(event: DrillEvent | AdvisoriesRecorded) -> str:
+    match event:
+        case AdvisoriesRecorded(by=by, advisories=known, why=why):
+            return f"{by} records {len(known.entries):,} advisories of {known.source}: {why}"
+        case DrillBegun(drill=kind, by=by, why=why):
+            return f"{by} asks for a {kind.value} drill: {why}"
+        case DrillEnded(passed=True, restored_in=float(took)):
+            return f"The drill passed: all traffic was back after {took:.0f} ms."
+        case DrillEnded(why=why):
+            return f"The drill failed: {why}"
+        case DrillTold(drill=named, by=by, passed=passed, why=why):
+            return f"{by} tells of a {named} drill that {'passed' if passed else 'failed'}: {why}"
         case _:
             assert_never(event)
 
@@ -236,9 +282,9 @@ def _set_aside(sources: tuple[Aside, ...]) -> str:
 
 def actor_of(event: Event) -> Actor:
     """Return who did it; glideslope itself where nobody else did."""
-    if isinstance(event, IncidentOpened | Examined):
+    if isinstance(event, IncidentOpened | Examined | DrillEnded):
         return MACHINE
-    if isinstance(event, AgreementEvent | GlassEvent | IncidentEvent):
+    if isinstance(event, AgreementEvent | GlassEvent | IncidentEvent | DrillEvent | AdvisoriesRecorded):
         return event.by
     if isinstance(event, GlassReviewed):
         return event.by

@@ -15,7 +15,7 @@ from glideslope.domain.governing.person import Person
 from glideslope.domain.pair_foresight import PairProspect
 from glideslope.domain.plan import Plan
 from glideslope.domain.recomputation import Difference
-from glideslope.engine.governing_views import GovernedView
+from glideslope.engine.governing_views import GovernedView, LaneView
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):
@@ -326,6 +326,8 @@ class FleetView(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str
     """`ready`, or why not."""
     time: str
+    overdue: int = 0
+    """Reviews and drills that should have been held by now; `dues` names them."""
 
 
 class StepForecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -363,6 +365,8 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     """From where what is expected was learned."""
     pair_prospects: tuple[PairProspect, ...] = ()
     """What the shadow will tell of each limit on pairs."""
+    lane: LaneView | None = None
+    """How its envelope would classify it; None where none speaks for the model."""
 
 
 class BasisView(msgspec.Struct, frozen=True, kw_only=True):

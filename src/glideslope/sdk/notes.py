@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from glideslope.domain.ids import ModelName, RolloutId
-from glideslope.domain.logged import LONGEST_TEXT, MOST_FIELDS, NO_SCORE, Prediction, Predictions
+from glideslope.domain.logged import LONGEST_TEXT, MOST_FIELDS, NO_SCORE, TOSS, Prediction, Predictions
 from glideslope.domain.receipt import request_hash
 from glideslope.sdk.batches import Batches
 from glideslope.sdk.briefed import Briefed
@@ -52,6 +52,7 @@ class PredictionNotes:
         score: float | None,
         slices: Mapping[str, str] | None,
         metrics: Mapping[str, float] | None,
+        tosses: Mapping[str, float] | None = None,
         attributes: Mapping[str, float | bool | str] | None,
     ) -> None:
         """Note a prediction; the caller holds `lock`. Of what it is given only what may be logged is kept."""
@@ -70,7 +71,10 @@ class PredictionNotes:
                 subject=log_hash(stamps.subject),
                 slices={k: v for k, v in (slices or {}).items() if v in looked_at.get(k, ())},
                 score=NO_SCORE if score is None or not 0.0 <= score <= 1.0 else level(score),
-                metrics={k: v for k, v in (metrics or {}).items() if k in briefed.metrics and abs(v) < float("inf")},
+                metrics={
+                    **{k: v for k, v in (metrics or {}).items() if k in briefed.metrics and abs(v) < float("inf")},
+                    **{f"{TOSS}{k}": v for k, v in (tosses or {}).items()},
+                },
                 attributes={
                     k: str(v)[:LONGEST_TEXT] for k, v in list((attributes or {}).items())[:MOST_FIELDS] if k in loggable
                 },

@@ -143,10 +143,10 @@ class Observer:
                     del self._closed[next(iter(self._closed))]
 
     # One function although it branches much: each call it were split into would cost a twentieth of its microsecond.
-    def observe(  # noqa: C901 - see above
+    def observe(  # noqa: C901, PLR0915 - see above
         self, stamps: Stamps, /, slices: Mapping[str, str] | None = None, **values: float
-    ) -> None:
-        """Count a value for each named metric under the request's stamps.
+    ) -> dict[str, float] | None:
+        """Count a value for each named metric under the request's stamps; return the tosses of means that were made for it.
 
         Mirrored copies are not counted, nor are metrics that the plan does not name. Requests outside any step are the
         incumbent's ordinary traffic: where services assign, their errors and latency are counted for the next plan.
@@ -155,16 +155,17 @@ class Observer:
         if not rollout:
             if self._briefed.in_process and not stamps.shadow:
                 self._observe_ordinary(values)
-            return
+            return None
         if stamps.shadow:
-            return
+            return None
+        tosses: dict[str, float] | None = None
         try:
             with self._lock:
                 step = self._steps.get((rollout, stamps.step)) or self._open(rollout, stamps.step)
                 if step is None:
                     if not any(closed == rollout for closed, _ in self._closed):
                         self.dropped += len(values)
-                    return
+                    return None
                 tallies = step.candidate if stamps.arm is _CANDIDATE else step.incumbent
                 seen = step.seen
                 key = state = was = 0
@@ -173,7 +174,7 @@ class Observer:
                     state = was = seen.get(key, 0)
                     if not was and self._subjects >= self._most_subjects:
                         self.dropped += len(values)
-                        return
+                        return None
                 try:
                     for name, value in values.items():
                         counting = tallies.get(name)
@@ -187,7 +188,9 @@ class Observer:
                             if tally.event:
                                 bin_ = bad = 1 if value > 0 else 0
                             elif tally.dithered:
-                                bin_, bad = tally.metric.bin(value, chance=self._chance(name, stamps)), 0
+                                chance = self._chance(name, stamps)
+                                tosses = {**(tosses or {}), name: chance}
+                                bin_, bad = tally.metric.bin(value, chance=chance), 0
                             else:
                                 bin_, bad = tally.metric.bin(value / tally.divisor), 0
                             if subject:
@@ -206,6 +209,7 @@ class Observer:
                         seen[key] = state
         except Exception:  # noqa: BLE001 - the boundary to the host: what cannot be counted is counted as dropped
             self.dropped += 1
+        return tosses
 
     def _observe_ordinary(self, values: Mapping[str, float]) -> None:
         try:

@@ -281,8 +281,7 @@ class Service:
         """Count and note in one, so that the counts and the log can be held against each other to the last one."""
         made = prediction or (None if score is None else self._mint(stamps, score=score, slices=slices))
         with self.notes.lock:
-            if metrics:
-                self.observer.observe(stamps, slices, **metrics)
+            tosses = self.observer.observe(stamps, slices, **metrics) if metrics else None
             self.notes.note(
                 stamps,
                 prediction=made or f"{self.observer.source}-{sum(self.notes.numbers.values())}",
@@ -291,6 +290,7 @@ class Service:
                 score=score,
                 slices=slices,
                 metrics=metrics,
+                tosses=tosses,
                 attributes=attributes,
             )
         return made

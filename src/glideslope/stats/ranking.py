@@ -12,12 +12,12 @@ Scored = Sequence[tuple[float, bool]]
 """Scores with what happened, in the order in which they came."""
 
 
-def auc_of_counts(counts: Sequence[int]) -> float | None:
+def auc_of_counts(counts: Sequence[float]) -> float | None:
     """Return the area under the ROC curve of joint counts (2k: did not happen, 2k + 1: did), ties half; None without both.
 
     The chance that what happened had the higher score (Mann & Whitney 1947).
     """
-    below, ordered = 0, 0.0
+    below, ordered = 0.0, 0.0
     for k in range(len(counts) // 2):
         not_, did = counts[2 * k], counts[2 * k + 1]
         ordered += did * (below + not_ / 2)
@@ -26,12 +26,12 @@ def auc_of_counts(counts: Sequence[int]) -> float | None:
     return ordered / (below * happened) if below and happened else None
 
 
-def average_precision_of_counts(counts: Sequence[int]) -> float | None:
+def average_precision_of_counts(counts: Sequence[float]) -> float | None:
     """Return the average precision of joint counts, a bin's ties taken together; None if nothing happened."""
     happened = sum(counts[1::2])
     if not happened:
         return None
-    hits, seen, total = 0, 0, 0.0
+    hits, seen, total = 0.0, 0.0, 0.0
     for k in reversed(range(len(counts) // 2)):
         not_, did = counts[2 * k], counts[2 * k + 1]
         hits, seen = hits + did, seen + did + not_

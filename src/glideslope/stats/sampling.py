@@ -23,6 +23,24 @@ class Chance(Protocol):
         ...
 
 
+class Fixed:
+    """The same numbers each time, that look like chance (splitmix64; Steele, Lea & Flood 2014): for figures that must not vary."""
+
+    def __init__(self, seed: int) -> None:
+        self._state = seed
+
+    def random(self) -> float:
+        """Return the next number from 0 up to 1, not 1 itself."""
+        self._state = (self._state + 0x9E3779B97F4A7C15) & _WORD
+        z = self._state
+        z = ((z ^ z >> 30) * 0xBF58476D1CE4E5B9) & _WORD
+        z = ((z ^ z >> 27) * 0x94D049BB133111EB) & _WORD
+        return ((z ^ z >> 31) >> 11) / 9007199254740992.0
+
+
+_WORD = (1 << 64) - 1
+
+
 def binomial(n: int, *, p: float, chance: Chance) -> int:
     """Return how many of n happen, each with probability p.
 

@@ -2,14 +2,24 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
 from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, SliceName, StepName
-from glideslope.domain.logged import NO_SCORE, RECEIPT_BITS, OutcomeRow, PredictionRow, RequestRow
+from glideslope.domain.logged import (
+    NO_SCORE,
+    RECEIPT_BITS,
+    TOSS,
+    AnswersRow,
+    BlockRow,
+    OutcomeRow,
+    PairRow,
+    PredictionRow,
+    RequestRow,
+)
 from glideslope.domain.metric import (
     ERRORS,
     EXPOSURE,
@@ -36,8 +46,10 @@ from glideslope.engine.prediction_log import (
     Silence,
     Whose,
 )
+from glideslope.testing.log_comparisons import count_answers, count_blocks, count_formula, count_pairs
 
-Row = TypeVar("Row", PredictionRow, RequestRow, OutcomeRow)
+Row = TypeVar("Row", PredictionRow, RequestRow, OutcomeRow, PairRow, AnswersRow, BlockRow)
+Numbered = TypeVar("Numbered", PredictionRow, RequestRow, AnswersRow)
 HOUR = 3_600_000
 Counts = dict[tuple[StepName, Arm, MetricName, SliceName, int], int]
 
@@ -63,6 +75,9 @@ class MemoryLog:
         self.predictions: list[PredictionRow] = []
         self.requests: list[RequestRow] = []
         self.outcomes: list[OutcomeRow] = []
+        self.pairs: list[PairRow] = []
+        self.answers: list[AnswersRow] = []
+        self.blocks: list[BlockRow] = []
         self._n = 0
         self._clock = 0
 
@@ -72,6 +87,9 @@ class MemoryLog:
         predictions: Sequence[PredictionRow] = (),
         requests: Sequence[RequestRow] = (),
         outcomes: Sequence[OutcomeRow] = (),
+        pairs: Sequence[PairRow] = (),
+        answers: Sequence[AnswersRow] = (),
+        blocks: Sequence[BlockRow] = (),
         now: int,
     ) -> None:
         self.before("write")
@@ -79,6 +97,9 @@ class MemoryLog:
         self.predictions += map(self._stamped, predictions)
         self.requests += map(self._stamped, requests)
         self.outcomes += map(self._stamped, outcomes)
+        self.pairs += map(self._stamped, pairs)
+        self.answers += map(self._stamped, answers)
+        self.blocks += map(self._stamped, blocks)
 
     def mark(self) -> int:
         return self._n
@@ -116,6 +137,9 @@ class MemoryLog:
     async def silence(self, asked: Silence) -> Sequence[Recounted]:
         self.before("silence")
         self._clock = max(self._clock, asked.until)
+        return self._silence(asked)
+
+    def _silence(self, asked: Silence) -> list[Recounted]:
         answers: dict[tuple[StepName, int], list[PredictionRow]] = defaultdict(list)
         for row in self.predictions:
             if row.model == asked.model and row.rollout == asked.rollout:
@@ -130,7 +154,7 @@ class MemoryLog:
                 o.received <= deadline
                 and (o.key in keys or (o.counted and (o.rollout, o.step, o.unit) == (asked.rollout, step, unit)))
                 for o in self.outcomes
-                if o.model == asked.model
+                if o.model == asked.model and o.happened is not None
             )
             for slice_ in asked.members(first.slices):
                 counts[step, first.arm, asked.metric, slice_, int(not came)] += 1
@@ -141,11 +165,22 @@ class MemoryLog:
         counts: Counts = defaultdict(int)
         missing = self._count_requests(asked, counts) + self._count_predictions(asked, counts)
         unmatched = self._count_outcomes(asked, counts)
+        missing += self._count_comparisons(asked, counts)
         return Recounts(
             counts=[Recounted(*place, count) for place, count in sorted(counts.items())],
             missing=missing,
             unmatched=unmatched,
         )
+
+    async def claims(self, model: ModelName, rollout: RolloutId) -> Mapping[str, str]:
+        self.before("claims")
+        rows: tuple[PairRow | BlockRow, ...] = (*self.pairs, *self.blocks)
+        return {
+            key: cell
+            for row in rows
+            if (row.model, row.rollout) == (model, rollout)
+            for key, cell in row.claims.items()
+        }
 
     async def cohorts(self, model: ModelName, rollout: RolloutId) -> Sequence[Cohort]:
         self.before("cohorts")
@@ -166,7 +201,7 @@ class MemoryLog:
 
     def _firsts(self, model: ModelName, rollout: RolloutId) -> list[tuple[PredictionRow, bool]]:
         """Return each subject's first prediction of a step, and whether an outcome of any of its own has come."""
-        labelled = {o.key for o in self.outcomes if o.model == model}
+        labelled = {o.key for o in self.outcomes if o.model == model and o.happened is not None}
         units: dict[tuple[StepName, int], list[PredictionRow]] = defaultdict(list)
         for row in self.predictions:
             if row.model == model and row.rollout == rollout:
@@ -175,11 +210,25 @@ class MemoryLog:
 
     async def forget(self, *, before: int) -> int:
         self.before("forget")
-        rows = len(self.predictions) + len(self.requests) + len(self.outcomes)
+        rows = self._size()
         self.predictions = [r for r in self.predictions if r.received >= before]
         self.requests = [r for r in self.requests if r.received >= before]
         self.outcomes = [r for r in self.outcomes if r.received >= before]
-        return rows - len(self.predictions) - len(self.requests) - len(self.outcomes)
+        self.pairs = [r for r in self.pairs if r.received >= before]
+        self.answers = [r for r in self.answers if r.received >= before]
+        self.blocks = [r for r in self.blocks if r.received >= before]
+        return rows - self._size()
+
+    def _size(self) -> int:
+        tables: tuple[Sequence[object], ...] = (
+            self.predictions,
+            self.requests,
+            self.outcomes,
+            self.pairs,
+            self.answers,
+            self.blocks,
+        )
+        return sum(map(len, tables))
 
     def _stamped(self, row: Row) -> Row:
         self._n += 1
@@ -207,7 +256,7 @@ class MemoryLog:
             if row is None or row.rollout != rollout:
                 continue
             settled = rows[0].received + settle
-            due = _Due(max(settled, row.received), row, _settled(rows, settle=settle).happened)
+            due = _Due(max(settled, row.received), row, _settled(rows, settle=settle).happened is True)
             if due.at < until:
                 found.append((due.at, key, due))
         return [due for _, _, due in sorted(found, key=lambda each: each[:2])]
@@ -259,32 +308,64 @@ class MemoryLog:
         return sum(asked.services.values()) - len(rows)
 
     def _count_outcomes(self, asked: Recount, counts: Counts) -> int:
-        known = self._known(asked.model)
-        unmatched = 0
         seen: set[tuple[StepName, int, SliceName]] = set()
-        for o in self.outcomes:
-            if not (o.counted and o.model == asked.model and o.rollout == asked.rollout and o.n <= asked.mark):
-                continue
-            row = known.get(o.key)
-            unmatched += row is None
-            step, arm, slices, score = (
-                (o.step, o.arm, o.slices, o.score) if row is None else (row.step, row.arm, row.slices, row.score)
-            )
-            new = _new(seen, step, o.unit, asked.members(slices))
-            _count_outcome(asked.metrics, step, arm, new, score=score, counts=counts, happened=o.happened)
+        known = self._known(asked.model)
+        told = self._by_receipt(asked)
+        for o in told:
+            if o.happened is not None:
+                new = _new(seen, o.step, o.unit, asked.members(o.slices))
+                _count_outcome(asked.metrics, o.step, o.arm, new, score=o.score, counts=counts, happened=o.happened)
         seen.clear()
         for due in self._due(asked.model, asked.rollout, until=asked.until, settle=asked.settle):
             r = due.row
             new = _new(seen, r.step, _unit(r), asked.members(r.slices))
             _count_outcome(asked.metrics, r.step, r.arm, new, score=r.score, counts=counts, happened=due.happened)
-        return unmatched
+        return sum(o.key not in known for o in told)
+
+    def _by_receipt(self, asked: Recount) -> list[OutcomeRow]:
+        """Return what was counted by receipt, with what is known of the prediction in place of what the receipt says."""
+        known = self._known(asked.model)
+        told = []
+        for o in self.outcomes:
+            if o.counted and o.model == asked.model and o.rollout == asked.rollout and o.n <= asked.mark:
+                row = known.get(o.key)
+                told.append(
+                    o
+                    if row is None
+                    else msgspec.structs.replace(o, step=row.step, arm=row.arm, slices=row.slices, score=row.score)
+                )
+        return told
+
+    def _count_comparisons(self, asked: Recount, counts: Counts) -> int:
+        told = self._by_receipt(asked)
+        for metric in asked.metrics:
+            if metric.origin is Origin.OUTCOME and metric.formula is not msgspec.UNSET:
+                count_formula(metric, told, asked, counts)
+            if metric.within is not msgspec.UNSET:
+                silence = Silence(
+                    model=asked.model,
+                    rollout=asked.rollout,
+                    until=asked.until,
+                    within=metric.within,
+                    metric=metric.name,
+                    members=asked.members,
+                )
+                for c in self._silence(silence):
+                    counts[c.step, c.arm, c.metric, c.slice, c.bin] += c.count
+        of = (asked.model, asked.rollout)
+        count_blocks([r for r in self.blocks if (r.model, r.rollout) == of and r.n <= asked.mark], told, asked, counts)
+        pairs = [r for r in self.pairs if (r.model, r.rollout) == of and r.n <= asked.mark]
+        for metric in asked.paired:
+            count_pairs(metric, pairs, asked, counts)
+        answers = _within((r for r in self.answers if (r.model, r.rollout) == of), asked.answers)
+        count_answers(answers, asked, counts)
+        return sum(asked.answers.values()) - len(answers)
 
 
-def _within(rows: Iterable[Row], marks: object) -> list[Row]:
-    assert isinstance(marks, dict)  # noqa: S101 - a mapping by source, as the questions have it
-    kept: dict[tuple[str, int, int], Row] = {}
+def _within(rows: Iterable[Numbered], marks: Mapping[Whose, int]) -> list[Numbered]:
+    kept: dict[tuple[str, int, int], Numbered] = {}
     for row in rows:
-        if not isinstance(row, OutcomeRow) and row.number <= marks.get((row.source, row.epoch), 0):
+        if row.number <= marks.get((row.source, row.epoch), 0):
             kept.setdefault((row.source, row.epoch, row.number), row)
     return [kept[place] for place in sorted(kept)]
 
@@ -325,7 +406,7 @@ def _count_metric(
             else:
                 continue
         elif unit not in seen:
-            bin_ = metric.bin(value / divisor)
+            bin_ = metric.bin(value / divisor, chance=r.metrics.get(f"{TOSS}{metric.name}", 0.0))
         else:
             continue
         seen.add(unit)
@@ -347,7 +428,7 @@ def _count_outcome(
         if slice_ == WHOLE:
             counts[step, arm, OUTCOME_SEEN, WHOLE, 0] += 1
         for metric in metrics:
-            if metric.origin is Origin.OUTCOME and score != NO_SCORE:
+            if metric.is_of_outcomes and score != NO_SCORE:
                 bin_ = outcome_bin(metric, probability=score / SCORE_LEVELS, happened=happened)
                 counts[step, arm, metric.name, slice_, bin_] += 1
 
@@ -376,7 +457,9 @@ def _contradiction(rows: Sequence[OutcomeRow], *, settle: int) -> Contradiction 
     if len({r.happened for r in rows}) < 2:
         return None
     counted, last = _settled(rows, settle=settle), max(rows, key=lambda r: (r.at, r.n))
-    return Contradiction(rows[0].prediction, len(rows), counted.happened, late=last.happened != counted.happened)
+    return Contradiction(
+        rows[0].prediction, len(rows), counted.happened is True, late=last.happened != counted.happened
+    )
 
 
 def _cohort(hour: int, step: StepName, arm: Arm, members: Sequence[tuple[PredictionRow, bool]]) -> Cohort:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from glideslope.domain.governing.drill import SHARE, STEP
 from glideslope.domain.ids import ModelName
 from glideslope.domain.replay import replay, replay_decision
 from glideslope.domain.traffic import Exposure
+from glideslope.engine.drill_player import LEASE
 from glideslope.ledger import entry as ledger_entry
 from glideslope.ledger.entry import Entry
 from glideslope.ledger.note import Verifier
@@ -45,6 +47,8 @@ class Promises:
     _entries: list[Entry] = field(default_factory=list)
     _streams: dict[str, list[Entry]] = field(default_factory=dict)
     _rollouts: dict[str, _Allowed] = field(default_factory=dict)
+    _drilled: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Per model the drill under way, by what its exposure is known, and how many there were."""
     _earlier: dict[str, list[tuple[float, tuple[int, int]]]] = field(default_factory=dict)
     """Per model what was allowed, and since when."""
 
@@ -76,6 +80,9 @@ class Promises:
         """
         if found is None:
             return
+        if found.step == STEP:
+            self._drill(model, found, healthy=healthy, silent=silent)
+            return
         lease = self._rollouts[found.rollout].lease
         if silent > lease:
             raise PromiseBroken(f"{model}: {found} is in force {silent:.2f} s after the governor's last act.")
@@ -87,6 +94,15 @@ class Promises:
         most, mirrored = (max(shares, default=0) for shares in ([a[0] for a in allowed], [a[1] for a in allowed]))
         if found.split.candidate > most or found.mirror > mirrored:
             raise PromiseBroken(f"{model}: {found} is in force, but the ledger allows {allowed}.")
+
+    def _drill(self, model: ModelName, found: Exposure, *, healthy: bool, silent: float) -> None:
+        """Ask that what a drill moves is what the ledger says, and no more. What it exposes is the incumbent."""
+        under_way, _ = self._drilled.get(model, ("", 0))
+        over = found.rollout != under_way and healthy
+        if over or found.split != SHARE or found.mirror:
+            raise PromiseBroken(f"{model}: {found} is in force, and the drill under way is {under_way or 'none'}.")
+        if silent > LEASE:
+            raise PromiseBroken(f"{model}: {found} is in force {silent:.2f} s after the governor's last act.")
 
     def every_decision_replays(self) -> None:
         """Recompute all of them, and hold the record against its own rules."""
@@ -110,6 +126,12 @@ class Promises:
         if entry.kind == "rollout-proposed":
             plan = body["plan"]
             self._rollouts[entry.stream] = _Allowed(plan, lease=plan["lease"] / 1000)
+        model = entry.stream.removeprefix("drill.")
+        if entry.kind == "drill-begun":
+            number = self._drilled.get(model, ("", 0))[1] + 1
+            self._drilled[model] = (f"d-{number:04d}", number)
+        elif entry.kind == "drill-ended":
+            self._drilled[model] = ("", self._drilled[model][1])
         rollout = self._rollouts.get(entry.stream)
         if rollout is None:
             return

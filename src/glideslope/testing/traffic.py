@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
+from glideslope.domain.governing.drill import STEP
 from glideslope.domain.ids import ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.metric import Dimension
 from glideslope.domain.observation import Outcome, Outcomes, ShadowAnswers
@@ -173,7 +174,9 @@ class Traffic:
         measured = exposure is not None and assignment.measured
         if measured and arm is Arm.CANDIDATE and chance() < self.demand.lying:
             arm = Arm.INCUMBENT
-        behaviour = self.versions[self.candidate if arm is Arm.CANDIDATE else self.incumbent]
+        drilled = measured and exposure is not None and exposure.step == STEP
+        # A drill leads its share to the incumbent, too.
+        behaviour = self.versions[self.candidate if arm is Arm.CANDIDATE and not drilled else self.incumbent]
         rollout = exposure.rollout if exposure is not None and measured else RolloutId("")
         step = exposure.step if exposure is not None and measured else StepName("")
         failed = chance() < behaviour.errors
@@ -189,13 +192,14 @@ class Traffic:
                 rescued=behaviour.dead,
             ),
         )
-        self._remember(rollout, step, arm, subject)
+        if not drilled:
+            self._remember(rollout, step, arm, subject)
         truth = 0.02 + 0.96 * chance()
         happened = chance() < truth
         field_value, indices = self._slice()
         request = request_hash(f"{self.model} {self._count}")
         own = -1 if failed else self._score(behaviour, truth, field_value)
-        if not failed:
+        if not failed and not drilled:  # of a drill services know no number, so they make no receipt
             receipt = Receipt(
                 model=model_hash(self.model),
                 rollout=rollout_number(rollout) if rollout else 0,

@@ -91,6 +91,7 @@ def draft(
         stale_after=3 * SECOND,
         outcomes_stale_after=20 * SECOND,
         lease=2 * SECOND,
+        maturity=0.5,
     )
 
 

@@ -8,7 +8,7 @@ from glideslope.domain.budget import Budget, Measure
 from glideslope.domain.doubt import Claim, Doubt
 from glideslope.domain.evidence import Counts, Evidence, Freshness, Serving
 from glideslope.domain.governing.approval import Approval, Need
-from glideslope.domain.governing.governed import Answered, Block, Freeze, Governed, Permit, Window
+from glideslope.domain.governing.governed import Answered, Block, Freeze, Governed, Lane, Permit, Window
 from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, StepName, VersionName
 from glideslope.domain.plan import AtMaximum, Evaluation, Plan
 from glideslope.domain.recomputation import Recomputation, Recompute
@@ -71,6 +71,15 @@ def frozen(asks: Freeze) -> Evidence:
 
 
 BLOCK = Block(rule="DATA-01", answer=Answered.NO_EVIDENCE, why="the tags of claims.email are not known")
+
+ENVELOPE = Digest("sha256:" + "e" * 64)
+LANE = Lane(
+    envelope=ENVELOPE,
+    name="monthly",
+    given=(Approval(by=APPROVER, digest=ENVELOPE, functions=("security",), at=ENTERED - 9_000 * MINUTE),),
+    falls_away=(Need("security"),),
+)
+OUTSIDE = msgspec.structs.replace(LANE, left=(BLOCK,))
 
 
 def twice(position: int) -> Rollout:

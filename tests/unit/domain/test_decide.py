@@ -12,6 +12,9 @@ from tests.unit.domain.situations import (
     AGREES,
     BLOCK,
     ENTERED,
+    ENVELOPE,
+    LANE,
+    OUTSIDE,
     PLAN,
     S1,
     S2,
@@ -47,6 +50,7 @@ from glideslope.domain.decide import EXTENSIONS, decide
 from glideslope.domain.decision import Advance, Hold, Promote, RollBack, breach
 from glideslope.domain.doubt import Claim
 from glideslope.domain.evidence import NOTHING, Counts, Evidence, Freshness
+from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.governed import Freeze, Window
 from glideslope.domain.ids import WHOLE, Actor, Digest, MetricName, SliceName, StepName
 from glideslope.domain.metric import Kind, Metric, Origin
@@ -125,6 +129,47 @@ ROWS = [
         "an approval that was taken back withdraws it",
         replace(governed(S4, given=False), withdrawn=frozenset({APPROVER})),
         permitted(),
+        Hold,
+        (Reason.APPROVAL_WITHDRAWN,),
+        expect=WITHDRAWN,
+    ),
+    *(
+        Row(
+            name,
+            replace(governed(S4, given=False, **({"envelope": ENVELOPE} | under)), phase=Phase.PROPOSED, position=-1),
+            permitted(lane=lane),
+            Advance if reason is Reason.INSIDE_ENVELOPE else Hold,
+            (reason,),
+            expect={} if reason is Reason.INSIDE_ENVELOPE else WITHDRAWN,
+        )
+        for name, lane, under, reason in (
+            ("inside an envelope it begins by what was given", LANE, {}, Reason.INSIDE_ENVELOPE),
+            ("outside its envelope it waits", OUTSIDE, {}, Reason.AWAITING_APPROVAL),
+            ("without a word on the envelope it waits", msgspec.UNSET, {}, Reason.AWAITING_APPROVAL),
+            (
+                "inside another envelope it waits",
+                LANE,
+                {"envelope": Digest("sha256:" + "f" * 64)},
+                Reason.AWAITING_APPROVAL,
+            ),
+            ("what its maker gave does not count", LANE, {"makers": (APPROVER,)}, Reason.AWAITING_APPROVAL),
+            ("after a breach it waits", LANE, {"after_breach": "r-0001"}, Reason.AWAITING_APPROVAL),
+            ("for what does not fall away it waits", LANE, {"needs": (Need("legal"),)}, Reason.AWAITING_APPROVAL),
+            ("for more than falls away it waits", LANE, {"needs": (Need("security", 2),)}, Reason.AWAITING_APPROVAL),
+        )
+    ),
+    Row(
+        "a change that left its envelope under way is held where it is",
+        governed(S4, given=False, envelope=ENVELOPE),
+        permitted(lane=OUTSIDE),
+        Hold,
+        (Reason.ENVELOPE_LEFT,),
+        expect=EXPOSED,
+    ),
+    Row(
+        "a no under way closes the fast lane",
+        replace(governed(S4, given=False, envelope=ENVELOPE), denied=frozenset({Actor("cat")})),
+        permitted(lane=LANE),
         Hold,
         (Reason.APPROVAL_WITHDRAWN,),
         expect=WITHDRAWN,

@@ -17,7 +17,8 @@ from glideslope.domain.metric import ERRORS, LATENCY, LATENCY_EDGES, LOG_LOSS
 from glideslope.domain.plan import DeclaredHarm, Margin, MarginKind, Plan, StageKind
 from glideslope.domain.remedy import blind, remedies
 from glideslope.domain.simulation import Course, End
-from glideslope.domain.supposed import harms_of, scaled, suppose, tilted
+from glideslope.domain.supposed import harms_of, scaled, suppose
+from glideslope.domain.tilting import tilted
 from glideslope.domain.trials import share, summed
 
 RUNS = 80

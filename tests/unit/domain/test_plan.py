@@ -256,6 +256,7 @@ def test_a_plans_digest_covers_every_field() -> None:
         "crosses": (("origin", "carrier"),),
         "pairs": PairRules(),
         "recompute": Recompute.REQUIRED,
+        "recount": 2,
         "logged": ("amount",),
         "proposal": Rationale(benefit="fewer false alarms"),
         "governed": Governed(organisation=Digest("sha256:" + "0" * 64)),

@@ -252,3 +252,57 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
     assert "default-src 'none'" in shown
     assert "@media print" in shown
     assert "prefers-color-scheme: dark" in shown
+
+
+def test_a_way_back_is_evidenced_by_a_drill_that_the_machine_measured_and_not_by_one_that_is_told_of() -> None:
+    def drill(kind: str, **body: Any) -> Entry:
+        return entry(kind, body, stream="drill.delays")
+
+    begun = drill("drill-begun", drill="rollback", by="ops", why="the quarter's")
+    measured = drill("drill-ended", passed=True, granted_in=33.0, restored_in=3.4, why="")
+    failed = drill("drill-ended", passed=False, why="the line is cut")
+    told = drill("drill-told", drill="rollback", held_at=1, passed=True, by="ops", why="in the rehearsal")
+
+    assert states(change())[24] is State.PARTLY
+    assert states(change(told))[24] is State.PARTLY
+    assert states(change(begun, failed))[24] is State.PARTLY
+    assert states(change(begun, measured))[24] is State.EVIDENCED
+    (target,) = [one for one in records.gather(change(begun, measured)) if one.type.number == 24]
+    assert {"restored_in": 3.4, "passed": True}.items() <= {
+        fact.name: fact.value for fact in target.found.facts
+    }.items()
+
+
+def test_the_class_of_a_change_is_evidenced_by_what_its_envelope_answered_and_shows_nothing_of_a_policy() -> None:
+    standing_ = {"envelope": "sha256:" + "e" * 64, "name": "monthly", "reviewed_at": 1, "others": []}
+    classified = {"engine": "glideslope-envelope/1", "standing": standing_, "answers": []}
+    body = {"rollout": "r-0001", "dossier": {}, "answers": [], "classified": classified}
+    asked = entry("examined", body, stream="examination.r-0001")
+    yes = {"digest": standing_["envelope"], "granted": True, "functions": ["product"], "by": "pia", "why": "read it"}
+    agreed = entry("agreement-answered", yes, stream="agreement.envelope.monthly")
+    other = entry("agreement-answered", {**yes, "digest": "sha256:" + "f" * 64}, stream="agreement.envelope.monthly")
+
+    assert states(change())[3] is State.NOT_EVIDENCED
+    assert states(change(asked))[3] is State.EVIDENCED
+    assert states(change(asked))[15] is states(change())[15]
+    lane = {"lane": {"envelope": standing_["envelope"], "given": [{"by": "pia", "functions": ["product"]}]}}
+    evidence = {"permit": lane}
+    begun = entry(
+        "decided",
+        {"decision": {"type": "advance", "reasons": ["inside-envelope"]}, "evidence": evidence, "by": "glideslope"},
+    )
+    by_number = {one.type.number: one.found for one in records.gather(change(asked, begun))}
+    assert ("given with an envelope", lane["lane"]["given"]) in [(f.name, f.value) for f in by_number[16].facts]
+    assert next(f.value for f in by_number[17].facts if f.name == "signers") == ["pia"]
+    assert by_number[16].state is not State.NOT_EVIDENCED
+    (found,) = [one.found for one in records.gather(change(asked, agreed, other)) if one.type.number == 3]
+    told = [(fact.name, fact.value) for fact in found.facts]
+    assert told == [
+        ("first classified at", asked.at),
+        ("first classification", classified),
+        ("at", agreed.at),
+        ("by", "pia"),
+        ("functions", ["product"]),
+        ("granted", True),
+        ("why", "read it"),
+    ]

@@ -107,7 +107,10 @@ def agreement_digest(document: Mapping[str, Any]) -> Digest:
 
 
 def fold(before: Agreement | None, event: AgreementEvent, *, at: int) -> Agreement:
-    """Take one more event into account. An answer to what is no longer tabled changes nothing."""
+    """Take one more event into account. An answer to what is in force gives a yes to it anew or takes it back; it stays in force.
+
+    An answer to what is neither tabled nor in force changes nothing.
+    """
     if isinstance(event, AgreementTabled):
         agreement = before or Agreement(of=event.of, name=event.name)
         edition = Edition(
@@ -120,13 +123,10 @@ def fold(before: Agreement | None, event: AgreementEvent, *, at: int) -> Agreeme
     after = replace(before, version=before.version + 1)
     tabled = before.tabled if before.tabled is not None and before.tabled.digest == event.digest else None
     match event:
-        case AgreementAnswered(by=by, granted=True) if tabled is not None:
-            given = Approval(by=by, digest=event.digest, functions=event.functions, at=at)
-            granted = (*(a for a in tabled.granted if a.by != by), given)
-            return replace(after, tabled=replace(tabled, granted=granted, denied=tabled.denied - {by}))
-        case AgreementAnswered(by=by) if tabled is not None:
-            granted = tuple(a for a in tabled.granted if a.by != by)
-            return replace(after, tabled=replace(tabled, granted=granted, denied=tabled.denied | {by}))
+        case AgreementAnswered() if tabled is not None:
+            return replace(after, tabled=_answered(tabled, event, at=at))
+        case AgreementAnswered() if before.in_force is not None and before.in_force.digest == event.digest:
+            return replace(after, in_force=_answered(before.in_force, event, at=at))
         case AgreementInForce() if tabled is not None:
             former = before.former if before.in_force is None else (*before.former, before.in_force)
             return replace(
@@ -136,3 +136,11 @@ def fold(before: Agreement | None, event: AgreementEvent, *, at: int) -> Agreeme
             return replace(after, reviewed_at=at, reviewed_by=by)
         case _:
             return after
+
+
+def _answered(edition: Edition, event: AgreementAnswered, *, at: int) -> Edition:
+    others = tuple(a for a in edition.granted if a.by != event.by)
+    if not event.granted:
+        return replace(edition, granted=others, denied=edition.denied | {event.by})
+    given = Approval(by=event.by, digest=event.digest, functions=event.functions, at=at)
+    return replace(edition, granted=(*others, given), denied=edition.denied - {event.by})

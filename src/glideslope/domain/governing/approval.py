@@ -24,6 +24,8 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     at: int
     change: Digest | msgspec.UnsetType = msgspec.UNSET
     """All that was to be agreed on at that moment, facts about the candidate and policy too; absent where that was not known."""
+    envelope: Digest | msgspec.UnsetType = msgspec.UNSET
+    """The envelope with which it was given, for every candidate inside; absent where it was given for this change itself."""
 
 
 def standing(

@@ -19,7 +19,7 @@ from glideslope.domain.errors import DossierInvalid, FactsInvalid, NameInvalid
 from glideslope.domain.governing.approval import Approval
 from glideslope.domain.governing.facts import LAST, LONGEST, MOST, Facts, check_facts
 from glideslope.domain.ids import Actor, Digest, ModelName, VersionName, digest
-from glideslope.domain.plan import Milliseconds, Plan, StageKind
+from glideslope.domain.plan import MarginKind, Milliseconds, Plan, StageKind
 from glideslope.ledger import canonical
 
 FORMAT: Final = 1
@@ -63,6 +63,27 @@ class Figure(_Block, frozen=True, kw_only=True):
     """How long it takes at least."""
 
 
+class Guard(_Block, frozen=True, kw_only=True):
+    """A guardrail and how much worse it lets the candidate be."""
+
+    metric: str
+    kind: MarginKind
+    margin: float
+    """In the last step in which both arms are compared."""
+    required: bool
+    """Its proof is needed to go on; else it is only watched for harm."""
+
+
+class Proof(_Block, frozen=True, kw_only=True):
+    """What a plan lets nobody meet the candidate without."""
+
+    guards: tuple[Guard, ...]
+    maturity: float
+    """The least share of outcomes that must have come before a proof on them counts."""
+    slices: tuple[str, ...]
+    """Fields by whose values the data is looked at separately."""
+
+
 class PlanFigures(_Block, frozen=True, kw_only=True):
     """What a policy asks of a plan."""
 
@@ -73,6 +94,8 @@ class PlanFigures(_Block, frozen=True, kw_only=True):
     guardrails: tuple[str, ...]
     criteria: int = 0
     """How many criteria the offline stage has."""
+    proof: Proof | UnsetType = UNSET
+    """What it proves; absent where no envelope asks for it."""
 
     @property
     def stages(self) -> frozenset[StageKind]:
@@ -134,13 +157,15 @@ class Owner(_Block, frozen=True, kw_only=True):
 
 
 class Drill(_Block, frozen=True, kw_only=True):
-    """A rollback that was practised."""
+    """A rollback that was practised; measured by the machine, unless somebody tells of it."""
 
     kind: str
     drilled_at: int
     passed: bool
     restored_in: Milliseconds | UnsetType = UNSET
     """Until all traffic was back at the incumbent."""
+    told_by: Actor | UnsetType = UNSET
+    """By whose word alone it is known."""
 
 
 class Advisory(_Block, frozen=True, kw_only=True):
@@ -243,6 +268,7 @@ def _sha256(value: object) -> Digest:
 
 def plan_figures(plan: Plan, plan_digest: Digest) -> PlanFigures:
     """Return what a policy asks of a frozen plan."""
+    governed = plan.governed
     return PlanFigures(
         digest=plan_digest,
         alpha=plan.alpha,
@@ -250,11 +276,25 @@ def plan_figures(plan: Plan, plan_digest: Digest) -> PlanFigures:
         steps=tuple(Figure(stage=step.stage, share=step.candidate, minimum=step.minimum) for step in plan.steps),
         guardrails=tuple(dict.fromkeys(guardrail.metric.name for guardrail in plan.guardrails)),
         criteria=len(plan.criteria),
+        proof=UNSET if isinstance(governed, UnsetType) or isinstance(governed.envelope, UnsetType) else proof_of(plan),
+    )
+
+
+def proof_of(plan: Plan) -> Proof:
+    """Return what a plan proves before everybody meets the candidate."""
+    loosen = next((step.loosen for step in reversed(plan.steps) if step.has_coin), 1.0)
+    return Proof(
+        guards=tuple(
+            Guard(metric=g.metric.name, kind=g.margin.kind, margin=g.margin.size * loosen, required=g.required)
+            for g in plan.guardrails
+        ),
+        maturity=plan.maturity,
+        slices=tuple(dimension.field for dimension in plan.dimensions),
     )
 
 
 DIGESTS: Final = frozenset(
-    {"digest", "candidate_digest", "incumbent_digest", "policy", "report", "of", "against", "lock"}
+    {"digest", "candidate_digest", "incumbent_digest", "policy", "report", "of", "against", "lock", "envelope"}
 )
 """Members that hold a digest, wherever they stand; `of` of a review does not."""
 
@@ -285,6 +325,16 @@ def check_dossier(dossier: Dossier) -> None:
                 raise DossierInvalid(error.sentence, where=f"{block}.{error.where}") from None
     for path, sentence in _wrong((), dossier):
         raise DossierInvalid(sentence, where=".".join(map(str, path)))
+
+
+def check_advisories(found: Advisories, *, now: int) -> None:
+    """Refuse advisories that cannot be, or that were gathered after `now`. Raises DossierInvalid with `where`."""
+    for path, sentence in _wrong(("advisories",), found):
+        raise DossierInvalid(sentence, where=".".join(map(str, path)))
+    if found.as_of > now:
+        raise DossierInvalid("they were gathered after now", where="advisories.as_of")
+    if found.digest != advisories_digest(found.entries):
+        raise DossierInvalid("the digest is not that of the entries", where="advisories.digest")
 
 
 def dossier_of(document: object) -> Dossier:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from glideslope.domain.decision import Verdict
 from glideslope.domain.errors import FactsInvalid, NameInvalid
 from glideslope.domain.ids import Actor, Digest, ModelName, VersionName, digest
 from glideslope.ledger import canonical
@@ -168,6 +169,8 @@ class Measured(_Fact, frozen=True, kw_only=True):
     measured_at: int | UnsetType = UNSET
     report: Digest | UnsetType = UNSET
     """The report that it stands in."""
+    verdict: Verdict | UnsetType = UNSET
+    """What the report found of its own target for it."""
 
 
 class FairnessGap(_Fact, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.approval import Approval, Need
 from glideslope.domain.ids import Actor, Digest
 
 
@@ -23,6 +23,8 @@ class Governed(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forbi
     """The policy that must permit it; unset where none is in force."""
     after_breach: str | msgspec.UnsetType = msgspec.UNSET
     """The earlier attempt whose breach asks for its own sign-offs."""
+    envelope: Digest | msgspec.UnsetType = msgspec.UNSET
+    """The envelope that spoke for its model when it was proposed; unset where none did. No other one ever speaks for it."""
 
 
 class Answered(StrEnum):
@@ -40,6 +42,21 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rule: str
     answer: Answered
     why: str
+
+
+class Lane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the envelope that speaks for a change classifies it at one moment, and whose approval it brings."""
+
+    envelope: Digest
+    name: str
+    given: tuple[Approval, ...] = ()
+    """The approvals that were given with the envelope, in the functions whose approval falls away."""
+    falls_away: tuple[Need, ...] = ()
+    """How many of each function's approvals these may stand for."""
+    remains: tuple[Need, ...] = ()
+    """Who must approve each candidate inside all the same."""
+    left: tuple[Block, ...] = ()
+    """The clauses that the change left or that were not shown to hold; none for one inside."""
 
 
 class Freeze(StrEnum):
@@ -69,3 +86,5 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """All that is to be agreed on at this moment; approvals of anything else are void."""
     blocks: tuple[Block, ...] = ()
     window: Window | msgspec.UnsetType = msgspec.UNSET
+    lane: Lane | msgspec.UnsetType = msgspec.UNSET
+    """How the change is classified; unset where no envelope spoke for it when it was proposed."""

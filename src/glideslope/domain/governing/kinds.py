@@ -1,6 +1,6 @@
 """What can be agreed on: each kind of document with its type and the check that refuses what could not govern."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,8 +8,17 @@ import msgspec
 
 from glideslope.domain.errors import AgreementInvalid, PolicyInvalid
 from glideslope.domain.governing.calendar import Calendar, check_calendar
+from glideslope.domain.governing.envelope import Envelope, check_envelope
+from glideslope.domain.governing.envelope.wording import differences as of_envelopes
 from glideslope.domain.governing.organisation import Organisation, check_organisation
 from glideslope.domain.governing.policy import Policy, check_policy
+from glideslope.domain.governing.policy.wording import differences as of_policies
+from glideslope.domain.governing.threats import ThreatModel, check_threat_model
+
+
+def _untold(old: object, new: object) -> Iterable[str]:
+    del old, new
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,8 @@ class Kind:
     """There is one alone, named like its kind."""
     beside: tuple[str, ...] = ()
     """Keys of its file that are not agreed on: cases that try it out."""
+    differences: Callable[[Any, Any], Iterable[str]] = _untold
+    """Says in sentences what an edit changes; nothing where no words are known for it."""
 
 
 def _check_policy(policy: Policy) -> None:
@@ -39,13 +50,24 @@ def _check_organisation(organisation: Organisation) -> None:
                 f"there is no agreement of the kind {of!r}; there are {', '.join(sorted(KINDS))}",
                 where=f"agreements.{of}",
             )
+    for of in organisation.reviews or ():
+        if of not in REVIEWED:
+            raise AgreementInvalid(
+                f"nothing is reviewed as {of!r}; there are {', '.join(sorted(REVIEWED))}", where=f"reviews.{of}"
+            )
 
 
 KINDS: Final[Mapping[str, Kind]] = {
     "organisation": Kind(Organisation, _check_organisation, single=True),
     "calendar": Kind(Calendar, check_calendar),
-    "policy": Kind(Policy, _check_policy, beside=("cases",)),
+    "envelope": Kind(Envelope, check_envelope, differences=of_envelopes),
+    "policy": Kind(Policy, _check_policy, beside=("cases",), differences=of_policies),
+    "threat-model": Kind(ThreatModel, check_threat_model),
 }
+
+
+REVIEWED: Final[Mapping[str, str]] = {"access": "organisation", **{of: of for of in KINDS if of != "organisation"}}
+"""What is reviewed on a cadence, by the word for it: each kind of agreement, of which the organisation says who has access."""
 
 
 def kind_of(of: str) -> Kind:

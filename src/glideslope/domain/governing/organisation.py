@@ -130,6 +130,8 @@ class Organisation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     escalations: tuple[Escalation, ...] = ()
     agreements: Mapping[str, tuple[Need, ...]] = {}
     """Kind of agreement to who must agree to a change of it."""
+    reviews: Mapping[str, Milliseconds] | msgspec.UnsetType = msgspec.UNSET
+    """What is reviewed on a cadence (`access`, `policy`, `threat-model`, ...) to how long a review holds."""
 
     def person(self, actor: Actor) -> Person | None:
         """Return somebody by their actor."""
@@ -199,6 +201,9 @@ def check_organisation(organisation: Organisation) -> None:
             if not organisation.is_reachable(who):
                 _refuse(f"escalations.{k}.to.{number}", f"{who!r} is no person, nor a team with people and a `reach`")
     _check_tiers(organisation)
+    for of, within in (organisation.reviews or {}).items():
+        if within < DAY:
+            _refuse(f"reviews.{of}", "a review holds for a day at least")
     for of, needs in organisation.agreements.items():
         _check_needs(organisation, needs, where=f"agreements.{of}", administrators=True)
 

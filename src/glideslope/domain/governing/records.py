@@ -20,6 +20,7 @@ from glideslope.domain.governing.change import (
     Placed,
     State,
     each,
+    look,
     nothing,
     quote,
     quotes,
@@ -127,6 +128,27 @@ def _inventory(change: Change) -> Found:
     return _partly((*tier, *each(registered, "model", "version", "digest", "by", "why")), *missing)
 
 
+def _classification(change: Change) -> Found:
+    """Find by which envelope it was classified, as it was proposed and last; a full review needs no envelope."""
+    asked = [p for p in change.of("examined", stream=f"examination.{change.rollout}") if p.entry.body.get("classified")]
+    if not asked:
+        return Found(
+            state=State.NOT_EVIDENCED,
+            missing=("An envelope that speaks for the model, by which the change is inside or outside.",),
+        )
+    facts: tuple[Fact, ...] = ()
+    for placed, word in ((asked[0], "first"), *((placed, "last") for placed in asked[1:][-1:])):
+        pointer = "/body/classified"
+        facts += (when(placed, f"{word} classified at"), quote(placed, pointer, f"{word} classification"))
+    name = look(dict(asked[-1].entry.body), "/classified/standing/name")
+    agreed = [
+        placed
+        for placed in change.of("agreement-in-force", "agreement-answered", stream=f"agreement.envelope.{name}")
+        if placed.entry.body.get("digest") == look(dict(asked[-1].entry.body), "/classified/standing/envelope")
+    ]
+    return _evidenced(*facts, *each(agreed, "by", "functions", "granted", "why"))
+
+
 def _candidate(change: Change) -> Found:
     plan = change.proposal
     registered = change.version(str(change.plan["candidate"]))
@@ -209,7 +231,7 @@ def _findings(placed: Placed) -> list[Any]:
 
 
 def _policy(change: Change) -> Found:
-    examined = change.of("examined", stream=f"examination.{change.rollout}")
+    examined = [p for p in change.of("examined", stream=f"examination.{change.rollout}") if p.entry.body.get("policy")]
     governed = change.plan.get("governed") or {}
     facts = quotes(change.proposal, "policy", "organisation", "tier", under="/body/plan/governed") if governed else ()
     in_force = [
@@ -220,9 +242,18 @@ def _policy(change: Change) -> Found:
     for placed in (*permits[:1], *permits[1:][-1:]):
         facts = (*facts, when(placed), quote(placed, "/body/evidence/permit"))
     if examined:
-        told_ = [name for name in examined[-1].entry.body if name != "dossier"]
+        told_ = [name for name in examined[-1].entry.body if name not in {"dossier", "classified"}]
         return _evidenced(*facts, *each(examined[-1:], *told_))
     return _partly(facts, "An examination: the policy's digest, and its answer rule by rule.")
+
+
+def _lanes(change: Change) -> list[Placed]:
+    """Return the decisions that rest on what was given with an envelope."""
+    return [
+        placed
+        for placed in change.of("decided", stream=change.rollout)
+        if "inside-envelope" in look(dict(placed.entry.body), "/decision/reasons")
+    ]
 
 
 def _sign_offs(change: Change) -> Found:
@@ -233,18 +264,16 @@ def _sign_offs(change: Change) -> Found:
         asked = (*asked, *quotes(change.proposal, "organisation", "needs", "valid_for", under="/body/plan/governed"))
     else:
         missing += ["The function and the authority in which each signed.", "When each approval expires."]
-    if not given:
+    lent = tuple(quote(p, "/body/evidence/permit/lane/given", "given with an envelope") for p in _lanes(change))
+    if not (given or lent):
         return Found(
             state=State.NOT_EVIDENCED,
             facts=asked,
             missing=("An approval by a person: none was given, and the plan says how many it asks for.", *missing),
         )
     taken_back = change.of("approval-withdrawn", stream=change.rollout)
-    facts = (
-        *asked,
-        *each(given, "by", "granted", "functions", "plan_digest", "change", "why"),
-        *each(taken_back, "by", "why"),
-    )
+    own = each(given, "by", "granted", "functions", "plan_digest", "change", "why")
+    facts = (*asked, *own, *each(taken_back, "by", "why"), *lent)
     return _partly(facts, *missing) if missing else _evidenced(*facts)
 
 
@@ -254,11 +283,15 @@ def _separation(change: Change) -> Found:
     governed = change.plan.get("governed") or {}
     known = {*making.makers(change), *map(str, governed.get("makers") or ())}
     makers = {str(change.proposal.entry.body["by"]), *(str(placed.entry.body["by"]) for placed in registered), *known}
-    signers = {str(placed.entry.body["by"]) for placed in given}
+    lent = tuple(quote(p, "/body/evidence/permit/lane/given", "given with an envelope") for p in _lanes(change))
+    # What a maker gave with an envelope counts for others' changes alone.
+    brought = {str(approval["by"]) for fact in lent for approval in fact.value} - makers
+    signers = {str(placed.entry.body["by"]) for placed in given} | brought
     facts = (
         quote(change.proposal, "/body/by", "proposed by"),
         *(quote(placed, "/body/by", "registered by") for placed in registered),
         *(quote(placed, "/body/by", "approved by") for placed in given),
+        *lent,
         *told(change, "makers"),
         Fact(name="makers known", value=sorted(makers)),
         Fact(name="signers", value=sorted(signers)),
@@ -371,10 +404,13 @@ def _brakes(change: Change) -> Found:
 
 
 def _target(change: Change) -> Found:
-    return _partly(
-        quotes(change.proposal, "incumbent", "incumbent_digest", under="/body/plan"),
-        "A rollback drill: its date, the time to restore and its result.",
-    )
+    known = quotes(change.proposal, "incumbent", "incumbent_digest", under="/body/plan")
+    drilled = change.of("drill-ended", "drill-told")
+    members = ("drill", "held_at", "passed", "granted_in", "restored_in", "by", "why")
+    facts = (*known, *(fact for placed in drilled for fact in (when(placed), *each((placed,), *members))))
+    if any(placed.entry.kind == "drill-ended" and placed.entry.body["passed"] for placed in drilled):
+        return _evidenced(*facts)
+    return _partly(facts, "A rollback drill that the machine measured and that passed.")
 
 
 def _incidents(change: Change) -> Found:
@@ -417,13 +453,7 @@ def _clauses(_: Change) -> Found:
 TYPES: Final[tuple[RecordType, ...]] = (
     RecordType(1, "change-request", "Change request", "who asked", _request),
     RecordType(2, "inventory", "Inventory extract", "how much care", _inventory),
-    RecordType(
-        3,
-        "classification",
-        "Change classification",
-        "which lane",
-        nothing("An envelope, and the rule by which this change is inside or outside it."),
-    ),
+    RecordType(3, "classification", "Change classification", "which lane", _classification),
     RecordType(4, "candidate", "Candidate identity", "which bytes", _candidate),
     RecordType(5, "baseline", "Baseline identity", "compared with what", _baseline),
     RecordType(

@@ -19,6 +19,7 @@ from glideslope.interfaces.api import (
     queries,
     reports,
     streams,
+    upkeep,
 )
 from glideslope.interfaces.api.door import Door
 
@@ -46,6 +47,7 @@ def create_app(service: Service, *, new_key: Callable[[], str], stopping: asynci
         commands.acting(door),
         governing.governing(door),
         incidents.incidents(door),
+        upkeep.upkeep(door),
         artifacts.artifacts(door),
         streams.streams(door, stopping=stopping),
         evidence.evidence(door),

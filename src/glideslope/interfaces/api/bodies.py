@@ -4,6 +4,9 @@ from typing import Annotated
 
 import msgspec
 
+from glideslope.domain.governing.dossier import Advisory
+from glideslope.domain.governing.drill import DrillKind
+from glideslope.domain.governing.facts import LAST
 from glideslope.domain.governing.glass import Emergency
 from glideslope.domain.governing.incident import Remedy
 from glideslope.domain.plan import Evaluation
@@ -28,6 +31,15 @@ class DocumentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The content of `glideslope.yaml`."""
     file: str = "glideslope.yaml"
     """What its author calls the file; errors name it."""
+
+
+class PlanBody(DocumentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A plan as written, and by which envelope to classify it."""
+
+    envelope: str = ""
+    """The content of an envelope that is not in force; without it the one that speaks for the model is asked."""
+    envelope_file: str = "envelope.yaml"
+    """What its author calls that file."""
 
 
 class ContractBody(DocumentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,6 +99,36 @@ class GlassReviewBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """What somebody thinks of it afterwards."""
 
     justified: bool
+    why: str
+
+
+class DrillBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to practise."""
+
+    drill: DrillKind
+    why: str
+
+
+class ToldDrillBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An exercise that the machine did not measure."""
+
+    drill: str
+    """`rollback`, `lapse`, or another word that a policy uses."""
+    held_at: Annotated[int, msgspec.Meta(ge=0, le=LAST)]
+    """Milliseconds since the epoch, UTC."""
+    passed: bool
+    why: str
+    restored_in: Annotated[int, msgspec.Meta(ge=0, le=LAST)] | msgspec.UnsetType = msgspec.UNSET
+    """Milliseconds until all traffic was back, where somebody took them."""
+
+
+class AdvisoriesBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Known weaknesses of packages, and who gathered them when."""
+
+    source: str
+    as_of: Annotated[int, msgspec.Meta(ge=0, le=LAST)]
+    """Milliseconds since the epoch, UTC."""
+    entries: tuple[Advisory, ...]
     why: str
 
 

@@ -17,6 +17,7 @@ from glideslope.interfaces.api.bodies import (
     ApprovalBody,
     ContractBody,
     DocumentBody,
+    PlanBody,
     ProposalBody,
     ReasonBody,
     RetryBody,
@@ -24,7 +25,7 @@ from glideslope.interfaces.api.bodies import (
 )
 from glideslope.interfaces.api.door import ACTING, LOOKING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
-from glideslope.interfaces.document import contracts, reading, showing
+from glideslope.interfaces.document import agreements, contracts, reading, showing
 from glideslope.interfaces.document.reading import Document
 
 YAML = "application/yaml"
@@ -40,13 +41,17 @@ def planning(door: Door) -> APIRouter:
     @router.post(
         "/v1/plan",
         summary="Resolve and forecast a plan; changes nothing",
-        **described(body=DocumentBody, answer=PlanView, refusals=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)),
+        **described(body=PlanBody, answer=PlanView, refusals=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)),
     )
     async def plan(request: Request) -> Response:
-        door.caller(request, LOOKING, act="plan")
-        document = await _read(await body(request, DocumentBody))
+        by = door.caller(request, LOOKING, act="plan").actor
+        written = await body(request, PlanBody)
+        document = await _read(written)
+        envelope = None
+        if written.envelope:
+            envelope = await asyncio.to_thread(agreements.envelope, written.envelope, file=written.envelope_file)
         with _located(document):
-            return answer(await service.plan(document.draft))
+            return answer(await service.plan(document.draft, by=by, envelope=envelope))
 
     @router.post(
         "/v1/plan/basis",

@@ -1,9 +1,12 @@
 """A plan and its forecast as lines of text."""
 
+from msgspec import UnsetType
+
 from glideslope.domain.governing.governed import Governed
 from glideslope.domain.plan import Evaluation, Guardrail, MarginKind, Plan, Step
 from glideslope.engine.views import PlanView, StepForecast
 from glideslope.interfaces.cli.foreseeing import pair_prospect_lines, prospect_lines
+from glideslope.interfaces.cli.lanes import lane_lines
 from glideslope.interfaces.cli.words import number, percent, span, table
 from glideslope.interfaces.cli.worth import budget_lines, formula_lines
 
@@ -18,8 +21,9 @@ def forecast_lines(view: PlanView) -> list[str]:
         f"  traffic     {'nothing measured yet' if view.traffic_per_second is None else f'{view.traffic_per_second:g} subjects a second'}",
         f"  guardrails  {', '.join(_guardrail(g) for g in plan.guardrails)}",
         f"  errors      at most {plan.alpha:g} to roll back a candidate that is not worse; {plan.alpha_pass:g} to pass one beyond a margin",
-        f"  approvals   {_approvals(plan)} needed; exposure is leased for {span(plan.lease / 1000)} at a time",
+        f"  approvals   {_approvals(plan)}; exposure is leased for {span(plan.lease / 1000)} at a time",
     ]
+    lines += lane_lines(view.lane, width=12)
     if plan.dimensions:
         slices = (f"{d.field}: {', '.join(d.values)}" for d in plan.dimensions)
         lines.append(f"  slices      {'; '.join(slices)}")
@@ -94,5 +98,10 @@ def _forecast(each: StepForecast) -> list[str]:
 def _approvals(plan: Plan) -> str:
     governed = plan.governed
     if isinstance(governed, Governed) and governed.needs:
-        return ", ".join(n.function if n.count == 1 else f"{n.count} of {n.function}" for n in governed.needs)
-    return str(plan.approvals or "none")
+        asked = ", ".join(n.function if n.count == 1 else f"{n.count} of {n.function}" for n in governed.needs)
+        return (
+            f"{asked} needed"
+            if isinstance(governed.envelope, UnsetType)
+            else f"{asked} by its tier, unless its envelope brings them"
+        )
+    return f"{plan.approvals or 'none'} needed"

@@ -7,7 +7,7 @@ import msgspec
 
 from glideslope.domain.errors import DossierInvalid, Invalid, NotFound
 from glideslope.domain.governing.advisories import advisories_of
-from glideslope.domain.governing.dossier import Dossier, dossier_of
+from glideslope.domain.governing.dossier import Advisories, Dossier, dossier_of
 from glideslope.domain.governing.policy.trying import Case, Past
 from glideslope.interfaces.cli.contents import file_bytes
 from glideslope.interfaces.document import policies
@@ -31,13 +31,16 @@ def read_dossier(path: Path) -> Dossier:
 
 def with_advisories(dossier: Dossier, path: Path | None) -> Dossier:
     """Return a dossier with the advisories of a file (JSON) in place of its own. Raises NotFound, Invalid."""
-    if path is None:
-        return dossier
+    return dossier if path is None else msgspec.structs.replace(dossier, advisories=read_advisories(path))
+
+
+def read_advisories(path: Path) -> Advisories:
+    """Read a file of advisories (JSON). Raises NotFound, Invalid."""
     try:
         document = msgspec.json.decode(file_bytes(path, what="advisories"))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(f"The advisories file {str(path)!r} is no JSON: {error}.") from None
-    return msgspec.structs.replace(dossier, advisories=advisories_of(document))
+    return advisories_of(document)
 
 
 def read_document(path: Path) -> dict[str, object]:

@@ -10,6 +10,7 @@ REPORT_SCHEMA_FILE: Final = "report.schema.json"
 POLICY_SCHEMA_FILE: Final = "policy.schema.json"
 DOSSIER_SCHEMA_FILE: Final = "dossier.schema.json"
 POLICIES: Final = ("regulated-bank", "product-team", "lab")
+POLICY_FILE: Final = "policy.yaml"
 DOSSIER_FILE: Final = "dossier.yaml"
 EXAMPLE_FILE: Final = "glideslope.yaml"
 PAGES: Final = ("errors.md", "reasons.md")

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, Final, NoReturn
 
 import msgspec
 
 from glideslope.domain.errors import AgreementInvalid
+from glideslope.domain.governing.envelope import Envelope
 from glideslope.domain.governing.kinds import KINDS
 from glideslope.interfaces.document import quantities, tree
 from glideslope.interfaces.document.text import DocumentInvalid, Source
@@ -21,6 +23,9 @@ from glideslope.interfaces.document.tree import Path, Tree, Value, dotted
 FORMAT: Final = 1
 LARGEST: Final = 1 << 18
 """Characters: two thousand people. Reading them takes seconds, which whoever asks should not be able to spend at will."""
+
+DECADE: Final = 3_653 * 86_400_000
+"""Milliseconds: the longest span of data that anybody writes down."""
 
 EACH: Final = "*"
 """Any key or place, in a pattern of paths."""
@@ -75,6 +80,14 @@ class Unit:
 
 
 _DURATION: Final = Unit(quantities.duration, {"type": "string", "pattern": quantities.DURATION})
+_SPAN: Final = Unit(partial(quantities.duration, longest=DECADE), {"type": "string", "pattern": quantities.DURATION})
+_MARGIN: Final = Unit(
+    lambda written: msgspec.to_builtins(quantities.margin(written)),
+    {"oneOf": [{"type": "number"}, {"type": "string", "pattern": f"{quantities.PERCENT}|{quantities.POINTS}"}]},
+)
+_FRACTION: Final = Unit(
+    quantities.fraction, {"oneOf": [{"type": "number"}, {"type": "string", "pattern": quantities.PERCENT}]}
+)
 _SHARE: Final = Unit(quantities.share, {"type": "string", "pattern": quantities.PERCENT})
 _INSTANT: Final = Unit(instant, {"type": "string", "description": "A date, or an RFC 3339 time with its offset."})
 _NEEDS: Final = Unit(
@@ -99,9 +112,36 @@ UNITS: Final[Mapping[str, Mapping[Pattern, Unit]]] = {
         ("tiers", EACH, "first_share"): _SHARE,
         ("escalations", EACH, "after"): _DURATION,
         ("agreements", EACH): _NEEDS,
+        ("reviews", EACH): _DURATION,
+    },
+    "envelope": {
+        ("until",): _INSTANT,
+        ("review_every",): _DURATION,
+        ("falls_away",): _NEEDS,
+        ("remains",): _NEEDS,
+        ("data", "newest"): _SPAN,
+        ("data", "longest"): _SPAN,
+        ("data", "shortest"): _SPAN,
+        ("exposure", "first"): _SHARE,
+        ("exposure", "most"): _SHARE,
+        ("exposure", "step"): _DURATION,
+        ("proof", "guardrails", EACH): _MARGIN,
+        ("proof", "alpha_pass"): _FRACTION,
+        ("proof", "maturity"): _FRACTION,
     },
     "calendar": {("freezes", EACH, "since"): _INSTANT, ("freezes", EACH, "until"): _INSTANT},
 }
+
+
+def envelope(text: str, *, file: str) -> Envelope:
+    """Read an envelope as written. Raises AgreementRefused."""
+    found = read(text, file=file)
+    if not isinstance(found.agreed, Envelope):
+        source = Source(text=text, file=file, what="agreement", error=AgreementRefused)
+        _refuse(
+            tree.read(source, largest=LARGEST, what="an agreement"), (found.of,), "an envelope is expected", key=True
+        )
+    return found.agreed
 
 
 def read(text: str, *, file: str) -> AgreementDocument:

@@ -457,7 +457,10 @@ class Document(Strict):
         default=_D.stale_after, description="Silence of a source after which nothing advances."
     )
     outcomes_stale_after: Duration = Field(default=_D.outcomes_stale_after, description="The same for outcomes.")
-    maturity: Fraction = Field(default=_D.maturity, description="Least share of outcomes that a proof needs.")
+    maturity: Fraction | None = Field(
+        default=None,
+        description="Least share of outcomes that a proof needs: 50% unless said, 80% where it is about a mean or a loss.",
+    )
     recompute: Literal["required"] | None = Field(
         default=None,
         description="required: nothing advances unless a recount from the prediction log agrees with the counters.",

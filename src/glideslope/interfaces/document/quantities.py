@@ -19,13 +19,13 @@ _UNITS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms":
 _LONGEST: Final = 366 * _UNITS["d"]
 
 
-def duration(written: object) -> Milliseconds:
+def duration(written: object, *, longest: Milliseconds = _LONGEST) -> Milliseconds:
     """Read `500ms`, `30s`, `10m`, `2h`, `7d`. Raises ValueError with a sentence."""
     if not isinstance(written, str) or not (match := re.fullmatch(DURATION, written)):
         raise ValueError(f"{written!r} is not a duration: write a number and a unit, like 500ms, 30s, 10m, 2h or 7d")
     milliseconds = Decimal(written.removesuffix(match[1])) * _UNITS[match[1]]
-    if milliseconds != int(milliseconds) or milliseconds > _LONGEST:
-        raise ValueError(f"{written} is not a whole number of milliseconds up to 366 days")
+    if milliseconds != int(milliseconds) or milliseconds > longest:
+        raise ValueError(f"{written} is not a whole number of milliseconds up to {longest // _UNITS['d']:,} days")
     return int(milliseconds)
 
 

@@ -49,7 +49,7 @@ def show(draft: Draft) -> str:
         "lease": quantities.write_duration(draft.lease),
         "stale_after": quantities.write_duration(draft.stale_after),
         "outcomes_stale_after": quantities.write_duration(draft.outcomes_stale_after),
-        "maturity": draft.maturity,
+        **({} if draft.maturity is None else {"maturity": draft.maturity}),
     }
     if draft.proposal is not None:
         written["proposal"] = msgspec.to_builtins(draft.proposal)

@@ -10,7 +10,7 @@ import pytest
 from glideslope.domain.errors import NotFound, TokenStale
 from glideslope.domain.ids import Digest, ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.traffic import Arm, Assignment, Endpoint, Exposure, Route, Split, Token, assign
-from glideslope.engine.ports import Driver
+from glideslope.engine.ports import Driver, Feature
 
 LONG: Final = timedelta(seconds=30)
 SHORT: Final = timedelta(seconds=0.5)
@@ -112,6 +112,23 @@ class DriverContract:
         await leased(bench)
 
         await bench.driver.lease(FRAUD, None, token=SECOND, ttl=LONG)
+
+        await reaches(bench, lambda: in_force(bench, None))
+        assert {UNEXPOSED} == {await bench.serve(FRAUD, subject) for subject in SUBJECTS}
+
+    async def test_the_incumbent_may_take_a_candidates_place_and_is_withdrawn_like_one(
+        self, bench: DriverBench
+    ) -> None:
+        """By that a drill practises going back: whoever it assigns meets the incumbent all the same."""
+        if Feature.DRILL not in bench.driver.features:
+            pytest.skip(f"{bench.driver.name} drills nothing")
+        shape = route(bench)
+        await bench.driver.shape([replace(shape, candidate=shape.incumbent)])
+
+        await bench.driver.lease(FRAUD, STEP, token=FIRST, ttl=LONG)
+        await reaches(bench, lambda: in_force(bench, STEP))
+        assert Arm.CANDIDATE in {(await bench.serve(FRAUD, subject)).arm for subject in SUBJECTS}
+        await bench.driver.lease(FRAUD, None, token=FIRST, ttl=LONG)
 
         await reaches(bench, lambda: in_force(bench, None))
         assert {UNEXPOSED} == {await bench.serve(FRAUD, subject) for subject in SUBJECTS}

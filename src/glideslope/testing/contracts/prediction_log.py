@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from glideslope.domain.ids import WHOLE, Actor, MetricName, ModelName, RolloutId, SliceName, StepName
-from glideslope.domain.logged import NO_SCORE, OutcomeRow, PredictionRow, RequestRow, read_slices
+from glideslope.domain.logged import NO_SCORE, TOSS, OutcomeRow, PredictionRow, RequestRow, read_slices
 from glideslope.domain.metric import BRIER, ERRORS, LATENCY, LOG_LOSS, WRONG, Kind, Metric, Origin, loss_bin
 from glideslope.domain.receipt import SCORE_LEVELS
 from glideslope.domain.traffic import Arm
@@ -560,6 +560,51 @@ class PredictionLogContract:
 
         assert await log.forget(before=NOON) == 0
         assert len(await log.cohorts(MODEL, ROLLOUT)) == 1
+
+    async def test_a_mean_falls_on_the_point_that_its_logged_toss_chose(self, log: PredictionLog) -> None:
+        """Below, on and beyond the grid; the candidate's and the incumbent's; of a subject the first."""
+        spent = Metric(name=MetricName("spent"), kind=Kind.MEAN, origin=Origin.SERVICE, edges=(0.0, 10.0, 100.0))
+        values = ((-5.0, 0.1), (0.0, 0.0), (4.0, 0.39), (4.0, 0.4), (10.0, 0.0), (55.0, 0.6), (100.0, 0.9), (1e9, 0.5))
+        rows = [
+            prediction(f"p{k}", number=k + 1, subject=k + 1, metrics={"spent": value, f"{TOSS}spent": toss})
+            for k, (value, toss) in enumerate(values)
+        ]
+        again = prediction("again", number=9, subject=3, metrics={"spent": 100.0, f"{TOSS}spent": 0.0})
+        await log.write(predictions=[*rows, again], now=NOON)
+
+        found = await log.recount(_recount(spent, services=9))
+
+        expected = [spent.bin(value, chance=toss) for value, toss in values]
+        assert _bins(found, spent.name) == {bin_: expected.count(bin_) for bin_ in set(expected)}
+
+    async def test_silence_is_counted_again_alike_by_another_question(self, log: PredictionLog) -> None:
+        """Subjects with several answers, outcomes early, late, before their prediction, by receipt and by an own id."""
+        for number in range(1, 41):
+            await log.write(
+                predictions=[
+                    prediction(
+                        f"p{number}",
+                        number=number,
+                        subject=1 + number % 17,
+                        arm=Arm.CANDIDATE if number % 17 % 2 else Arm.INCUMBENT,
+                        slices='{"origin":"JFK"}' if number % 3 else "{}",
+                        step=S1 if number < 30 else S2,
+                    )
+                ],
+                now=NOON + 100 * number,
+            )
+            if number % 4 == 0:
+                await log.write(outcomes=[outcome(f"p{number - number % 7}", True)], now=NOON + 100 * number + 50)
+            if number % 9 == 0:
+                told = receipted(f"p{number}", False, unit=1 + number % 17, score=HIGH)
+                await log.write(outcomes=[told], now=NOON + 100 * number + 60)
+        metric = Metric(name=MetricName("silent"), kind=Kind.EVENT, origin=Origin.OUTCOME, within=700)
+        for until in (NOON + 1_500, NOON + 3_000, NOON + 9_000):
+            counted = await log.silence(silence(until=until, within=700))
+            again = await log.recount(_recount(metric, until=until, mark=log.mark()))
+
+            assert {c.bin for c in counted} == {0, 1}
+            assert sorted(c for c in again.counts if c.metric == "silent") == sorted(counted)
 
 
 def _numbered(row: PredictionRow, number: int) -> PredictionRow:

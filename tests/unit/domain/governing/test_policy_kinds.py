@@ -11,6 +11,7 @@ from glideslope.domain.governing.facts import TOPICS
 from glideslope.domain.governing.policy import KINDS, AnyRule, Fail, NoEvidence, NotApplicable, Pass
 from glideslope.domain.governing.policy.kinds.data import allows
 from glideslope.domain.governing.policy.kinds.version import Section
+from glideslope.domain.governing.policy.rule import Rule
 from glideslope.domain.governing.policy.wording import because
 
 TIERS = ("low", "medium", "high")
@@ -297,3 +298,11 @@ def test_each_kind_says_what_it_asks_and_how_to_mend(kind: type[AnyRule]) -> Non
         assert len(sentence) > 10
     assert rule.asks().endswith(".")
     assert (kind.__doc__ or "").strip()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind())
+def test_each_kind_defines_all_that_a_rule_says(kind: type[AnyRule]) -> None:
+    said = {name for name, value in vars(Rule).items() if getattr(value, "__isabstractmethod__", False)}
+
+    assert said == {"look", "asks", "mend"}
+    assert said <= vars(kind).keys()

@@ -19,19 +19,14 @@ from typing import Any, Final, Self, TypeVar
 import duckdb
 import msgspec
 
-from glideslope.adapters.logs.parquet import sql
+from glideslope.adapters.logs.parquet import comparisons, sql
 from glideslope.adapters.logs.parquet.journal import Table
+from glideslope.adapters.logs.parquet.recounting import counted, give_members, recounted
 from glideslope.domain.errors import LogUnavailable
-from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId, SliceName, StepName
-from glideslope.domain.logged import OutcomeRow, PredictionRow, RequestRow
+from glideslope.domain.ids import MetricName, ModelName, RolloutId, SliceName, StepName
+from glideslope.domain.logged import AnswersRow, BlockRow, OutcomeRow, PairRow, PredictionRow, RequestRow
 from glideslope.domain.metric import (
-    ERRORS,
-    EXPOSURE,
     LOG_LOSS_CAP,
-    OUTCOME_SEEN,
-    Kind,
-    Metric,
-    Origin,
 )
 from glideslope.domain.receipt import SCORE_LEVELS
 from glideslope.domain.traffic import Arm
@@ -42,17 +37,15 @@ from glideslope.engine.prediction_log import (
     Group,
     Join,
     Joined,
-    Members,
     Recount,
     Recounted,
     Recounts,
     Ripeness,
     Silence,
-    Whose,
 )
 
 T = TypeVar("T")
-Row = PredictionRow | RequestRow | OutcomeRow
+Row = PredictionRow | RequestRow | OutcomeRow | PairRow | AnswersRow | BlockRow
 
 MOST_BYTES: Final = 32 << 20
 """Of journals, before they become Parquet."""
@@ -71,6 +64,9 @@ _KINDS: Final[Mapping[str, type[Row]]] = {
     "predictions": PredictionRow,
     "requests": RequestRow,
     "outcomes": OutcomeRow,
+    "pairs": PairRow,
+    "answers": AnswersRow,
+    "blocks": BlockRow,
 }
 _STEPS: Final = (
     "said",
@@ -86,6 +82,12 @@ _STEPS: Final = (
     "by_receipt",
     "by_join",
     "truths",
+    "truth",
+    "stood",
+    "met",
+    "made",
+    "made_candidate",
+    "made_incumbent",
 )
 _NAMES: Final = re.compile(r"\$(\w+)")
 
@@ -150,10 +152,20 @@ class ParquetLog:
         predictions: Sequence[PredictionRow] = (),
         requests: Sequence[RequestRow] = (),
         outcomes: Sequence[OutcomeRow] = (),
+        pairs: Sequence[PairRow] = (),
+        answers: Sequence[AnswersRow] = (),
+        blocks: Sequence[BlockRow] = (),
         now: int,
     ) -> None:
         # Predictions first: an outcome that is kept without its prediction would wait for ever.
-        rows: dict[str, Sequence[Row]] = {"predictions": predictions, "requests": requests, "outcomes": outcomes}
+        rows: dict[str, Sequence[Row]] = {
+            "predictions": predictions,
+            "requests": requests,
+            "outcomes": outcomes,
+            "pairs": pairs,
+            "answers": answers,
+            "blocks": blocks,
+        }
         await asyncio.to_thread(self._write, rows, now)
         if (self._compacting is None or self._compacting.done()) and self._is_due():
             self._compacting = asyncio.create_task(asyncio.to_thread(self.compact))
@@ -168,7 +180,11 @@ class ParquetLog:
         return await self._ask(lambda: self._silence(asked))
 
     async def recount(self, asked: Recount) -> Recounts:
-        return await self._ask(lambda: self._recount(asked))
+        return await self._ask(lambda: recounted(self._rows, asked))
+
+    async def claims(self, model: ModelName, rollout: RolloutId) -> Mapping[str, str]:
+        rows = await self._ask(lambda: self._rows(comparisons.CLAIMS, {"model": model, "rollout": rollout}))
+        return {key: cell for (claims,) in rows for key, cell in claims.items()}
 
     async def cohorts(self, model: ModelName, rollout: RolloutId) -> Sequence[Cohort]:
         asked = {"model": model, "rollout": rollout, "levels": SCORE_LEVELS, "cap": LOG_LOSS_CAP}
@@ -310,7 +326,7 @@ class ParquetLog:
             self._rows(sql.UNDOUBLED, {})
         for step in sql.UNITS:
             self._rows(step, values)
-        self._give_members("SELECT DISTINCT slices FROM more", asked.members)
+        give_members(self._rows, "SELECT DISTINCT slices FROM more", asked.members)
         self._rows(sql.FIRSTS, {})
         self._give_bins(asked.bins)
         columns = "".join(f", m{k}" for k in range(len(asked.bins)))
@@ -346,12 +362,7 @@ class ParquetLog:
             "until": asked.until,
             "within": asked.within,
         }
-        return self._counted(asked.metric, sql.SILENCE, values, asked.members)
-
-    def _give_members(self, texts: str, members: Members) -> None:
-        """Tell which slices each set of fields belongs to; there are few sets, however many rows."""
-        pairs = [(text, slice_) for (text,) in self._rows(texts, {}) for slice_ in members(text)]
-        self._rows(sql.MEMBERS, {"texts": [text for text, _ in pairs], "slices": [slice_ for _, slice_ in pairs]})
+        return counted(self._rows, asked.metric, sql.SILENCE, values=values, members=asked.members)
 
     def _give_bins(self, bins: Mapping[MetricName, Sequence[int]]) -> None:
         if self._answering.bins is bins:
@@ -363,103 +374,6 @@ class ParquetLog:
             {f"m{k}": ",".join(map(str, places)) for k, places in enumerate(bins.values())},
         )
         self._answering.bins = bins
-
-    def _recount(self, asked: Recount) -> Recounts:
-        values = {
-            "model": asked.model,
-            "rollout": asked.rollout,
-            "until": asked.until,
-            "settle": asked.settle,
-            "mark": asked.mark,
-            "levels": SCORE_LEVELS,
-            "whole": WHOLE,
-        }
-        for step in sql.OUTCOMES:
-            self._rows(step, values)
-        self._give_members("SELECT slices FROM by_receipt UNION SELECT slices FROM by_join", asked.members)
-        self._rows(sql.TRUTHS, values)
-        found = [
-            Recounted(StepName(step), Arm(arm), OUTCOME_SEEN, WHOLE, 0, count)
-            for step, arm, count in self._rows(sql.SEEN, values)
-        ]
-        for metric in asked.metrics:
-            found += self._recount_metric(metric, asked, values)
-        found += self._first_values(_PREDICTIONS, _EXPOSED, "1::DOUBLE", asked=asked, values=values)
-        found += self._first_values(_EXPOSURES, _EXPOSED, "1::DOUBLE", asked=asked, values=values)
-        missing = [
-            self._rows(sql.MISSING.format(table=kind.table), values | _marks(kind.marks(asked)))[0][0]
-            for kind in (_PREDICTIONS, _REQUESTS)
-        ]
-        return Recounts(counts=found, missing=sum(missing), unmatched=self._rows(sql.UNMATCHED, values)[0][0])
-
-    def _recount_metric(self, metric: Metric, asked: Recount, values: dict[str, object]) -> list[Recounted]:
-        if metric.origin is Origin.OUTCOME:
-            return self._losses(metric, values)
-        found = []
-        if metric.kind is Kind.EVENT:
-            found += self._events(_PREDICTIONS, metric.name, "p.metrics[$metric] > 0", asked, values)
-        else:
-            found += self._first_values(_PREDICTIONS, metric, "p.metrics[$metric]", asked=asked, values=values)
-        if metric.name == ERRORS.name:
-            bad = "(p.rescued OR p.status = 0 OR p.status >= 500)"
-            found += self._events(_REQUESTS, metric.name, bad, asked, values)
-        if metric.kind is Kind.LATENCY and metric.origin is Origin.GATEWAY:
-            milliseconds = "(p.latency_us::DOUBLE / 1000::DOUBLE)"
-            found += self._first_values(_LATENCIES, metric, milliseconds, asked=asked, values=values)
-        return found
-
-    def _events(
-        self, kind: "_Kind", metric: MetricName, bad: str, asked: Recount, values: dict[str, object]
-    ) -> list[Recounted]:
-        text = sql.EVENTS.format(table=kind.table, slices=kind.slices, bad=bad, has=kind.has)
-        return self._counted(metric, text, values | _marks(kind.marks(asked)) | {"metric": metric}, asked.members)
-
-    def _first_values(
-        self, kind: "_Kind", metric: Metric, value: str, *, asked: Recount, values: dict[str, object]
-    ) -> list[Recounted]:
-        text = sql.FIRST_VALUES.format(
-            table=kind.table,
-            slices=kind.slices,
-            unit=kind.unit,
-            value=value,
-            has=kind.has,
-            in_flight=kind.in_flight,
-            counts=kind.counts,
-        )
-        own = {
-            "metric": metric.measured,
-            "edges": list(metric.edges),
-            "last": metric.bins - 1,
-            "tolerance": asked.tolerances.get(metric.name, 0.0),
-            "threshold": asked.thresholds.get(metric.name, metric.edges[-1]),
-        }
-        return self._counted(metric.name, text, values | _marks(kind.marks(asked)) | own, asked.members)
-
-    def _counted(self, metric: MetricName, text: str, values: dict[str, object], members: Members) -> list[Recounted]:
-        """Run a statement over units, and count each in every slice of its fields; the gateway knows of none."""
-        counts: dict[tuple[str, str, SliceName, int], int] = {}
-        for step, arm, slices, bin_, count in self._rows(text, values):
-            for slice_ in members(slices):
-                place = (step, arm, slice_, bin_)
-                counts[place] = counts.get(place, 0) + count
-        return [
-            Recounted(StepName(step), Arm(arm), metric, slice_, bin_, count)
-            for (step, arm, slice_, bin_), count in counts.items()
-        ]
-
-    def _losses(self, metric: Metric, values: dict[str, object]) -> list[Recounted]:
-        if metric.loss is None:
-            text, last = sql.JOINTLY, len(metric.edges) - 1
-        else:
-            text, last = (
-                sql.LOSSES.format(loss=sql.LOSS[metric.loss.value], bin=sql.BIN[metric.kind.value]),
-                metric.bins - 1,
-            )
-        own = {"edges": list(metric.edges), "last": last}
-        return [
-            Recounted(StepName(step), Arm(arm), metric.name, SliceName(slice_), bin_, count)
-            for step, arm, slice_, bin_, count in self._rows(text, values | own)
-        ]
 
     def _forget(self, before: int) -> int:
         """Drop whole Parquet files; a journal becomes one first when it is old."""
@@ -529,42 +443,3 @@ def _neighbours(small: Sequence[Path], all_of_them: Sequence[Path]) -> list[Path
 
 def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
-
-
-def _marks(marks: Mapping[Whose, int]) -> dict[str, object]:
-    return {
-        "sources": [source for source, _ in marks],
-        "epochs": [epoch for _, epoch in marks],
-        "marks": list(marks.values()),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """A table of what sources count by themselves."""
-
-    table: str
-    slices: str
-    has: str
-    unit: str = "CASE WHEN p.subject <> 0 THEN p.subject ELSE -p.number END"
-    in_flight: str = "false"
-    counts: str = "true"
-
-    def marks(self, asked: Recount) -> Mapping[Whose, int]:
-        return asked.services if self.table == "predictions" else asked.gateways
-
-
-_EXPOSED: Final = Metric(name=EXPOSURE, kind=Kind.SCORE, origin=Origin.GATEWAY, edges=(1.0,))
-_PREDICTIONS: Final = _Kind("predictions", "p.slices", "p.metrics[$metric] IS NOT NULL")
-_REQUESTS: Final = _Kind("requests", "'{}' AS slices", "NOT coalesce(p.in_flight, false)")
-_WHO: Final = "CASE WHEN p.subject <> 0 THEN p.subject WHEN p.stream <> 0 THEN -p.stream ELSE -p.number END"
-_EXPOSURES: Final = _Kind("requests", "'{}' AS slices", "true", unit=_WHO)
-_LATENCIES: Final = _Kind(
-    "requests",
-    "'{}' AS slices",
-    "true",
-    unit=_WHO,
-    in_flight="coalesce(p.in_flight, false)",
-    # What has not ended counts once it is late; its end, or another request of its subject, finds it counted.
-    counts="(NOT in_flight OR value > $threshold)",
-)

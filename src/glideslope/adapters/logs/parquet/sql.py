@@ -61,6 +61,54 @@ COLUMNS: Final = {
         "unit": "BIGINT",
         "slices": "VARCHAR",
         "score": "INTEGER",
+        "facts": "VARCHAR",
+        "chances": "MAP(VARCHAR, DOUBLE)",
+    },
+    "pairs": {
+        "n": "BIGINT",
+        "received": "BIGINT",
+        "model": "VARCHAR",
+        "rollout": "VARCHAR",
+        "step": "VARCHAR",
+        "unit": "BIGINT",
+        "slices": "VARCHAR",
+        "candidate": "INTEGER",
+        "incumbent": "INTEGER",
+        "happened": "BOOLEAN",
+        "facts": "VARCHAR",
+        "chances": "MAP(VARCHAR, DOUBLE)",
+        "claims": "MAP(VARCHAR, VARCHAR)",
+    },
+    "answers": {
+        "n": "BIGINT",
+        "received": "BIGINT",
+        "model": "VARCHAR",
+        "source": "VARCHAR",
+        "epoch": "BIGINT",
+        "number": "BIGINT",
+        "rollout": "VARCHAR",
+        "step": "VARCHAR",
+        "unit": "BIGINT",
+        "slices": "VARCHAR",
+        "candidate_score": "INTEGER",
+        "incumbent_score": "INTEGER",
+        "candidate_answer": "BIGINT",
+        "incumbent_answer": "BIGINT",
+        "candidate_us": "BIGINT",
+        "incumbent_us": "BIGINT",
+        "candidate_features": "BIGINT",
+        "incumbent_features": "BIGINT",
+    },
+    "blocks": {
+        "n": "BIGINT",
+        "received": "BIGINT",
+        "model": "VARCHAR",
+        "rollout": "VARCHAR",
+        "step": "VARCHAR",
+        "slice": "VARCHAR",
+        "units": "BIGINT[]",
+        "chances": "MAP(VARCHAR, DOUBLE)",
+        "claims": "MAP(VARCHAR, VARCHAR)",
     },
 }
 
@@ -125,13 +173,13 @@ EVENTS: Final = """WITH marks AS (SELECT unnest($sources) AS source, unnest($epo
 
 FIRST_VALUES: Final = """WITH marks AS (SELECT unnest($sources) AS source, unnest($epochs) AS epoch, unnest($marks) AS mark),
     seen AS (SELECT p.source, p.epoch, p.number, p.step, p.arm, {in_flight} AS in_flight, {slices}, {unit} AS unit,
-            {value} / CASE WHEN p.arm = 'candidate' THEN 1::DOUBLE + $tolerance::DOUBLE ELSE 1::DOUBLE END AS value
+            {value} / CASE WHEN p.arm = 'candidate' THEN 1::DOUBLE + $tolerance::DOUBLE ELSE 1::DOUBLE END AS value, {toss} AS toss
         FROM {table} p JOIN marks m ON p.source = m.source AND p.epoch = m.epoch
         WHERE p.model = $model AND p.rollout = $rollout AND p.number <= m.mark AND {has}),
     firsts AS (SELECT * FROM seen WHERE {counts}
         QUALIFY row_number() OVER (PARTITION BY source, epoch, step, unit ORDER BY number) = 1)
-    SELECT step, arm, slices, least(len(list_filter($edges::DOUBLE[], lambda e: e < value)), $last)::INTEGER AS bin, count(*)
-    FROM firsts GROUP BY ALL"""
+    SELECT step, arm, slices, ({bin})::INTEGER AS bin, count(*) FROM (SELECT *, {below} FROM firsts) GROUP BY ALL"""
+BINNED: Final = "least(len(list_filter($edges::DOUBLE[], lambda e: e < value)), $last)"
 
 MISSING: Final = """WITH marks AS (SELECT unnest($sources) AS source, unnest($epochs) AS epoch, unnest($marks) AS mark)
     SELECT coalesce((SELECT sum(mark) FROM marks), 0)::BIGINT - (SELECT count(DISTINCT (p.source, p.epoch, p.number))
@@ -141,7 +189,8 @@ MISSING: Final = """WITH marks AS (SELECT unnest($sources) AS source, unnest($ep
 # Another formulation than JOIN on purpose: windows over statements instead of aggregates, so that a slip in one shows.
 OUTCOMES: Final = (
     """CREATE OR REPLACE TEMP TABLE told AS
-    SELECT key, n, received, "at", happened, counted, rollout, step, arm, unit, slices, score FROM outcomes
+    SELECT key, n, received, "at", happened, counted, rollout, step, arm, unit, slices, score,
+        coalesce(facts, '{}') AS facts, chances FROM outcomes
     WHERE model = $model AND (NOT counted OR (rollout = $rollout AND n <= $mark))""",
     """CREATE OR REPLACE TEMP TABLE known AS
     SELECT p.key, p.received, p.rollout, p.step, p.arm, p.slices, p.score, {unit} AS unit FROM predictions p
@@ -149,7 +198,7 @@ OUTCOMES: Final = (
     QUALIFY row_number() OVER (PARTITION BY p.key ORDER BY p.n) = 1""".replace("{unit}", UNIT),
     """CREATE OR REPLACE TEMP TABLE by_receipt AS
     SELECT coalesce(k.step, t.step) AS step, coalesce(k.arm, t.arm) AS arm, coalesce(k.slices, t.slices) AS slices,
-        coalesce(k.score, t.score) AS score, t.unit, t.happened, t.n AS first, 0 AS second
+        coalesce(k.score, t.score) AS score, t.unit, t.happened, t.n AS first, 0 AS second, t.facts, t.chances
     FROM told t LEFT JOIN known k USING (key) WHERE t.counted""",
     """CREATE OR REPLACE TEMP TABLE by_join AS
     WITH timed AS (SELECT *, min(received) OVER (PARTITION BY key) + $settle AS settles FROM told WHERE NOT counted),
@@ -161,7 +210,7 @@ OUTCOMES: Final = (
 )
 TRUTHS: Final = """CREATE OR REPLACE TEMP TABLE truths AS
     SELECT step, arm, slice, score, happened FROM by_receipt JOIN members USING (slices)
-    QUALIFY row_number() OVER (PARTITION BY step, unit, slice ORDER BY first) = 1
+    WHERE happened IS NOT NULL QUALIFY row_number() OVER (PARTITION BY step, unit, slice ORDER BY first) = 1
     UNION ALL
     SELECT step, arm, slice, score, happened FROM by_join JOIN members USING (slices)
     QUALIFY row_number() OVER (PARTITION BY step, unit, slice ORDER BY first, second) = 1"""
@@ -191,9 +240,11 @@ SILENCE: Final = """WITH answers AS (SELECT p.n, p.key, p.received, p.step, p.ar
         FROM predictions p WHERE p.model = $model AND p.rollout = $rollout),
     subjects AS (SELECT step, unit, min(received) AS received, arg_min(arm, n) AS arm, arg_min(slices, n) AS slices
         FROM answers GROUP BY step, unit),
-    said AS (SELECT key, min(received) AS received FROM outcomes WHERE model = $model GROUP BY key),
+    said AS (SELECT key, min(received) AS received FROM outcomes
+        WHERE model = $model AND happened IS NOT NULL GROUP BY key),
     heard AS (SELECT a.step, a.unit, s.received FROM answers a JOIN said s USING (key)
-        UNION ALL SELECT step, unit, received FROM outcomes WHERE model = $model AND rollout = $rollout AND counted),
+        UNION ALL SELECT step, unit, received FROM outcomes
+        WHERE model = $model AND rollout = $rollout AND counted AND happened IS NOT NULL),
     came AS (SELECT step, unit, min(received) AS received FROM heard GROUP BY step, unit)
     SELECT s.step, s.arm, s.slices, (c.received IS NULL OR c.received > s.received + $within)::INTEGER AS bin, count(*)
     FROM subjects s LEFT JOIN came c ON c.step = s.step AND c.unit = s.unit
@@ -202,7 +253,7 @@ SILENCE: Final = """WITH answers AS (SELECT p.n, p.key, p.received, p.step, p.ar
 COHORTS: Final = """WITH firsts AS (SELECT p.n, p.key, p.received, p.step, p.arm, p.score, {unit} AS unit
         FROM predictions p WHERE p.model = $model AND p.rollout = $rollout),
     labels AS (SELECT DISTINCT step, unit FROM firsts
-        WHERE key IN (SELECT key FROM outcomes WHERE model = $model)),
+        WHERE key IN (SELECT key FROM outcomes WHERE model = $model AND happened IS NOT NULL)),
     subjects AS (SELECT * FROM firsts QUALIFY row_number() OVER (PARTITION BY step, unit ORDER BY n) = 1),
     rated AS (SELECT s.received // 3600000 * 3600000 AS hour, s.step, s.arm, l.unit IS NOT NULL AS labelled,
             CASE WHEN s.score >= 0 THEN s.score::DOUBLE / $levels::DOUBLE END AS p
@@ -217,7 +268,7 @@ COHORTS: Final = """WITH firsts AS (SELECT p.n, p.key, p.received, p.step, p.arm
 RIPENESS: Final = """WITH firsts AS (SELECT p.n, p.key, p.step, p.arm, p.slices, {unit} AS unit
         FROM predictions p WHERE p.model = $model AND p.rollout = $rollout),
     labels AS (SELECT DISTINCT step, unit FROM firsts
-        WHERE key IN (SELECT key FROM outcomes WHERE model = $model)),
+        WHERE key IN (SELECT key FROM outcomes WHERE model = $model AND happened IS NOT NULL)),
     subjects AS (SELECT * FROM firsts QUALIFY row_number() OVER (PARTITION BY step, unit ORDER BY n) = 1)
     SELECT s.step, s.arm, s.slices, count(*), count(l.unit)
     FROM subjects s LEFT JOIN labels l ON l.step = s.step AND l.unit = s.unit

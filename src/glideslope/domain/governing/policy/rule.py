@@ -1,5 +1,6 @@
 """What every rule is: a name, whom it concerns, typed parameters, one look at a dossier, and sentences for a reader."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Annotated, Final, TypeAlias, TypeVar
@@ -72,17 +73,17 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     says: Text | UnsetType = UNSET
     """The policy's own words for it."""
 
+    @abstractmethod
     def look(self, dossier: Dossier) -> Iterator[Sight]:
         """Say what is as it should be, what is not, and what is not there. Nothing said is no evidence."""
-        raise NotImplementedError
 
+    @abstractmethod
     def asks(self) -> str:
         """Say what it asks, in one sentence that a risk officer can read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def mend(self) -> str:
         """Say what somebody does who did not pass."""
-        raise NotImplementedError
 
     @classmethod
     def kind(cls) -> str:

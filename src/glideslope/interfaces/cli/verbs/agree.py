@@ -5,11 +5,18 @@ import json
 from pathlib import Path
 
 import click
+import msgspec
 
 from glideslope.domain.errors import NotFound
-from glideslope.domain.governing.kinds import KINDS
+from glideslope.domain.governing.agreement import agreement_digest
+from glideslope.domain.governing.envelope import Envelope, Standing, classify
+from glideslope.domain.governing.envelope.wording import explained
+from glideslope.domain.governing.kinds import KINDS, document_of
+from glideslope.domain.governing.policy.wording import sentence, word
 from glideslope.engine.governing_views import AgreementView, EditionView, NeedView
 from glideslope.interfaces.cli.contents import file_bytes
+from glideslope.interfaces.cli.exits import Exit
+from glideslope.interfaces.cli.policy_files import read_dossier
 from glideslope.interfaces.cli.saying import say, shown
 from glideslope.interfaces.cli.session import (
     Session,
@@ -21,6 +28,8 @@ from glideslope.interfaces.cli.session import (
     say_bytes,
     talks,
 )
+from glideslope.interfaces.cli.shipped import POLICIES, shipped
+from glideslope.interfaces.cli.verbs.init import FileExists
 from glideslope.interfaces.cli.words import table
 from glideslope.interfaces.document import agreements
 from glideslope.interfaces.document.text import decode
@@ -40,10 +49,51 @@ def command() -> None:
 def check(*, file: Path, as_json: bool) -> None:
     """Read FILE and say what is wrong with it; asks no server."""
     found = agreements.read(_text(file), file=str(file))
+    told = list(explained(found.agreed)) if isinstance(found.agreed, Envelope) else []
     if as_json:
-        say(json.dumps({"of": found.of, "name": found.name}))
+        say(json.dumps({"of": found.of, "name": found.name, "says": told}))
     else:
-        say(f"{file} is {_a(found.of)} that can be tabled.")
+        say("\n".join((f"{file} is {_a(found.of)} that can be tabled.", *told)))
+
+
+@command.command("new")
+@click.argument("of", type=click.Choice(["envelope"]))
+@click.option("--for", "kind", type=click.Choice(POLICIES), default="product-team", show_default=True, help="For whom.")
+@json_option
+def new(*, of: str, kind: str, as_json: bool) -> None:
+    """Write an agreement to start from, OF this kind. Overwrites nothing."""
+    path = Path(f"{of}.yaml")
+    if path.exists():
+        raise FileExists(path)
+    path.write_text(shipped(f"{of}s/{kind}.yaml"), encoding="utf-8")
+    if as_json:
+        say(json.dumps({"files": [str(path)], "written": True}))
+        return
+    say(f"Wrote {path}.")
+    say(f"Next: edit it, then  glideslope agree check {path}  and  glideslope plan --envelope {path}")
+
+
+@command.command("classify")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dossier", type=click.Path(path_type=Path), required=True, help="The dossier, in YAML or JSON.")
+@json_option
+@click.pass_context
+def classify_(ctx: click.Context, *, file: Path, dossier: Path, as_json: bool) -> None:
+    """Say whether a dossier's change is inside the envelope in FILE; asks no server. Ends with 3 when it is outside."""
+    envelope = agreements.envelope(_text(file), file=str(file))
+    about = read_dossier(dossier)
+    standing = Standing(envelope=agreement_digest(document_of(envelope)), name=envelope.name, reviewed_at=about.now)
+    found = classify(envelope, standing, about)
+    if as_json:
+        say(json.dumps({**msgspec.to_builtins(found), "inside": found.inside}, ensure_ascii=False))
+    else:
+        for answer in found.answers:
+            say(f"{word(answer.outcome):<14} {answer.rule}: {sentence(answer)}")
+        left = ", ".join(answer.rule for answer in found.left)
+        change = f"{about.change.model} {about.change.candidate}"
+        say(f"{change} is inside {envelope.name}." if found.inside else f"{change} is outside {envelope.name}: {left}.")
+    if not found.inside:
+        ctx.exit(Exit.REFUSED)
 
 
 @command.command("table")
@@ -65,20 +115,31 @@ def table_(session: Session, *, file: Path, message: str, dry_run: bool) -> None
 @_NAME
 @message_option
 @click.option("--deny", is_flag=True, help="Say no.")
+@click.option("--in-force", is_flag=True, help="Answer the envelope in force: take your yes back, or give it again.")
 @click.option("--digest", metavar="SHA256", help="The document that you read; without it, the one shown now.")
 @dry_run_option
 @talks
 def answer_(
-    session: Session, *, of: str, name: str, message: str, deny: bool, digest: str | None, dry_run: bool
+    session: Session,
+    *,
+    of: str,
+    name: str,
+    message: str,
+    deny: bool,
+    in_force: bool,
+    digest: str | None,
+    dry_run: bool,
 ) -> None:
     """Say yes or no to what is tabled, bound to its digest. Whoever tabled it does not count."""
     place = at("agreements", of, name or of)
     view = read(session.get(place), AgreementView, exact=True)
-    if view.tabled is None:
-        raise NotFound(what=f"tabled {of}", name=name or of, next_command="glideslope agree ls")
-    if not session.as_json:
+    edition = view.in_force if in_force else view.tabled
+    if edition is None:
+        what = f"{of} that is {'in force' if in_force else 'tabled'}"
+        raise NotFound(what=what, name=name or of, next_command="glideslope agree ls")
+    if not (in_force or session.as_json):
         _say_difference(view)
-    content = {"digest": digest or view.tabled.digest, "granted": not deny, "why": message}
+    content = {"digest": digest or edition.digest, "granted": not deny, "why": message}
     answer = session.order(f"{place}/answers", content, dry_run=dry_run)
     if answer is not None:
         _tell(session, answer)
@@ -169,6 +230,9 @@ def _tell(session: Session, answer: bytes) -> None:
     if view.tabled is None:
         digest = view.in_force.digest if view.in_force else ""
         say(f"The {what} {digest[:19]} is in force since {view.since}.")
+        if view.of == "envelope" and view.in_force is not None:
+            given = (f"{a.by} as {', '.join(a.functions)}" for a in view.in_force.granted)
+            say(f"Agreed to by {'; '.join(given) or 'nobody'}.")
     else:
         say(f"The {what} {view.tabled.digest[:19]} is tabled; it needs {_needed(view.needs)}.")
         say(f"Next: somebody else runs  glideslope agree answer {view.of} {view.name} -m WHY")
@@ -184,6 +248,8 @@ def _say_difference(view: AgreementView) -> None:
     )
     say(f"{view.tabled.by}: {shown(view.tabled.why)}")
     say("\n".join(differences) if differences else "Only comments or order differ.")
+    for each in view.differences:
+        say(f"  {each}")
 
 
 def _lines(edition: EditionView | None) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from glideslope.engine.views import PlanView, RolloutView
+from glideslope.interfaces.cli.lanes import lane_lines
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, dry_run_option, read, say_bytes, talks
 from glideslope.interfaces.cli.verbs.files import PLAN, plan_text
@@ -22,6 +23,8 @@ def command(session: Session, *, file: Path, digest: str | None, dry_run: bool) 
     if not session.as_json:
         say(f"{view.plan.model}: {view.plan.incumbent} -> {view.plan.candidate}")
         say(f"plan {digest or view.digest}")
+        for line in lane_lines(view.lane):
+            say(line)
         for warning in view.warnings:
             say(f"warning {warning.code}: {warning.sentence}", err=True)
     answer = session.order("/v1/rollouts", {**written, "plan_digest": digest or view.digest}, dry_run=dry_run)

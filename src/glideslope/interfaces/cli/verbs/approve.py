@@ -3,6 +3,7 @@
 import click
 
 from glideslope.engine.views import RolloutView
+from glideslope.interfaces.cli.lanes import lane_lines
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import (
     Session,
@@ -32,6 +33,8 @@ def command(session: Session, *, rollout: str, message: str, deny: bool, digest:
             f"{view.id}: {view.model} {view.incumbent} -> {view.candidate}, proposed by {view.proposed_by}: {view.why.strip()}"
         )
         say(f"plan {view.plan_digest}")
+        for line in lane_lines(view.governed.lane if view.governed else None):
+            say(line)
     content = {"plan_digest": digest or view.plan_digest, "why": message, "granted": not deny}
     answer = session.order(at("rollouts", found, "approvals"), content, dry_run=dry_run)
     if answer is None:

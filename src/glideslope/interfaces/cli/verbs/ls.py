@@ -45,3 +45,5 @@ def command(session: Session) -> None:
             )
         say("\n" + "\n".join(table(rows, indent="")))
     say(f"\ngateway {fleet.gateway}; {fleet.entries:,} entries in the ledger")
+    if fleet.overdue:
+        say(f"OVERDUE: {fleet.overdue} of the reviews and drills that come round. Next: glideslope dues")

@@ -9,16 +9,21 @@ from glideslope.interfaces.cli.exits import Exit
 from glideslope.interfaces.cli.forecast import forecast_lines
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, say_bytes, talks
-from glideslope.interfaces.cli.verbs.files import PLAN, plan_text
+from glideslope.interfaces.cli.verbs.files import PLAN, envelope_text, plan_text
 
 
 @click.command("plan")
 @click.argument("file", type=click.Path(path_type=Path), default=PLAN)
 @click.option("--show-defaults", is_flag=True, help="Print the plan with every default written out.")
+@click.option(
+    "--envelope", type=click.Path(path_type=Path), help="Say how this envelope, not in force yet, would classify it."
+)
 @click.option("--exit-code", is_flag=True, help="Exit with 10 when applying would change something, with 0 when not.")
 @talks
 @click.pass_context
-def command(ctx: click.Context, session: Session, *, file: Path, show_defaults: bool, exit_code: bool) -> None:
+def command(
+    ctx: click.Context, session: Session, *, file: Path, show_defaults: bool, envelope: Path | None, exit_code: bool
+) -> None:
     """Show what the rollout written in FILE would do. Nothing is changed."""
     written = plan_text(file)
     if show_defaults:
@@ -28,7 +33,7 @@ def command(ctx: click.Context, session: Session, *, file: Path, show_defaults: 
         else:
             say(text, nl=False)
         return
-    answer = session.post("/v1/plan", written)
+    answer = session.post("/v1/plan", written | envelope_text(envelope))
     if session.as_json:
         say_bytes(answer)
     view = read(answer, PlanView)

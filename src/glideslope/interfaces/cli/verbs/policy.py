@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 import msgspec
@@ -26,12 +26,13 @@ from glideslope.interfaces.cli.policy_files import (
 )
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import json_option
-from glideslope.interfaces.cli.shipped import DOSSIER_FILE, POLICIES, POLICY_SCHEMA_FILE, shipped
+from glideslope.interfaces.cli.shipped import DOSSIER_FILE, POLICIES, POLICY_FILE, POLICY_SCHEMA_FILE, shipped
 from glideslope.interfaces.cli.verbs.init import FileExists
 
-FILE: Final = "policy.yaml"
 _path = click.Path(path_type=Path)
-_policy_option = click.option("-f", "--policy", "file", type=_path, default=FILE, show_default=True, help="The policy.")
+_policy_option = click.option(
+    "-f", "--policy", "file", type=_path, default=POLICY_FILE, show_default=True, help="The policy."
+)
 _opa_option = click.option(
     "--opa", envvar="GLIDESLOPE_OPA", default="", metavar="URL", help="An OPA server that answers `opa` rules."
 )
@@ -51,12 +52,12 @@ def command() -> None:
 def new(kind: str, *, as_json: bool) -> None:
     """Write a policy to start from with its tests, a dossier that they change, and the schema for editors."""
     contents = {
-        Path(FILE): shipped(f"policies/{kind}.yaml"),
+        Path(POLICY_FILE): shipped(f"policies/{kind}.yaml"),
         Path(DOSSIER_FILE): shipped(f"policies/{DOSSIER_FILE}"),
         Path(POLICY_SCHEMA_FILE): shipped(POLICY_SCHEMA_FILE),
     }
     for path, content in contents.items():
-        if path.exists() and (path.name == FILE or path.read_text(encoding="utf-8") != content):
+        if path.exists() and (path.name == POLICY_FILE or path.read_text(encoding="utf-8") != content):
             raise FileExists(path)
     for path, content in contents.items():
         path.write_text(content, encoding="utf-8")
@@ -68,7 +69,7 @@ def new(kind: str, *, as_json: bool) -> None:
 
 
 @command.command("check")
-@click.argument("file", type=_path, default=FILE)
+@click.argument("file", type=_path, default=POLICY_FILE)
 @json_option
 def check(file: Path, *, as_json: bool) -> None:
     """Read the policy in FILE, and name it by its digest."""
@@ -82,7 +83,7 @@ def check(file: Path, *, as_json: bool) -> None:
 
 
 @command.command("explain")
-@click.argument("file", type=_path, default=FILE)
+@click.argument("file", type=_path, default=POLICY_FILE)
 @json_option
 def explain(file: Path, *, as_json: bool) -> None:
     """Say in sentences what the policy in FILE asks."""
@@ -150,7 +151,7 @@ def diff(old: Path, new: Path, *, as_json: bool) -> None:
 
 
 @command.command("test")
-@click.argument("file", type=_path, default=FILE)
+@click.argument("file", type=_path, default=POLICY_FILE)
 @click.option("--cases", "beside", type=_path, help="Cases in a file of their own; else those in FILE.")
 @_opa_option
 @_opa_token_option

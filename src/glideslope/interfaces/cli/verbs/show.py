@@ -5,6 +5,7 @@ import msgspec
 
 from glideslope.engine.views import DecisionView, HappeningView, ModelView, RolloutView
 from glideslope.interfaces.cli.exits import ApiRefused
+from glideslope.interfaces.cli.lanes import lane_lines
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, say_bytes, talks
 from glideslope.interfaces.cli.words import (
@@ -56,6 +57,7 @@ def governed_lines(view: RolloutView) -> list[str]:
     lines += [f"  approved  by {a.by} as {', '.join(a.functions)}, until {a.until}" for a in under.approvals]
     lines += [f"  needs     {n.count} x {n.function}" for n in under.missing]
     lines += [f"  withdrawn by {name}" for name in under.withdrawn]
+    lines += lane_lines(under.lane)
     lines += [f"  forbidden {block}" for block in under.blocks]
     if under.glass:
         lines.append(f"  GLASS     {under.glass}")

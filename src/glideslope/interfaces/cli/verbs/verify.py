@@ -197,6 +197,7 @@ def _document(report: Report, replayed: ReplayReport, findings: list[Finding], *
         "rollouts": replayed.rollouts,
         "decisions": replayed.decisions,
         "orders": replayed.orders,
+        "classifications": replayed.classifications,
         "findings": [asdict(each) for each in findings],
     }
 
@@ -212,6 +213,8 @@ def _say(report: Report, replayed: ReplayReport, findings: list[Finding], *, sou
         f"  {replayed.decisions:,} decisions of {replayed.rollouts:,} rollouts were made again from their evidence and are the same; "
         f"{replayed.orders:,} orders by people were possible"
     )
+    if replayed.classifications:
+        say(f"  {replayed.classifications:,} classifications by envelopes were made again and are the same")
     for each in findings:
         where = " ".join(f"{word} {n}" for word, n in (("entry", each.entry), ("line", each.line)) if n is not None)
         say(f"  {each.severity}[{each.code}] {f'{where}: ' if where else ''}{each.sentence}")

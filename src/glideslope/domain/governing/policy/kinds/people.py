@@ -7,7 +7,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from glideslope.domain.governing.approval import Approval, Need, standing, unmet
-from glideslope.domain.governing.dossier import Dossier
+from glideslope.domain.governing.dossier import Dossier, Drill
+from glideslope.domain.governing.facts import LAST
 from glideslope.domain.governing.policy.answers import Beside, Missing, Shown, Sight, Wrong
 from glideslope.domain.governing.policy.rule import (
     ByTier,
@@ -80,7 +81,7 @@ class MakersMayNotApprove(Rule, frozen=True, kw_only=True, tag="makers_may_not_a
 
 
 class ApprovedBy(Rule, frozen=True, kw_only=True, tag="approved_by"):
-    """Each function has approved exactly this change, not too long ago, each by another person who had no part in making it."""
+    """Each function approved exactly this change or an envelope it is inside, lately, each by somebody with no part in making it."""
 
     need: ByTier[tuple[Name, ...]]
     """Functions. One that is named twice needs two people."""
@@ -102,17 +103,28 @@ class ApprovedBy(Rule, frozen=True, kw_only=True, tag="approved_by"):
             yield Missing("any approval")
             return
         barred = {actor for actor, _ in _makers(dossier)}
-        counted = standing(
-            approvals,
+        own = standing(
+            [each for each in approvals if known(each.envelope) is None],
             digest=dossier.change.digest,
             barred=barred,
             valid_for=milliseconds(valid_for),
             since=dossier.change.proposed_at,
             now=dossier.now,
         )
+        # What was given with an envelope counts for whatever is inside it until that ends, which is asked elsewhere.
+        given = standing(
+            [each for each in approvals if known(each.envelope) is not None],
+            digest=dossier.change.digest,
+            barred=barred,
+            valid_for=LAST,
+            since=0,
+            now=dossier.now,
+        )
+        counted = (*own, *given)
         needs = tuple(Need(function, functions.count(function)) for function in dict.fromkeys(functions))
         left = unmet(needs, counted)
-        yield from (Shown(f"{approval.by}, {listed(approval.functions)}") for approval in counted)
+        yield from (Shown(f"{approval.by}, {listed(approval.functions)}") for approval in own)
+        yield from (Shown(f"{approval.by}, {listed(approval.functions)}, with the envelope") for approval in given)
         for need in left:
             why = tuple(
                 reason for each in approvals if need.function in each.functions and each not in counted
@@ -132,7 +144,8 @@ class ApprovedBy(Rule, frozen=True, kw_only=True, tag="approved_by"):
     def asks(self) -> str:
         return (
             f"Approved by {per_tier(self.need, lambda f: listed(f) if f else 'nobody')}; each person counts once, for "
-            f"{per_tier(self.valid_for, spoken)}, for exactly this change, and only who had no part in making it."
+            f"{per_tier(self.valid_for, spoken)}, for exactly this change or an envelope that it is inside, and only who had no "
+            "part in making it."
         )
 
     def mend(self) -> str:
@@ -147,6 +160,8 @@ class DrilledWithin(Rule, frozen=True, kw_only=True, tag="drilled_within"):
     """Kinds of drill, each of which is needed."""
     restored_in: Duration | UnsetType = UNSET
     """How long the last one may have taken."""
+    measured: bool | UnsetType = UNSET
+    """The machine must have measured it: one that somebody tells of does not count."""
 
     def look(self, dossier: Dossier) -> Iterator[Sight]:
         within = of_tier(self.within, dossier)
@@ -154,10 +169,10 @@ class DrilledWithin(Rule, frozen=True, kw_only=True, tag="drilled_within"):
             yield Missing("what the policy asks of this tier")
             return
         for kind in self.drills:
-            found = [drill for drill in known(dossier.drills) or () if drill.kind == kind]
+            found = [drill for drill in known(dossier.drills) or () if drill.kind == kind and self._counts(drill)]
             last = max(found, key=lambda drill: drill.drilled_at, default=None)
             if last is None:
-                yield Missing(f"a {kind} drill")
+                yield Missing(f"a {kind} drill{' that the machine measured' if known(self.measured) else ''}")
                 continue
             yield too_old(f"the last {kind} drill", last.drilled_at, within, dossier)
             if not last.passed:
@@ -168,13 +183,17 @@ class DrilledWithin(Rule, frozen=True, kw_only=True, tag="drilled_within"):
             elif limit is not None and took is not None and took > milliseconds(limit):
                 yield Wrong(f"the last {kind} drill took {took / 1000:g} seconds, more than {spoken(limit)}")
 
+    def _counts(self, drill: Drill) -> bool:
+        return not known(self.measured) or isinstance(drill.told_by, UnsetType)
+
     def asks(self) -> str:
         quick = known(self.restored_in)
         took = f" and took at most {spoken(quick)}" if quick else ""
-        return f"A {listed(self.drills)} drill passed within the last {per_tier(self.within, spoken)}{took}."
+        by_whom = ", as the machine measured it" if known(self.measured) else ""
+        return f"A {listed(self.drills)} drill passed within the last {per_tier(self.within, spoken)}{took}{by_whom}."
 
     def mend(self) -> str:
-        return "Hold the drill."
+        return "Hold the drill: glideslope drill run MODEL -m WHY."
 
 
 OwnedKind = Literal["model", "version", "dataset", "features", "metric", "policy", "plan", "playbook"]
