@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 import detect
 from glideslope.domain.metric import COUNT_EDGES, LOG_LOSS
-from glideslope.stats.counted import CountHarm, usual_counts
+from glideslope.stats.counted import PRIOR, CountHarm, usual_counts
 from glideslope.stats.label import BinsHarm, EventHarmBeyond, RatioPass
 from glideslope.stats.quantile import QuantileHarm, QuantilePass
 from glideslope.stats.scaled import ScaledHarm, ScaledPass
@@ -175,7 +175,7 @@ def kinds() -> tuple[Kind, ...]:
             lambda rng, arm, level, times_: count_bins(
                 retries(rng, arm.shape, 0.2 * level * np.where(arm, times_, 1.0))
             ),
-            [("count, harm", CountHarm(usual_counts(0.2, edges=COUNT_EDGES), COUNT.values), False)],
+            [("count, harm", CountHarm(usual_counts(0.2, edges=COUNT_EDGES), COUNT.values, PRIOR), False)],
         ),
         Kind(spend(by=1.0), [("mean, harm", ScoreHarm(MEAN.values, centre=150.0), False)]),
         Kind(
