@@ -1,8 +1,8 @@
 """False verdicts of every kind of metric in worlds that mislead, looked at after every subject: harm and proof at the edge.
 
-Run with ``python benchmarks/worlds.py [--quick] [--json] [--runs N] [--only count]``. All worlds are gone through again and again, a part of the
-runs each time, and after each time the figures so far can be written down (``--into``), so that a run that was cut short still says what it
-has seen. The first crossing of each test in each world, and a run that does not cross, are checked with the shipped evaluator.
+Run with ``python benchmarks/worlds.py [--quick] [--json] [--runs N] [--only count]``. All worlds are gone through again and again, a
+part of the runs each time, and after each time the figures so far can be written down (``--into``), so that a run that was cut short still
+says what it has seen. The first crossing of each test in each world, and a run that does not cross, are checked with the shipped evaluator.
 Means have other shapes in the two arms: the candidate loses all or nothing, with exactly the mean that the null allows.
 """
 
