@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 
 from glideslope.adapters.logs.parquet import sql
-from glideslope.adapters.logs.parquet.log import ParquetLog
+from glideslope.adapters.logs.parquet.log import FORMAT, ParquetLog
 from glideslope.domain.ids import MetricName, ModelName, RolloutId
 from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.receipt import NO_SLICE, SCORE_LEVELS, Receipt, ReceiptKey, mint, model_hash, read
@@ -32,13 +32,14 @@ FILES = 10
 START = 1_800_000_000_000
 
 
-def make(folder: Path, *, predictions: int, outcomes: int) -> None:
+def make(folder: Path, predictions: int, outcomes: int) -> None:
     """Write predictions of a day in as many files, and outcomes of a sample of them: shuffled, 5 % of them corrected once."""
     log = ParquetLog(folder)
     asyncio.run(log.close())
     per = predictions // FILES
     every = predictions // outcomes
     with duckdb.connect(config={"memory_limit": "800MB", "preserve_insertion_order": False}) as c:
+        c.execute("SET enable_progress_bar = false")
         for k in range(FILES):
             c.execute(
                 f"""COPY (SELECT {1 << 32} + i AS n, {START} + i // 100 AS received, '{MODEL}' AS model, 'svc' AS source,
@@ -49,7 +50,7 @@ def make(folder: Path, *, predictions: int, outcomes: int) -> None:
                 '{{"origin":"' || ['EWR', 'JFK', 'LGA'][1 + (hash(i * 11) % 3)::INTEGER] || '"}}' AS slices,
                 (hash(i * 13) % 65536)::INTEGER AS score, MAP{{}}::MAP(VARCHAR, DOUBLE) AS metrics,
                 MAP{{}}::MAP(VARCHAR, VARCHAR) AS attributes FROM range({k * per}, {(k + 1) * per}) t(i))
-                TO '{folder}/predictions/{2 * k + 1:010d}-{2 * k + 2:010d}.parquet' (FORMAT parquet, COMPRESSION zstd)"""  # noqa: S608
+                TO '{folder}/predictions/{2 * k + 1:010d}-{2 * k + 2:010d}.parquet' {FORMAT}"""  # noqa: S608
             )
         c.execute(
             f"""COPY (SELECT row_number() OVER () AS n, * FROM (SELECT {START} + 86400000 + j * 30000 AS received,
@@ -57,7 +58,7 @@ def make(folder: Path, *, predictions: int, outcomes: int) -> None:
             {START} + j AS "at", (hash(i * 17) % 10 < 3) <> (j = 1) AS happened, 'ada' AS by, false AS counted, '' AS rollout,
             '' AS step, 'incumbent' AS arm, 0::BIGINT AS unit, '{{}}' AS slices, -1 AS score
             FROM range(0, {predictions}, {every}) t(i), range(0, 1 + (hash(i) % 20 = 0)::INTEGER) u(j) ORDER BY hash(i)))
-            TO '{folder}/outcomes/{1:010d}-{2:010d}.parquet' (FORMAT parquet, COMPRESSION zstd)"""  # noqa: S608 - our own numbers
+            TO '{folder}/outcomes/{1:010d}-{2:010d}.parquet' {FORMAT}"""  # noqa: S608 - our own numbers
         )
 
 
@@ -108,6 +109,7 @@ def join(folder: str, told: Any) -> None:  # noqa: ANN401 - a queue
 def plain(folder: str, told: Any) -> None:  # noqa: ANN401 - a queue
     """Join by ids as text, with one window over each, as one would write it down first."""
     with duckdb.connect(config={"memory_limit": "480MB", "temp_directory": f"{folder}/spill", "threads": 2}) as c:
+        c.execute("SET enable_progress_bar = false")
         wall, cpu = time.perf_counter(), time.process_time()
         rows = c.execute(
             f"""WITH o AS (SELECT * FROM read_parquet('{folder}/outcomes/*.parquet')
@@ -207,7 +209,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = arguments.folder or Path(made) / "log"
         if not (folder / "outcomes").exists():
-            make(folder, predictions=predictions, outcomes=outcomes)
+            # In a process of its own too: a child begins with the peak of its parent.
+            maker = multiprocessing.get_context("spawn").Process(target=make, args=(folder, predictions, outcomes))
+            maker.start()
+            maker.join()
         size = sum(path.stat().st_size for path in folder.rglob("*.parquet")) / 1e6
         found = {"join": apart(join, folder), "recount": apart(recount, folder), "plain SQL": apart(plain, folder)}
     result = {

@@ -33,7 +33,7 @@ from glideslope.domain.metric import (
 from glideslope.stats import planning
 from glideslope.stats.asymptotic import asymptotic_interval
 from glideslope.stats.calibration import CalibrationGuard, squared_error
-from glideslope.stats.counted import CountHarm, usual_counts
+from glideslope.stats.counted import PRIOR, CountHarm, usual_counts
 from glideslope.stats.counts import Table, Tally
 from glideslope.stats.paired import PairedScoreHarm, PairedScorePass
 from glideslope.stats.quantile import QuantileHarm, QuantilePass
@@ -145,7 +145,7 @@ def waves(when: Floats) -> Floats:
 
 def null_worlds() -> dict[str, list[tuple[Any, World, bool]]]:
     """Per kind the shipped tests at the edge of their nulls, in worlds that mislead."""
-    counts = CountHarm(usual_counts(0.2, edges=COUNT_EDGES), COUNT.values)
+    counts = CountHarm(usual_counts(0.2, edges=COUNT_EDGES), COUNT.values, PRIOR)
     values, cut = MEAN.values, 12
     times = np.array(EDGES)
 
@@ -281,7 +281,7 @@ def powers(*, runs: int) -> list[dict[str, Any]]:
         tell(
             "count, harm",
             f"mean 0.2 -> {0.2 * factor:g}",
-            CountHarm(usual_counts(0.2, edges=COUNT_EDGES), COUNT.values),
+            CountHarm(usual_counts(0.2, edges=COUNT_EDGES), COUNT.values, PRIOR),
             world,
             lambda pi, alpha, a=p_0, b=p_1: log(1 / alpha) / planning.bins_information(a, candidate=b, pi=pi),
             most=60_000,
@@ -294,7 +294,7 @@ def powers(*, runs: int) -> list[dict[str, Any]]:
     tell(
         "count, harm",
         "1 % loop without end",
-        CountHarm(usual_counts(0.2, edges=COUNT_EDGES), COUNT.values),
+        CountHarm(usual_counts(0.2, edges=COUNT_EDGES), COUNT.values, PRIOR),
         loop,
         lambda pi, alpha: log(1 / alpha) / planning.bins_information(p_0, candidate=p_1, pi=pi),
         most=60_000,

@@ -1,8 +1,8 @@
 """False verdicts of every kind of metric in worlds that mislead, looked at after every subject: harm and proof at the edge.
 
-Run with ``python benchmarks/worlds.py [--quick] [--json] [--runs N]``. All worlds are gone through again and again, a part of the
-runs each time, and after each time the figures so far can be written down (``--into``), so that a run that was cut short still says what it
-has seen. The first crossing of each test in each world, and a run that does not cross, are checked with the shipped evaluator.
+Run with ``python benchmarks/worlds.py [--quick] [--json] [--runs N] [--only count]``. All worlds are gone through again and again, a
+part of the runs each time, and after each time the figures so far can be written down (``--into``), so that a run that was cut short still
+says what it has seen. The first crossing of each test in each world, and a run that does not cross, are checked with the shipped evaluator.
 Means have other shapes in the two arms: the candidate loses all or nothing, with exactly the mean that the null allows.
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 import detect
 from glideslope.domain.metric import COUNT_EDGES, LOG_LOSS
-from glideslope.stats.counted import CountHarm, usual_counts
+from glideslope.stats.counted import PRIOR, CountHarm, usual_counts
 from glideslope.stats.label import BinsHarm, EventHarmBeyond, RatioPass
 from glideslope.stats.quantile import QuantileHarm, QuantilePass
 from glideslope.stats.scaled import ScaledHarm, ScaledPass
@@ -175,7 +175,7 @@ def kinds() -> tuple[Kind, ...]:
             lambda rng, arm, level, times_: count_bins(
                 retries(rng, arm.shape, 0.2 * level * np.where(arm, times_, 1.0))
             ),
-            [("count, harm", CountHarm(usual_counts(0.2, edges=COUNT_EDGES), COUNT.values), False)],
+            [("count, harm", CountHarm(usual_counts(0.2, edges=COUNT_EDGES), COUNT.values, PRIOR), False)],
         ),
         Kind(spend(by=1.0), [("mean, harm", ScoreHarm(MEAN.values, centre=150.0), False)]),
         Kind(
@@ -255,10 +255,11 @@ def verdicts(
         yield name, int((at >= 0).sum())
 
 
-def battery(*, runs: int, seed: int, into: Path | None) -> list[dict[str, Any]]:
-    """Go through all worlds until there are so many runs of each."""
+def battery(*, runs: int, seed: int, into: Path | None, only: str = "") -> list[dict[str, Any]]:
+    """Go through all worlds until there are so many runs of each; with `only`, of kinds with a test that is named so."""
     found: dict[tuple[str, str], int] = {}
-    rng, every = np.random.default_rng(seed), kinds()
+    rng = np.random.default_rng(seed)
+    every = [kind for kind in kinds() if any(only in name for name, _, _ in kind.tests)]
     done = 0
     while done < runs:
         part = min(PART, runs - done)
@@ -292,9 +293,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="figures for machines")
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="kinds with a test whose name has this in it")
     parser.add_argument("--into", type=Path, help="where the figures so far are kept")
     asked = parser.parse_args()
-    found = battery(runs=100 if asked.quick else asked.runs, seed=asked.seed, into=asked.into)
+    found = battery(runs=100 if asked.quick else asked.runs, seed=asked.seed, into=asked.into, only=asked.only)
     if asked.json:
         print(json.dumps({"rows": found, "cpu seconds": process_time()}, indent=2))
         return

@@ -146,6 +146,7 @@ def _as_then(g: Guardrail, then: Guardrail) -> Guardrail:
         base_rate=then.base_rate,
         reference=then.reference,
         trust=then.trust,
+        prior=then.prior,
         threshold=then.threshold,
         metric=then.metric,
     )

@@ -34,6 +34,7 @@ from glideslope.domain.stakes import Strata, stakes_of
 from glideslope.domain.traffic import FULL
 from glideslope.domain.value import VALUE, value_model
 from glideslope.ledger import canonical
+from glideslope.stats.counted import PRIOR as COUNT_PRIOR
 from glideslope.stats.counted import usual_counts
 from glideslope.stats.scaled import usual_values
 
@@ -200,10 +201,11 @@ def _guardrail(
         return _quantile(draft, metric, histogram)
     base_rate = draft.base_rate if draft.base_rate is not None else _base_rate(metric, histogram)
     reference = _reference(metric, histogram, base_rate=base_rate, is_known=draft.base_rate is not None)
+    harm = draft.harm or _usual_harm(metric)
     return Guardrail(
         metric=metric,
         margin=draft.margin,
-        harm=draft.harm or _usual_harm(metric),
+        harm=harm,
         weight=draft.weight,
         base_rate=base_rate,
         reference=reference,
@@ -212,6 +214,7 @@ def _guardrail(
         required=draft.required and metric.kind not in SPENDS_NO_ALPHA,
         strata=msgspec.UNSET if draft.strata is None else _strata(draft.strata, metric, dimensions),
         trust=TRUST if reference and metric.kind in (Kind.MEAN, Kind.COUNT, Kind.SCORE) else msgspec.UNSET,
+        prior=COUNT_PRIOR if metric.kind is Kind.COUNT and harm is HarmNull.WORSE else msgspec.UNSET,
     )
 
 

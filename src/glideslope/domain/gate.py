@@ -249,7 +249,7 @@ def harm_test(g: Guardrail) -> Test:
         case Kind.SCORE:
             return ScoreHarm(values=g.metric.values, centre=g.base_rate, margin=g.margin.size if beyond else 0.0)
         case Kind.COUNT if not beyond:
-            return CountHarm(reference=_reference(g), values=g.metric.values)
+            return CountHarm(reference=_reference(g), values=g.metric.values, prior=g.prior or ())
         case Kind.MEAN | Kind.COUNT if beyond and g.margin.kind is MarginKind.RELATIVE:
             return ScaledHarm(values=g.metric.values, centre=_centre(g), factor=_factor(g, 1.0))
         case Kind.MEAN | Kind.COUNT:

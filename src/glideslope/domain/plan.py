@@ -91,6 +91,8 @@ class Guardrail(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, forb
     """Groups that are known before the coin is tossed, by which the whole is judged; None of them where unset."""
     trust: float | msgspec.UnsetType = msgspec.UNSET
     """The part of its wealth that a proof of a mean stakes on `reference` being right."""
+    prior: tuple[float, ...] | msgspec.UnsetType = msgspec.UNSET
+    """What the harm of a count stakes on each of its alternatives; without it, as in plans of older releases, what those staked."""
 
     @property
     def spends_alpha(self) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
-from glideslope.stats.betting import label_bets, monotone
+from glideslope.stats.betting import label_bets, monotone, priors
 from glideslope.stats.reals import written
 from glideslope.stats.wealth import Bets
 
@@ -21,6 +21,9 @@ ODDS = (1.5, 3.5, 12.0)
 
 TAILS = (0.005, 0.02, 0.1)
 """This share of the subjects lands in the last bin; and once as many as the largest evenly in the upper half of the bins."""
+
+PRIOR = (0.14, 0.14, 0.14, 0.1, 0.07, 0.035, 0.015, 0.14, 0.14, 0.07, 0.01)
+"""Of the unit of wealth, per alternative in this order: tuned on means 1.5 to 4 times as large and loops of 0.3 to 5 % of the subjects."""
 
 _STEEPEST = 40
 """Half counts beyond which a tilt does not grow: the last bins are rare enough."""
@@ -34,11 +37,13 @@ class CountHarm:
     """Harm on counts, in ordered bins. Null: the candidate's count is stochastically never larger.
 
     `reference` is the incumbent's histogram over the same bins, and `values` the count that each stands for, ascending from
-    0; being wrong about either costs power, never the guarantee.
+    0; being wrong about either costs power, never the guarantee. Without a `prior` the tilts have two parts each and every other
+    alternative one, as in plans of older releases.
     """
 
     reference: tuple[int, ...]
     values: tuple[float, ...]
+    prior: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         counts = self.reference
@@ -46,6 +51,7 @@ class CountHarm:
             raise ValueError(f"a reference must be two or more counts, not all zero, got {counts}")
         if len(self.values) != len(counts) or min(self.values) < 0 or list(self.values) != sorted(self.values):
             raise ValueError(f"{len(counts)} bins stand for as many counts from 0 up, ascending, got {self.values}")
+        priors(self.prior, size=len(PRIOR))
 
     def __hash__(self) -> int:
         # Looked up at every look: the rest would cost more than it tells apart.
@@ -77,9 +83,8 @@ class CountHarm:
 
     def bets(self, pi: Fraction) -> Bets:
         rows = self.likelihoods()
-        # Tilts are the likelier harm by far, so each has two parts and every other one.
         parts = [2] * len(TILTS) + [1] * (len(rows) - len(TILTS))
-        prior = [Fraction(part, sum(parts)) for part in parts]
+        prior = priors(self.prior, size=len(rows)) if self.prior else [Fraction(part, sum(parts)) for part in parts]
         return label_bets(pi=pi, prior=prior, likelihoods=rows)
 
     def _smooth(self) -> list[Fraction]:

@@ -24,7 +24,7 @@ from glideslope.domain.metric import (
 )
 from glideslope.stats.asymptotic import LEAST, asymptotic_interval
 from glideslope.stats.calibration import CalibrationGuard, squared_error
-from glideslope.stats.counted import REFERENCE, CountHarm, usual_counts
+from glideslope.stats.counted import PRIOR, REFERENCE, CountHarm, usual_counts
 from glideslope.stats.counts import Table, Tally
 from glideslope.stats.interval import mean_ratio_interval, quantile_interval
 from glideslope.stats.paired import PairedScoreHarm
@@ -40,6 +40,7 @@ LABEL = [
     CountHarm((900, 60, 20, 10, 6, 4), COUNTS),
     CountHarm((0, 0, 5), (0.0, 1.0, 1_000_000.0)),
     CountHarm(usual_counts(0.3, edges=(0.0, 1.0, 2.0, 4.0, 8.0)), COUNTS),
+    CountHarm(usual_counts(0.3, edges=(0.0, 1.0, 2.0, 4.0, 8.0)), COUNTS, PRIOR),
     QuantileHarm(0.99, cut=3, size=6),
     QuantileHarm(0.5, cut=1, size=2),
     QuantilePass(0.99, tolerated=0.004, cut=3, size=6),

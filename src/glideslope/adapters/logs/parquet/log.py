@@ -1,7 +1,7 @@
 """`ParquetLog`: rows go into a synced journal, the journal becomes Parquet, DuckDB answers.
 
 Measured (`benchmarks/join.py`): 1 million late outcomes joined to 10 million predictions, settled, told apart by subject and
-binned, in about 3 s of one core and 410 MB.
+binned, in about 1.6 s of CPU and 300 MB.
 
 Long because it is one adapter of one port: what it asks is in `sql.py`, and its files are `journal.py`.
 """
@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -73,10 +74,9 @@ _STEPS: Final = (
     "several",
     "joined",
     "doubled",
-    "units",
+    "shared",
     "more",
     "members",
-    "firsts",
     "told",
     "known",
     "by_receipt",
@@ -89,6 +89,8 @@ _STEPS: Final = (
     "made_candidate",
     "made_incumbent",
 )
+FORMAT: Final = "(FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2)"
+"""The second version keeps numbers that ascend as differences: a tenth smaller, and quicker to read."""
 _NAMES: Final = re.compile(r"\$(\w+)")
 
 
@@ -99,6 +101,7 @@ class _Answering:
     connection: Any
     lock: threading.Lock = field(default_factory=threading.Lock)
     bins: Mapping[MetricName, Sequence[int]] | None = None
+    alike: Sequence[tuple[int, ...]] = ()
 
 
 class ParquetLog:
@@ -238,7 +241,7 @@ class ParquetLog:
     def _settle(self, table: Table, files: Sequence[Path], rows: str) -> None:
         half = table.half()
         self._answering.connection.execute(
-            f"COPY (SELECT * FROM {rows} ORDER BY n) TO {_quoted(half)} (FORMAT parquet, COMPRESSION zstd)"  # noqa: S608 - our own names
+            f"COPY (SELECT * FROM {rows} ORDER BY n) TO {_quoted(half)} {FORMAT}"  # noqa: S608 - our own names
         )
         table.settle(files, half)
 
@@ -320,37 +323,30 @@ class ParquetLog:
             # What comes from now on is received no earlier, so that it cannot be due before.
             self._clock = max(self._clock, asked.until)
         values = {"model": asked.model, "rollout": asked.rollout, "until": asked.until, "settle": asked.settle}
-        for step in (*sql.JOIN, sql.DOUBLED):
+        for step in (*sql.SAID, sql.JOINED):
             self._rows(step, values)
-        if self._rows("SELECT count(*) FROM doubled", {})[0][0]:
-            self._rows(sql.UNDOUBLED, {})
-        for step in sql.UNITS:
+        ((waiting, has_doubles),) = self._rows(sql.TALLY, {})
+        for step in (*(sql.UNDOUBLED if has_doubles else ()), *sql.SHARED):
             self._rows(step, values)
         give_members(self._rows, "SELECT DISTINCT slices FROM more", asked.members)
-        self._rows(sql.FIRSTS, {})
-        self._give_bins(asked.bins)
-        columns = "".join(f", m{k}" for k in range(len(asked.bins)))
-        groups = self._rows(
-            f"SELECT step, arm, slices, slice, score >= 0, count(*){columns} FROM firsts"  # noqa: S608 - m0, m1, ...
-            " LEFT JOIN bins ON place = 2 * score + happened::INTEGER GROUP BY ALL",
-            {},
-        )
-        contradicted = [Contradiction(*row) for row in self._rows(sql.CONTRADICTED, values)]
+        alike = self._give_bins(asked.bins)
+        groups = self._rows(sql.GROUPS, values)
+        ((contradicted, late, examples),) = self._rows(sql.CONTRADICTED.format(most=MOST_CONTRADICTIONS), {})
         return Joined(
             groups=[
                 Group(
                     StepName(step),
                     Arm(arm),
                     asked.members(slices) if slice_ is None else (SliceName(slice_),),
-                    dict(zip(asked.bins, bins, strict=True)) if scored else {},
+                    {} if which is None else dict(zip(asked.bins, alike[which], strict=True)),
                     count,
                 )
-                for step, arm, slices, slice_, scored, count, *bins in groups
+                for step, arm, slices, slice_, which, count in groups
             ],
-            waiting=self._rows(sql.WAITING, values)[0][0],
-            contradicted=len(contradicted),
-            late=sum(one.late for one in contradicted),
-            contradictions=contradicted[:MOST_CONTRADICTIONS],
+            waiting=waiting,
+            contradicted=contradicted,
+            late=late,
+            contradictions=[Contradiction(**each) for each in examples or ()],
         )
 
     def _silence(self, asked: Silence) -> list[Recounted]:
@@ -364,16 +360,22 @@ class ParquetLog:
         }
         return counted(self._rows, asked.metric, sql.SILENCE, values=values, members=asked.members)
 
-    def _give_bins(self, bins: Mapping[MetricName, Sequence[int]]) -> None:
-        if self._answering.bins is bins:
-            return
-        # As one text: a list of so many values is bound one by one.
-        columns = "".join(f", unnest(string_split($m{k}, ',')::SMALLINT[]) AS m{k}" for k in range(len(bins)))
-        self._rows(
-            f"CREATE OR REPLACE TEMP TABLE bins AS SELECT unnest(range({2 * SCORE_LEVELS + 2})) AS place{columns}",
-            {f"m{k}": ",".join(map(str, places)) for k, places in enumerate(bins.values())},
-        )
-        self._answering.bins = bins
+    def _give_bins(self, bins: Mapping[MetricName, Sequence[int]]) -> Sequence[tuple[int, ...]]:
+        """Tell which scores and outcomes fall alike in every metric; return the bins of each such set, by its number."""
+        if self._answering.bins is not bins:
+            sets: dict[tuple[int, ...], int] = {}
+            runs: list[tuple[bool, int, int, int]] = []
+            for happened in (False, True):
+                first = 0
+                places = zip(*(each[happened::2] for each in bins.values()), strict=True)
+                for alike, run in groupby(places):
+                    beyond = first + sum(1 for _ in run)
+                    runs.append((happened, first, beyond, sets.setdefault(alike, len(sets))))
+                    first = beyond
+            columns = zip(*runs, strict=True) if runs else ((), (), (), ())
+            self._rows(sql.BINS, dict(zip(("happened", "firsts", "beyonds", "alike"), map(list, columns), strict=True)))
+            self._answering.bins, self._answering.alike = bins, tuple(sets)
+        return self._answering.alike
 
     def _forget(self, before: int) -> int:
         """Drop whole Parquet files; a journal becomes one first when it is old."""

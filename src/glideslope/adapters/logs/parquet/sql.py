@@ -117,47 +117,71 @@ UNIT: Final = """CASE WHEN p.subject <> 0 THEN p.subject & 281474976710655
     WHEN p.request <> 0 THEN -1 - p.request
     ELSE -4611686018427387904 - (p.key & 2305843009213693951) END"""
 
-JOIN: Final = (
+SAID: Final = (
     """CREATE OR REPLACE TEMP TABLE said AS
-    SELECT key, min(received) AS first, count(*) AS statements, bool_or(happened) AS yes, bool_and(happened) AS only_yes
+    SELECT key, min(received) AS first, count(*) AS statements, bool_or(happened) AS happened
     FROM outcomes WHERE model = $model AND NOT counted GROUP BY key""",
     """CREATE OR REPLACE TEMP TABLE several AS
-    SELECT key, any_value(o.prediction) AS prediction, count(*) AS statements,
+    SELECT key, s.first, any_value(o.prediction) AS prediction, count(*) AS statements,
+        bool_or(o.happened) AND NOT bool_and(o.happened) AS contradicted,
         arg_max(o.happened, row(o."at", o.n)) FILTER (o.received <= s.first + $settle) AS happened,
         arg_max(o.happened, row(o."at", o.n)) AS last_word
     FROM outcomes o JOIN said s USING (key)
-    WHERE s.statements > 1 AND o.model = $model AND NOT o.counted GROUP BY key""",
-    """CREATE OR REPLACE TEMP TABLE joined AS
-    SELECT p.key, p.n, p.rollout = $rollout AS ours, p.step, p.arm, p.slices, p.score, {unit} AS unit,
-        greatest(s.first + $settle, p.received) AS due, coalesce(v.happened, s.yes) AS happened
-    FROM predictions p JOIN (said s LEFT JOIN several v USING (key)) USING (key) WHERE p.model = $model""".replace(
-        "{unit}", UNIT
+    WHERE s.statements > 1 AND o.model = $model AND NOT o.counted GROUP BY key, s.first""",
+)
+# A right join keeps what waits for its prediction, with nothing on the left: it need not be counted again, nor looked for.
+_ONTO_SAID: Final = """SELECT p.key, p.rollout = $rollout AS ours, p.step, p.arm, p.slices, p.score, {unit} AS unit,
+        greatest(s.first + $settle, p.received) AS due, s.happened
+    FROM ({predictions}) p {how} (SELECT key, first, happened FROM said WHERE statements = 1
+        UNION ALL SELECT key, first, happened FROM several) s ON p.key = s.key"""
+JOINED: Final = """CREATE OR REPLACE TEMP TABLE joined AS {select}""".format(
+    select=_ONTO_SAID.format(unit=UNIT, predictions="FROM predictions WHERE model = $model", how="RIGHT JOIN")
+)
+TALLY: Final = """SELECT count(*) - count(key), count(key) > (SELECT count(*) FROM said) - (count(*) - count(key))
+    FROM joined"""
+"""How many outcomes wait for their prediction, and whether any has more than one."""
+# An id that was given to two predictions means the first; a prediction that was sent twice has one id as well.
+# There are none as a rule, and then nobody asks which row was the first.
+UNDOUBLED: Final = (
+    """CREATE OR REPLACE TEMP TABLE doubled AS
+    SELECT key, min(n) AS n
+    FROM predictions SEMI JOIN (SELECT key FROM joined GROUP BY key HAVING count(*) > 1) USING (key)
+    WHERE model = $model GROUP BY key""",
+    "DELETE FROM joined USING doubled d WHERE joined.key = d.key",
+    """INSERT INTO joined {select}""".format(
+        select=_ONTO_SAID.format(
+            unit=UNIT,
+            predictions="SELECT p.* FROM predictions p JOIN doubled USING (key, n) WHERE model = $model",
+            how="JOIN",
+        )
     ),
 )
-UNITS: Final = (
-    """CREATE OR REPLACE TEMP TABLE units AS
-    SELECT step, unit, count(*) AS outcomes, any_value(arm) AS arm, any_value(slices) AS slices, any_value(score) AS score,
-        any_value(happened) AS happened
-    FROM joined WHERE ours AND due < $until GROUP BY step, unit""",
+SHARED: Final = (
+    """CREATE OR REPLACE TEMP TABLE shared AS
+    SELECT step, unit FROM joined WHERE ours AND due < $until GROUP BY step, unit HAVING count(*) > 1""",
     """CREATE OR REPLACE TEMP TABLE more AS
-    SELECT j.* FROM joined j JOIN units u ON u.step = j.step AND u.unit = j.unit
-    WHERE u.outcomes > 1 AND j.ours AND j.due < $until""",
+    SELECT * FROM joined SEMI JOIN shared USING (step, unit) WHERE ours AND due < $until""",
 )
-# An id that was given to two predictions means the first; a prediction that was sent twice has one id as well.
-DOUBLED: Final = """CREATE OR REPLACE TEMP TABLE doubled AS
-    SELECT key, min(n) AS n FROM joined GROUP BY key HAVING count(*) > 1"""
-UNDOUBLED: Final = "DELETE FROM joined USING doubled d WHERE joined.key = d.key AND joined.n <> d.n"
-FIRSTS: Final = """CREATE OR REPLACE TEMP TABLE firsts AS
-    SELECT step, arm, slices, NULL AS slice, score, happened FROM units WHERE outcomes = 1
-    UNION ALL
-    SELECT step, arm, slices, slice, score, happened FROM more JOIN members USING (slices)
-    QUALIFY row_number() OVER (PARTITION BY step, unit, slice ORDER BY due, key) = 1"""
 MEMBERS: Final = """CREATE OR REPLACE TEMP TABLE members AS
     SELECT unnest($texts) AS slices, unnest($slices) AS slice"""
-WAITING: Final = "SELECT (SELECT count(*) FROM said) - (SELECT count(*) FROM joined)"
-CONTRADICTED: Final = """SELECT v.prediction, v.statements, v.happened, v.last_word <> v.happened
-    FROM said s JOIN several v USING (key) JOIN joined j USING (key)
-    WHERE j.ours AND s.yes AND NOT s.only_yes ORDER BY v.prediction"""
+BINS: Final = """CREATE OR REPLACE TEMP TABLE bins AS
+    SELECT happened, unnest(range(first, beyond))::INTEGER AS score, alike
+    FROM (SELECT unnest($happened) AS happened, unnest($firsts) AS first, unnest($beyonds) AS beyond, unnest($alike) AS alike)"""
+# Of a subject's outcomes the first due, then the lower key: both in one number, since a window over all of them would hold all of them.
+GROUPS: Final = """WITH turns AS (
+        SELECT step, unit, slice, arm, 2 * score + happened::INTEGER AS place, due::HUGEINT * 18446744073709551616 + key AS turn
+        FROM more JOIN members USING (slices)),
+    firsts AS (
+        SELECT step, arm, slices, NULL AS slice, score, happened FROM joined ANTI JOIN shared USING (step, unit)
+        WHERE ours AND due < $until
+        UNION ALL
+        SELECT step, arm, NULL, slice, place >> 1, place & 1 = 1
+        FROM (SELECT step, slice, arg_min(arm, turn) AS arm, arg_min(place, turn) AS place FROM turns GROUP BY step, unit, slice))
+    SELECT step, arm, slices, slice, alike, count(*) FROM firsts LEFT JOIN bins USING (score, happened) GROUP BY ALL"""
+CONTRADICTED: Final = """SELECT count(*), count(*) FILTER (late), min_by(contradiction, prediction, {most})
+    FROM (SELECT prediction, last_word <> happened AS late,
+            {{'prediction': prediction, 'statements': statements, 'counted': happened, 'late': late}} AS contradiction
+        FROM several SEMI JOIN (FROM joined WHERE ours) USING (key) WHERE contradicted)"""
 
 # Events as the counters have them: a subject's first value, and once more its first bad one when that was good.
 EVENTS: Final = """WITH marks AS (SELECT unnest($sources) AS source, unnest($epochs) AS epoch, unnest($marks) AS mark),
