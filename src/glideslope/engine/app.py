@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mappin
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from hashlib import blake2b
 from itertools import islice
 from typing import TypeVar
 
@@ -37,9 +36,8 @@ from glideslope.domain.freeze import plan_digest
 from glideslope.domain.governing.dossier import Dossier
 from glideslope.domain.governing.envelope import Envelope
 from glideslope.domain.identity import Identity
-from glideslope.domain.ids import NOBODY, Actor, ModelName, RolloutId, SliceName, VersionName
+from glideslope.domain.ids import NOBODY, Actor, ModelName, RolloutId, SliceName
 from glideslope.domain.logged import SETTLE, PredictionRefusal, Predictions, PredictionsTaken
-from glideslope.domain.metric import BUILT_IN
 from glideslope.domain.observation import (
     MOST_REFUSALS,
     Briefing,
@@ -53,14 +51,13 @@ from glideslope.domain.observation import (
 )
 from glideslope.domain.pair_foresight import pair_prospects, unseen_in_shadow
 from glideslope.domain.pairs import Half, Halves
-from glideslope.domain.plan import thresholds
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
 from glideslope.domain.receipt import SCORE_LEVELS, ReceiptKey
 from glideslope.domain.replay import replay_decision
-from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.agreed import Agreed
 from glideslope.engine.asking import Asking
+from glideslope.engine.briefings import Briefings
 from glideslope.engine.calendars import HolidaysOf, no_holidays
 from glideslope.engine.consulting import Consulting
 from glideslope.engine.council import Council
@@ -93,7 +90,7 @@ from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.queries import Queries
 from glideslope.engine.recomputing import recomputation_view
 from glideslope.engine.reconciler import Reconciler
-from glideslope.engine.record import Record, rollout_number
+from glideslope.engine.record import Record
 from glideslope.engine.repository import Repository
 from glideslope.engine.requests import Requests
 from glideslope.engine.rule_sources import RuleSource
@@ -146,9 +143,6 @@ PORTION = 1_000
 """Cells, outcomes or answers of one message that are taken at once."""
 BATCH = 20_000
 """Outcomes by receipt that are taken at once where they are counted by the batch: they take as long as PORTION one by one."""
-
-TAGS_JOINED = "~"
-"""Stands between the data plane's tag of what is granted and the hash of all else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +234,9 @@ class App(Council):
             keys=world.keys,
             log=self.log,
             plugins=world.plugins,
+        )
+        self._briefings = Briefings(
+            record=self.record, clock=world.clock, keys=world.keys, grants=world.grants, has_log=self.log.has_log
         )
         self._pairs = PairDesk(record=self.record, observer=self.observer)
         agreed = Agreed(self.record)
@@ -501,19 +498,7 @@ class App(Council):
         return [*own, *await self._world.checks()]
 
     async def briefing(self, model: ModelName, *, seen: str, wait: float, source: str = "") -> Briefing:
-        """Return what a service needs, as `Service.briefing` says. Raises NotFound."""
-        grants = self._world.grants
-        granted = seen.rpartition(TAGS_JOINED)[0]
-        if grants is not None:
-            grants.acknowledge(model, seen=granted, source=source)
-        deadline = self._world.clock.monotonic() + wait
-        while True:
-            briefing = self._briefing(model)
-            left = deadline - self._world.clock.monotonic()
-            if briefing.tag != seen or left <= 0:
-                grant = None if grants is None else grants.grant(model, source=source)
-                return msgspec.structs.replace(briefing, grant=grant)
-            await self._news(model, granted=granted, within=left)
+        return await self._briefings.briefing(model, seen=seen, wait=wait, source=source)
 
     async def observe(self, totals: Totals) -> TotalsTaken:
         """Take a source's totals, portion by portion; each stands by itself, as does each cell."""
@@ -645,59 +630,6 @@ class App(Council):
             except Exception as error:  # noqa: BLE001 - the boundary of a task that nobody awaits: it must go on, and tell
                 self._trouble[name] = f"{type(error).__name__}: {error}"
 
-    async def _news(self, model: ModelName, *, granted: str, within: float) -> None:
-        """Wait until something was recorded or granted, for so many seconds at most."""
-        waiting = [
-            asyncio.ensure_future(self.record.grown(self.record.size())),
-            asyncio.ensure_future(self._world.clock.sleep(within)),
-        ]
-        if self._world.grants is not None:
-            waiting.append(asyncio.ensure_future(self._world.grants.changed(model, seen=granted)))
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
-
-    def _briefing(self, model: ModelName) -> Briefing:
-        """Return what there is to say now, but for the grant, whose handing out is noted."""
-        known = self.record.model(model)
-        open_ = self.record.open_rollout_of(known.name)
-        promoting = open_ is not None and open_.phase is Phase.PROMOTING
-        key = self._world.keys[max(self._world.keys)].of(known.name)
-        briefing = Briefing(
-            model=model,
-            grant=None,
-            rollouts={
-                r.id: rollout_number(r.id)
-                for r in self.record.rollouts()
-                if r.plan.model == model and r.phase not in ENDED
-            },
-            # What is compared in a shadow is the server's to know, and no service of an older release knows the word.
-            metrics=tuple(msgspec.structs.replace(m, paired=msgspec.UNSET) for m in open_.plan.counted)
-            if open_
-            else tuple(BUILT_IN.values()),
-            dimensions=open_.plan.dimensions if open_ else (),
-            crosses=(open_.plan.crosses or ()) if open_ else (),
-            numbered=True,
-            usage=True,
-            shadow=open_.id if open_ and _mirrors(open_) else RolloutId(""),
-            key_id=key.id,
-            key=key.secret,
-            tag="",
-            incumbent=open_.plan.candidate if open_ and promoting else known.incumbent or VersionName(""),
-            candidate=open_.plan.candidate if open_ and not promoting else VersionName(""),
-            contract=known.contract.short if known.contract else "",
-            in_process=self._world.grants is not None,
-            tolerances=open_.plan.tolerances if open_ else {},
-            logged=((open_.plan.logged or ()) if open_ else ()) if self.log.has_log else msgspec.UNSET,
-            thresholds=(thresholds(open_.plan) or msgspec.UNSET) if open_ else msgspec.UNSET,
-        )
-        tag = _tag(briefing)
-        if self._world.grants is not None:
-            tag = f"{self._world.grants.tag(model)}{TAGS_JOINED}{tag}"
-        return msgspec.structs.replace(briefing, tag=tag)
-
     def _answered(self) -> None:
         self.governor.wake()
 
@@ -719,17 +651,6 @@ def portions(items: Iterable[T], *, size: int = PORTION) -> list[tuple[T, ...]]:
     """Cut a message into parts between which others have their turn: half a million cells take seconds, and leases last one."""
     left = iter(items)
     return list(iter(lambda: tuple(islice(left, size)), ()))
-
-
-def _tag(briefing: Briefing) -> str:
-    """Hash the content; the grant is not in it, whose tag is the data plane's to make."""
-    content = msgspec.json.encode(briefing, order="deterministic")
-    return blake2b(content, digest_size=8).hexdigest()
-
-
-def _mirrors(rollout: Rollout) -> bool:
-    wanted = exposure(rollout)
-    return wanted is not None and wanted.mirror > 0
 
 
 def _canonical(decision: Decision) -> str:
