@@ -38,7 +38,7 @@ ORGANISATION = Organisation(
         Tier(name="high", approvals=(Need("product"), Need("security")), valid_for=7 * 24 * 3_600_000),
     ),
     usual_tier="low",
-    models={ModelName("fraud-score"): "high"},
+    models={ModelName("fraud-score"): "high", ModelName("pricing"): "high"},
 )
 
 
@@ -73,7 +73,7 @@ async def told() -> World:
 
 async def _promoted(world: World) -> None:
     traffic = await world.serves("ranking", v6=SOUND, v7=Behaviour(latency=18.0, errors=0.008))
-    await world.pass_time(30)
+    await world.pass_time(20)
     rollout = await world.propose(change("ranking", "v7", why="Smaller embedding; the same clicks for less memory."))
     await world.until(rollout, phase="promoted", within=600)
     traffic.demand.per_second = 0.0
@@ -83,7 +83,7 @@ async def _rolled_back(world: World) -> None:
     traffic = await world.serves(
         "late-arrival", v1=SOUND, v2=Behaviour(noise=0.8, errors=0.03), v3=Behaviour(noise_in={"LGA": 0.12})
     )
-    await world.pass_time(30)
+    await world.pass_time(20)
     rollout = await world.propose(change("late-arrival", "v2", why="Retrained on the freshest data."))
     await world.until(rollout, phase="rolled-back", within=600)
     traffic.demand.per_second = 0.0
@@ -91,7 +91,7 @@ async def _rolled_back(world: World) -> None:
 
 async def _halted(world: World) -> None:
     traffic = await world.serves("churn", v3=SOUND, v4=SOUND)
-    await world.pass_time(30)
+    await world.pass_time(20)
     rollout = await world.propose(change("churn", "v4", why="New feature: tickets of the last week."))
     await world.until(rollout, step="s1", within=60)
     await world.pass_time(4)
@@ -139,6 +139,7 @@ async def _under_way(world: World) -> None:
     await _sign_off(world, rollout)
     await world.until(rollout, step="s3", within=600)
     await world.pass_time(8)
+    traffic.demand.per_second = 0.0
 
 
 async def _sign_off(world: World, rollout: RolloutId) -> None:
