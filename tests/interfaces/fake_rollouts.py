@@ -434,7 +434,7 @@ class FakeRollouts:
         self.asked_as_of = as_of
         view = self._known(rollout)
         exposed = ExposedView(at=AT, share=view.share, mirror=0, step=view.step, entry=8)
-        return CourseView(rollout=view.id, exposed=(exposed,), looks=())
+        return CourseView(rollout=view.id, until=AT, exposed=(exposed,), looks=())
 
     async def served(self, model: ModelName) -> Sequence[ServedView]:
         self._begin()

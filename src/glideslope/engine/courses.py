@@ -12,7 +12,7 @@ from glideslope.domain.events import Decided, Installed, rfc3339
 from glideslope.domain.evidence import Evidence
 from glideslope.domain.ids import ModelName, RolloutId
 from glideslope.domain.plan import Plan
-from glideslope.domain.rollout import Phase, Rollout, apply, begin, exposure
+from glideslope.domain.rollout import ENDED, Phase, Rollout, apply, begin, exposure
 from glideslope.domain.traffic import FULL
 from glideslope.engine.display import whole_views
 from glideslope.engine.record import Record, Recorded, model_stream, proposal
@@ -63,6 +63,8 @@ class CourseView(msgspec.Struct, frozen=True, kw_only=True):
     """The course of a rollout so far, oldest first."""
 
     rollout: str
+    until: str
+    """Up to when it is told: now, the end, or the entry as of which it was asked for."""
     exposed: tuple[ExposedView, ...]
     looks: tuple[LookView, ...]
     """Of the last MOST_LOOKS decisions that rested on evidence."""
@@ -112,14 +114,17 @@ class Courses:
 
     def course(self, id_: RolloutId, *, as_of: int | None = None) -> CourseView:
         """Return how it went, up to the ledger entry `as_of`. Raises NotFound."""
-        self._record.rollout(id_)
+        rollout = self._record.rollout(id_)
+        until = rollout.changed_at if rollout.phase in ENDED else self._record.now()
         history = [r for r in self._record.history(id_) if as_of is None or r.entry <= as_of]
         decided = [r for r in history if isinstance(r.event, Decided) and _rests_on_something(r.event.evidence)][
             -MOST_LOOKS:
         ]
         before = {r.entry: rollout for r, rollout in _folded(id_, history)}
         looks = [look for r in decided for look in self._look(r, before[r.entry])]
-        return CourseView(rollout=id_, exposed=tuple(_exposed(id_, history)), looks=tuple(looks))
+        if as_of is not None:
+            until = history[-1].at if history else rollout.proposed_at
+        return CourseView(rollout=id_, until=rfc3339(until), exposed=tuple(_exposed(id_, history)), looks=tuple(looks))
 
     def served(self, name: ModelName) -> tuple[ServedView, ...]:
         """Return what served a model, the newest first. Raises NotFound."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,8 +16,12 @@ from glideslope.engine.version_record import VersionRecordView
 from glideslope.engine.views import RolloutView
 from glideslope.interfaces.dashboard.asks import why_not
 from glideslope.interfaces.dashboard.door import PageDoor
+from glideslope.interfaces.dashboard.fleet import page_number
 from glideslope.interfaces.dashboard.rendering import Pages, lasting, share
 from glideslope.interfaces.dashboard.words import needs_approval
+
+CARDS: Final = 10
+"""On one page, those that wait for the visitor first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +44,22 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
     service = door.service
 
     async def show(request: Request) -> Response:
-        visitor = door.visitor(request)
+        visitor, number = door.visitor(request), page_number(request)
         rollouts = (await service.fleet()).rollouts
         functions = await service.functions(visitor.actor)
-        cards = [
-            await card(each, why_not(each, visitor, functions), rollouts) for each in rollouts if needs_approval(each)
-        ]
+        waiting = [(each, why_not(each, visitor, functions)) for each in rollouts if needs_approval(each)]
+        waiting.sort(key=lambda each: (bool(each[1]), each[0].proposed_at))
+        shown = waiting[(number - 1) * CARDS : number * CARDS]
         return pages.page(
             request,
             "approvals.html",
             visitor=visitor,
             live=True,
             functions=functions,
-            cards=sorted(cards, key=lambda each: (bool(each.why_not), each.view.proposed_at)),
+            cards=[await card(each, reason, rollouts) for each, reason in shown],
+            count=len(waiting),
+            number=number,
+            last=max(1, -(-len(waiting) // CARDS)),
         )
 
     async def card(view: RolloutView, reason: str, rollouts: Sequence[RolloutView]) -> Card:

@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from glideslope.domain.plan import Plan
 from glideslope.domain.traffic import FULL
-from glideslope.engine.courses import ExposedView, LookView
-from glideslope.engine.views import GuardrailView, RolloutView
+from glideslope.engine.courses import CourseView, LookView
+from glideslope.engine.views import GuardrailView
 
 WIDTH = 320
 
@@ -106,18 +106,19 @@ def percent_of_line(wealth: float, line: float) -> str:
     return f"{max(0, round(100 * min(1.0, wealth / line)))} %"
 
 
-def exposure(view: RolloutView, plan: Plan, course: Sequence[ExposedView], now: str) -> Markup:
+def exposure(plan: Plan, course: CourseView) -> Markup:
     """Draw the planned share (were each step as short as it may be) and the actual one, from the first exposure on."""
-    if not course:
+    exposed = course.exposed
+    if not exposed:
         return Markup("")
-    start = _seconds(next((each.at for each in course if each.step), course[0].at))
-    end = max(_seconds(view.changed_at if view.ended else now), _seconds(course[-1].at), start + 1)
+    start = _seconds(next((each.at for each in exposed if each.step), exposed[0].at))
+    end = max(_seconds(course.until), _seconds(exposed[-1].at), start + 1)
     planned, reached = [(0.0, 0)], 0.0
     for step in plan.steps:
         planned.append((reached, step.candidate))
         reached += step.minimum / 1000
     planned.append((reached, plan.steps[-1].candidate))
-    actual = [(max(0.0, _seconds(each.at) - start), each.share) for each in course]
+    actual = [(max(0.0, _seconds(each.at) - start), each.share) for each in exposed]
     actual.append((end - start, actual[-1][1]))
     width = 640
     across = _Scale(0.0, max(reached, end - start), 44, width - 8)

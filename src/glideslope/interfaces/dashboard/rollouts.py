@@ -56,7 +56,6 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             proposed=proposed,
             plan=proposed.plan,
             course=course,
-            now=(await service.fleet()).time if not view.ended else view.changed_at,
             whole=sorted((g for g in view.guardrails if g.slice == WHOLE), key=lambda g: urgency(verdict(g.word))),
             causes=causes(view),
             loosened=next((s.loosen for s in proposed.plan.steps if s.name == view.step and s.loosen != 1), None),

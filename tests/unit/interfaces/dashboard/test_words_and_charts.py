@@ -1,14 +1,13 @@
 """How figures, times and states are written on pages, and that a chart shows what is there and nothing else."""
 
 import re
-from typing import Any
 
 import pytest
 from markupsafe import Markup
 from msgspec.structs import replace
 
 from glideslope.domain.plan import Margin, MarginKind
-from glideslope.engine.courses import ExposedView, LookView
+from glideslope.engine.courses import CourseView, ExposedView, LookView
 from glideslope.engine.views import DecisionView, GuardrailView
 from glideslope.interfaces.dashboard import charts
 from glideslope.interfaces.dashboard.approvals import differences, margin
@@ -153,12 +152,8 @@ def test_exposure_is_drawn_as_it_was() -> None:
         ExposedView(at="2026-03-01T09:00:00Z", share=1_000, mirror=0, step="s1", entry=3),
         ExposedView(at="2026-03-01T09:00:30Z", share=0, mirror=0, step="s1", entry=5),
     ]
-
-    class Ended:
-        changed_at, ended = "2026-03-01T09:01:00Z", True
-
-    ended: Any = Ended
-    drawn = charts.exposure(ended, plan(), exposed, "")
+    course = CourseView(rollout="r-1", until="2026-03-01T09:01:00Z", exposed=tuple(exposed), looks=())
+    drawn = charts.exposure(plan(), course)
     heights = [float(y) for y in re.findall(r",([\d.]+)", re.findall(r'class="actual" points="([^"]*)"', drawn)[0])]
 
     assert heights[0] == heights[1] < heights[2] == heights[-1], "up while exposed, on the ground after"
