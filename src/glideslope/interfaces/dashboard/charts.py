@@ -60,31 +60,44 @@ def interval(view: GuardrailView) -> Markup:
 
 def looks(found: Sequence[LookView], metric: str, now: GuardrailView) -> Markup:
     """Draw the interval of a guardrail at each decision, and now; nothing for fewer than two moments."""
-    mine = [look for look in found if look.metric == metric and look.kind == now.kind and look.estimate is not None]
-    rows = [(look.low, look.estimate, look.high) for look in mine]
-    if now.estimate is not None:
-        rows.append((now.low, now.estimate, now.high))
-    rows = [row for row in rows if row[0] is not None or row[2] is not None]
+    mine = [look for look in found if look.metric == metric and look.kind == now.kind]
+    seen = [(f"entry {look.entry}", look.low, look.estimate, look.high) for look in mine]
+    seen.append(("now", now.low, now.estimate, now.high))
+    rows = [
+        (when, low, middle, high)
+        for when, low, middle, high in seen
+        if middle is not None and (low is not None or high is not None)
+    ]
     if len(rows) < 2:
         return Markup("")
     none = 1.0 if now.kind == "ratio" else 0.0
     # An early interval may be a hundred times as wide as the last: what is beyond the frame runs out of it.
     late = rows[len(rows) // 2 :]
-    scale = _axis([*(value for row in late for value in row), now.margin, none], start=72, end=4)
+    values = [value for _, low, middle, high in late for value in (low, middle, high)]
+    scale = _axis([*values, now.margin, none], start=72, end=4)
     step = (WIDTH - 16) / (len(rows) - 1)
-    xs = [round(8 + k * step, 1) for k in range(len(rows))]
-    upper = [(x, 0.0 if high is None else scale.at(high)) for x, (_, _, high) in zip(xs, rows, strict=True)]
-    lower = [(x, 76.0 if low is None else scale.at(low)) for x, (low, _, _) in zip(xs, rows, strict=True)]
-    line = [(x, scale.at(middle)) for x, (_, middle, _) in zip(xs, rows, strict=True) if middle is not None]
+    upper, lower, line, dots = [], [], [], []
+    for k, (when, low, middle, high) in enumerate(rows):
+        x, y = round(8 + k * step, 1), scale.at(middle)
+        upper.append((x, 0.0 if high is None else scale.at(high)))
+        lower.append((x, 76.0 if low is None else scale.at(low)))
+        line.append((x, y))
+        told = f"{when}: {middle:.3g} [{_end(low)}, {_end(high)}]"
+        dots.append(Markup('<circle class="look" cx="{}" cy="{}" r="4"><title>{}</title></circle>').format(x, y, told))
+    across = Markup('<line class="{}" x1="0" x2="{}" y1="{}" y2="{}"/>')
     parts = [
         Markup('<polygon class="band" points="{}"/>').format(_points([*upper, *reversed(lower)])),
-        Markup('<line class="null" x1="0" x2="{0}" y1="{1}" y2="{1}"/>').format(WIDTH, scale.at(none)),
-        Markup('<line class="margin" x1="0" x2="{0}" y1="{1}" y2="{1}"/>').format(WIDTH, scale.at(now.margin)),
+        across.format("null", WIDTH, scale.at(none), scale.at(none)),
+        across.format("margin", WIDTH, scale.at(now.margin), scale.at(now.margin)),
         Markup('<polyline class="estimate" points="{}"/>').format(_points(line)),
+        *dots,
     ]
-    return _svg(
-        parts, height=76, label=f"{metric}: its interval at each of {len(rows)} looks, the last is now", kind="looks"
-    )
+    label = f"{metric}: its interval at each of {len(rows)} looks, the last is now"
+    return _svg(parts, height=76, label=label, kind="looks")
+
+
+def _end(value: float | None) -> str:
+    return "open" if value is None else f"{value:.3g}"
 
 
 def evidence(wealth: float, line: float, *, tone: str) -> Markup:

@@ -1,6 +1,7 @@
 """The ledger as pages: entries that answer a question, one entry whole, and the command by which anybody checks all of it."""
 
 import json
+import re
 from typing import Final
 
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from glideslope.interfaces.dashboard.rendering import Pages
 EVERYTHING: Final = "after:1970"
 """A question that every entry answers."""
 ROWS: Final = 50
+_NUMBERS: Final = re.compile(r"\[\s+-?\d[-+.eE\d]*(?:,\s+-?\d[-+.eE\d]*)*\s+\]")
 
 
 def routes(door: PageDoor, pages: Pages) -> list[Route]:
@@ -61,11 +63,17 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             visitor=visitor,
             entry=found[0],
             page_link=page_of(found[0].link),
-            whole=json.dumps(json.loads(found[0].whole), indent=2, ensure_ascii=False),
+            whole=laid_out(found[0].whole),
             newest=newest,
         )
 
     return [Route("/ledger", listed, methods=["GET"]), Route("/ledger/{entry:int}", show, methods=["GET"])]
+
+
+def laid_out(text: str) -> str:
+    """Return JSON indented for people, each list of numbers on one line."""
+    indented = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    return _NUMBERS.sub(lambda found: " ".join(found[0].split()), indented)
 
 
 def page_of(link: str) -> str:

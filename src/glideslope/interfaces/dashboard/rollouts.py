@@ -58,6 +58,9 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             course=course,
             whole=sorted((g for g in view.guardrails if g.slice == WHOLE), key=lambda g: urgency(verdict(g.word))),
             causes=causes(view),
+            halt=next((each for each in reversed(story) if each.kind == "halted"), None)
+            if view.phase == "halted"
+            else None,
             loosened=next((s.loosen for s in proposed.plan.steps if s.name == view.step and s.loosen != 1), None),
             rules={g.metric.name: g for g in proposed.plan.guardrails},
             slices=declared[:MOST_SLICES],
