@@ -1,7 +1,9 @@
 """A fleet to look at: real apps on a clock that stands still, with rollouts in every state that a page has to show."""
 
+from math import pi, sin
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from glideslope.domain.commands import Approve, Halt, TableAgreement
@@ -12,6 +14,7 @@ from glideslope.domain.governing.organisation import Organisation, Person, Right
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor, ModelName, RolloutId
 from glideslope.domain.plan import Criterion, Evaluation, Rationale, StageKind
+from glideslope.stats.anomaly import History, Look
 from glideslope.testing.traffic import SOUND, Behaviour
 from glideslope.testing.world import ADA, GRACE, SHADOW, STAGES, World, draft
 
@@ -42,6 +45,9 @@ ORGANISATION = Organisation(
 )
 
 
+WEEK = 7 * 24 * 3_600
+
+
 def change(model: str, candidate: str, *, why: str, stages: tuple[StageDraft, ...] = (), **more: Any) -> Draft:
     made = draft(model, candidate)
     return replace(made, owner="owners", why=why, stages=stages or made.stages, **more)
@@ -50,6 +56,7 @@ def change(model: str, candidate: str, *, why: str, stages: tuple[StageDraft, ..
 async def told() -> World:
     """Tell the whole story; a second or two."""
     world = World(seed=11, identify=TOKENS.get)
+    await _weeks_before(world)
     app = await world.start()
     await app.table(
         TableAgreement(
@@ -68,7 +75,25 @@ async def told() -> World:
     await _halted(world)
     await _waits(world)
     await _under_way(world)
+    for _ in range(3):
+        await world.app.look()
+        await world.pass_time(1)
     return world
+
+
+async def _weeks_before(world: World) -> None:
+    """Let the server remember four weeks of one model, as it would have saved them: busy days, quiet nights, one busy week."""
+    now = int(world.clock.now().timestamp())
+    kept = {}
+    for back in range(5):
+        week, requests, errors = now // WEEK - back, History(), History()
+        for hour in range(7 * 24 if back else now % WEEK // 3_600):
+            busy = (900 + 600 * sin((hour % 24 - 9) / 24 * 2 * pi)) * (1.2 if back == 2 else 1 + hour % 5 / 50)
+            requests.add(Look(busy * 60, 60), hour=hour)
+            errors.add(Look(busy * (0.011 + hour % 7 / 4_000), busy), hour=hour)
+        held = {" requests": requests, "incumbent errors": errors}
+        kept[f"signals/late-arrival/{week}"] = msgspec.msgpack.encode(held)
+    await world.store.summarise(kept)
 
 
 async def _promoted(world: World) -> None:

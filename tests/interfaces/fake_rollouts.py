@@ -38,6 +38,7 @@ from glideslope.domain.governing.query import read
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
 from glideslope.domain.plan import Plan
+from glideslope.engine.baselines import HourView, UsualView
 from glideslope.engine.courses import CourseView, ExposedView, ProposalView, PulseView, ServedView
 from glideslope.engine.governing_views import LaneView
 from glideslope.engine.views import (
@@ -442,6 +443,13 @@ class FakeRollouts:
             raise NotFound(what="model", name=model)
         first = ServedView(version="v1", since=AT, until="", by="ada", rollout="", why="first", entry=3)
         return (first,)
+
+    async def usual(self, model: ModelName) -> Sequence[UsualView]:
+        self._begin()
+        if model not in self.models:
+            raise NotFound(what="model", name=model)
+        hour = HourView(at=AT, seen=3.0, low=1.0, usual=2.0, high=4.0, flagged=True)
+        return (UsualView(series="requests", arm="", unit="per minute", weeks=2, hours=(hour, hour)),)
 
     async def pulse(self) -> PulseView:
         return PulseView(entries=40, under_way=tuple(self.rollouts))

@@ -61,6 +61,7 @@ from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Arm
 from glideslope.engine.agreed import Agreed
 from glideslope.engine.asking import Asking
+from glideslope.engine.baselines import UsualView
 from glideslope.engine.calendars import HolidaysOf, no_holidays
 from glideslope.engine.consulting import Consulting
 from glideslope.engine.council import Council
@@ -449,6 +450,9 @@ class App(Council):
 
     async def served(self, model: ModelName) -> Sequence[ServedView]:
         return self._courses.served(model)
+
+    async def usual(self, model: ModelName) -> Sequence[UsualView]:
+        return self.signals.usual(model)
 
     async def pulse(self) -> PulseView:
         return self._courses.pulse()

@@ -48,6 +48,7 @@ from glideslope.domain.observation import (
 from glideslope.domain.pairs import Halves
 from glideslope.engine.access import AccessView
 from glideslope.engine.advisories import AdvisoriesView
+from glideslope.engine.baselines import UsualView
 from glideslope.engine.courses import CourseView, ProposalView, PulseView, ServedView
 from glideslope.engine.drilling import DrillView
 from glideslope.engine.dues import DueView
@@ -140,6 +141,10 @@ class Service(Protocol):
 
     async def flags(self, model: ModelName) -> SignalsView:
         """Return what was flagged outside the criteria. Advisory."""
+        ...
+
+    async def usual(self, model: ModelName) -> Sequence[UsualView]:
+        """Return the last day against the same hours of earlier weeks. Advisory."""
         ...
 
     async def fleet(self) -> FleetView: ...

@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from glideslope.domain.contract import Contract
 from glideslope.domain.ids import WHOLE, RolloutId, SliceName, model_name
+from glideslope.engine.baselines import UsualView
 from glideslope.engine.courses import CourseView, ProposalView, ServedView
 from glideslope.engine.views import (
     CheckView,
@@ -48,6 +49,15 @@ def fleet(door: Door) -> APIRouter:
     async def one_model(request: Request, model: str, as_of: AsOf = None) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.model(model_name(model), as_of=as_of))
+
+    @router.get(
+        "/v1/models/{model}/usual",
+        summary="Show the last day against the same hours of earlier weeks; advisory",
+        **described(answer=tuple[UsualView, ...]),
+    )
+    async def usual(request: Request, model: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.usual(model_name(model)))
 
     @router.get(
         "/v1/models/{model}/served",

@@ -2,12 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Phase
 from glideslope.engine.governing_views import AgreementView, IncidentView
 from glideslope.engine.views import RolloutView
 from glideslope.interfaces.dashboard.door import Visitor
 from glideslope.interfaces.dashboard.words import needs_approval
+
+_FOR_PEOPLE: Final = frozenset(
+    {
+        Reason.DEADLINE_HOLD,
+        Reason.SPLIT_BROKEN,
+        Reason.MALFORMED,
+        Reason.SOURCE_DOUBTED,
+        Reason.RECOMPUTATION_DIFFERS,
+        Reason.LOPSIDED,
+        Reason.CLOCK_BACK,
+    }
+)
+"""For which reasons waiting alone will not do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,12 @@ def why_not(view: RolloutView, visitor: Visitor, functions: Sequence[str] | None
     return ""
 
 
+def is_stuck(view: RolloutView) -> bool:
+    """Tell whether the machine cannot judge what it sees, so that a rollout stays where it is until a person does something."""
+    held = view.phase == Phase.RUNNING and view.last is not None and view.last.decision == "hold"
+    return held and bool(_FOR_PEOPLE & set(view.reasons))
+
+
 def asks(
     rollouts: Sequence[RolloutView],
     agreements: Sequence[AgreementView],
@@ -73,6 +94,16 @@ def asks(
         )
         for view in rollouts
         if view.phase == Phase.HALTED
+    ]
+    found += [
+        Ask(
+            about=f"{view.model} {view.incumbent} → {view.candidate}",
+            sentence=f"{view.id} needs somebody who looks: {' '.join(view.sentences)}",
+            since=view.changed_at,
+            page=f"/rollouts/{view.id}",
+        )
+        for view in rollouts
+        if is_stuck(view)
     ]
     found += [
         Ask(

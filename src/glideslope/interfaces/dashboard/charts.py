@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from glideslope.domain.plan import Plan
 from glideslope.domain.traffic import FULL
+from glideslope.engine.baselines import UsualView
 from glideslope.engine.courses import CourseView, LookView
 from glideslope.engine.views import GuardrailView
 
@@ -155,6 +156,36 @@ def exposure(plan: Plan, course: CourseView) -> Markup:
     return _svg(
         parts, height=152, width=width, label="Candidate's share over time: planned and actual", kind="exposure"
     )
+
+
+def day(view: UsualView) -> Markup:
+    """Draw a series over its hours, over the band of the same hours in earlier weeks; flagged hours carry a mark."""
+    values = [value for hour in view.hours for value in (hour.seen, hour.low, hour.high)]
+    if sum(hour.seen is not None for hour in view.hours) < 2:
+        return Markup("")
+    up = _axis([*values, 0.0], start=72, end=4)
+    step = (WIDTH - 16) / max(1, len(view.hours) - 1)
+    xs = [round(8 + k * step, 1) for k in range(len(view.hours))]
+    known = [
+        (x, up.at(hour.low), up.at(hour.high), up.at(hour.usual))
+        for x, hour in zip(xs, view.hours, strict=True)
+        if hour.low is not None and hour.high is not None and hour.usual is not None
+    ]
+    seen = [(x, up.at(hour.seen), hour) for x, hour in zip(xs, view.hours, strict=True) if hour.seen is not None]
+    band = [*((x, high) for x, _, high, _ in known), *((x, low) for x, low, _, _ in reversed(known))]
+    parts = [
+        Markup('<polygon class="usual" points="{}"/>').format(_points(band)),
+        Markup('<polyline class="planned" points="{}"/>').format(_points([(x, middle) for x, _, _, middle in known])),
+        Markup('<polyline class="actual" points="{}"/>').format(_points([(x, y) for x, y, _ in seen])),
+        *(
+            Markup('<circle class="{}" cx="{}" cy="{}" r="4"><title>{} UTC: {:.4g}{}</title></circle>').format(
+                "flag" if hour.flagged else "look", x, y, hour.at[11:16], hour.seen, ", flagged" if hour.flagged else ""
+            )
+            for x, y, hour in seen
+        ),
+    ]
+    label = f"{view.series}: its last {len(view.hours)} hours against the same hours of earlier weeks"
+    return _svg(parts, height=76, label=label, kind="looks")
 
 
 def forest(view: GuardrailView, among: Sequence[GuardrailView]) -> Markup:

@@ -43,10 +43,11 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
     async def show(request: Request) -> Response:
         visitor, as_of = door.visitor(request), entry_of(request)
         name = model_name(request.path_params["model"])
-        model, served, flags, fleet, pulse = await asyncio.gather(
+        model, served, flags, usual, fleet, pulse = await asyncio.gather(
             service.model(name, as_of=as_of),
             service.served(name),
             service.flags(name),
+            service.usual(name),
             service.fleet(),
             service.pulse(),
         )
@@ -61,6 +62,7 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             model=model,
             served=[each for each in served if as_of is None or each.entry <= as_of],
             flags=flags,
+            usual=[each for each in usual if any(hour.seen is not None for hour in each.hours)],
             rollouts=[each for each in fleet.rollouts if each.model == name],
             signals=[key for key in SIGNALS if key in known] + sorted(known - SIGNALS.keys()),
             names=SIGNALS,

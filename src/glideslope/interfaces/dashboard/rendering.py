@@ -44,6 +44,7 @@ class Pages:
             signed=signed,
             lasting=lasting,
             plain=plain,
+            measured=measured,
             span=span,
             told=told,
             short=short,
@@ -116,6 +117,15 @@ def signed(value: float | None, kind: str) -> str:
     if kind == "ratio":
         return f"×{value:.3g}" if value < 1_000 else f"×{value:.0f}"
     return f"{value:+.3g}".replace("-", _MINUS) if value else "0"
+
+
+def measured(value: float | None, unit: str) -> str:
+    """Write a measured value with its unit; a share as per cent."""
+    if value is None:
+        return "–"
+    if unit == "share":
+        return f"{figure(100 * value)} %"
+    return figure(value) if unit == "mean" else f"{figure(value)} {unit.replace('per minute', 'a minute')}"
 
 
 def plain(value: float) -> str:

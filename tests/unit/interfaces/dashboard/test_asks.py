@@ -7,7 +7,7 @@ import pytest
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor
 from glideslope.engine.governing_views import GovernedView, IncidentView, NeedView
-from glideslope.engine.views import RolloutView
+from glideslope.engine.views import DecisionView, RolloutView
 from glideslope.interfaces.dashboard.asks import asks, why_not
 from glideslope.interfaces.dashboard.door import Visitor
 
@@ -80,6 +80,26 @@ def test_a_yes_that_would_not_count_is_not_asked_for(
 )
 def test_nothing_is_asked_where_nothing_is_missing(view: RolloutView) -> None:
     assert asks([view], [], [], visitor=visitor(), functions=("security",)) == []
+
+
+@pytest.mark.parametrize(
+    ("reasons", "asked"),
+    [
+        (("deadline-passed-hold", "not-enough-evidence"), True),
+        (("source-not-credible",), True),
+        (("not-enough-evidence",), False),
+        (("minimum-time-not-reached",), False),
+    ],
+)
+def test_what_the_machine_cannot_judge_is_asked_of_people(reasons: tuple[str, ...], asked: bool) -> None:
+    last = DecisionView(
+        rollout="r-0001", version=3, entry=9, at=AT, by="", decision="hold", step="s1", stage="canary", reasons=reasons,
+        sentences=("So it is.",), findings=(),
+    )  # fmt: skip
+    view = rollout(phase="running", last=last, reasons=reasons, sentences=("So it is.",))
+    found = asks([view], [], [], visitor=visitor(), functions=None)
+
+    assert [ask.page for ask in found] == (["/rollouts/r-0001"] if asked else [])
 
 
 def test_a_halt_and_an_open_incident_wait_for_somebody() -> None:

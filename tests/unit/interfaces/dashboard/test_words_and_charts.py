@@ -7,6 +7,7 @@ from markupsafe import Markup
 from msgspec.structs import replace
 
 from glideslope.domain.plan import Margin, MarginKind
+from glideslope.engine.baselines import HourView, UsualView
 from glideslope.engine.courses import CourseView, ExposedView, LookView
 from glideslope.engine.views import DecisionView, GuardrailView
 from glideslope.interfaces.dashboard import charts
@@ -157,6 +158,17 @@ def test_exposure_is_drawn_as_it_was() -> None:
     heights = [float(y) for y in re.findall(r",([\d.]+)", re.findall(r'class="actual" points="([^"]*)"', drawn)[0])]
 
     assert heights[0] == heights[1] < heights[2] == heights[-1], "up while exposed, on the ground after"
+
+
+def test_a_day_is_drawn_over_what_was_usual_and_its_flags_are_marked() -> None:
+    known = HourView(at=AT, seen=3.0, low=1.0, usual=2.0, high=4.0, flagged=False)
+    hours = (known, replace(known, low=None, usual=None, high=None), replace(known, flagged=True))
+    view = UsualView(series="requests", arm="", unit="per minute", weeks=3, hours=hours)
+    drawn = charts.day(view)
+
+    assert len(re.findall(r'class="flag"', drawn)) == 1
+    assert len(re.findall(r"[\d.]+,[\d.]+", re.findall(r'class="usual" points="([^"]*)"', drawn)[0])) == 4
+    assert charts.day(replace(view, hours=(known,))) == "", "one hour is a figure and no chart"
 
 
 def test_what_changed_between_two_plans_is_named() -> None:
