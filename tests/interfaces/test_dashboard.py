@@ -8,9 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.dashboard import attempts
+from glideslope.interfaces.dashboard.door import cookie_of
 from glideslope.interfaces.dashboard.signing_in import inside
 from glideslope.interfaces.dashboard.site import beside, create_site
 
@@ -127,6 +129,16 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(browser: Brows
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     assert "gs_admin" not in cookie
+
+
+def test_over_tls_the_cookie_is_bound_to_the_host_and_each_port_has_its_own() -> None:
+    def named(scheme: str, host: str) -> str:
+        headers = [(b"host", host.encode())]
+        return cookie_of(Request({"type": "http", "scheme": scheme, "path": "/", "headers": headers, "server": None}))
+
+    assert named("https", "models.example") == "__Host-glideslope"
+    assert named("http", "127.0.0.1:8787") == "glideslope-8787"
+    assert named("http", "127.0.0.1:8788") != named("http", "127.0.0.1:8787")
 
 
 def test_a_wrong_token_signs_nobody_in_and_many_are_asked_to_wait(browser: Browser) -> None:

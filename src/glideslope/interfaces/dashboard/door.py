@@ -16,7 +16,6 @@ from glideslope.interfaces.api.door import ACTING, LOOKING
 from glideslope.interfaces.api.problems import BodyTooLarge, RequestInvalid
 from glideslope.interfaces.dashboard.sessions import LASTS, Session, Sessions
 
-COOKIE: Final = "glideslope"
 LARGEST_FORM: Final = 64 * 1024
 """Bytes; a reason is a few sentences."""
 MOST_FIELDS: Final = 50
@@ -72,7 +71,7 @@ class PageDoor:
         try:
             identity = session.proof()
         except Denied:
-            self.sessions.end(request.cookies[COOKIE])
+            self.sessions.end(secret_of(request))
             raise SignedOut from None
         if identity.role not in LOOKING:
             raise NotAllowed(actor=identity.actor, act="look")
@@ -108,7 +107,7 @@ class PageDoor:
             raise RequestInvalid(f"its form is malformed ({error})") from None
 
     def _session(self, request: Request) -> Session:
-        found = self.sessions.find(request.cookies.get(COOKIE, ""))
+        found = self.sessions.find(secret_of(request))
         if found is None:
             raise SignedOut
         return found
@@ -127,10 +126,21 @@ def comes_from_elsewhere(request: Request) -> bool:
     return request.method == "GET" and request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
+def cookie_of(request: Request) -> str:
+    """Return the name of the session's cookie: with the port, which browsers do not tell hosts apart by, and bound to it over TLS."""
+    name = f"glideslope-{request.url.port}" if request.url.port else "glideslope"
+    return f"__Host-{name}" if request.url.scheme == "https" else name
+
+
+def secret_of(request: Request) -> str:
+    """Return what a session's cookie says; empty when there is none."""
+    return request.cookies.get(cookie_of(request), "")
+
+
 def remember(response: Response, secret: str, request: Request) -> None:
     """Set the cookie of a session: for this host alone, out of reach of scripts, and never sent from another site."""
     response.set_cookie(
-        COOKIE,
+        cookie_of(request),
         secret,
         max_age=int(LASTS),
         path="/",

@@ -18,7 +18,7 @@ from glideslope.domain.errors import Denied, NotAllowed
 from glideslope.interfaces.api.door import LOOKING
 from glideslope.interfaces.api.door import Door as ApiDoor
 from glideslope.interfaces.dashboard.attempts import Attempts
-from glideslope.interfaces.dashboard.door import COOKIE, PageDoor, remember
+from glideslope.interfaces.dashboard.door import PageDoor, cookie_of, remember, secret_of
 from glideslope.interfaces.dashboard.link import SignInLink
 from glideslope.interfaces.dashboard.rendering import THEME, THEMES, Pages
 from glideslope.interfaces.dashboard.sessions import LINK_LASTS, Proof
@@ -67,9 +67,9 @@ def signing_in(door: PageDoor, pages: Pages, api: ApiDoor, attempts: Attempts) -
 
     async def sign_out(request: Request) -> Response:
         await door.form(request, act="")
-        door.sessions.end(request.cookies[COOKIE])
+        door.sessions.end(secret_of(request))
         response = RedirectResponse("/sign-in", status_code=HTTPStatus.SEE_OTHER)
-        response.delete_cookie(COOKIE)
+        response.delete_cookie(cookie_of(request), secure=request.url.scheme == "https")
         return response
 
     async def theme(request: Request) -> Response:
@@ -87,7 +87,7 @@ def signing_in(door: PageDoor, pages: Pages, api: ApiDoor, attempts: Attempts) -
         if identity.role not in LOOKING:
             raise NotAllowed(actor=identity.actor, act="look")
         response = RedirectResponse(target, status_code=HTTPStatus.SEE_OTHER)
-        door.sessions.end(request.cookies.get(COOKIE, ""))
+        door.sessions.end(secret_of(request))
         remember(response, door.sessions.begin(proof), request)
         return response
 
