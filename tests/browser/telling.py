@@ -45,6 +45,7 @@ ORGANISATION = Organisation(
 )
 
 
+LONG = "recommendations-for-people-who-came-back-after-a-while-away"
 WEEK = 7 * 24 * 3_600
 
 
@@ -75,6 +76,7 @@ async def told() -> World:
     await _halted(world)
     await _waits(world)
     await _under_way(world)
+    await _hard_to_show(world)
     for _ in range(3):
         await world.app.look()
         await world.pass_time(1)
@@ -164,6 +166,16 @@ async def _under_way(world: World) -> None:
     await _sign_off(world, rollout)
     await world.until(rollout, step="s3", within=600)
     await world.pass_time(8)
+    traffic.demand.per_second = 0.0
+
+
+async def _hard_to_show(world: World) -> None:
+    """A long name, a word without an end, and a reason that is read from the right."""
+    traffic = await world.serves(LONG, v1=SOUND, v2=SOUND)
+    await world.pass_time(6)
+    why = f"أعيد التدريب على بيانات الربع الأخير، {'0123456789' * 20}"
+    await world.propose(change(LONG, "v2", why=why))
+    await world.pass_time(2)
     traffic.demand.per_second = 0.0
 
 

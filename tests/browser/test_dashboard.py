@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from tests.browser.conftest import AXE, Stage
-from tests.browser.telling import change
+from tests.browser.telling import LONG, change
 
 from glideslope.domain.commands import OrderRollback
 from glideslope.domain.ids import ModelName, RolloutId
@@ -22,8 +22,10 @@ PAGES = (
     "/rollouts/r-0003",
     "/rollouts/r-0004",
     "/rollouts/r-0005",
+    "/rollouts/r-0006",
     "/models",
     "/models/late-arrival",
+    f"/models/{LONG}",
     "/ledger",
     "/ledger/33",
     "/ledger?q=colour:red",
