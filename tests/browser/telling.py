@@ -159,6 +159,7 @@ async def _waits(world: World) -> None:
 async def _under_way(world: World) -> None:
     traffic = world.traffic[ModelName("late-arrival")]
     traffic.demand.per_second = 100.0
+    traffic.demand.halves = True
     why = "Retrained on January to October, held out by whole days this time."
     canary = StageDraft(stage=StageKind.CANARY, shares=(1_000, 2_500, 5_000), minimum=12 * SECOND, maximum=300 * SECOND)
     stages = (SHADOW, canary, *STAGES[1:])

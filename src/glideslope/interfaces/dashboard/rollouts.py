@@ -13,6 +13,7 @@ from glideslope.domain.commands import Approve, Halt, OrderRollback, Resume, Wit
 from glideslope.domain.decision import Finding, Verdict
 from glideslope.domain.ids import WHOLE, RolloutId, digest
 from glideslope.domain.rollout import Phase
+from glideslope.engine.slices_display import worst_first
 from glideslope.engine.views import GuardrailView, RolloutView
 from glideslope.interfaces.api.problems import RequestInvalid
 from glideslope.interfaces.dashboard.door import PageDoor, Visitor
@@ -37,14 +38,14 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
         id_, as_of = RolloutId(request.path_params["rollout"]), entry_of(request)
         view = await service.rollout(id_, as_of=as_of)
         proposed = await service.proposal(id_)
-        course, decisions, story, slices = await asyncio.gather(
+        course, decisions, story = await asyncio.gather(
             service.course(id_, as_of=as_of),
             service.decisions(id_, as_of=as_of),
             service.story(id_, as_of=as_of),
-            service.slices(id_),
         )
         pulse = await service.pulse()
-        declared = slices.declared if as_of is None else [g for g in view.guardrails if g.slice != WHOLE]
+        # (The search of undeclared slices costs too much to be asked for at each look.)
+        declared = worst_first(view.guardrails)
         return pages.page(
             request,
             "rollout.html",

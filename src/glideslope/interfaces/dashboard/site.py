@@ -65,7 +65,7 @@ def create_site(
     api = ApiDoor(service=service, new_key=chance)
     routes = [
         *signing_in(door, pages, api, Attempts(monotonic=monotonic)),
-        *fleet.routes(door, pages),
+        *fleet.routes(door, pages, monotonic=monotonic),
         *rollouts.routes(door, pages),
         *approvals.routes(door, pages),
         *models.routes(door, pages),

@@ -28,9 +28,12 @@ async def news(
     while not stopping.is_set():
         found = await service.pulse()
         since += LOOK_EVERY
-        if found != shown or (found.under_way and since >= FIGURES_EVERY):
-            yield _event(found)
+        if found != shown:
+            yield _event("news", found)
             shown, silent, since = found, 0.0, 0.0
+        elif found.under_way and since >= FIGURES_EVERY:
+            yield _event("figures", found)
+            silent, since = 0.0, 0.0
         silent += LOOK_EVERY
         if silent >= BEAT:
             yield b": nothing new\n\n"
@@ -45,5 +48,5 @@ async def news(
             return
 
 
-def _event(found: PulseView) -> bytes:
-    return b"event: news\nid: %d\ndata: %s\n\n" % (found.entries, msgspec.json.encode(found))
+def _event(kind: str, found: PulseView) -> bytes:
+    return b"event: %s\nid: %d\ndata: %s\n\n" % (kind.encode(), found.entries, msgspec.json.encode(found))

@@ -46,7 +46,8 @@ async def test_while_something_is_under_way_figures_are_asked_for_again() -> Non
     found = news(Pulsing(PulseView(entries=1, under_way=("r-0001",))))
     told = [await anext(found) for _ in range(4)]
 
-    assert all(b"r-0001" in each for each in told[1:])
+    assert told[1].startswith(b"event: news")
+    assert all(each.startswith(b"event: figures") and b"r-0001" in each for each in told[2:])
 
 
 async def test_it_ends_when_the_session_does() -> None:

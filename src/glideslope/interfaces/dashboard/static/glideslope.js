@@ -21,26 +21,27 @@
   };
 
   // A page that nobody sees, or in which somebody is writing, asks later.
-  let owed = false;
+  let owed = "";
   const writing = () => {
     const at = document.activeElement;
     return at instanceof HTMLInputElement && at.type === "text" && at.value !== "" && at.closest("#live") !== null;
   };
-  const ask = () => {
-    owed = document.hidden || writing();
-    if (!owed) document.body.dispatchEvent(new CustomEvent("news"));
+  const ask = (kind) => {
+    const later = document.hidden || writing();
+    owed = later ? (owed === "news" ? owed : kind) : "";
+    if (!later) document.body.dispatchEvent(new CustomEvent(kind));
   };
-  const settle = () => { if (owed) ask(); };
+  const settle = () => { if (owed) ask(owed); };
 
   const hear = (message) => {
-    if (message.kind === "news") { say("live"); ask(); }
+    if (message.kind === "news" || message.kind === "figures") { say("live"); ask(message.kind); }
     if (message.kind === "lost") say("not live, trying again");
     if (message.kind === "signed-out") location.assign("/sign-in");
   };
 
   const follow = (tell) => {
     const source = new EventSource("/events");
-    source.addEventListener("news", () => tell({ kind: "news" }));
+    for (const kind of ["news", "figures"]) source.addEventListener(kind, () => tell({ kind }));
     source.addEventListener("signed-out", () => { source.close(); tell({ kind: "signed-out" }); });
     source.addEventListener("error", () => {
       tell({ kind: "lost" });
@@ -56,7 +57,7 @@
     document.addEventListener("visibilitychange", settle);
     document.addEventListener("focusout", () => setTimeout(settle));
     if (!("BroadcastChannel" in window) || !navigator.locks) {
-      setInterval(ask, FALLBACK);
+      setInterval(() => ask("news"), FALLBACK);
       return;
     }
     // Browsers open six connections to a server at most, so all tabs share one stream: whoever holds the lock reads it aloud.
