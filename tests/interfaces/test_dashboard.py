@@ -8,8 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from starlette.requests import Request
 
+from glideslope.engine.dues import DueView
+from glideslope.engine.governing_views import ClauseView, GovernedView, LaneView, NeedView
 from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.dashboard import attempts
 from glideslope.interfaces.dashboard.door import cookie_of
@@ -304,6 +307,51 @@ def test_hostile_text_stays_text(browser: Browser, http: Any, written: str) -> N
 
     for path in ("/", f"/rollouts/{id_}", "/search?q=<script>alert(1)</script>", "/ledger?q=<script>"):
         assert "<script>alert" not in browser.get(path).text
+
+
+def test_what_is_overdue_is_on_the_first_page_with_the_command_that_does_it(browser: Browser, service: Any) -> None:
+    due = DueView(
+        what="drill",
+        of="rollback",
+        name="late-arrival",
+        last="",
+        by="",
+        due="",
+        overdue=True,
+        next_command="glideslope drill",
+    )
+
+    async def dues() -> list[DueView]:
+        return [due, replace(due, name="not-yet", overdue=False)]
+
+    service.dues = dues
+    browser.sign_in("gs_reader")
+    page = browser.get("/").text
+
+    assert "never done" in page
+    assert "glideslope drill" in page
+    assert "not-yet" not in page
+
+
+def test_an_envelope_and_what_does_not_permit_a_change_are_on_its_card(
+    browser: Browser, service: Any, rollout: str
+) -> None:
+    left = ClauseView(clause="rows", answer="no-evidence", why="no dataset is named")
+    need = NeedView(function="security", count=1)
+    lane = LaneView(
+        envelope="monthly", digest="sha256:0", inside=False, left=(left,), held=(), closed="", given=(), missing=(need,)
+    )
+    governed = GovernedView(
+        tier="high", needs=(need,), missing=(need,), approvals=(), makers=(), withdrawn=(), after_breach="", glass="",
+        blocks=("freeze: until 2026-03-01T09:00:00.000Z",), policy="", lane=lane,
+    )  # fmt: skip
+    service.rollouts[rollout] = replace(service.rollouts[rollout], governed=governed)
+    browser.sign_in("gs_member")
+    page = browser.get("/approvals").text
+
+    assert "Outside the envelope <bdi>monthly</bdi>" in page
+    assert "no dataset is named" in page
+    assert '<time datetime="2026-03-01T09:00:00.000Z"' in page
 
 
 def test_the_theme_is_remembered_and_nothing_else_is(browser: Browser) -> None:

@@ -110,7 +110,7 @@ def asks(
             about=f"{each.of} {each.name}",
             sentence=f"{each.tabled.by} tabled it: {each.tabled.why}",
             since=each.tabled.at,
-            command=f"glideslope agree show {each.of} {each.name}".replace("organisation organisation", "organisation"),
+            command=f"glideslope agree show {each.of} {each.name}",
         )
         for each in agreements
         if each.tabled is not None

@@ -73,6 +73,7 @@ def routes(door: PageDoor, pages: Pages, *, monotonic: Callable[[], float]) -> l
             visitor=visitor,
             live=True,
             waiting=waiting,
+            overdue=[each for each in await service.dues() if each.overdue],
             fleet=view,
             rows=[(each, worst(each)) for each in shown],
             open_count=len(open_),

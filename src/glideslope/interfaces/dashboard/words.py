@@ -34,6 +34,7 @@ _VERDICTS: Final = {
     "shown": Word("shown, not judged", "quiet", "eye"),
     "pass": Word("pass", "good", "check"),
     "fail": Word("fail", "bad", "cross"),
+    "no-evidence": Word("no evidence", "quiet", "dash"),
     "inconclusive": Word("inconclusive", "open", "dash"),
     "invalid": Word("invalid", "bad", "cross"),
 }
