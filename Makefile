@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 # Programs from Debian that tests drive, as program=package.
-DEBIAN := ip=iproute2
+DEBIAN := ip=iproute2 chromium=chromium
 
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 

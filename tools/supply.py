@@ -1,8 +1,9 @@
 """
 Checks without a network what we take from others: `python tools/supply.py`, as `make lint` does.
 
-Locks are hashed and name no place, every package that a user may get has a licence that goes with ours, and no advisory in
-requirements/advisories.toml applies. That list is only as good as its date: `make audit` asks those who know.
+Locks are hashed and name no place, every package that a user may get has a licence that goes with ours, files of others in our
+tree are exactly what they published, and no advisory in requirements/advisories.toml applies. That list is only as good as its
+date: `make audit` asks those who know.
 """
 
 import re
@@ -11,6 +12,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,9 @@ COMPATIBLE = frozenset(
     }
 )
 """Licences under which a dependency of an Apache-2.0 program may come."""
+
+VENDORED = ("src/glideslope/interfaces/dashboard/static/vendor", "tests/browser/vendor")
+"""Folders with files that others wrote and published, each with a list of them."""
 
 CLASSIFIERS = {
     "MIT License": {"MIT"},
@@ -102,6 +107,30 @@ def check_licences(pins: Sequence[Pin], licences: dict[str, str]) -> list[str]:
 def compatible(expression: str) -> bool:
     """Tell whether an SPDX expression without brackets lets us: one side of each OR, both of each AND."""
     return any(all(part.strip() in COMPATIBLE for part in choice.split(" AND ")) for choice in expression.split(" OR "))
+
+
+def check_vendored(root: Path) -> list[str]:
+    """Return what is wrong with the files of others that lie in our tree: other content, no licence, a wrong one."""
+    found: list[str] = []
+    for folder in VENDORED:
+        entries: list[dict[str, str]] = tomllib.loads((root / folder / "VENDORED.toml").read_text(encoding="utf-8"))[
+            "file"
+        ]
+        for entry in entries:
+            path, named = root / folder / entry["path"], f"{entry['name']} {entry['version']}"
+            if sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
+                found.append(f"{folder}/{entry['path']} is not what was published as {named}")
+            if not compatible(entry["licence"]):
+                found.append(f"{named} comes under {entry['licence']}, which does not go with Apache-2.0")
+            if not (root / folder / entry["licence_file"]).is_file():
+                found.append(f"{named} lies here without its licence")
+        known = {name for entry in entries for name in (entry["path"], entry["licence_file"])} | {"VENDORED.toml"}
+        found += [
+            f"{folder}/{each.name} is written down nowhere"
+            for each in (root / folder).iterdir()
+            if each.name not in known
+        ]
+    return found
 
 
 def check_advisories(pins: Sequence[Pin], known: Advisories, *, today: date) -> list[str]:
@@ -179,6 +208,7 @@ def main() -> None:
         wrong = [
             *check_locks(ROOT),
             *check_licences(lock(RUNTIME), licences),
+            *check_vendored(ROOT),
             *check_advisories(pins, known, today=datetime.now(UTC).date()),
         ]
     except ValueError as error:

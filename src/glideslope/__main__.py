@@ -45,6 +45,7 @@ def _outside() -> Outside:
         tokens=_tokens,
         credentials=_credentials,
         create_certificate=_create_certificate,
+        browse=_browse,
         new_key=_new_key,
         monotonic=time.monotonic,
         sleep=time.sleep,
@@ -55,6 +56,14 @@ def _new_key() -> str:
     import secrets
 
     return secrets.token_hex(16)
+
+
+def _browse(address: str) -> bool:
+    import os
+    import webbrowser
+
+    # Without a screen it would start a browser for terminals, in the middle of somebody's.
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) and webbrowser.open(address)
 
 
 def _files(folder: Path) -> Iterable[tuple[str, Path]]:

@@ -144,6 +144,7 @@ class Desk:
         self.trusted: list[str] = []
         self.certified: list[tuple[Path, tuple[str, ...]]] = []
         self.evaluated: list[tuple[Path, dict[str, Any]]] = []
+        self.opened: list[str] = []
         self.time = 0.0
         self._keys = count(1)
 
@@ -227,6 +228,10 @@ class Desk:
         self.evaluated.append((file, options))
         return 1
 
+    def _browse(self, address: str) -> bool:
+        self.opened.append(address)
+        return True
+
     def _keep(self, state: Path, folder: Path) -> str:
         self.kept.append((state, folder))
         return digest_of(str(len(list(folder.iterdir()))))
@@ -245,6 +250,7 @@ class Desk:
             tokens=self.tokens,
             credentials=self.credentials,
             create_certificate=self.create_certificate,
+            browse=self._browse,
             new_key=lambda: f"cli-{next(self._keys)}",
             monotonic=lambda: self.time,
             sleep=self.sleep,

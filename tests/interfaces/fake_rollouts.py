@@ -38,6 +38,8 @@ from glideslope.domain.governing.query import read
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
 from glideslope.domain.plan import Plan
+from glideslope.engine.baselines import HourView, UsualView
+from glideslope.engine.courses import CourseView, ExposedView, ProposalView, PulseView, ServedView
 from glideslope.engine.governing_views import LaneView
 from glideslope.engine.views import (
     BasisView,
@@ -422,6 +424,38 @@ class FakeRollouts:
         self.asked_as_of = as_of
         self._known(rollout)
         return [each for each in self.stories[rollout] if each.version > after]
+
+    async def proposal(self, rollout: RolloutId) -> ProposalView:
+        view, plan = self._known(rollout), self.plans[rollout]
+        return ProposalView(
+            rollout=view.id, plan=plan, digest=plan_digest(plan), by=view.proposed_by, at=AT, attempt_of="", learned=""
+        )
+
+    async def course(self, rollout: RolloutId, *, as_of: int | None = None) -> CourseView:
+        self.asked_as_of = as_of
+        view = self._known(rollout)
+        exposed = ExposedView(at=AT, share=view.share, mirror=0, step=view.step, entry=8)
+        return CourseView(rollout=view.id, until=AT, exposed=(exposed,), looks=())
+
+    async def served(self, model: ModelName) -> Sequence[ServedView]:
+        self._begin()
+        if model not in self.models:
+            raise NotFound(what="model", name=model)
+        first = ServedView(version="v1", since=AT, until="", by="ada", rollout="", why="first", entry=3)
+        return (first,)
+
+    async def usual(self, model: ModelName) -> Sequence[UsualView]:
+        self._begin()
+        if model not in self.models:
+            raise NotFound(what="model", name=model)
+        hour = HourView(at=AT, seen=3.0, low=1.0, usual=2.0, high=4.0, flagged=True)
+        return (UsualView(series="requests", arm="", unit="per minute", weeks=2, hours=(hour, hour)),)
+
+    async def pulse(self) -> PulseView:
+        return PulseView(entries=40, under_way=tuple(self.rollouts))
+
+    async def functions(self, actor: Actor) -> Sequence[str] | None:  # noqa: ARG002 - the service's
+        return None
 
     async def follow(self, rollout: RolloutId) -> AsyncIterator[RolloutView]:
         self._begin()

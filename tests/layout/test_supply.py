@@ -3,8 +3,9 @@
 import importlib
 import json
 import re
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -228,6 +229,33 @@ def test_envoy_is_in_it_with_the_hashes_of_its_wheels(written: dict[str, str], e
 
     assert len(wheel["hashes"]) >= 2
     assert [(c["name"], c["version"]) for c in wheel["components"]] == [("envoy", wheel["version"])]
+
+
+def test_what_lies_in_our_package_by_others_is_a_part_of_us_in_it(written: dict[str, str]) -> None:
+    ourselves = json.loads(written["server"])["metadata"]["component"]
+
+    assert [each["purl"] for each in ourselves["components"]] == ["pkg:npm/htmx.org@4.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "wrong"),
+    [
+        (lambda folder: (folder / "htmx.min.js").write_text("other"), "is not what was published as htmx.org 4.0.1"),
+        (lambda folder: (folder / "htmx.LICENSE").unlink(), "lies here without its licence"),
+        (lambda folder: (folder / "more.js").write_text(""), "more.js is written down nowhere"),
+    ],
+    ids=["changed", "no licence", "unknown"],
+)
+def test_a_file_of_others_is_what_they_published_with_its_licence(
+    tools: SimpleNamespace, root: Path, tmp_path: Path, spoil: Callable[[Path], object], wrong: str
+) -> None:
+    for folder in tools.supply.VENDORED:
+        shutil.copytree(root / folder, tmp_path / folder)
+    assert tools.supply.check_vendored(tmp_path) == []
+    spoil(tmp_path / tools.supply.VENDORED[0])
+
+    (found,) = tools.supply.check_vendored(tmp_path)
+    assert wrong in found
 
 
 def test_an_sbom_tells_the_time_when_it_is_told(tools: SimpleNamespace) -> None:

@@ -57,10 +57,12 @@ from glideslope.domain.replay import replay_decision
 from glideslope.domain.traffic import Arm
 from glideslope.engine.agreed import Agreed
 from glideslope.engine.asking import Asking
+from glideslope.engine.baselines import UsualView
 from glideslope.engine.briefings import Briefings
 from glideslope.engine.calendars import HolidaysOf, no_holidays
 from glideslope.engine.consulting import Consulting
 from glideslope.engine.council import Council
+from glideslope.engine.courses import Courses, CourseView, ProposalView, PulseView, ServedView
 from glideslope.engine.drifting import features_view
 from glideslope.engine.drill_player import DrillPlayer
 from glideslope.engine.features import Features
@@ -295,6 +297,7 @@ class App(Council):
             checkpoints=world.checkpoints, notary=self.notary, packer=self._packer, witnesses=world.witnesses
         )
         self.repository = Repository(record=self.record, store=world.store, index=world.search, clock=world.clock)
+        self._courses = Courses(self.record)
         self._trouble: dict[str, str] = {}
 
     @property
@@ -435,6 +438,21 @@ class App(Council):
 
     def _at(self, rollout: RolloutId, as_of: int | None) -> Queries:
         return self._queries if as_of is None else self.repository.as_of(as_of, rollout=rollout)
+
+    async def proposal(self, rollout: RolloutId) -> ProposalView:
+        return self._courses.proposal(rollout)
+
+    async def course(self, rollout: RolloutId, *, as_of: int | None = None) -> CourseView:
+        return self._courses.course(rollout, as_of=as_of)
+
+    async def served(self, model: ModelName) -> Sequence[ServedView]:
+        return self._courses.served(model)
+
+    async def usual(self, model: ModelName) -> Sequence[UsualView]:
+        return self.signals.usual(model)
+
+    async def pulse(self) -> PulseView:
+        return self._courses.pulse()
 
     async def search(
         self, question: str, *, limit: int = 50, below: int | None = None, whole: bool = False

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from msgspec import UnsetType
+
 from glideslope.domain.commands import (
     AnswerAgreement,
     AskGlass,
@@ -162,6 +164,10 @@ class Council:
         if organisation is None:
             raise NotFound(what="organisation", name="in force", next_command="glideslope agree schema organisation")
         return organisation
+
+    async def functions(self, actor: Actor) -> Sequence[str] | None:
+        authority = self.governing.authority(actor)
+        return None if isinstance(authority, UnsetType) else authority
 
     def _agreed(self, agreement: Agreement) -> AgreementView:
         return agreement_view(agreement, needs=self._agreements.needs(agreement))

@@ -9,14 +9,15 @@ import msgspec
 
 from glideslope.domain.alphas import is_paired
 from glideslope.domain.decision import Finding, Question, Verdict
-from glideslope.domain.evidence import Evidence
+from glideslope.domain.events import rfc3339
+from glideslope.domain.evidence import Evidence, Freshness
 from glideslope.domain.gate import harm_findings, loosened, proof_findings
 from glideslope.domain.ids import WHOLE, SliceName
 from glideslope.domain.metric import RANKED, Kind, Origin, differences
 from glideslope.domain.plan import Guardrail, MarginKind, Plan, StageKind, Step
 from glideslope.domain.tables import tables_of, tally_of
 from glideslope.domain.tallied import limit_findings
-from glideslope.engine.views import GuardrailView
+from glideslope.engine.views import GuardrailView, SourceView
 from glideslope.stats.asymptotic import asymptotic_interval
 from glideslope.stats.calibration import squared_error
 from glideslope.stats.counts import Table, Tally
@@ -62,6 +63,28 @@ def guardrail_views(plan: Plan, evidence: Evidence, step: Step) -> tuple[Guardra
                 else _with_findings(view, harm, proof, kind=g.metric.kind)
             )
     return tuple(found)
+
+
+def whole_views(plan: Plan, evidence: Evidence, step: Step) -> tuple[GuardrailView, ...]:
+    """Return every guardrail on the whole, without its tests: what was seen at a moment."""
+    one = _paired if step.stage is StageKind.SHADOW else _compared
+    found = (one(plan, evidence, g, WHOLE, step) for g in plan.guardrails)
+    return tuple(view for view in found if view is not None)
+
+
+def source_views(plan: Plan, freshness: Sequence[Freshness], *, at: int) -> tuple[SourceView, ...]:
+    """Return how fresh each kind of source was at an instant (milliseconds since the epoch, UTC): those that are needed or were heard."""
+    needed = {g.metric.origin.value for g in plan.guardrails}
+    return tuple(
+        SourceView(
+            origin=each.origin,
+            last=rfc3339((at - each.age) // 1000 * 1000) if each.age >= 0 else "",
+            fresh=0 <= each.age <= (plan.outcomes_stale_after if each.origin == Origin.OUTCOME else plan.stale_after),
+            dropped=each.dropped,
+        )
+        for each in freshness
+        if each.origin in needed or each.age >= 0
+    )
 
 
 def _shown(slices: Sequence[SliceName], harm: Sequence[Finding], g: Guardrail) -> Sequence[SliceName]:

@@ -21,7 +21,7 @@ from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.scan import Searched
 from glideslope.domain.tallied import pair_proof_findings
 from glideslope.domain.traffic import Arm
-from glideslope.engine.display import guardrail_views
+from glideslope.engine.display import guardrail_views, source_views
 from glideslope.engine.governing_views import GovernedView, governed_view
 from glideslope.engine.observer import Observer
 from glideslope.engine.pair_display import pair_views
@@ -40,6 +40,7 @@ from glideslope.engine.views import (
     PairView,
     RolloutView,
     SlicesView,
+    SourceView,
     StepView,
     VersionView,
 )
@@ -49,6 +50,9 @@ SEARCH_EVERY: Final = 5.0
 """Seconds for which what a search found is shown as it was."""
 SHOW_EVERY: Final = 1.0
 """Seconds for which a rollout's guardrails are shown as they were computed."""
+
+
+_Figures = tuple[tuple[GuardrailView, ...], tuple[SourceView, ...]]
 
 
 class InForce(Protocol):
@@ -81,7 +85,7 @@ class Queries:
         self._clock = clock
         self._searched: dict[RolloutId, tuple[float, tuple[Searched, ...], int]] = {}
         self._compared: dict[RolloutId, tuple[tuple[Phase, int], float, tuple[PairView, ...]]] = {}
-        self._shown: dict[RolloutId, tuple[tuple[Phase, int], float, tuple[GuardrailView, ...]]] = {}
+        self._shown: dict[RolloutId, tuple[tuple[Phase, int], float, _Figures]] = {}
 
     def fleet(self) -> FleetView:
         """Return all at a glance; rollouts newest first, without their guardrails."""
@@ -156,6 +160,7 @@ class Queries:
             version=rollout.version,
             steps=tuple(self._step(rollout, k, s, subjects) for k, s in enumerate(plan.steps)),
             guardrails=self._guardrails(rollout, history) if with_guardrails else (),
+            sources=self._figures(rollout, history)[1] if with_guardrails else (),
             candidate_subjects=sum(candidate for candidate, _ in subjects.values()),
             rescued=self._rescued(rollout),
             last=last,
@@ -204,19 +209,30 @@ class Queries:
         ]
 
     def _guardrails(self, rollout: Rollout, history: Sequence[Recorded]) -> tuple[GuardrailView, ...]:
-        """Return what each guardrail shows, at most SHOW_EVERY old: its intervals cost more than everything else."""
+        return self._figures(rollout, history)[0]
+
+    def _figures(self, rollout: Rollout, history: Sequence[Recorded]) -> "_Figures":
+        """Return what each guardrail shows and how fresh that is, at most SHOW_EVERY old: intervals cost more than all else."""
         if rollout.step is None:
-            return ()
+            return (), ()
         where, now = (rollout.phase, rollout.position), self._clock.monotonic()
         shown = self._shown.get(rollout.id)
         if shown is not None and shown[0] == where and (rollout.phase in ENDED or now - shown[1] < SHOW_EVERY):
             return shown[2]
+        evidence = self._evidence(rollout, history)
         views = tuple(
             msgspec.structs.replace(view, worth=priced(rollout.plan, view))
-            for view in guardrail_views(rollout.plan, self._evidence(rollout, history), rollout.step)
+            for view in guardrail_views(rollout.plan, evidence, rollout.step)
         )
-        self._shown[rollout.id] = (where, now, views)
-        return views
+        figures = views, source_views(rollout.plan, evidence.freshness, at=self._judged_at(rollout, history))
+        self._shown[rollout.id] = (where, now, figures)
+        return figures
+
+    def _judged_at(self, rollout: Rollout, history: Sequence[Recorded]) -> int:
+        """Return the instant of the evidence that is shown: of the last decision where that is what is shown."""
+        if rollout.phase in ENDED:
+            return next((r.at for r in reversed(history) if isinstance(r.event, Decided)), rollout.changed_at)
+        return self._record.now()
 
     def _budgets(self, rollout: Rollout) -> tuple[BudgetView, ...]:
         """Return what is spent by now: outcomes that come after the end cost as much as any."""

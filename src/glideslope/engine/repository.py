@@ -191,6 +191,9 @@ class AsRecorded(Queries):
     def _evidence(self, rollout: Rollout, history: Sequence[Recorded]) -> Evidence:  # noqa: ARG002 - the history is the record's
         return self._judged(rollout)
 
+    def _judged_at(self, rollout: Rollout, history: Sequence[Recorded]) -> int:
+        return next((r.at for r in reversed(history) if isinstance(r.event, Decided)), rollout.changed_at)
+
     def _judged(self, rollout: Rollout) -> Evidence:
         history = self._record.history(rollout.id)
         recorded = [r.event.evidence for r in history if isinstance(r.event, Decided)]

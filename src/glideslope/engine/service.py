@@ -48,6 +48,8 @@ from glideslope.domain.observation import (
 from glideslope.domain.pairs import Halves
 from glideslope.engine.access import AccessView
 from glideslope.engine.advisories import AdvisoriesView
+from glideslope.engine.baselines import UsualView
+from glideslope.engine.courses import CourseView, ProposalView, PulseView, ServedView
 from glideslope.engine.drilling import DrillView
 from glideslope.engine.dues import DueView
 from glideslope.engine.facts import FactsView
@@ -141,6 +143,10 @@ class Service(Protocol):
         """Return what was flagged outside the criteria. Advisory."""
         ...
 
+    async def usual(self, model: ModelName) -> Sequence[UsualView]:
+        """Return the last day against the same hours of earlier weeks. Advisory."""
+        ...
+
     async def fleet(self) -> FleetView: ...
     async def model(self, name: ModelName, *, as_of: int | None = None) -> ModelView:
         """Return a model, now or as it stood right after the ledger entry `as_of`. So do the three that follow."""
@@ -151,6 +157,26 @@ class Service(Protocol):
     async def story(
         self, rollout: RolloutId, *, after: int = 0, as_of: int | None = None
     ) -> Sequence[HappeningView]: ...
+    async def proposal(self, rollout: RolloutId) -> ProposalView:
+        """Return what was proposed, as it was frozen."""
+        ...
+
+    async def course(self, rollout: RolloutId, *, as_of: int | None = None) -> CourseView:
+        """Return whom a rollout exposed when, and what its guardrails showed at each decision."""
+        ...
+
+    async def served(self, model: ModelName) -> Sequence[ServedView]:
+        """Return what served a model, the newest first."""
+        ...
+
+    async def pulse(self) -> PulseView:
+        """Return what tells whether anything is new; may be asked every second."""
+        ...
+
+    async def functions(self, actor: Actor) -> Sequence[str] | None:
+        """Return the functions in which somebody approves now; None where no organisation is in force."""
+        ...
+
     async def search(
         self, question: str, *, limit: int = 50, below: int | None = None, whole: bool = False
     ) -> SearchView:

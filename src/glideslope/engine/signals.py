@@ -14,12 +14,13 @@ import msgspec
 
 from glideslope.domain.contract import LEVELS, MISSING, Contract
 from glideslope.domain.errors import StoreUnavailable
-from glideslope.domain.events import rfc3339
+from glideslope.domain.events import instant, rfc3339
 from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId
 from glideslope.domain.metric import BUILT_IN, EXPOSURE, OUTCOME_SEEN, RESCUED, Kind, Metric, baseline_scope
 from glideslope.domain.plan import Plan
 from glideslope.domain.rollout import Rollout
 from glideslope.domain.traffic import Arm
+from glideslope.engine.baselines import UsualView, usual_view
 from glideslope.engine.features import Features, slices_of
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Clock, Summaries
@@ -77,6 +78,8 @@ class _Model:
     before: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict)
     """Totals at the last look; empty after a start, whose first look only remembers."""
     learning: set[str] = field(default_factory=set)
+    series: dict[str, Series] = field(default_factory=dict)
+    """What was looked at, by its key, since the start."""
     looked: float = 0.0
     """When last, in seconds since 1970; 0 after a start."""
     rollout: str = ""
@@ -173,6 +176,27 @@ class Signals:
             flags=tuple(reversed(model.flags)),
         )
 
+    def usual(self, name: ModelName) -> tuple[UsualView, ...]:
+        """Return a model's series over the last day against the same hours of earlier weeks. Raises NotFound."""
+        self._record.model(name)
+        model = self._models.get(name, _Model())
+        return tuple(
+            usual_view(
+                series.name,
+                series.arm,
+                series.shape,
+                {week: held[key] for week, held in model.weeks.items() if key in held},
+                flagged=[
+                    (instant(flag.first) / 1000, instant(flag.last) / 1000)
+                    for flag in model.flags
+                    if (flag.series, flag.arm) == (series.name, series.arm)
+                ],
+                seconds=self._seconds(),
+            )
+            for key, series in model.series.items()
+            if series.arm != Arm.CANDIDATE
+        )
+
     def _look_at(self, name: ModelName, contract: Contract | None) -> list[SignalView]:
         model = self._models.setdefault(name, _Model())
         open_ = self._record.open_rollout_of(name)
@@ -212,6 +236,7 @@ class Signals:
     ) -> SignalView | None:
         """Score one look against earlier weeks, then remember it in this one's."""
         seconds = self._seconds()
+        model.series[series.key] = series
         # Weeks begin on Thursday, as 1970 did; it only matters that they all do.
         week, into = int(seconds // _WEEK), seconds % _WEEK / 3600
         earlier = [h[series.profile] for w, h in model.weeks.items() if w < week and series.profile in h]

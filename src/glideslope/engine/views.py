@@ -64,6 +64,18 @@ class GuardrailView(msgspec.Struct, frozen=True, kw_only=True):
     """What the difference is worth per thousand subjects, in the plan's currency; None without a price."""
 
 
+class SourceView(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of source of evidence, and whether it still reports: a silent one advances nothing."""
+
+    origin: str
+    """`gateway`, `sdk`, `outcome` and the like."""
+    last: str
+    """When it last reported, RFC 3339 to the second; empty when it never did."""
+    fresh: bool
+    dropped: int
+    """What could not be counted."""
+
+
 class ValueView(msgspec.Struct, frozen=True, kw_only=True):
     """What the outcomes of each arm are worth on one slice, per so many subjects; more is better."""
 
@@ -287,6 +299,8 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     """What outcomes are worth, on the whole and by slice; empty without a value model."""
     pairs: tuple[PairView, ...] = ()
     """How the arms' answers compare, from the shadow stage."""
+    sources: tuple[SourceView, ...] = ()
+    """Where the figures come from, and how fresh they are."""
     governed: GovernedView | None = None
     """Under which rules it stands; None where no organisation is in force."""
 

@@ -17,6 +17,7 @@ from typing import Final
 from glideslope.domain.commands import Propose, Register
 from glideslope.domain.draft import SECOND, Draft, GuardrailDraft, StageDraft
 from glideslope.domain.errors import GlideslopeError
+from glideslope.domain.identity import Identity
 from glideslope.domain.ids import Actor, Digest, MetricName, ModelName, RolloutId, VersionName
 from glideslope.domain.metric import Cross, Dimension
 from glideslope.domain.observation import OutcomesTaken
@@ -126,8 +127,10 @@ class World:
         plugins: Plugins = NO_PLUGINS,
         counters: Counters | None = None,
         sources: Mapping[str, RuleSource] | None = None,
+        identify: Callable[[str], Identity | None] = lambda _token: None,
     ) -> None:
         self.log = log
+        self._identify = identify
         self.counters = counters
         self.clock = ManualClock()
         self.store = MemoryStore()
@@ -179,7 +182,7 @@ class World:
             driver=self.driver,
             probe=self.probe,
             clock=self.clock,
-            identify=lambda _token: None,
+            identify=self._identify,
             grants=None,
             vkey=self.signer.verifier.vkey,
             keys=KEYS,

@@ -8,6 +8,7 @@ import resource
 import secrets
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
@@ -37,6 +38,7 @@ from glideslope.engine.ports import Driver, Grants, Served
 from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.api.app import create_app
+from glideslope.interfaces.dashboard.site import beside, create_site
 from glideslope.settings import LOOPBACK, Settings
 from glideslope.wiring import artifacts, rules, tls, witnesses
 from glideslope.wiring.folder import make_state_folder, write_address
@@ -63,7 +65,8 @@ async def serve(settings: Settings) -> None:
     async with running(settings) as app:
         stopping = asyncio.Event()
         api = create_app(app, new_key=lambda: secrets.token_hex(16), stopping=stopping)
-        server = WebServer(api, stopping=stopping, shown=shown)
+        pages = create_site(app, monotonic=time.monotonic, chance=lambda: secrets.token_urlsafe(32), stopping=stopping)
+        server = WebServer(beside(api, pages), stopping=stopping, shown=shown)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)

@@ -164,7 +164,7 @@ def _door_options(settings: Settings) -> Sequence[str]:
 
 
 def _tell(settings: Settings, *, say: Callable[[str], None]) -> None:
-    say(f"server   {settings.address.read_text().strip()}")
+    say(f"server   {settings.address.read_text().strip()}   (its pages: glideslope open)")
     if settings.runs_gateway:
         say(f"gateway  {settings.gateway_address.read_text().strip()}")
     if settings.gateway_listen is not None:

@@ -9,7 +9,6 @@ from http import HTTPStatus
 from typing import Final
 
 import uvicorn
-from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -61,11 +60,11 @@ class WebServer(uvicorn.Server):
     """Serves an application until `stop`. Setting `stopping` must end every answer that never ends by itself."""
 
     def __init__(
-        self, api: FastAPI, *, stopping: asyncio.Event, patience: float = PATIENCE, shown: Shown | None = None
+        self, app: ASGIApp, *, stopping: asyncio.Event, patience: float = PATIENCE, shown: Shown | None = None
     ) -> None:
         super().__init__(
             uvicorn.Config(
-                _read_one_way(api),
+                _read_one_way(app),
                 http=_Connection,
                 ws="none",
                 log_level="warning",

@@ -8,6 +8,8 @@ from fastapi.responses import Response
 
 from glideslope.domain.contract import Contract
 from glideslope.domain.ids import WHOLE, RolloutId, SliceName, model_name
+from glideslope.engine.baselines import UsualView
+from glideslope.engine.courses import CourseView, ProposalView, ServedView
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
@@ -47,6 +49,24 @@ def fleet(door: Door) -> APIRouter:
     async def one_model(request: Request, model: str, as_of: AsOf = None) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.model(model_name(model), as_of=as_of))
+
+    @router.get(
+        "/v1/models/{model}/usual",
+        summary="Show the last day against the same hours of earlier weeks; advisory",
+        **described(answer=tuple[UsualView, ...]),
+    )
+    async def usual(request: Request, model: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.usual(model_name(model)))
+
+    @router.get(
+        "/v1/models/{model}/served",
+        summary="Show what served a model and by which decision, newest first",
+        **described(answer=tuple[ServedView, ...]),
+    )
+    async def served(request: Request, model: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.served(model_name(model)))
 
     @router.get("/v1/models/{model}/contract", summary="Show a model's data contract", **described(answer=Contract))
     async def contract(request: Request, model: str) -> Response:
@@ -98,6 +118,24 @@ def rollouts(door: Door) -> APIRouter:
     async def one(request: Request, rollout: str, as_of: AsOf = None) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.rollout(RolloutId(rollout), as_of=as_of))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/plan",
+        summary="Show what was proposed: its plan as it was frozen",
+        **described(answer=ProposalView),
+    )
+    async def plan(request: Request, rollout: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.proposal(RolloutId(rollout)))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/course",
+        summary="Show whom it exposed when, and what its guardrails showed at each decision",
+        **described(answer=CourseView),
+    )
+    async def course(request: Request, rollout: str, as_of: AsOf = None) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.course(RolloutId(rollout), as_of=as_of))
 
     @router.get(
         "/v1/rollouts/{rollout}/decisions", summary="List its decisions", **described(answer=tuple[DecisionView, ...])

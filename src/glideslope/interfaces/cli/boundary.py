@@ -15,7 +15,7 @@ AS_JSON: Final = "glideslope.as_json"
 
 EXTRAS: Final = {
     **dict.fromkeys(
-        ("apsw", "fastapi", "starlette", "pydantic", "uvicorn", "yaml", "grpc", "google", "envoy", "rich"),
+        ("apsw", "fastapi", "starlette", "pydantic", "uvicorn", "yaml", "grpc", "google", "envoy", "rich", "jinja2"),
         "server,envoy",
     ),
     "duckdb": "log",

@@ -216,6 +216,8 @@ class Outside:
     credentials: Callable[[], Credentials]
     create_certificate: Callable[[Path, Sequence[str]], Certificate]
     """In a state folder, for names."""
+    browse: Callable[[str], bool]
+    """Open an address in a browser, where there is a screen for one; tell whether that was asked for."""
     new_key: Callable[[], str]
     monotonic: Callable[[], float]
     """Seconds."""

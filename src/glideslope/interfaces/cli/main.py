@@ -41,6 +41,7 @@ VERBS: Final = {
     "resume": Verb("Let a halted rollout go on.", _STOP),
     "rollback": Verb("Return all traffic to the incumbent.", _STOP),
     "break-glass": Verb("Pass what governance forbids, by two people, for a while.", _STOP),
+    "open": Verb("Open the dashboard, signed in.", _LOOK),
     "watch": Verb("Follow a rollout as it happens.", _LOOK),
     "status": Verb("Tell how a rollout stands, for scripts.", _LOOK),
     "ls": Verb("List models and rollouts.", _LOOK),

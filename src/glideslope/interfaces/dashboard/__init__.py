@@ -1,0 +1,1 @@
+"""The dashboard: pages over the same commands and queries as every other door, rendered here, working without JavaScript."""

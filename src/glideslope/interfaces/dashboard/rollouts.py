@@ -1,0 +1,154 @@
+"""The page of one rollout: where it stands and why, what each guardrail shows, what was decided; and the acts of people on it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from glideslope.domain.commands import Approve, Halt, OrderRollback, Resume, Withdraw
+from glideslope.domain.decision import Finding, Verdict
+from glideslope.domain.ids import WHOLE, RolloutId, digest
+from glideslope.domain.rollout import Phase
+from glideslope.engine.slices_display import worst_first
+from glideslope.engine.views import GuardrailView, RolloutView
+from glideslope.interfaces.api.problems import RequestInvalid
+from glideslope.interfaces.dashboard.door import PageDoor, Visitor
+from glideslope.interfaces.dashboard.rendering import Pages
+from glideslope.interfaces.dashboard.words import urgency, verdict
+
+MOST_SLICES: Final = 12
+"""Slices in the forest plot, the worst first; the rest is in a table that opens."""
+MOST_HAPPENINGS: Final = 40
+MOST_CAUSES: Final = 4
+
+Act = Callable[[RolloutId, Visitor, Mapping[str, str], str], Coroutine[Any, Any, RolloutView]]
+
+
+def routes(door: PageDoor, pages: Pages) -> list[Route]:
+    """Return the page's routes, and those of the acts."""
+    service = door.service
+    acts = _acts(door)
+
+    async def show(request: Request) -> Response:
+        visitor = door.visitor(request)
+        id_, as_of = RolloutId(request.path_params["rollout"]), entry_of(request)
+        view = await service.rollout(id_, as_of=as_of)
+        proposed = await service.proposal(id_)
+        course, decisions, story = await asyncio.gather(
+            service.course(id_, as_of=as_of),
+            service.decisions(id_, as_of=as_of),
+            service.story(id_, as_of=as_of),
+        )
+        pulse = await service.pulse()
+        # (The search of undeclared slices costs too much to be asked for at each look.)
+        declared = worst_first(view.guardrails)
+        return pages.page(
+            request,
+            "rollout.html",
+            visitor=visitor,
+            live=as_of is None and not view.ended,
+            as_of=as_of,
+            newest=pulse.entries - 1,
+            view=view,
+            proposed=proposed,
+            plan=proposed.plan,
+            course=course,
+            whole=sorted((g for g in view.guardrails if g.slice == WHOLE), key=lambda g: urgency(verdict(g.word))),
+            causes=causes(view),
+            halt=next((each for each in reversed(story) if each.kind == "halted"), None)
+            if view.phase == "halted"
+            else None,
+            loosened=next((s.loosen for s in proposed.plan.steps if s.name == view.step and s.loosen != 1), None),
+            rules={g.metric.name: g for g in proposed.plan.guardrails},
+            slices=declared[:MOST_SLICES],
+            unshown=max(0, len(declared) - MOST_SLICES),
+            decided={d.version: d for d in decisions},
+            happenings=list(reversed(story))[:MOST_HAPPENINGS],
+            older=max(0, len(story) - MOST_HAPPENINGS),
+            possible=possible(view) if visitor.may_act and as_of is None else (),
+        )
+
+    def acted(name: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        async def act(request: Request) -> Response:
+            id_ = RolloutId(request.path_params["rollout"])
+            visitor, fields = await door.form(request, act=f"{name} a rollout")
+            key = fields.get("key", "")
+            if not (0 < len(key) <= 200 and key.isascii() and key.isprintable()):
+                raise RequestInvalid("its form carries no key")
+            await acts[name](id_, visitor, fields, key)
+            target = "/approvals" if name in ("approve", "withdraw") else f"/rollouts/{id_}"
+            return RedirectResponse(target, status_code=HTTPStatus.SEE_OTHER)
+
+        return act
+
+    return [
+        Route("/rollouts/{rollout}", show, methods=["GET"]),
+        *(Route(f"/rollouts/{{rollout}}/{name}", acted(name), methods=["POST"]) for name in acts),
+    ]
+
+
+def causes(view: RolloutView) -> list[tuple[Finding, GuardrailView | None]]:
+    """Return what carried a decision against the candidate, each with what its guardrail shows."""
+    if view.last is None or view.last.decision in ("advance", "promote"):
+        return []
+    shown = {(g.metric, g.slice): g for g in view.guardrails}
+    bad = [f for f in view.last.findings if f.verdict in (Verdict.FAIL, Verdict.INVALID)]
+    return [(f, shown.get((f.subject, f.slice))) for f in sorted(bad, key=lambda f: f.line - f.wealth)[:MOST_CAUSES]]
+
+
+def possible(view: RolloutView) -> tuple[str, ...]:
+    """Return the acts that a rollout's phase allows; the engine decides again."""
+    match Phase(view.phase):
+        case Phase.RUNNING | Phase.LAPSED:
+            return ("halt", "rollback")
+        case Phase.HALTED:
+            return ("resume", "rollback")
+        case Phase.PROPOSED:
+            return ("rollback",)
+        case Phase.ROLLING_BACK | Phase.ROLLED_BACK | Phase.PROMOTING | Phase.PROMOTED:
+            return ()
+
+
+def entry_of(request: Request) -> int | None:
+    """Return as of which ledger entry a page is asked for. Raises RequestInvalid."""
+    text = request.query_params.get("as_of")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
+        raise RequestInvalid("as_of is the number of a ledger entry")
+    return int(text)
+
+
+def _acts(door: PageDoor) -> Mapping[str, Act]:
+    service = door.service
+
+    async def halt(id_: RolloutId, by: Visitor, fields: Mapping[str, str], key: str) -> RolloutView:
+        return await service.halt(Halt(rollout=id_, by=by.actor, why=fields.get("why", "")), key=key)
+
+    async def resume(id_: RolloutId, by: Visitor, fields: Mapping[str, str], key: str) -> RolloutView:
+        return await service.resume(Resume(rollout=id_, by=by.actor, why=fields.get("why", "")), key=key)
+
+    async def roll_back(id_: RolloutId, by: Visitor, fields: Mapping[str, str], key: str) -> RolloutView:
+        return await service.roll_back(OrderRollback(rollout=id_, by=by.actor, why=fields.get("why", "")), key=key)
+
+    async def withdraw(id_: RolloutId, by: Visitor, fields: Mapping[str, str], key: str) -> RolloutView:
+        return await service.withdraw(Withdraw(rollout=id_, by=by.actor, why=fields.get("why", "")), key=key)
+
+    async def approve(id_: RolloutId, by: Visitor, fields: Mapping[str, str], key: str) -> RolloutView:
+        said = fields.get("answer", "")
+        if said not in ("grant", "deny"):
+            raise RequestInvalid("an approval is granted or denied")
+        command = Approve(
+            rollout=id_,
+            plan_digest=digest(fields.get("plan_digest", "")),
+            granted=said == "grant",
+            by=by.actor,
+            why=fields.get("why", ""),
+        )
+        return await service.approve(command, key=key)
+
+    return {"halt": halt, "resume": resume, "rollback": roll_back, "withdraw": withdraw, "approve": approve}
