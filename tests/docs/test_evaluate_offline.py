@@ -30,7 +30,7 @@ def commands(root: Path, example: str) -> list[list[str]]:
     ends = [text.index(heading) for heading in PARTS.values() if text.index(heading) > start]
     part = text[start : min(ends, default=len(text))]
     lines = [line.removeprefix("$ ") for block in CONSOLE.findall(part) for line in block.splitlines()]
-    found = [shlex.split(line) for line in lines if not line.startswith("glideslope register")]
+    found = [shlex.split(line) for line in lines if not line.startswith(("glideslope register", "glideslope facts"))]
     assert len(found) == {"offline": 4, "offline-kinds": 6, "offline-flights": 4}[example]
     return [[sys.executable, *(words[1:] if words[0] == "python" else ["-m", *words])] for words in found]
 

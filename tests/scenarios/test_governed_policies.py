@@ -102,6 +102,21 @@ async def test_what_a_policy_is_not_shown_blocks_and_what_it_is_shown_stands_in_
     assert not any(answer.blocks for answer in last.answers)
 
 
+async def test_a_plan_tells_beforehand_what_forbids_the_proposal_and_proposing_says_the_same() -> None:
+    world = await given(346, LASTING)
+    assert (await world.app.plan(change(), by=ADA)).blocks == (), "no policy is in force"
+    await policy_in_force(world, POLICY)
+    before = await world.app.plan(change(), by=ADA)
+    assert [b.split(":")[0] for b in before.blocks] == ["NO-PII", "APPROVED"]
+    assert not world.app.record.open_rollouts(), "nothing was proposed by asking"
+    await record(world, facts())
+    known = await world.app.plan(change(), by=ADA)
+    assert [b.split(":")[0] for b in known.blocks] == ["APPROVED"]
+    view = await world.app.rollout(await world.propose(change()))
+    assert view.governed is not None
+    assert view.governed.blocks == known.blocks
+
+
 async def test_every_permit_of_a_policy_rests_on_what_the_ledger_says_it_was_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

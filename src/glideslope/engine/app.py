@@ -67,6 +67,7 @@ from glideslope.engine.drifting import features_view
 from glideslope.engine.drill_player import DrillPlayer
 from glideslope.engine.features import Features
 from glideslope.engine.governing import Governing
+from glideslope.engine.governing_views import block_sentence
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
 from glideslope.engine.log_desk import KEEP, LogDesk
@@ -337,10 +338,12 @@ class App(Council):
         digest = plan_digest(plan)
         known = baseline.subjects_per_second > 0
         foreseen = await by_turns(prospects(plan, baseline, starts=self._starts()))
+        proposed = Proposed(plan=plan, plan_digest=digest, by=by or NOBODY)
         return PlanView(
             plan=plan,
             digest=digest,
-            lane=self._asking.would_be(Proposed(plan=plan, plan_digest=digest, by=by or NOBODY), envelope),
+            lane=self._asking.would_be(proposed, envelope),
+            blocks=tuple(block_sentence(block) for block in self._asking.would_forbid(proposed)),
             forecast=tuple(_shown(f) for f in forecast(plan, baseline)),
             warnings=(
                 *(Warning_(code="tightened", sentence=sentence) for sentence in self.governing.strict(draft)[1]),

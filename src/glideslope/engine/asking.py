@@ -184,6 +184,19 @@ class Asking:
         # Who would agree to an envelope that is not in force is not known by name.
         return view if view is None or envelope is None else replace(view, given=())
 
+    def would_forbid(self, event: Proposed) -> tuple[Block, ...]:
+        """Return what would not let a change go on if it were proposed now; a rule that others answer has not been asked."""
+        now = self._record.now()
+        rollout = begin(self._record.next_rollout(), event, at=now)
+        found = self._classify(rollout, now=now)
+        if found is None or isinstance(event.plan.governed, UnsetType):
+            return ()
+        known = with_approvals(found[0], rollout, found[1].lane)
+        # To ask others takes a rollout that their answers belong to.
+        answers = (answer for policy in self._agreed.policies for answer in examine(policy, known, {}))
+        stands = (self._owed(rollout), self._undrilled(rollout, now=now))
+        return (*(block for block in stands if block is not None), *rules_that_block(answers))
+
     def _classify(self, rollout: Rollout, *, now: int) -> tuple[Dossier, Classified] | None:
         """Return all that is known about a rollout's change, and how it is classified; None where no organisation is in force."""
         as_of = self._record.size(), now // 1000, rollout.plan_digest, rollout.proposed_by

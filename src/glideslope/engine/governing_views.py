@@ -7,7 +7,7 @@ from glideslope.domain.events import rfc3339
 from glideslope.domain.governing.agreement import Agreement, Edition
 from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.envelope import Classification
-from glideslope.domain.governing.governed import Governed, Lane, Permit
+from glideslope.domain.governing.governed import Block, Governed, Lane, Permit
 from glideslope.domain.governing.incident import Incident
 from glideslope.domain.governing.kinds import kind_of, restored
 from glideslope.domain.governing.organisation import Organisation, Owned
@@ -243,10 +243,15 @@ def lane_view(
     )
 
 
+def block_sentence(block: Block) -> str:
+    """Say what does not permit a change, and why."""
+    return f"{block.rule}: {block.why} ({block.answer.value})"
+
+
 def _blocks(permit: Permit | msgspec.UnsetType) -> tuple[str, ...]:
     if isinstance(permit, msgspec.UnsetType):
         return ("whether it is permitted is not known",)
-    told = [f"{block.rule}: {block.why} ({block.answer.value})" for block in permit.blocks]
+    told = [block_sentence(block) for block in permit.blocks]
     if permit.window:
         told.append(f"{permit.window.name}, until {rfc3339(permit.window.until)} ({permit.window.asks.value})")
     return tuple(told)

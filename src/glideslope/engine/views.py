@@ -381,6 +381,8 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     """What the shadow will tell of each limit on pairs."""
     lane: LaneView | None = None
     """How its envelope would classify it; None where none speaks for the model."""
+    blocks: tuple[str, ...] = ()
+    """What would not let it go on if it were proposed now, as sentences; approvals are among it."""
 
 
 class BasisView(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,12 +22,13 @@ from glideslope.sdk.digest import folder_digest
 REPORT: Final = "report.json"
 PAGE: Final = "report.html"
 REGISTERED: Final = "evaluations.json"
+MEASURED: Final = "measured.json"
 
 
 def conduct(file: Path, *, work: Path | None, again: bool, write_split: Path | None, as_json: bool) -> int:
     """Evaluate what a file declares, and return the exit status: 0 when all is met, 1 when not, 130 after Ctrl-C.
 
-    Writes report.json, report.html and evaluations.json into the working folder, which lies beside the file unless said otherwise.
+    Writes report.json, report.html, evaluations.json and measured.json into the working folder, beside the file unless said otherwise.
     Raises EvaluationInvalid, RowsInvalid, NotFound, EvaluationChanged, EvaluationRunning, ServerNotReady.
     """
     text = decode(file_bytes(file, what="evaluation"), file=str(file)).text
@@ -65,6 +66,7 @@ def conduct(file: Path, *, work: Path | None, again: bool, write_split: Path | N
         _write(work / REPORT, reporting.content_of(report))
         _write(work / PAGE, page.page(report).encode())
         _write(work / REGISTERED, msgspec.json.format(msgspec.json.encode(reporting.registered(report))) + b"\n")
+        _write(work / MEASURED, msgspec.json.format(msgspec.json.encode(reporting.measured(report))) + b"\n")
     progress.clear()
     if as_json:
         say(reporting.content_of(report).decode())

@@ -1,21 +1,27 @@
-"""The report as a document: put together, counted, known by its digest, and brought into the form in which a version is registered."""
+"""The report as a document: put together, counted, known by its digest, and in the forms in which versions and facts are recorded."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from glideslope.domain.decision import Verdict
-from glideslope.domain.ids import Digest
+from glideslope.domain.governing.facts import Measured, Outcome, Validation
+from glideslope.domain.ids import Digest, ModelName, VersionName
 from glideslope.domain.plan import Evaluation as Registered
 from glideslope.evaluate.declared import Evaluation, Served
 from glideslope.evaluate.results import Comparison, Level, Quality, Report, Version
+from glideslope.interfaces.document.measured import Measurements
 from glideslope.interfaces.document.showing import DIALECT
 from glideslope.ledger import canonical
 
 UNMET: Final = "unmet"
 """The metric under which the whole is registered: how many bounds, checks and scenarios are no pass."""
+
+_T = TypeVar("_T")
 
 _RANK: Final = {Verdict.PASS: 0, Verdict.INVALID: 1, Verdict.INCONCLUSIVE: 1, Verdict.FAIL: 2}
 
@@ -114,11 +120,66 @@ def registered(report: Report) -> tuple[Registered, ...]:
                 lower_is_better=not each.higher_is_better,
                 low=each.difference.low,
                 high=each.difference.high,
-                verdict=max((b.verdict for b in each.bounds), key=_RANK.__getitem__) if each.bounds else msgspec.UNSET,
+                verdict=_worst(each),
                 report=digest,
             )
         )
     return tuple(found)
+
+
+def measured(report: Report) -> Measurements:
+    """Return what the report says about the candidate as facts: each figure with the bytes of both arms, and each check.
+
+    Bytes are named only where the folder is declared: of a server at an address nobody here knows what it serves.
+    """
+    digest, at = digest_of(report), round(datetime.fromisoformat(report.ended_at).timestamp() * 1000)
+    return Measurements(
+        model=ModelName(report.model),
+        version=VersionName(report.candidate.version),
+        evaluations=tuple(
+            Measured(
+                metric=each.metric,
+                value=each.candidate.value,
+                slice=each.slice,
+                rows=each.count,
+                low=_known(each.candidate.low),
+                high=_known(each.candidate.high),
+                dataset=report.holdout,
+                of=_known(_digest(report.candidate)),
+                against=_known(_digest(report.incumbent)),
+                measured_at=at,
+                report=digest,
+                verdict=_worst(each),
+            )
+            for each in (*report.quality.comparisons, *report.service_comparisons)
+            if each.candidate.value is not None
+        ),
+        validations=tuple(_validations(report.quality, at)),
+    )
+
+
+def _validations(quality: Quality, at: int) -> Iterator[Validation]:
+    checks = [(f"leakage {leak.check}", leak.verdict, leak.skipped, leak.sentence) for leak in quality.leakage]
+    checks += [
+        (f"scenario {each.name}", each.verdict, each.skipped, each.why or f"expected: {each.expected}")
+        for each in quality.scenarios
+    ]
+    for name, verdict, skipped, told in checks:
+        # What could not be told is no pass.
+        outcome = Outcome.SKIPPED if skipped else Outcome.PASSED if verdict is Verdict.PASS else Outcome.FAILED
+        yield Validation(name=name, outcome=outcome, validated_at=at, findings=told or UNSET)
+
+
+def _worst(comparison: Comparison) -> Verdict | UnsetType:
+    return max((b.verdict for b in comparison.bounds), key=_RANK.__getitem__) if comparison.bounds else UNSET
+
+
+def _known(value: _T | None) -> _T | UnsetType:
+    return UNSET if value is None else value
+
+
+def _digest(version: Version) -> Digest | None:
+    return None if version.digest is None else Digest(version.digest)
 
 
 def _verdicts(quality: Quality, service: Sequence[Comparison]) -> Iterator[Verdict]:

@@ -95,6 +95,9 @@ def summary(report: Report, *, work: Path) -> list[str]:
     lines.append(
         f"Next: glideslope register {report.model} {report.candidate.version} --evaluation {work / 'evaluations.json'} ..."
     )
+    lines.append(
+        f"      glideslope facts record {report.model} {report.candidate.version} --measured {work / 'measured.json'} ..."
+    )
     return [visible(line) for line in lines]
 
 

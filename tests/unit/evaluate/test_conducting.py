@@ -17,13 +17,18 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from glideslope.domain.decision import Verdict
+from glideslope.domain.governing.facts import Outcome
 from glideslope.domain.plan import Evaluation
+from glideslope.evaluate import reporting
 from glideslope.evaluate.conducting import conduct
 from glideslope.evaluate.journal import NAME, EvaluationChanged
 from glideslope.evaluate.reporting import schema
+from glideslope.evaluate.results import Report
 from glideslope.evaluate.serving import ServerNotReady
+from glideslope.interfaces.document import measured
 from glideslope.ledger import canonical
 
 
@@ -60,6 +65,23 @@ def test_a_sound_candidate_meets_all_and_the_report_is_what_its_digest_says(
     assert isinstance(loss.low, float)
     assert isinstance(loss.high, float)
     assert loss.low <= loss.candidate - loss.incumbent <= loss.high
+    facts = measured.read((folder / "evaluation.work" / "measured.json").read_bytes(), file="measured.json")
+    assert {each.report for each in facts.evaluations} == {each.report for each in registered}
+    assert {(each.of, each.against) for each in facts.evaluations} == {(UNSET, UNSET)}, "no folder is declared"
+    arms = {
+        arm: {**report[arm], "digest": "sha256:" + number * 64}
+        for arm, number in (("candidate", "2"), ("incumbent", "1"))
+    }
+    of_bytes = reporting.measured(msgspec.convert({**report, **arms}, Report)).evaluations
+    assert {(each.of, each.against) for each in of_bytes} == {
+        (arms["candidate"]["digest"], arms["incumbent"]["digest"])
+    }
+    stated = {(each.metric, each.slice): each for each in facts.evaluations}
+    assert stated["log_loss", "all"].value == loss.candidate
+    assert stated["log_loss", "all"].verdict is loss.verdict
+    checks = {f"leakage {each['check']}": each["skipped"] for each in report["quality"]["leakage"]}
+    checks |= {f"scenario {each['name']}": each["skipped"] for each in report["quality"]["scenarios"]}
+    assert {each.name: each.outcome is Outcome.SKIPPED for each in facts.validations} == checks
 
 
 @pytest.mark.parametrize("behaviour", ["fails", "dies"])
@@ -74,6 +96,12 @@ def test_a_server_that_fails_on_spoilt_input_is_found_out(folder: Path, small: s
         "missing", "absent", "corrupted", "out_of_range", "unseen",
     }  # fmt: skip
     assert found["missing"]["incumbent"]["broken"] == 0
+    checks = measured.read(
+        (folder / "evaluation.work" / "measured.json").read_bytes(), file="measured.json"
+    ).validations
+    assert {each.name.removeprefix("scenario ") for each in checks if each.outcome is Outcome.FAILED} == {
+        n for n, each in found.items() if each["verdict"] != "pass" and not each["skipped"]
+    }
     assert found["missing"]["candidate"]["crashes"] == (behaviour == "dies")
     assert found["missing"]["candidate"]["examples"]
 

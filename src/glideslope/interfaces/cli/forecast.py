@@ -24,6 +24,7 @@ def forecast_lines(view: PlanView) -> list[str]:
         f"  approvals   {_approvals(plan)}; exposure is leased for {span(plan.lease / 1000)} at a time",
     ]
     lines += lane_lines(view.lane, width=12)
+    lines += [f"  forbidden   {block}" for block in view.blocks]
     if plan.dimensions:
         slices = (f"{d.field}: {', '.join(d.values)}" for d in plan.dimensions)
         lines.append(f"  slices      {'; '.join(slices)}")

@@ -25,6 +25,8 @@ def command(session: Session, *, file: Path, digest: str | None, dry_run: bool) 
         say(f"plan {digest or view.digest}")
         for line in lane_lines(view.lane):
             say(line)
+        for block in view.blocks:
+            say(f"  forbidden {block}")
         for warning in view.warnings:
             say(f"warning {warning.code}: {warning.sentence}", err=True)
     answer = session.order("/v1/rollouts", {**written, "plan_digest": digest or view.digest}, dry_run=dry_run)

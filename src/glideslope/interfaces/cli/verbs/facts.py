@@ -8,6 +8,7 @@ import click
 from glideslope.domain.errors import Invalid, NotFound
 from glideslope.domain.ids import model_name, version_name
 from glideslope.engine.facts import FactsView
+from glideslope.interfaces.cli.contents import file_bytes
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import (
     Session,
@@ -20,6 +21,8 @@ from glideslope.interfaces.cli.session import (
     talks,
 )
 from glideslope.interfaces.document import facts as written_facts
+from glideslope.interfaces.document.measured import joined
+from glideslope.interfaces.document.measured import read as read_measured
 from glideslope.interfaces.document.text import decode
 
 FILE = "facts.yaml"
@@ -34,13 +37,24 @@ def command() -> None:
 @click.argument("model")
 @click.argument("version")
 @click.option("-f", "--file", type=click.Path(path_type=Path), default=FILE, show_default=True, help="The facts.")
+@click.option(
+    "--measured",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="measured.json of an evaluation: its figures and checks are added to the facts.",
+)
 @message_option
 @dry_run_option
 @talks
-def record(session: Session, *, model: str, version: str, file: Path, message: str, dry_run: bool) -> None:
+def record(
+    session: Session, *, model: str, version: str, file: Path, measured: Path | None, message: str, dry_run: bool
+) -> None:
     """Record what FILE says about VERSION of MODEL, in place of what was recorded before (which is kept)."""
     text = text_of(file)
-    written_facts.read(text, file=str(file), model=model_name(model), version=version_name(version))
+    written = written_facts.read(text, file=str(file), model=model_name(model), version=version_name(version))
+    if measured is not None:
+        found = read_measured(file_bytes(measured, what="measured file"), file=str(measured))
+        text = written_facts.show(joined(written.facts, found, file=str(measured)))
     content = {"text": text, "file": str(file), "why": message}
     answer = session.order(at("models", model, "versions", version, "facts"), content, dry_run=dry_run)
     if answer is None:
