@@ -120,6 +120,7 @@ class FakeRollouts:
         self.checks = [CheckView(name="state", ok=True, sentence="The state is whole.")]
         self.same = True
         self.lane: LaneView | None = None
+        self.forbidden: tuple[str, ...] = ()
         self.classified_by: tuple[Actor | None, Envelope | None] = (None, None)
         self.fail: Exception | None = None
         self._changed: dict[str, asyncio.Event] = {}
@@ -171,6 +172,7 @@ class FakeRollouts:
             traffic_per_second=12.5,
             earliest_seconds=3600.0,
             lane=self.lane,
+            blocks=self.forbidden,
         )
 
     async def basis(self, draft: Draft) -> BasisView:
