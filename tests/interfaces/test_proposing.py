@@ -11,15 +11,17 @@ from glideslope.domain.governing.governed import Answered, Block
 from glideslope.engine.governing_views import ClauseView, NeedView, block_sentence
 from glideslope.interfaces.cli.exits import Exit
 
+ROOT = Path(__file__).parents[2]
 
-def blocks(root: Path, language: str) -> list[str]:
-    text = (root / "docs" / "how-to" / "propose-a-change.md").read_text("utf-8")
+
+def blocks(language: str) -> list[str]:
+    text = (ROOT / "docs" / "how-to" / "propose-a-change.md").read_text("utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def test_a_plan_prints_what_the_page_shows(desk: Any, service: Any, root: Path) -> None:
-    (written,) = blocks(root, "yaml")
-    (shown,) = blocks(root, "text")
+def test_a_plan_prints_what_the_page_shows(desk: Any, service: Any) -> None:
+    (written,) = blocks("yaml")
+    (shown,) = blocks("text")
     desk.run(
         "register",
         "fraud",
