@@ -183,7 +183,7 @@ def test_rules_in_cel_are_asked(bank: Any) -> None:
     result = bank.run("policy", "examine", "--dossier", "dossier.yaml")
 
     assert result.exit_code == Exit.REFUSED
-    assert "SMALL: does not hold: new_customer" in result.output
+    assert "SMALL: does not hold: new_customer=yes" in result.output
 
 
 def test_an_opa_server_that_is_not_there_blocks(bank: Any) -> None:

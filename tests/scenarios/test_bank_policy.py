@@ -113,7 +113,7 @@ def facts_document(now: int) -> dict[str, Any]:
         {**measured, "metric": "auc", "value": 0.78},
         {**measured, "metric": "calibration", "value": 0.02},
         {**measured, "metric": "auc", "value": 0.77, "slice": "region=EU"},
-        {**measured, "metric": "auc", "value": 0.74, "slice": "new_customer"},
+        {**measured, "metric": "auc", "value": 0.74, "slice": "new_customer=yes"},
     ]
     return found
 

@@ -122,7 +122,9 @@ async def test_without_anybody_who_answers_nothing_begins() -> None:
 
 
 @pytest.mark.parametrize(
-    "says", [NoEvidence(("an answer of the OPA server: it said 500",)), Fail(("new_customer",))], ids=["none", "fail"]
+    "says",
+    [NoEvidence(("an answer of the OPA server: it said 500",)), Fail(("new_customer=yes",))],
+    ids=["none", "fail"],
 )
 async def test_anything_but_a_pass_of_an_outside_rule_blocks_until_it_passes(says: Outcome) -> None:
     office = Office(says)

@@ -39,7 +39,7 @@ def cel(findings: str, *needs: str) -> Cel:
 @pytest.mark.parametrize(
     ("expression", "answer", "words"),
     [
-        ("evaluations[0].results.filter(r, r.rows < 5000).map(r, r.slice)", Fail, "new_customer"),
+        ("evaluations[0].results.filter(r, r.rows < 5000).map(r, r.slice)", Fail, "new_customer=yes"),
         ("evaluations[0].results.filter(r, r.rows < 50).map(r, r.slice)", Pass, "found nothing wrong"),
         ("plan.steps.filter(s, s.share > 1000 && s.stage == 'canary').map(s, string(s.share))", Fail, "2000"),
         ("plan.nothing.filter(s, true)", NoEvidence, "NOT_FOUND"),
@@ -131,7 +131,7 @@ def test_the_dossier_is_the_input_and_the_answer_names_the_offenders(server: Ser
     server.answer = judge
     source = OpaSource(f"{server.url}/opa/", token="sesame")  # noqa: S106 - no secret
 
-    assert source.answer(opa(), dossier) == Fail(("new_customer",))
+    assert source.answer(opa(), dossier) == Fail(("new_customer=yes",))
     path, headers, body = server.asked[0]
     assert (path, headers["Authorization"]) == ("/opa/v1/data/glideslope/credit", "Bearer sesame")
     assert msgspec.convert(body["input"], Dossier) == dossier

@@ -27,7 +27,7 @@ def row(kind: str, answer: type, words: str, *drop: str, rule: dict[str, Any] | 
 
 BOUND = {
     "kind": "slices_evaluated",
-    "slices": ["all", "new_customer"],
+    "slices": ["all", "new_customer=yes"],
     "min_rows": {"low": 1, "medium": 1, "high": 2000},
 }
 SLICES = {key: value for key, value in BOUND.items() if key != "kind"}
@@ -52,9 +52,9 @@ ROWS: list[Row] = [
     row("evaluation_is_of_these_bytes", Fail, "another candidate", evaluations__0__of=OTHER),
     row("evaluation_is_of_these_bytes", Fail, "another incumbent", evaluations__0__against=OTHER),
     row("evaluation_is_of_these_bytes", NoEvidence, "an evaluation", evaluations=[]),
-    row("slices_evaluated", Pass, "new_customer: 3,100 rows", rule=SLICES),
-    row("slices_evaluated", Fail, "new_customer was measured on 400 rows", rule=SLICES, evaluations__0__results__2__rows=400),
-    row("slices_evaluated", NoEvidence, "an evaluation on new_customer", "evaluations.0.results.2", rule=SLICES),
+    row("slices_evaluated", Pass, "new_customer=yes: 3,100 rows", rule=SLICES),
+    row("slices_evaluated", Fail, "new_customer=yes was measured on 400 rows", rule=SLICES, evaluations__0__results__2__rows=400),
+    row("slices_evaluated", NoEvidence, "an evaluation on new_customer=yes", "evaluations.0.results.2", rule=SLICES),
     row("slices_evaluated", NoEvidence, "an evaluation of these bytes", rule=SLICES, evaluations__0__of=OTHER),
     row("evaluation_passed", Pass, "auc", rule={"metrics": ["auc"]}),
     row("evaluation_passed", Fail, "auc on region=EU: fail", rule={"metrics": ["auc"]}, evaluations__0__results__1__verdict="fail"),
