@@ -82,6 +82,11 @@ async def test_what_a_policy_is_not_shown_blocks_and_what_it_is_shown_stands_in_
     assert (view.phase, view.reasons) == ("proposed", ("policy-blocks",))
     assert view.governed is not None
     assert next(b for b in view.governed.blocks if b.startswith("NO-PII")).endswith("(no-evidence)")
+    (rule,) = view.governed.rules
+    assert (rule.rule, rule.answer, view.governed.asked) == ("NO-PII", "no-evidence", 4)
+    assert "pii" in rule.asks
+    assert rule.mend
+    assert (view.governed.void, len(view.governed.approvals)) == ((), 2)
 
     await record(world, facts())
     await world.run(3)
@@ -89,6 +94,9 @@ async def test_what_a_policy_is_not_shown_blocks_and_what_it_is_shown_stands_in_
     assert view.phase == "proposed", "they approved before it was known what it was made of"
     assert view.governed is not None
     assert {n.function for n in view.governed.missing} == {"product", "security"}
+    assert {(v.by, v.why) for v in view.governed.void} == {
+        (by, "the change is no longer what was approved") for by in (PIA, SAM)
+    }
     await approve(world, rollout, PIA, SAM)
     await world.until(rollout, step="s1", within=5)
 

@@ -275,6 +275,7 @@ class App(Council):
             searching=self._searching,
             reconciler=self.reconciler,
             permit=self._asking.permit,
+            policies=lambda: agreed.policies,
             clock=world.clock,
         )
         super().__init__(

@@ -1,5 +1,7 @@
 """Agreements and permissions as interfaces show them: plain values, nothing that acts."""
 
+from collections.abc import Iterator, Sequence
+
 import msgspec
 
 from glideslope.domain.consent import closed, counting, lent, unapproved
@@ -11,7 +13,8 @@ from glideslope.domain.governing.governed import Block, Governed, Lane, Permit
 from glideslope.domain.governing.incident import Incident
 from glideslope.domain.governing.kinds import kind_of, restored
 from glideslope.domain.governing.organisation import Organisation, Owned
-from glideslope.domain.governing.policy.wording import because, word
+from glideslope.domain.governing.policy import Policy
+from glideslope.domain.governing.policy.wording import asked, because, word
 from glideslope.domain.ids import Digest
 from glideslope.domain.rollout import Rollout
 
@@ -90,6 +93,27 @@ class LaneView(msgspec.Struct, frozen=True, kw_only=True):
     """Who must still approve it."""
 
 
+class RuleView(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule of a policy that does not let a change go on, in words."""
+
+    rule: str
+    answer: str
+    """`fail` or `no-evidence`."""
+    why: str
+    """What it found, or for want of what it was not shown."""
+    asks: str
+    mend: str
+
+
+class VoidView(msgspec.Struct, frozen=True, kw_only=True):
+    """An approval that was given, and why it does not count now."""
+
+    by: str
+    functions: tuple[str, ...]
+    at: str
+    why: str
+
+
 class GovernedView(msgspec.Struct, frozen=True, kw_only=True):
     """Under which rules a rollout stands, and what is missing at this moment."""
 
@@ -110,6 +134,16 @@ class GovernedView(msgspec.Struct, frozen=True, kw_only=True):
     """Digest of the policy that must permit it; empty where none is in force."""
     lane: LaneView | None = None
     """How it is classified at this moment; None where no envelope spoke for it when it was proposed."""
+    rules: tuple[RuleView, ...] = ()
+    """Those among `blocks` that are rules of a policy, with what each asks."""
+    asked: int = 0
+    """How many rules the policies in force have."""
+    void: tuple[VoidView, ...] = ()
+    """Approvals that were given and do not count now."""
+    glass_asked_by: str = ""
+    """Who asks to break the glass while a second person must agree; empty otherwise."""
+    glass_owed_by: tuple[str, ...] = ()
+    """Who broke it, while somebody else must review that."""
 
 
 class BreachView(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,12 +222,13 @@ def _differences(agreement: Agreement) -> tuple[str, ...]:
 
 
 def governed_view(
-    rollout: Rollout, *, now: int, reviewed: bool, permit: Permit | msgspec.UnsetType
+    rollout: Rollout, *, now: int, reviewed: bool, permit: Permit | msgspec.UnsetType, policies: Sequence[Policy]
 ) -> GovernedView | None:
-    """Return what governs a rollout, as of `now`; None where nothing does."""
+    """Return what governs a rollout, as of `now`; None where nothing does. `policies` are those that gave the permit."""
     governed = rollout.plan.governed
     if not isinstance(governed, Governed):
         return None
+    glass = rollout.glass
     change, lane = (permit.change, permit.lane) if isinstance(permit, Permit) else (msgspec.UNSET, msgspec.UNSET)
     return GovernedView(
         tier=governed.tier,
@@ -210,7 +245,42 @@ def governed_view(
         blocks=_blocks(permit),
         policy=governed.policy or "",
         lane=lane_view(rollout, governed, lane, msgspec.UNSET, now=now, change=change),
+        rules=tuple(_rules(permit, policies)),
+        asked=sum(len(policy.rules) for policy in policies),
+        void=tuple(_void(rollout, governed, now=now, change=change)),
+        glass_asked_by="" if glass is None or glass.second is not None else glass.asked.by,
+        glass_owed_by=() if glass is None or reviewed else tuple(sorted(glass.breakers)),
     )
+
+
+def _rules(permit: Permit | msgspec.UnsetType, policies: Sequence[Policy]) -> Iterator[RuleView]:
+    """Say of each rule that blocks what it asks. Where policies name rules alike, all of that name are told."""
+    for block in () if isinstance(permit, msgspec.UnsetType) else permit.blocks:
+        rules = [rule for policy in policies for rule in policy.rules if rule.id == block.rule]
+        if rules:
+            yield RuleView(
+                rule=block.rule,
+                answer=block.answer.value,
+                why=block.why,
+                asks=" ".join(dict.fromkeys(asked(rule) for rule in rules)),
+                mend=" ".join(dict.fromkeys(rule.mend() for rule in rules)),
+            )
+
+
+def _void(rollout: Rollout, governed: Governed, *, now: int, change: Digest | msgspec.UnsetType) -> Iterator[VoidView]:
+    """Say of each approval that does not count why: it was of something else, its time is over, its giver may not approve."""
+    count = counting(rollout, governed, now=now, change=change)
+    of_any = counting(rollout, governed, now=now)
+    for a in rollout.approvals:
+        if a in count:
+            continue
+        if a in of_any or a.digest != rollout.plan_digest:
+            why = "the change is no longer what was approved"
+        elif now - a.at >= governed.valid_for:
+            why = f"it counted until {rfc3339(a.at + governed.valid_for)}"
+        else:
+            why = f"{a.by} may not approve it"
+        yield VoidView(by=a.by, functions=a.functions, at=rfc3339(a.at), why=why)
 
 
 def lane_view(

@@ -13,9 +13,10 @@ from glideslope.domain.events import Confirmed, Decided, Event, kind_of, rfc3339
 from glideslope.domain.evidence import NOTHING, Evidence
 from glideslope.domain.gate import harm_findings
 from glideslope.domain.governing.governed import Permit
+from glideslope.domain.governing.policy import Policy
 from glideslope.domain.ids import WHOLE, ModelName, RolloutId
 from glideslope.domain.metric import EXPOSURE, OUTCOME_SEEN, RESCUED
-from glideslope.domain.plan import StageKind, Step
+from glideslope.domain.plan import Rationale, StageKind, Step
 from glideslope.domain.recomputation import sentence as differing
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.scan import Searched
@@ -38,6 +39,7 @@ from glideslope.engine.views import (
     HappeningView,
     ModelView,
     PairView,
+    ProposalView,
     RolloutView,
     SlicesView,
     SourceView,
@@ -75,9 +77,11 @@ class Queries:
         searching: Searching,
         reconciler: InForce,
         permit: Callable[[Rollout], Permit | msgspec.UnsetType],
+        policies: Callable[[], Sequence[Policy]],
         clock: Clock,
     ) -> None:
         self._permit = permit
+        self._policies = policies
         self._searching = searching
         self._record = record
         self._observer = observer
@@ -169,6 +173,7 @@ class Queries:
             values=value_views(plan, self._evidence(rollout, history)) if plan.value and with_guardrails else (),
             pairs=self._pairs(rollout, history) if with_guardrails else (),
             governed=self._governed(rollout, permit),
+            proposal=_proposal(plan.proposal),
         )
 
     def slices(self, id_: RolloutId) -> SlicesView:
@@ -362,7 +367,9 @@ class Queries:
     def _governed(self, rollout: Rollout, permit: Permit | msgspec.UnsetType) -> GovernedView | None:
         """Return what governs a rollout: an ended one as it was at its end."""
         now = rollout.changed_at if rollout.phase in ENDED else self._record.now()
-        return governed_view(rollout, now=now, reviewed=self._reviewed(rollout), permit=permit)
+        # What an ended one was asked stands in its examinations; the policies of today are not those.
+        policies = () if rollout.phase in ENDED else self._policies()
+        return governed_view(rollout, now=now, reviewed=self._reviewed(rollout), permit=permit, policies=policies)
 
     def _forbidden(self, rollout: Rollout, permit: Permit | msgspec.UnsetType) -> str:
         """Return whom or what a governed proposal waits for, as a sentence; empty when for nothing."""
@@ -416,3 +423,16 @@ def _position(event: Event, before: int) -> int:
     if isinstance(event, Decided):
         return int(getattr(event.decision, "to", before))
     return before
+
+
+def _proposal(said: Rationale | msgspec.UnsetType) -> ProposalView | None:
+    if isinstance(said, msgspec.UnsetType):
+        return None
+    use = said.intended_use_changed
+    return ProposalView(
+        benefit=said.benefit or "",
+        benefit_metric=said.benefit_metric or "",
+        risks=said.risks or (),
+        rollback_plan=said.rollback_plan or "",
+        intended_use_changed=None if isinstance(use, msgspec.UnsetType) else use,
+    )

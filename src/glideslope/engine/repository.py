@@ -16,6 +16,7 @@ from glideslope.domain.governing import query
 from glideslope.domain.governing.governed import Permit
 from glideslope.domain.ids import ModelName, RolloutId
 from glideslope.domain.rollout import Phase, Rollout
+from glideslope.engine.agreed import Agreed
 from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Alike, Clock, Store, Total
 from glideslope.engine.queries import Queries
@@ -179,12 +180,14 @@ class AsRecorded(Queries):
 
     def __init__(self, record: Record, clock: Clock) -> None:
         observer = Observer(record=record, counters=_NoCounters(), clock=clock, epoch=0)
+        agreed = Agreed(record)
         super().__init__(
             record=record,
             observer=observer,
             searching=Searching(record=record, observer=observer),
             reconciler=_InForceAsRecorded(),
             permit=lambda rollout: self._judged(rollout).permit,
+            policies=lambda: agreed.policies,
             clock=clock,
         )
 

@@ -256,6 +256,17 @@ class HappeningView(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
 
 
+class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a proposal says for itself besides why; empty where it says nothing."""
+
+    benefit: str
+    benefit_metric: str
+    risks: tuple[str, ...]
+    rollback_plan: str
+    intended_use_changed: bool | None
+    """None where it was not said."""
+
+
 class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one rollout that a page or a terminal shows."""
 
@@ -303,6 +314,8 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     """Where the figures come from, and how fresh they are."""
     governed: GovernedView | None = None
     """Under which rules it stands; None where no organisation is in force."""
+    proposal: ProposalView | None = None
+    """None where nothing but why was said."""
 
 
 class VersionView(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,6 +36,12 @@ def ordering(name: str, *, help_text: str) -> click.Command:
         view = read(answer, RolloutView)
         confirmed = "confirmed by the data plane" if view.confirmed else "not confirmed by the data plane yet"
         say(f"{view.id} is {view.phase}: the candidate has {percent(view.share)} of the traffic, {confirmed}.")
+        under = view.governed
+        if under is not None and under.withdrawn and under.missing and not view.ended:
+            missing = ", ".join(f"{n.count} x {n.function}" for n in under.missing)
+            say(
+                f"{missing} is missing since an approval was taken back, so nobody is exposed any more, within a lease."
+            )
         say(f"Next: glideslope watch {view.id}" if not view.ended else f"Next: glideslope show {view.id}")
 
     return command

@@ -4,6 +4,7 @@ import click
 
 from glideslope.engine.views import RolloutView
 from glideslope.interfaces.cli.lanes import lane_lines
+from glideslope.interfaces.cli.reviewing import proposal_lines, rule_lines, standing_lines
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import (
     Session,
@@ -33,8 +34,11 @@ def command(session: Session, *, rollout: str, message: str, deny: bool, digest:
             f"{view.id}: {view.model} {view.incumbent} -> {view.candidate}, proposed by {view.proposed_by}: {view.why.strip()}"
         )
         say(f"plan {view.plan_digest}")
-        for line in lane_lines(view.governed.lane if view.governed else None):
+        lane = lane_lines(view.governed.lane if view.governed else None)
+        for line in (*proposal_lines(view), *standing_lines(view), *lane, *rule_lines(view)):
             say(line)
+        if deny:
+            say(_outcome_of_a_no(view))
     content = {"plan_digest": digest or view.plan_digest, "why": message, "granted": not deny}
     answer = session.order(at("rollouts", found, "approvals"), content, dry_run=dry_run)
     if answer is None:
@@ -55,3 +59,12 @@ def command(session: Session, *, rollout: str, message: str, deny: bool, digest:
         f"{after.id} is {after.phase}."
     )
     say(f"Next: glideslope watch {after.id}")
+
+
+def _outcome_of_a_no(view: RolloutView) -> str:
+    if view.phase == "proposed":
+        return (
+            "A no ends this proposal for good; it can only be tried again, as a new attempt. To ask for more, say nothing here and "
+            f"tell its owner:  glideslope owners {view.model} --kind model"
+        )
+    return "A no under way withdraws the exposure within a lease where your approval was needed."

@@ -6,6 +6,7 @@ import msgspec
 from glideslope.engine.views import DecisionView, HappeningView, ModelView, RolloutView
 from glideslope.interfaces.cli.exits import ApiRefused
 from glideslope.interfaces.cli.lanes import lane_lines
+from glideslope.interfaces.cli.reviewing import proposal_lines, rule_lines, standing_lines
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, say_bytes, talks
 from glideslope.interfaces.cli.words import (
@@ -53,12 +54,7 @@ def governed_lines(view: RolloutView) -> list[str]:
     under = view.governed
     if under is None:
         return []
-    lines = [f"  tier      {under.tier}"] if under.tier else []
-    lines += [f"  approved  by {a.by} as {', '.join(a.functions)}, until {a.until}" for a in under.approvals]
-    lines += [f"  needs     {n.count} x {n.function}" for n in under.missing]
-    lines += [f"  withdrawn by {name}" for name in under.withdrawn]
-    lines += lane_lines(under.lane)
-    lines += [f"  forbidden {block}" for block in under.blocks]
+    lines = [*standing_lines(view), *lane_lines(under.lane), *rule_lines(view)]
     if under.glass:
         lines.append(f"  GLASS     {under.glass}")
     if under.after_breach:
@@ -71,6 +67,7 @@ def rollout_lines(view: RolloutView) -> list[str]:
     lines = [
         headline(view),
         f"  why       {view.why.strip()} ({view.owner})",
+        *proposal_lines(view),
         f"  proposed  {view.proposed_at} by {view.proposed_by}",
     ]
     if view.attempt_of:
