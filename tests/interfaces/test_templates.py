@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from glideslope.domain.events import Registered
 from glideslope.domain.freeze import Baseline, freeze, plan_digest
+from glideslope.domain.governing.approval import Approval, unmet
 from glideslope.domain.governing.dossier import dossier_of, plan_figures
-from glideslope.domain.governing.organisation import Organisation
+from glideslope.domain.governing.organisation import BREACH, Organisation, Right
 from glideslope.domain.governing.policy import Fail, NoEvidence, Policy
 from glideslope.domain.governing.tiers import tighten
 from glideslope.domain.ids import Actor, Digest, ModelName, VersionName
@@ -106,6 +107,21 @@ def test_what_is_written_passes_its_own_checks(desk: Any, policy: str, tmp_path:
     assert "file-exists" in again.stderr
     read = agreements.read((tmp_path / "policy.yaml").read_text(encoding="utf-8"), file="policy.yaml")
     assert isinstance(read.agreed, Policy)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_after_a_breach_there_are_three_people_who_can_sign_off(policy: str) -> None:
+    text = templates.organisation(templates.Asked(model="credit", kind="classifier", tier="", policy=policy))
+    agreed = agreements.read(text, file="organisation.yaml").agreed
+    assert isinstance(agreed, Organisation)
+
+    yeses = [
+        Approval(by=p.id, digest=Digest(""), functions=p.functions, at=0)
+        for p in agreed.people
+        if Right.REVIEW in p.rights
+    ]
+
+    assert unmet(BREACH, yeses) == ()
 
 
 def test_a_tier_of_another_policy_and_a_name_that_cannot_be_are_refused(desk: Any, tmp_path: Path) -> None:

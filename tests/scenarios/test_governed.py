@@ -278,6 +278,14 @@ def refusals() -> Mapping[str, Organisation]:
         "nobody may administer": replace(ORGANISATION, people=tuple(replace(p, rights=REVIEWS) for p in people)),
         "is there twice": replace(ORGANISATION, people=(*people, people[0])),
         "nobody may review": replace(ORGANISATION, tiers=(Tier(name="low", approvals=(Need("legal"),)),), models={}),
+        "nobody is left for 'compliance'": replace(
+            ORGANISATION,
+            people=tuple(
+                replace(p, functions=("security", "compliance")) if p.id == SAM else p for p in people if p.id != CAT
+            ),
+            tiers=(Tier(name="low", approvals=(Need("security"), Need("compliance"))),),
+            models={},
+        ),
         "there is no tier": replace(ORGANISATION, models={ModelName("delays"): "hihg"}),
         "there is no team": replace(ORGANISATION, teams=()),
     }

@@ -5,15 +5,15 @@ People are known by the actor of their token. Who they are besides (name, addres
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
 from glideslope.domain.errors import AgreementInvalid
-from glideslope.domain.governing.approval import Need
-from glideslope.domain.ids import Actor, ModelName
+from glideslope.domain.governing.approval import Approval, Need, unmet
+from glideslope.domain.ids import Actor, Digest, ModelName
 from glideslope.domain.plan import Milliseconds, StageKind
 
 DAY: Final = 86_400_000
@@ -227,7 +227,7 @@ def _check_delegations(organisation: Organisation) -> None:
 
 
 def _check_needs(
-    organisation: Organisation, needs: Iterable[Need], *, where: str, administrators: bool = False
+    organisation: Organisation, needs: Sequence[Need], *, where: str, administrators: bool = False
 ) -> None:
     able = Counter(f for p in organisation.people if Right.REVIEW in p.rights for f in set(p.functions))
     if administrators:
@@ -238,6 +238,22 @@ def _check_needs(
         if need.count > able[need.function]:
             who = f"only {able[need.function]}" if able[need.function] else "nobody"
             _refuse(f"{where}.{number}", f"{who} may review as {need.function!r}, so nothing could ever be approved")
+    asked = {need.function for need in needs}
+    yeses = [
+        Approval(by=p.id, digest=Digest(""), functions=functions, at=0)
+        for p in organisation.people
+        if (functions := tuple(asked.intersection(_reviews_as(p, administrators=administrators))))
+    ]
+    if left := unmet(needs, yeses):
+        lacking = ", ".join(repr(need.function) for need in left)
+        _refuse(
+            where, f"each person's yes counts once, and nobody is left for {lacking}, so nothing could ever be approved"
+        )
+
+
+def _reviews_as(person: Person, *, administrators: bool) -> tuple[str, ...]:
+    functions = person.functions if Right.REVIEW in person.rights else ()
+    return (*functions, Right.ADMINISTER.value) if administrators and Right.ADMINISTER in person.rights else functions
 
 
 def _check_names(organisation: Organisation) -> None:
