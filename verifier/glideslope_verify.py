@@ -650,11 +650,11 @@ class Verified:
             told = {name: entries for name, entries, _, _ in self.streams}
             for name in sorted({n for n in {**told, **by_stream} if told.get(n) != by_stream.get(n)}):
                 gone = sorted(set(told.get(name) or ()) ^ set(by_stream.get(name, [])))
-                places = ", ".join(map(str, gone[:10]))
+                which = ", ".join(map(str, gone[:10]))
                 self.bad(
                     "stream-differs",
                     f"stream {name}",
-                    f"the stream {name} is not as manifest.json lists it: entries {places}",
+                    f"the stream {name} is not as manifest.json lists it: entries {which}",
                 )
             for name, entries, versions, closed in self.streams:
                 last = self.entries.get(entries[-1]) if entries else None
@@ -924,7 +924,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         published = [(path, read_file(path, 1 << 20)) for path in options.published]
         data = read_file(options.pack, LARGEST)
         if options.quorum is not None and not 1 <= options.quorum <= len(witnesses):
-            raise Bad(f"--quorum {options.quorum} cannot be asked of {len(witnesses)} witnesses (--witness): 1 to all can")
+            raise Bad(
+                f"--quorum {options.quorum} cannot be asked of {len(witnesses)} witnesses (--witness): 1 to all can"
+            )
     except (Bad, OSError) as error:
         print(f"error: {shown(str(error))}", file=sys.stderr)
         return 2
