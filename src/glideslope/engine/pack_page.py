@@ -143,7 +143,7 @@ def _approvals(change: Change) -> str:
 
 def _sign_off(one: Placed, change: Change) -> str:
     """Return who answered as what, and whether the answer was about the change as it was decided on in the end."""
-    body = one.entry.body
+    body: Mapping[str, Any] = one.entry.body
     if one.entry.kind == "approval-withdrawn":
         return f"withdrawn by {body['by']} (entry {one.position})"
     functions = body.get("functions", ())
