@@ -17,12 +17,14 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import io
 import json
 import math
 import re
 import struct
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -226,6 +228,8 @@ def read_key(text: str, kind: int) -> Key:
         raise Bad(f"{text.strip()[:80]!r} is not a key: name+id+base64")
     material = base64_of(parts[2])
     key = Key(parts[0], material[0] if material else 0, material[1:])
+    if any("\ud800" <= c <= "\udfff" for c in key.name):
+        raise Bad(f"the name of the key {parts[0]!r} is not UTF-8")
     if key.kind != kind or len(key.public) != 32 or key.id.hex() != parts[1]:
         raise Bad(f"the key {parts[0]!r} is damaged, or of another kind than 0x{kind:02x}")
     return key
@@ -380,6 +384,10 @@ def read_zip(data: bytes, findings: list[Finding]) -> Members:
     """Read members one after another, as far as they are laid out as the format says. Nothing is ever unpacked to disk."""
     members: Members = []
     at = 0
+    if b"PK\x03\x04" not in data:
+        what = "this is no ZIP file: only the pack itself proves anything, not its page, its PDF or a bundle"
+        findings.append(Finding("container-malformed", "the container", what))
+        return members
     while data[at : at + 4] != b"PK\x01\x02" and at + LOCAL.size <= len(data) and len(members) < MOST_MEMBERS:
         magic, _, flags, method, _, _, _, packed, size, length, extra = LOCAL.unpack_from(data, at)
         start = at + LOCAL.size + length
@@ -467,8 +475,9 @@ class Verified:
     def container(self, data: bytes) -> None:
         members = read_zip(data, self.findings)
         names = [name for name, _ in members]
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            self.bad("duplicated", name, f"{name} is there {names.count(name)} times")
+        for name, times in sorted(Counter(names).items()):
+            if times > 1:
+                self.bad("duplicated", name, f"{name} is there {times} times")
         self.files = dict(reversed(members))
         listed = self._listing()
         wanted = list(listed)
@@ -477,13 +486,14 @@ class Verified:
         for name in dict.fromkeys([*wanted, *(each for each in FIXED if each != "manifest.note")]):
             if name not in self.files:
                 self.bad("missing", name, f"{name} is missing")
+        signed, there = set(wanted), set(names)
         for name in dict.fromkeys(names):
-            if name not in wanted:
+            if name not in signed:
                 self.bad("added", name, f"{name} is not one of the files that were signed")
             elif name in listed and hashlib.sha256(self.files[name]).hexdigest() != listed[name]:
                 self.bad("changed", name, f"{name} is not as it was signed")
-        common = [name for name in wanted if name in names]
-        kept = [name for name in dict.fromkeys(names) if name in wanted]
+        common = [name for name in wanted if name in there]
+        kept = [name for name in dict.fromkeys(names) if name in signed]
         if kept != common:
             name = next(a for a, b in zip(kept, common) if a != b)
             self.bad("reordered", name, f"{name} does not stand in its place")
@@ -640,11 +650,11 @@ class Verified:
             told = {name: entries for name, entries, _, _ in self.streams}
             for name in sorted({n for n in {**told, **by_stream} if told.get(n) != by_stream.get(n)}):
                 gone = sorted(set(told.get(name) or ()) ^ set(by_stream.get(name, [])))
-                places = ", ".join(map(str, gone[:10]))
+                which = ", ".join(map(str, gone[:10]))
                 self.bad(
                     "stream-differs",
                     f"stream {name}",
-                    f"the stream {name} is not as manifest.json lists it: entries {places}",
+                    f"the stream {name} is not as manifest.json lists it: entries {which}",
                 )
             for name, entries, versions, closed in self.streams:
                 last = self.entries.get(entries[-1]) if entries else None
@@ -910,14 +920,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         key = key_argument(options.key, 1)
-        witnesses = [key_argument(each, 4) for each in options.witness]
+        witnesses = list(dict.fromkeys(key_argument(each, 4) for each in options.witness))
         published = [(path, read_file(path, 1 << 20)) for path in options.published]
         data = read_file(options.pack, LARGEST)
+        if options.quorum is not None and not 1 <= options.quorum <= len(witnesses):
+            raise Bad(
+                f"--quorum {options.quorum} cannot be asked of {len(witnesses)} witnesses (--witness): 1 to all can"
+            )
     except (Bad, OSError) as error:
         print(f"error: {shown(str(error))}", file=sys.stderr)
         return 2
     found = verify(data, key, published, witnesses, options.quorum)
-    ok = not found.findings
+    count = len(found.findings)
+    ok = not count
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal or a pipe that cannot write every letter
     if options.json:
         keys = ("code", "where", "sentence")
         document = {
@@ -931,7 +948,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         print(json.dumps(document, ensure_ascii=True))
         return 0 if ok else 9
-    print("OK: all that this pack can show is shown." if ok else "FAILED: this pack is not as it was signed.")
+    print("OK: all that this pack can show is shown." if ok else f"FAILED: {count} finding{'s' * (count > 1)}.")
     for each in found.findings:
         print(f"  error[{each.code}] {shown(each.sentence)}.")
     for line in found.proven if ok else []:

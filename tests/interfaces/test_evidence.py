@@ -41,7 +41,7 @@ def test_a_pack_is_written_with_its_page_beside_it(desk: Desk, service: Service,
 
 
 def test_a_pack_at_an_older_checkpoint_is_asked_for_by_its_size(desk: Desk, service: Service, rollout: str) -> None:
-    assert desk.run("pack", rollout, "--out", "x.zip", "--checkpoint", "9").exit_code == 0
+    assert desk.run("pack", rollout, "-o", "x.zip", "--checkpoint", "9").exit_code == 0
     assert service.packs == [(9, ())]
     assert not Path("x.zip.html").exists()
 

@@ -425,7 +425,8 @@ class TokenUnknown(Denied):
 
     def __init__(self) -> None:
         super().__init__(
-            "The server does not know this token. It was created by the first `glideslope up` in the state folder.",
+            "No token was sent, or the server does not know this token. The one in a state folder is not sent to a server named by "
+            "--server or GLIDESLOPE_SERVER: set GLIDESLOPE_TOKEN.",
             next_command="glideslope doctor",
         )
 

@@ -135,11 +135,21 @@ def _head(change: Change, found: Sequence[Record], covered: Checkpoint, title: s
 
 
 def _approvals(change: Change) -> str:
-    given = change.of("approval-given", stream=change.rollout)
-    said = [f"{'granted' if one.entry.body['granted'] else 'denied'} by {one.entry.body['by']}" for one in given]
+    said = [_sign_off(one, change) for one in change.of("approval-given", "approval-withdrawn", stream=change.rollout)]
     needs = (change.plan.get("governed") or {}).get("needs", ())
     asked = [f"{need.get('count', 1)} of {need['function']}" for need in needs]
     return f"{', '.join(asked) or change.plan['approvals']} asked for; " + (", ".join(said) or "none given")
+
+
+def _sign_off(one: Placed, change: Change) -> str:
+    """Return who answered as what, and whether the answer was about the change as it was decided on in the end."""
+    body: Mapping[str, Any] = one.entry.body
+    if one.entry.kind == "approval-withdrawn":
+        return f"withdrawn by {body['by']} (entry {one.position})"
+    functions = body.get("functions", ())
+    earlier = ", to an earlier state of the change" if body.get("change", change.digest) != change.digest else ""
+    word = "granted" if body["granted"] else "denied"
+    return f"{word} by {body['by']}{' as ' + ', '.join(functions) if functions else ''} (entry {one.position}{earlier})"
 
 
 def _missing(found: Sequence[Record]) -> Iterator[str]:

@@ -243,6 +243,27 @@ def test_nothing_that_people_wrote_is_taken_as_markup() -> None:
     assert len(re.findall(r'<h3 id="r\d+">', shown)) == 30
 
 
+def test_the_first_screen_tells_sign_offs_that_count_from_those_that_the_change_has_outgrown() -> None:
+    """New facts change the change: what was agreed on before is no yes to it, and a yes can be taken back."""
+    first, newer = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+    yes = {"by": "pia", "granted": True, "functions": ["product"], "why": "read"}
+    decision = {"type": "advance", "reasons": ["approved"]}
+    of = change(
+        entry("approval-given", {**yes, "change": first}, version=2),
+        entry("approval-given", {**yes, "change": newer}, version=3),
+        entry("approval-given", {"by": "sam", "granted": False, "why": "no"}, version=4),
+        entry("approval-withdrawn", {"by": "pia", "why": "again"}, version=5),
+        entry("decided", {"by": "g", "decision": decision, "evidence": {"permit": {"change": newer}}}, version=6),
+    )
+    found = records.gather(of)
+    shown = page(of, found, clauses.document(REGIMES, found), Checkpoint(origin="x", size=9, root=b"1" * 32)).decode()
+
+    assert (
+        "1 asked for; granted by pia as product (entry 11, to an earlier state of the change), "
+        "granted by pia as product (entry 12), denied by sam (entry 13), withdrawn by pia (entry 14)"
+    ) in shown
+
+
 def test_the_page_needs_nothing_from_elsewhere() -> None:
     of = change()
     found = records.gather(of)

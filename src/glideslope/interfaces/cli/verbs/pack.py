@@ -20,7 +20,7 @@ from glideslope.ledger.errors import LedgerError
 
 @click.command("pack")
 @click.argument("rollout")
-@click.option("--out", type=click.Path(path_type=Path), help="Where to write it, if not to ROLLOUT.pack.zip.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Where to write it, if not to ROLLOUT.pack.zip.")
 @click.option("--html", is_flag=True, help="Write its page beside it, too: FILE.html.")
 @click.option("--pdf", is_flag=True, help="Write it as sheets of paper, too: FILE.pdf (needs the extra `pdf`).")
 @click.option(

@@ -41,7 +41,7 @@ class Finding:
 @click.option(
     "--earlier", type=click.Path(path_type=Path), multiple=True, help="A checkpoint that you kept; may be repeated."
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Save the bundle that was fetched.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Save the bundle that was fetched.")
 @talks
 @click.pass_context
 def command(
