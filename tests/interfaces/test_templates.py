@@ -111,7 +111,9 @@ def test_what_is_written_passes_its_own_checks(desk: Any, policy: str, tmp_path:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_after_a_breach_there_are_three_people_who_can_sign_off(policy: str) -> None:
-    text = templates.organisation(templates.Asked(model="credit", kind="classifier", tier="", policy=policy))
+    text = templates.organisation(
+        templates.Asked(model="credit", kind="classifier", tier=templates.TIERS[policy][0], policy=policy)
+    )
     agreed = agreements.read(text, file="organisation.yaml").agreed
     assert isinstance(agreed, Organisation)
 
