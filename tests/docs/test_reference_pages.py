@@ -114,7 +114,7 @@ EVENTS: Final = (
     facts.Environment,
     facts.Dataset,
     facts.DataField,
-    facts.Origin,
+    facts.Upstream,
     facts.Pipeline,
     facts.Dependency,
     facts.Measured,

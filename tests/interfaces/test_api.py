@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from fastapi import FastAPI
 
 from glideslope.domain.errors import (
     Conflict,
@@ -22,6 +23,7 @@ from glideslope.domain.errors import (
 )
 from glideslope.engine.views import FleetView, ModelView, PlanView, RolloutView
 from glideslope.interfaces.api.app import create_app
+from glideslope.interfaces.api.openapi import described, install
 from glideslope.interfaces.api.problems import problem_of, status_of
 from glideslope.interfaces.api.streams import follow
 
@@ -558,6 +560,19 @@ def test_a_problem_without_a_place_names_none() -> None:
     problem = problem_of(PlanInvalid("x", where="alpha"))
 
     assert (problem.where, problem.file, problem.line, problem.width) == ("alpha", "", 0, 0)
+
+
+def test_two_types_of_one_name_are_not_described_as_each_other() -> None:
+    async def show() -> None: ...
+
+    app = FastAPI()
+    install(app)
+    for name, member in (("one", int), ("other", str)):
+        kind = msgspec.defstruct("Same", [("member", member)])
+        app.get(f"/{name}", name=name, **described(answer=kind))(show)
+
+    with pytest.raises(ValueError, match="two types are called Same"):
+        app.openapi()
 
 
 def test_the_description_covers_every_route_and_type(http: Any) -> None:

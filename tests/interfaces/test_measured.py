@@ -10,7 +10,7 @@ import pytest
 from tests.interfaces.test_bom import FULL
 
 from glideslope.domain.errors import FactsInvalid
-from glideslope.domain.governing.facts import Facts, Measured, Outcome, Validation
+from glideslope.domain.governing.facts import Ending, Facts, Measured, Validation
 from glideslope.domain.ids import Digest, VersionName
 from glideslope.interfaces.cli.exits import Exit
 from glideslope.interfaces.document import facts as written_facts
@@ -27,7 +27,7 @@ FIGURE = Measured(
     measured_at=1_795_661_271_000,
     report=Digest("sha256:" + "6" * 64),
 )
-CHECK = Validation(name="leakage future", outcome=Outcome.SKIPPED, findings="no time")
+CHECK = Validation(name="leakage future", outcome=Ending.SKIPPED, findings="no time")
 FOUND = Measurements(model=FULL.model, version=FULL.version, evaluations=(FIGURE,), validations=(CHECK,))
 BARE = Facts(model=FULL.model, version=FULL.version)
 

@@ -12,7 +12,7 @@ import yaml
 
 from glideslope.domain.commands import RecordFacts
 from glideslope.domain.governing.card import missing
-from glideslope.domain.governing.facts import Facts, FailureMode, Outcome
+from glideslope.domain.governing.facts import Ending, Facts, FailureMode
 from glideslope.domain.ids import Actor, ModelName, RolloutId, VersionName
 from glideslope.engine.version_record import VersionRecordView, version_record
 from glideslope.interfaces.document import papers
@@ -140,9 +140,9 @@ def test_taking_any_topic_away_never_completes_a_card_and_most_are_missed(topic:
     [
         (FailureMode(name="x"), "no test"),
         (FailureMode(name="x", test="t"), "no result"),
-        (FailureMode(name="x", test="t", result=Outcome.FAILED, tested_at=1), "failed"),
-        (FailureMode(name="x", test="t", result=Outcome.SKIPPED, tested_at=1), "skipped"),
-        (FailureMode(name="x", test="t", result=Outcome.PASSED), "when"),
+        (FailureMode(name="x", test="t", result=Ending.FAILED, tested_at=1), "failed"),
+        (FailureMode(name="x", test="t", result=Ending.SKIPPED, tested_at=1), "skipped"),
+        (FailureMode(name="x", test="t", result=Ending.PASSED), "when"),
     ],
 )
 async def test_a_failure_mode_that_no_test_covers_is_named(mode: FailureMode, why: str) -> None:

@@ -20,7 +20,7 @@ from glideslope.engine.governing_views import (
     RuleView,
     VoidView,
 )
-from glideslope.engine.views import ProposalView, RolloutView
+from glideslope.engine.views import RationaleView, RolloutView
 from glideslope.interfaces.cli.awaited import awaited
 from glideslope.interfaces.cli.reviewing import proposal_lines, rule_lines, standing_lines
 
@@ -41,7 +41,7 @@ GOVERNED = GovernedView(
     asked=19,
     void=(VoidView(by="sam", functions=("security",), at=AT, why="the change is no longer what was approved"),),
 )
-SAID = ProposalView(
+SAID = RationaleView(
     benefit="Fewer are turned away.",
     benefit_metric="log_loss",
     risks=("Those without a history.", "Night shifts."),
@@ -224,7 +224,7 @@ def test_waiting_is_a_table_or_a_document(desk: Any, service: Any, view: Rollout
 
 def test_the_page_for_reviewers_shows_what_is_printed(view: RolloutView) -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "review-a-change.md").read_text(encoding="utf-8")
-    said = ProposalView(
+    said = RationaleView(
         benefit="Fewer good applicants are turned away.",
         benefit_metric="log_loss",
         risks=("Applicants without a history may be judged by less.",),

@@ -27,7 +27,7 @@ from glideslope.domain.governing.dossier import (
     change_digest,
     plan_figures,
 )
-from glideslope.domain.governing.facts import Facts, Measured, Outcome
+from glideslope.domain.governing.facts import Ending, Facts, Measured
 from glideslope.domain.governing.governed import Governed, Lane
 from glideslope.domain.governing.kinds import REVIEWED, restored
 from glideslope.domain.governing.organisation import ArtifactKind, Organisation
@@ -110,7 +110,7 @@ def _evaluations(facts: Facts | UnsetType, registered: Sequence[Evaluation]) -> 
         return UNSET
     if isinstance(facts.validations, UnsetType):
         return UNSET  # whether a check was left out is not known then
-    skipped = tuple(v.name for v in facts.validations if v.outcome is Outcome.SKIPPED)
+    skipped = tuple(v.name for v in facts.validations if v.outcome is Ending.SKIPPED)
     whole: dict[tuple[Digest, Digest, Digest, str, int], list[Measured]] = {}
     for m in facts.evaluations:
         if (

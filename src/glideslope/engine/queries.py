@@ -39,7 +39,7 @@ from glideslope.engine.views import (
     HappeningView,
     ModelView,
     PairView,
-    ProposalView,
+    RationaleView,
     RolloutView,
     SlicesView,
     SourceView,
@@ -425,11 +425,11 @@ def _position(event: Event, before: int) -> int:
     return before
 
 
-def _proposal(said: Rationale | msgspec.UnsetType) -> ProposalView | None:
+def _proposal(said: Rationale | msgspec.UnsetType) -> RationaleView | None:
     if isinstance(said, msgspec.UnsetType):
         return None
     use = said.intended_use_changed
-    return ProposalView(
+    return RationaleView(
         benefit=said.benefit or "",
         benefit_metric=said.benefit_metric or "",
         risks=said.risks or (),

@@ -256,7 +256,7 @@ class HappeningView(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
 
 
-class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
+class RationaleView(msgspec.Struct, frozen=True, kw_only=True):
     """What a proposal says for itself besides why; empty where it says nothing."""
 
     benefit: str
@@ -314,7 +314,7 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     """Where the figures come from, and how fresh they are."""
     governed: GovernedView | None = None
     """Under which rules it stands; None where no organisation is in force."""
-    proposal: ProposalView | None = None
+    proposal: RationaleView | None = None
     """None where nothing but why was said."""
 
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from glideslope.domain.decision import Verdict
-from glideslope.domain.governing.facts import Measured, Outcome, Validation
+from glideslope.domain.governing.facts import Ending, Measured, Validation
 from glideslope.domain.ids import Digest, ModelName, VersionName
 from glideslope.domain.plan import Evaluation as Registered
 from glideslope.evaluate.declared import Evaluation, Served
@@ -166,7 +166,7 @@ def _validations(quality: Quality, at: int) -> Iterator[Validation]:
     ]
     for name, verdict, skipped, told in checks:
         # What could not be told is no pass.
-        outcome = Outcome.SKIPPED if skipped else Outcome.PASSED if verdict is Verdict.PASS else Outcome.FAILED
+        outcome = Ending.SKIPPED if skipped else Ending.PASSED if verdict is Verdict.PASS else Ending.FAILED
         yield Validation(name=name, outcome=outcome, validated_at=at, findings=told or UNSET)
 
 

@@ -10,13 +10,13 @@ from glideslope.domain.governing.facts import (
     DataField,
     Dataset,
     Dependency,
+    Ending,
     Facts,
     FailureMode,
     FairnessGap,
     Makers,
     Measured,
-    Origin,
-    Outcome,
+    Upstream,
     Use,
     check_facts,
     unknown,
@@ -67,13 +67,13 @@ def test_makers_are_known_only_when_every_kind_is_named() -> None:
                 datasets=(
                     msgspec.structs.replace(
                         DATA,
-                        fields=(DataField(name="x", traced=1, upstream=(Origin(dataset="r", field="y", hops=2),)),),
+                        fields=(DataField(name="x", traced=1, upstream=(Upstream(dataset="r", field="y", hops=2),)),),
                     ),
                 )
             ),
             "datasets.0.fields.0.upstream",
         ),
-        (facts(failure_modes=(FailureMode(name="snow", result=Outcome.PASSED),)), "failure_modes.0.test"),
+        (facts(failure_modes=(FailureMode(name="snow", result=Ending.PASSED),)), "failure_modes.0.test"),
         (facts(evaluations=(Measured(metric="auc", value=0.7, low=0.8),)), "evaluations.0.low"),
         (
             facts(fairness=(FairnessGap(metric="e", attribute="o", group="a", reference="b", gap=0.1, high=0.0),)),

@@ -20,7 +20,7 @@ import pytest
 from msgspec import UNSET
 
 from glideslope.domain.decision import Verdict
-from glideslope.domain.governing.facts import Outcome
+from glideslope.domain.governing.facts import Ending
 from glideslope.domain.plan import Evaluation
 from glideslope.evaluate import reporting
 from glideslope.evaluate.conducting import conduct
@@ -81,7 +81,7 @@ def test_a_sound_candidate_meets_all_and_the_report_is_what_its_digest_says(
     assert stated["log_loss", "all"].verdict is loss.verdict
     checks = {f"leakage {each['check']}": each["skipped"] for each in report["quality"]["leakage"]}
     checks |= {f"scenario {each['name']}": each["skipped"] for each in report["quality"]["scenarios"]}
-    assert {each.name: each.outcome is Outcome.SKIPPED for each in facts.validations} == checks
+    assert {each.name: each.outcome is Ending.SKIPPED for each in facts.validations} == checks
 
 
 @pytest.mark.parametrize("behaviour", ["fails", "dies"])
@@ -99,7 +99,7 @@ def test_a_server_that_fails_on_spoilt_input_is_found_out(folder: Path, small: s
     checks = measured.read(
         (folder / "evaluation.work" / "measured.json").read_bytes(), file="measured.json"
     ).validations
-    assert {each.name.removeprefix("scenario ") for each in checks if each.outcome is Outcome.FAILED} == {
+    assert {each.name.removeprefix("scenario ") for each in checks if each.outcome is Ending.FAILED} == {
         n for n, each in found.items() if each["verdict"] != "pass" and not each["skipped"]
     }
     assert found["missing"]["candidate"]["crashes"] == (behaviour == "dies")

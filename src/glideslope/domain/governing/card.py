@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 
-from glideslope.domain.governing.facts import Facts, FailureMode, Makers, Outcome, Use
+from glideslope.domain.governing.facts import Ending, Facts, FailureMode, Makers, Use
 
 _NEEDED: Final = (
     "intended_use",
@@ -37,8 +37,8 @@ def untested(mode: FailureMode) -> str:
         return "no test"
     if isinstance(mode.result, UnsetType):
         return "its test has no result"
-    if mode.result is not Outcome.PASSED:
-        return f"its test {'failed' if mode.result is Outcome.FAILED else 'was skipped'}"
+    if mode.result is not Ending.PASSED:
+        return f"its test {'failed' if mode.result is Ending.FAILED else 'was skipped'}"
     return "nobody says when its test passed" if isinstance(mode.tested_at, UnsetType) else ""
 
 

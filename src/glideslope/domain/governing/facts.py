@@ -42,7 +42,7 @@ class Use(StrEnum):
     EVALUATION = "evaluation"  # measured the result with it
 
 
-class Outcome(StrEnum):
+class Ending(StrEnum):
     """How a test or a validation ended."""
 
     PASSED = "passed"
@@ -95,7 +95,7 @@ class Environment(_Fact, frozen=True, kw_only=True):
     platform: str | UnsetType = UNSET
 
 
-class Origin(_Fact, frozen=True, kw_only=True):
+class Upstream(_Fact, frozen=True, kw_only=True):
     """A field upstream from which another was derived."""
 
     dataset: str
@@ -112,7 +112,7 @@ class DataField(_Fact, frozen=True, kw_only=True):
     type: str | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
     """`pii`, `special-category`, ...; empty says that somebody looked and there are none."""
-    upstream: tuple[Origin, ...] | UnsetType = UNSET
+    upstream: tuple[Upstream, ...] | UnsetType = UNSET
     traced: int | UnsetType = UNSET
     """How many hops its upstream was followed; `upstream` is complete up to there."""
 
@@ -147,7 +147,7 @@ class FailureMode(_Fact, frozen=True, kw_only=True):
     mitigation: str | UnsetType = UNSET
     test: str | UnsetType = UNSET
     """The test's id, as its runner names it."""
-    result: Outcome | UnsetType = UNSET
+    result: Ending | UnsetType = UNSET
     tested_at: int | UnsetType = UNSET
 
 
@@ -220,7 +220,7 @@ class Validation(_Fact, frozen=True, kw_only=True):
     """A check that somebody else ran, and how it ended."""
 
     name: str
-    outcome: Outcome
+    outcome: Ending
     by: Actor | UnsetType = UNSET
     validated_at: int | UnsetType = UNSET
     findings: str | UnsetType = UNSET
@@ -360,7 +360,7 @@ def _struct(path: _Path, value: msgspec.Struct) -> Iterator[tuple[_Path, str]]:
         if name in {"rows", "traced"} or name == "since" or name.endswith("_at"):
             yield from _natural((*path, name), getattr(value, name))
     match value:
-        case Origin(hops=hops) if not 1 <= hops <= FURTHEST:
+        case Upstream(hops=hops) if not 1 <= hops <= FURTHEST:
             yield (*path, "hops"), f"hops are 1 to {FURTHEST}"
         case DataField(upstream=tuple(), traced=UnsetType()):
             yield (*path, "upstream"), "an upstream says how far it was followed: `traced`"

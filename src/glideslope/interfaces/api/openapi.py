@@ -1,5 +1,6 @@
 """The OpenAPI description: made from the same types that decode bodies and encode answers."""
 
+from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
@@ -103,7 +104,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     schemas = dict(schemas)
     for path, operations in found["paths"].items():
         for operation in operations.values():
-            schemas.update(operation.pop(_COMPONENTS, {}))
+            _join(schemas, operation.pop(_COMPONENTS, {}))
             answers = operation["responses"]
             answers.pop("default", None)
             known = {int(status) for status, told in answers.items() if not told}
@@ -117,6 +118,13 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
     }
     return found
+
+
+def _join(schemas: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Take in what an operation speaks of. Two types of one name would each be described as the other: that is a fault of ours."""
+    for name, schema in more.items():
+        if schemas.setdefault(name, schema) != schema:
+            raise ValueError(f"two types are called {name}, and a description can name but one of them")
 
 
 def _refusals(path: str, operation: dict[str, Any]) -> set[HTTPStatus]:

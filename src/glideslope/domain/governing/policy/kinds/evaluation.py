@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from glideslope.domain.decision import Verdict
 from glideslope.domain.governing.dossier import Dossier
-from glideslope.domain.governing.facts import FairnessGap, Outcome, Validation
+from glideslope.domain.governing.facts import Ending, FairnessGap, Validation
 from glideslope.domain.governing.policy.answers import Missing, Shown, Sight, Wrong
 from glideslope.domain.governing.policy.rule import (
     ByTier,
@@ -147,7 +147,7 @@ class NothingSkipped(Rule, frozen=True, kw_only=True, tag="nothing_skipped"):
         if done is None:
             yield Missing("the validations of the candidate")
         for validation in done or ():
-            yield Shown(validation.name) if validation.outcome is Outcome.PASSED else Wrong(_ended(validation))
+            yield Shown(validation.name) if validation.outcome is Ending.PASSED else Wrong(_ended(validation))
         names = {validation.name for validation in done or ()}
         yield from (Missing(f"the validation {name}") for name in known(self.validations) or () if name not in names)
 
@@ -177,7 +177,7 @@ class ValidatedIndependently(Rule, frozen=True, kw_only=True, tag="validated_ind
             return
         makers = known(facts.makers)
         own = (frozenset() if makers is None else makers.everybody()) | {dossier.change.proposer}
-        passed = [v for v in known(facts.validations) or () if v.outcome is Outcome.PASSED]
+        passed = [v for v in known(facts.validations) or () if v.outcome is Ending.PASSED]
         others = dict.fromkeys(str(v.by) for v in passed if known(v.by) is not None and v.by not in own)
         if len(others) >= self.at_least:
             yield Shown(f"validated by {listed(tuple(others))}")
@@ -257,7 +257,7 @@ class FailureModesTested(Rule, frozen=True, kw_only=True, tag="failure_modes_tes
         for mode in modes:
             if mode.test is UNSET or mode.result is UNSET:
                 yield Missing(f"a test of {mode.name}")
-            elif mode.result is not Outcome.PASSED:
+            elif mode.result is not Ending.PASSED:
                 yield Wrong(f"the test of {mode.name} was {mode.result.value}")
             else:
                 yield Shown(mode.name)
