@@ -36,6 +36,10 @@ class Ask:
     command: str = ""
 
 
+def _change(view: RolloutView) -> str:
+    return f"{view.model} {view.incumbent} → {view.candidate}"
+
+
 def why_not(view: RolloutView, visitor: Visitor, functions: Sequence[str] | None) -> str:
     """Say why a visitor's approval would not count; empty when it would."""
     actor = visitor.actor
@@ -77,7 +81,7 @@ def asks(
         return []
     found = [
         Ask(
-            about=f"{view.model} {view.incumbent} → {view.candidate}",
+            about=_change(view),
             sentence=f"Approve or deny {view.id}, proposed by {view.proposed_by}: {view.why}",
             since=view.proposed_at,
             page=f"/approvals#{view.id}",
@@ -87,7 +91,7 @@ def asks(
     ]
     found += [
         Ask(
-            about=f"{view.model} {view.incumbent} → {view.candidate}",
+            about=_change(view),
             sentence=f"{view.id} is halted: resume it, or roll it back.",
             since=view.changed_at,
             page=f"/rollouts/{view.id}#acts",
@@ -97,7 +101,7 @@ def asks(
     ]
     found += [
         Ask(
-            about=f"{view.model} {view.incumbent} → {view.candidate}",
+            about=_change(view),
             sentence=f"{view.id} needs somebody who looks: {' '.join(view.sentences)}",
             since=view.changed_at,
             page=f"/rollouts/{view.id}",
