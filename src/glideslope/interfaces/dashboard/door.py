@@ -113,6 +113,14 @@ class PageDoor:
         return found
 
 
+def key_of(fields: Mapping[str, str]) -> str:
+    """Return the idempotency key of a form, by which a double click is one act. Raises RequestInvalid."""
+    key = fields.get("key", "")
+    if not (0 < len(key) <= 200 and key.isascii() and key.isprintable()):
+        raise RequestInvalid("its form carries no key")
+    return key
+
+
 def is_ours(request: Request) -> bool:
     """Tell whether a page of this site sent a request that changes something."""
     origin = request.headers.get("origin")

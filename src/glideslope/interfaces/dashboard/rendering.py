@@ -20,6 +20,17 @@ from glideslope.interfaces.dashboard.door import Visitor
 
 THEME: Final = "glideslope-theme"
 THEMES: Final = ("light", "dark")
+NAVIGATION: Final = (
+    ("/", "Fleet", ("/rollouts/",)),
+    ("/approvals", "Approvals", ("/approvals/",)),
+    ("/models", "Models", ("/models/",)),
+    ("/incidents", "Incidents", ("/incidents/",)),
+    ("/drills", "Drills", ("/drills/",)),
+    ("/policies", "Policies", ("/agreements/",)),
+    ("/ledger", "Ledger", ("/ledger/",)),
+    ("/settings", "Settings", ("/settings/", "/dues", "/people")),
+)
+"""The bar on top: where each word leads, and what else lies under it."""
 _MINUS: Final = "−"
 _INSTANT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
 
@@ -35,7 +46,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(asset=assets.url, charts=charts, new_key=new_key)
+        self._templates.globals.update(asset=assets.url, charts=charts, navigation=NAVIGATION, new_key=new_key)
         self._templates.filters.update(
             at=at,
             share=share,

@@ -16,7 +16,7 @@ from glideslope.domain.rollout import Phase
 from glideslope.engine.slices_display import worst_first
 from glideslope.engine.views import GuardrailView, RolloutView
 from glideslope.interfaces.api.problems import RequestInvalid
-from glideslope.interfaces.dashboard.door import PageDoor, Visitor
+from glideslope.interfaces.dashboard.door import PageDoor, Visitor, key_of
 from glideslope.interfaces.dashboard.rendering import Pages
 from glideslope.interfaces.dashboard.words import urgency, verdict
 
@@ -76,10 +76,7 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
         async def act(request: Request) -> Response:
             id_ = RolloutId(request.path_params["rollout"])
             visitor, fields = await door.form(request, act=f"{name} a rollout")
-            key = fields.get("key", "")
-            if not (0 < len(key) <= 200 and key.isascii() and key.isprintable()):
-                raise RequestInvalid("its form carries no key")
-            await acts[name](id_, visitor, fields, key)
+            await acts[name](id_, visitor, fields, key_of(fields))
             target = "/approvals" if name in ("approve", "withdraw") else f"/rollouts/{id_}"
             return RedirectResponse(target, status_code=HTTPStatus.SEE_OTHER)
 

@@ -19,7 +19,20 @@ from glideslope.engine.service import Service
 from glideslope.interfaces.api.door import Door as ApiDoor
 from glideslope.interfaces.api.problems import Internal, RequestInvalid, refused, status_of
 from glideslope.interfaces.api.streams import EVENTS, MOST, TooManyStreams
-from glideslope.interfaces.dashboard import approvals, fleet, ledger, models, rollouts, searching
+from glideslope.interfaces.dashboard import (
+    agreements,
+    approvals,
+    drills,
+    dues,
+    fleet,
+    incidents,
+    ledger,
+    models,
+    people,
+    rollouts,
+    searching,
+    settings,
+)
 from glideslope.interfaces.dashboard.assets import Assets
 from glideslope.interfaces.dashboard.attempts import Attempts
 from glideslope.interfaces.dashboard.door import PageDoor, SignedOut, comes_from_elsewhere
@@ -69,7 +82,13 @@ def create_site(
         *rollouts.routes(door, pages),
         *approvals.routes(door, pages),
         *models.routes(door, pages),
+        *incidents.routes(door, pages),
+        *drills.routes(door, pages),
+        *agreements.routes(door, pages),
+        *dues.routes(door, pages),
         *ledger.routes(door, pages),
+        *people.routes(door, pages),
+        *settings.routes(door, pages),
         *searching.routes(door, pages),
         Route("/events", _events(door, stopping=stopping), methods=["GET"]),
         Route("/static/{name}", assets.serve, methods=["GET"]),
