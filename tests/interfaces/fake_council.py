@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 from tests.interfaces.fake_rollouts import AT, FakeRollouts
 
 from glideslope.domain.commands import (
@@ -41,6 +42,8 @@ from glideslope.engine.governing_views import (
     incident_view,
     owned_view,
 )
+from glideslope.engine.inbox import Reader, inbox
+from glideslope.engine.inbox_views import InboxView
 from glideslope.engine.incidents import Incidents
 from glideslope.engine.once import Once
 from glideslope.engine.orphans import OrphanView, orphans
@@ -127,6 +130,23 @@ class FakeCouncil(FakeRollouts):
         self._begin()
         organisation = self.governing.organisation
         return () if organisation is None else dues(self.record, organisation, now=self.record.now())
+
+    async def inbox(self, who: Actor | None = None, *, may_act: bool = True) -> InboxView:
+        self._begin()
+        organisation, now = self.governing.organisation, self.record.now()
+        known = () if organisation is None else access(organisation, who=who or "", right="", function="", now=now)
+        person = next(iter(known), None)
+        return inbox(
+            [msgspec.structs.replace(view, guardrails=()) for view in self.rollouts.values()],
+            [self._agreed(each) for each in self.record.agreements()],
+            [incident_view(each) for each in self.record.incidents()],
+            await self.dues(),
+            (),
+            reader=None
+            if who is None
+            else Reader(actor=who, may_act=may_act, access=person, governed=organisation is not None),
+            at=AT,
+        )
 
     async def begin_drill(self, command: BeginDrill, *, key: str) -> Sequence[DrillView]:
         self._begin()

@@ -84,6 +84,7 @@ ROUTES = [
     ("GET", "/v1/orphans"),
     ("GET", "/v1/access"),
     ("GET", "/v1/dues"),
+    ("GET", "/v1/inbox"),
     ("GET", "/v1/models/late-arrival/drills"),
     ("POST", "/v1/models/late-arrival/drills"),
     ("POST", "/v1/models/late-arrival/drills/told"),

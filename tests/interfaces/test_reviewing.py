@@ -9,19 +9,14 @@ import pytest
 from tests.interfaces.test_agreeing import ORGANISATION
 from tests.interfaces.test_cli import ID, applied
 
-from glideslope.engine.access import AccessView
 from glideslope.engine.governing_views import (
-    AgreementView,
-    EditionView,
     GovernedView,
     GrantView,
-    IncidentView,
     NeedView,
     RuleView,
     VoidView,
 )
 from glideslope.engine.views import RationaleView, RolloutView
-from glideslope.interfaces.cli.awaited import awaited
 from glideslope.interfaces.cli.reviewing import proposal_lines, rule_lines, standing_lines
 
 AT = "2026-11-20T09:00:00.000Z"
@@ -67,12 +62,6 @@ STANDING = """\
             mend: Measure it.
   forbidden winter, until 2027-01-04 (hold)
 """
-
-
-def person(actor: str, *, rights: tuple[str, ...] = ("review",), functions: tuple[str, ...] = ()) -> AccessView:
-    return AccessView(
-        actor=actor, team="", rights=rights, functions=functions, reviews_as=functions, delegations=(), owns=()
-    )
 
 
 @pytest.fixture
@@ -124,102 +113,25 @@ def test_a_change_that_says_nothing_and_is_governed_by_nothing_has_no_such_lines
     assert "barred" not in shown
 
 
-def agreement(*, by: str = "op", granted: tuple[str, ...] = (), need: str = "compliance") -> AgreementView:
-    grants = tuple(GrantView(by=each, functions=("compliance",), at=AT, until="") for each in granted)
-    tabled = EditionView(digest="d", text="", by=by, why="", at="2026-11-19T09:00:00.000Z", granted=grants, denied=())
-    return AgreementView(
-        of="policy",
-        name="bank",
-        in_force=None,
-        since="",
-        reviewed_at="",
-        tabled=tabled,
-        needs=(NeedView(function=need, count=1),),
-        former=(),
-    )
-
-
-INCIDENT = IncidentView(
-    rollout="r-0009",
-    model="m",
-    incumbent="v1",
-    candidate="v2",
-    opened_at="2026-11-18T09:00:00.000Z",
-    sentences=(),
-    breaches=(),
-    step="s1",
-    exposed=1,
-    lasted_seconds=1.0,
-    gap="",
-    hypotheses=(),
-    remedies=(),
-    lacking=("a hypothesis why",),
-    closed_by="",
-    closed_at="",
-)
-
-CASES = {
-    "anybody": (None, ["close", "answer", "approve"]),
-    "the function that is missing": (person("sam", functions=("security",)), ["close", "approve"]),
-    "who has approved already": (person("pia", functions=("product", "security")), ["close"]),
-    "a maker": (person("lin", functions=("security",)), ["close"]),
-    "the proposer": (person("ada", functions=("security",)), ["close"]),
-    "another function": (person("cleo", functions=("compliance",)), ["close", "answer"]),
-    "who tabled it": (person("op", functions=("compliance",)), ["close"]),
-    "who may not review": (person("olaf", rights=("operate",)), []),
-}
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_each_sees_what_they_can_do_today_and_nothing_else(view: RolloutView, case: str) -> None:
-    who, expected = CASES[case]
-
-    found = awaited((view,), (agreement(),), (INCIDENT,), who)
-
-    assert [each.what.split()[0] for each in found] == expected
-
-
-def test_what_is_answered_closed_or_ended_waits_no_more(view: RolloutView) -> None:
-    sam = person("sam", functions=("security", "compliance"))
-    ended = msgspec.structs.replace(view, ended=True)
-    closed = msgspec.structs.replace(INCIDENT, closed_by="sam", closed_at=AT)
-
-    assert awaited((ended,), (agreement(granted=("sam",)),), (closed,), sam) == []
-
-
-def test_glass_waits_for_a_second_and_then_for_somebody_who_did_not_break_it(view: RolloutView) -> None:
-    def waits(who: AccessView, **glass: object) -> list[str]:
-        governed = msgspec.structs.replace(GOVERNED, missing=(), **glass)
-        return [
-            e.what.split(" of ")[0] for e in awaited((msgspec.structs.replace(view, governed=governed),), (), (), who)
-        ]
-
-    both = ("operate", "review")
-    assert waits(person("cleo", rights=both), glass_asked_by="ada") == ["agree to break the glass"]
-    assert waits(person("ada", rights=both), glass_asked_by="ada") == []
-    assert waits(person("sam"), glass_owed_by=("ada", "cleo")) == ["review the broken glass"]
-    assert waits(person("cleo", rights=both), glass_owed_by=("ada", "cleo")) == []
-
-
-def test_an_administrator_is_asked_about_the_organisation() -> None:
-    mia, found = person("mia", rights=("administer",)), agreement(need="administer")
-
-    assert [each.look for each in awaited((), (found,), (), mia)] == ["glideslope agree diff policy bank"]
-    assert awaited((), (found,), (), person("sam", functions=("security",))) == []
-
-
-def test_waiting_is_a_table_or_a_document(desk: Any, service: Any, view: RolloutView, tmp_path: Any) -> None:
+def test_an_inbox_is_a_list_or_a_document(desk: Any, service: Any, view: RolloutView, tmp_path: Any) -> None:
     file = tmp_path / "organisation.yaml"
     file.write_text(ORGANISATION.replace("functions: [product]", "functions: [security]"))
     desk.run("agree", "table", str(file), "-m", "so it is")
     service.rollouts[ID] = view
 
-    assert "approve late-arrival-1 late-arrival v1 -> v2" in desk.run("waiting").stdout
-    (found,) = json.loads(desk.run("waiting", "mia", "--json").stdout)
-    assert (found["needs"], found["look"]) == ("1 x security", f"glideslope show {ID}")
-    assert desk.run("waiting", "ada").stdout == "Nothing waits for ada.\n"
-    nobody = desk.run("waiting", "zoe")
+    everybody = desk.run("inbox", "--everybody").stdout
+    assert "approval  late-arrival v1 → v2\n  Approve or deny late-arrival-1, proposed by ada" in everybody
+    assert "silence is never consent" in everybody
+    (found,) = json.loads(desk.run("inbox", "mia", "--json").stdout)["items"]
+    assert (found["needs"], found["command"]) == ([{"function": "security", "count": 1}], f"glideslope show {ID}")
+    assert (found["why_me"], found["allowed"]) == ("You approve as security.", ["approve", "deny"])
+    # The token of the desk is ada's, who proposed it.
+    mine = desk.run("inbox").stdout
+    assert mine.startswith("Nothing waits for ada.\n")
+    assert "1 waits for others" in mine
+    nobody = desk.run("inbox", "zoe")
     assert (nobody.exit_code, "zoe" in nobody.stderr) == (2, True)
+    assert desk.run("inbox", "mia", "--everybody").exit_code == 2
 
 
 def test_the_page_for_reviewers_shows_what_is_printed(view: RolloutView) -> None:

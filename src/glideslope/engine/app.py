@@ -70,6 +70,8 @@ from glideslope.engine.governing import Governing
 from glideslope.engine.governing_views import block_sentence
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
+from glideslope.engine.inbox_views import InboxView
+from glideslope.engine.inboxes import Inboxes
 from glideslope.engine.log_desk import KEEP, LogDesk
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
@@ -276,6 +278,7 @@ class App(Council):
             reconciler=self.reconciler,
             permit=self._asking.permit,
             policies=lambda: agreed.policies,
+            organisation=lambda: agreed.organisation,
             clock=world.clock,
         )
         super().__init__(
@@ -300,6 +303,13 @@ class App(Council):
         )
         self.repository = Repository(record=self.record, store=world.store, index=world.search, clock=world.clock)
         self._courses = Courses(self.record)
+        self._inboxes = Inboxes(
+            record=self.record,
+            queries=self._queries,
+            organisation=lambda: agreed.organisation,
+            agreements=self.agreements,
+            flags=self.signals.view,
+        )
         self._trouble: dict[str, str] = {}
 
     @property
@@ -422,6 +432,9 @@ class App(Council):
         if self.governor.acting:
             self.signals.look()
             await self.signals.flush()
+
+    async def inbox(self, who: Actor | None = None, *, may_act: bool = True) -> InboxView:
+        return await self._inboxes.inbox(who, may_act=may_act)
 
     async def fleet(self) -> FleetView:
         overdue = sum(due.overdue for due in await self.dues())

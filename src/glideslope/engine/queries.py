@@ -13,6 +13,7 @@ from glideslope.domain.events import Confirmed, Decided, Event, kind_of, rfc3339
 from glideslope.domain.evidence import NOTHING, Evidence
 from glideslope.domain.gate import harm_findings
 from glideslope.domain.governing.governed import Permit
+from glideslope.domain.governing.organisation import Organisation
 from glideslope.domain.governing.policy import Policy
 from glideslope.domain.ids import WHOLE, ModelName, RolloutId
 from glideslope.domain.metric import EXPOSURE, OUTCOME_SEEN, RESCUED
@@ -30,6 +31,7 @@ from glideslope.engine.ports import Clock
 from glideslope.engine.record import Model, Record, Recorded
 from glideslope.engine.searching import Searching
 from glideslope.engine.slices_display import slices_view
+from glideslope.engine.standing import standing
 from glideslope.engine.stories import actor_of, budget_words, sentence
 from glideslope.engine.views import (
     BudgetView,
@@ -78,10 +80,12 @@ class Queries:
         reconciler: InForce,
         permit: Callable[[Rollout], Permit | msgspec.UnsetType],
         policies: Callable[[], Sequence[Policy]],
+        organisation: Callable[[], Organisation | None],
         clock: Clock,
     ) -> None:
         self._permit = permit
         self._policies = policies
+        self._organisation = organisation
         self._searching = searching
         self._record = record
         self._observer = observer
@@ -129,6 +133,16 @@ class Queries:
             signals=signals,
         )
 
+    def glance(self, id_: RolloutId, *, within: float) -> RolloutView:
+        """Return a rollout with guardrails that may be so many seconds old, for whoever asks of many. Raises NotFound."""
+        rollout = self._record.rollout(id_)
+        view = self.rollout(id_, with_guardrails=False)
+        if rollout.phase in ENDED:
+            return view
+        return msgspec.structs.replace(
+            view, guardrails=self._figures(rollout, self._record.history(id_), within=within)[0]
+        )
+
     def rollout(self, id_: RolloutId, *, with_guardrails: bool = True) -> RolloutView:
         """Return everything about one rollout. Raises NotFound."""
         rollout = self._record.rollout(id_)
@@ -173,6 +187,7 @@ class Queries:
             values=value_views(plan, self._evidence(rollout, history)) if plan.value and with_guardrails else (),
             pairs=self._pairs(rollout, history) if with_guardrails else (),
             governed=self._governed(rollout, permit),
+            standing=standing(rollout, history, self._organisation(), now=self._record.now()),
             proposal=_proposal(plan.proposal),
         )
 
@@ -216,13 +231,13 @@ class Queries:
     def _guardrails(self, rollout: Rollout, history: Sequence[Recorded]) -> tuple[GuardrailView, ...]:
         return self._figures(rollout, history)[0]
 
-    def _figures(self, rollout: Rollout, history: Sequence[Recorded]) -> "_Figures":
-        """Return what each guardrail shows and how fresh that is, at most SHOW_EVERY old: intervals cost more than all else."""
+    def _figures(self, rollout: Rollout, history: Sequence[Recorded], *, within: float = SHOW_EVERY) -> "_Figures":
+        """Return what each guardrail shows and how fresh that is, at most `within` seconds old: intervals cost more than all else."""
         if rollout.step is None:
             return (), ()
         where, now = (rollout.phase, rollout.position), self._clock.monotonic()
         shown = self._shown.get(rollout.id)
-        if shown is not None and shown[0] == where and (rollout.phase in ENDED or now - shown[1] < SHOW_EVERY):
+        if shown is not None and shown[0] == where and (rollout.phase in ENDED or now - shown[1] < within):
             return shown[2]
         evidence = self._evidence(rollout, history)
         views = tuple(

@@ -188,6 +188,7 @@ class AsRecorded(Queries):
             reconciler=_InForceAsRecorded(),
             permit=lambda rollout: self._judged(rollout).permit,
             policies=lambda: agreed.policies,
+            organisation=lambda: agreed.organisation,
             clock=clock,
         )
 

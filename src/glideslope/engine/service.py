@@ -54,6 +54,7 @@ from glideslope.engine.drilling import DrillView
 from glideslope.engine.dues import DueView
 from glideslope.engine.facts import FactsView
 from glideslope.engine.governing_views import AgreementView, IncidentView, OwnedView
+from glideslope.engine.inbox_views import InboxView
 from glideslope.engine.orphans import OrphanView
 from glideslope.engine.version_record import VersionRecordView
 from glideslope.engine.views import (
@@ -145,6 +146,10 @@ class Service(Protocol):
 
     async def usual(self, model: ModelName) -> Sequence[UsualView]:
         """Return the last day against the same hours of earlier weeks. Advisory."""
+        ...
+
+    async def inbox(self, who: Actor | None = None, *, may_act: bool = True) -> InboxView:
+        """Return what waits for somebody, as far as their token lets them act; for anybody where nobody is named."""
         ...
 
     async def fleet(self) -> FleetView: ...

@@ -267,6 +267,25 @@ class RationaleView(msgspec.Struct, frozen=True, kw_only=True):
     """None where it was not said."""
 
 
+class StandingView(msgspec.Struct, frozen=True, kw_only=True):
+    """Since when a rollout stands as it does, and what happens next by itself. Instants are RFC 3339; empty for none."""
+
+    since: str = ""
+    """When traffic was last ordered or the last decision recorded, whichever came later."""
+    deadline: str = ""
+    """When the present step's maximum time passes."""
+    at_deadline: str = ""
+    """What happens then, as a sentence."""
+    glass_asked_at: str = ""
+    glass_broken_at: str = ""
+    escalated_at: str = ""
+    """When it was last told that a sign-off is missing, and to whom."""
+    escalated_to: tuple[str, ...] = ()
+    escalates_at: str = ""
+    """When it will be told next, and to whom."""
+    escalates_to: tuple[str, ...] = ()
+
+
 class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one rollout that a page or a terminal shows."""
 
@@ -314,6 +333,7 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     """Where the figures come from, and how fresh they are."""
     governed: GovernedView | None = None
     """Under which rules it stands; None where no organisation is in force."""
+    standing: StandingView = StandingView()
     proposal: RationaleView | None = None
     """None where nothing but why was said."""
 

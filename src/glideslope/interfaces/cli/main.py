@@ -44,7 +44,7 @@ VERBS: Final = {
     "open": Verb("Open the dashboard, signed in.", _LOOK),
     "watch": Verb("Follow a rollout as it happens.", _LOOK),
     "status": Verb("Tell how a rollout stands, for scripts.", _LOOK),
-    "waiting": Verb("List what waits for people, or for one of them.", _LOOK),
+    "inbox": Verb("List what waits for you, or for anybody.", _LOOK),
     "ls": Verb("List models and rollouts.", _LOOK),
     "show": Verb("Show a rollout or a model in full.", _LOOK),
     "search": Verb("Find entries of the record by words and fields.", _LOOK),

@@ -12,13 +12,12 @@ from glideslope.domain.errors import NotFound
 from glideslope.domain.ids import RolloutId, model_name, version_name
 from glideslope.domain.plan import Guardrail, Margin, MarginKind, Plan, Step
 from glideslope.engine.courses import ProposalView
+from glideslope.engine.inbox_views import Asking
 from glideslope.engine.version_record import VersionRecordView
 from glideslope.engine.views import RolloutView
-from glideslope.interfaces.dashboard.asks import why_not
 from glideslope.interfaces.dashboard.door import PageDoor
 from glideslope.interfaces.dashboard.fleet import page_number
 from glideslope.interfaces.dashboard.rendering import Pages, lasting, share
-from glideslope.interfaces.dashboard.words import needs_approval
 
 CARDS: Final = 10
 """On one page, those that wait for the visitor first."""
@@ -47,9 +46,12 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
         visitor, number = door.visitor(request), page_number(request)
         rollouts = (await service.fleet()).rollouts
         functions = await service.functions(visitor.actor)
-        waiting = [(each, why_not(each, visitor, functions)) for each in rollouts if needs_approval(each)]
-        waiting.sort(key=lambda each: (bool(each[1]), each[0].proposed_at))
-        shown = waiting[(number - 1) * CARDS : number * CARDS]
+        found = await service.inbox(visitor.actor, may_act=visitor.may_act)
+        waiting = [each for each in (*found.items, *found.others) if each.asks == Asking.APPROVAL]
+        of = {each.id: each for each in rollouts}
+        shown = [
+            (of[each.of], each.why_not) for each in waiting[(number - 1) * CARDS : number * CARDS] if each.of in of
+        ]
         return pages.page(
             request,
             "approvals.html",

@@ -13,8 +13,7 @@ from glideslope.domain.ids import WHOLE, RolloutId
 from glideslope.engine.service import Service
 from glideslope.engine.views import GuardrailView, RolloutView
 from glideslope.interfaces.api.problems import RequestInvalid
-from glideslope.interfaces.dashboard.asks import Ask, asks
-from glideslope.interfaces.dashboard.door import PageDoor, Visitor
+from glideslope.interfaces.dashboard.door import PageDoor
 from glideslope.interfaces.dashboard.rendering import Pages
 from glideslope.interfaces.dashboard.words import state, urgency
 
@@ -62,7 +61,7 @@ def routes(door: PageDoor, pages: Pages, *, monotonic: Callable[[], float]) -> l
         visitor = door.visitor(request)
         number = page_number(request)
         view = await service.fleet()
-        waiting = await asked(door, visitor, view.rollouts)
+        waits = await service.inbox(visitor.actor, may_act=visitor.may_act)
         open_ = sorted((each for each in view.rollouts if not each.ended), key=lambda each: urgency(state(each)))
         glances.forget({each.id for each in open_})
         shown = [await glances.of(each) for each in _paged(open_, number)]
@@ -72,8 +71,8 @@ def routes(door: PageDoor, pages: Pages, *, monotonic: Callable[[], float]) -> l
             "fleet.html",
             visitor=visitor,
             live=True,
-            waiting=waiting,
-            overdue=[each for each in await service.dues() if each.overdue],
+            waiting=waits.items if visitor.may_act else waits.others,
+            others=len(waits.others) if visitor.may_act else 0,
             fleet=view,
             rows=[(each, worst(each)) for each in shown],
             open_count=len(open_),
@@ -85,18 +84,6 @@ def routes(door: PageDoor, pages: Pages, *, monotonic: Callable[[], float]) -> l
         )
 
     return [Route("/", show, methods=["GET"])]
-
-
-async def asked(door: PageDoor, visitor: Visitor, rollouts: Sequence[RolloutView]) -> list[Ask]:
-    """Return what waits for a visitor."""
-    service = door.service
-    return asks(
-        rollouts,
-        await service.agreements(),
-        await service.incidents(),
-        visitor=visitor,
-        functions=await service.functions(visitor.actor),
-    )
 
 
 def worst(view: RolloutView) -> GuardrailView | None:

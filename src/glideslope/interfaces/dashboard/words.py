@@ -5,6 +5,7 @@ from typing import Final, assert_never
 
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import Phase
+from glideslope.engine.inbox import needs_approval
 from glideslope.engine.views import DecisionView, RolloutView
 
 
@@ -65,16 +66,6 @@ def state(view: RolloutView) -> Word:
             return Word("promoted", "good", "check")
         case _ as never:
             assert_never(never)
-
-
-def needs_approval(view: RolloutView) -> bool:
-    """Tell whether somebody's yes is missing."""
-    if view.ended:
-        return False
-    if view.governed is not None:
-        return bool(view.governed.missing)
-    others = [name for name in view.approved_by if name != view.proposed_by]
-    return view.phase == Phase.PROPOSED and len(others) < view.approvals_needed
 
 
 def is_calm(found: DecisionView) -> bool:

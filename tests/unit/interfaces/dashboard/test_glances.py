@@ -3,7 +3,7 @@
 from typing import Any
 
 from msgspec.structs import replace
-from tests.unit.interfaces.dashboard.test_asks import rollout
+from tests.unit.engine.test_inbox import rollout
 
 from glideslope.engine.views import RolloutView
 from glideslope.interfaces.dashboard.fleet import GLANCE, Glances
