@@ -41,6 +41,8 @@ from glideslope.domain.plan import Plan
 from glideslope.engine.baselines import HourView, UsualView
 from glideslope.engine.courses import CourseView, ExposedView, ProposalView, PulseView, ServedView
 from glideslope.engine.governing_views import LaneView
+from glideslope.engine.telemetry import names
+from glideslope.engine.telemetry.families import Family, Telling
 from glideslope.engine.views import (
     BasisView,
     CheckpointView,
@@ -130,6 +132,13 @@ class FakeRollouts:
         if self.fail is not None:
             error, self.fail = self.fail, None
             raise error
+
+    async def telemetry(self) -> Telling:
+        self._begin()
+        requests = Family(names.REQUESTS)
+        requests.add(90, "late-arrival", "late-arrival-1", "incumbent")
+        requests.add(10, "late-arrival", "late-arrival-1", "candidate")
+        return (requests,)
 
     def identify(self, token: str) -> Identity:
         if token not in self.tokens:

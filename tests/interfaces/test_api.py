@@ -94,6 +94,7 @@ ROUTES = [
     ("POST", "/v1/rollouts/late-arrival-1/glass"),
     ("POST", "/v1/rollouts/late-arrival-1/glass/agree"),
     ("POST", "/v1/rollouts/late-arrival-1/glass/review"),
+    ("GET", "/metrics"),
     ("GET", "/v1/ledger"),
     ("GET", "/v1/ledger/key"),
     ("GET", "/v1/doctor"),

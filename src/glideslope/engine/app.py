@@ -103,6 +103,11 @@ from glideslope.engine.search_index import SearchIndex
 from glideslope.engine.searching import Searching
 from glideslope.engine.signals import EVERY as LOOK_EVERY
 from glideslope.engine.signals import Signals
+from glideslope.engine.telemetry.chain import EVERY as CHAIN_EVERY
+from glideslope.engine.telemetry.chain import Chain
+from glideslope.engine.telemetry.collecting import Collector
+from glideslope.engine.telemetry.families import Telling
+from glideslope.engine.telemetry.meters import Meters
 from glideslope.engine.turns import by_turns
 from glideslope.engine.views import (
     BasisView,
@@ -140,6 +145,8 @@ INDEX_EVERY = 5.0
 SUMMARISE_EVERY = 15.0
 """Seconds of what people alone look at that a kill -9 may lose until services send it again."""
 FOLLOW_EVERY = 0.25
+CHAIN_FIRST = 15.0
+"""Seconds after a start until the ledger is read back for the first time."""
 LOG_EVERY = 5.0
 LOG_REST = 4.0
 """Times what the last work on the prediction log took: so it takes a fifth of one core at most."""
@@ -201,8 +208,10 @@ class App(Council):
     def __init__(self, world: World, *, epoch: int) -> None:
         self._world = world
         self.record = Record(store=world.store, clock=world.clock)
+        self.meters = Meters()
         self.observer = Observer(
             record=self.record,
+            meters=self.meters,
             counters=world.counters,
             clock=world.clock,
             epoch=epoch,
@@ -248,7 +257,7 @@ class App(Council):
         self.governing = Governing(self.record, agreed, holidays=world.holidays)
         self.consulting = Consulting(world.sources, clock=world.clock, wake=self._answered)
         self._asking = Asking(self.record, agreed, self.consulting, holidays=world.holidays)
-        self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock)
+        self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock, meters=self.meters)
         self.governor = Governor(
             record=self.record,
             observer=self.observer,
@@ -260,6 +269,7 @@ class App(Council):
             clock=world.clock,
             holder=world.holder,
             ended=self._forget,
+            meters=self.meters,
         )
         self._handlers = Handlers(
             record=self.record,
@@ -311,6 +321,24 @@ class App(Council):
             flags=self.signals.view,
         )
         self._trouble: dict[str, str] = {}
+        self._parts: list[str] = []
+        """What works by itself."""
+        self.chain = Chain(store=world.store, checkpoints=world.checkpoints, clock=world.clock)
+        self._collector = Collector(
+            record=self.record,
+            observer=self.observer,
+            queries=self._queries,
+            governor=self.governor,
+            reconciler=self.reconciler,
+            notary=self.notary,
+            chain=self.chain,
+            signals=self.signals,
+            meters=self.meters,
+            clock=world.clock,
+            dues=self.dues,
+            troubles=lambda: dict.fromkeys(self._parts, "") | self._trouble,
+            pairs_waiting=self._pairs.waiting,
+        )
 
     @property
     def troubles(self) -> Mapping[str, str]:
@@ -471,6 +499,9 @@ class App(Council):
     async def pulse(self) -> PulseView:
         return self._courses.pulse()
 
+    async def telemetry(self) -> Telling:
+        return await self._collector.telling()
+
     async def search(
         self, question: str, *, limit: int = 50, below: int | None = None, whole: bool = False
     ) -> SearchView:
@@ -624,7 +655,8 @@ class App(Council):
         tasks = [
             asyncio.create_task(self.governor.run()),
             asyncio.create_task(self._every(FLUSH_EVERY, "counters", self.observer.flush)),
-            asyncio.create_task(self._every(SIGN_EVERY, "notary", self.notary.sign)),
+            asyncio.create_task(self._every(SIGN_EVERY, "notary", self._sign)),
+            asyncio.create_task(self._every(CHAIN_EVERY, "chain", self.chain.look, first=CHAIN_FIRST)),
             asyncio.create_task(self._every(SUMMARISE_EVERY, "features", self.features.flush)),
             asyncio.create_task(self._every(LOOK_EVERY, "signals", self.look)),
             asyncio.create_task(self._every(INDEX_EVERY, "search", self.repository.follow)),
@@ -654,9 +686,23 @@ class App(Council):
         await self.work_on_log()
         await self._world.clock.sleep(LOG_REST * (self._world.clock.monotonic() - began))
 
-    async def _every(self, seconds: float, name: str, act: Callable[[], Coroutine[object, object, object]]) -> None:
+    async def _sign(self) -> None:
+        if await self.notary.sign() is not None:
+            self.meters.signed_at = self._world.clock.now().timestamp()
+
+    async def _every(
+        self,
+        seconds: float,
+        name: str,
+        act: Callable[[], Coroutine[object, object, object]],
+        *,
+        first: float | None = None,
+    ) -> None:
+        self._parts.append(name)
+        pause = seconds if first is None else first
         while True:
-            await self._world.clock.sleep(seconds)
+            await self._world.clock.sleep(pause)
+            pause = seconds
             try:
                 await act()
                 self._trouble.pop(name, None)

@@ -26,6 +26,7 @@ from glideslope.engine.observer import Observer
 from glideslope.engine.ports import Clock, Fence, Lease, Leases
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Append, Record
+from glideslope.engine.telemetry.meters import Meters
 
 LEASE_NAME: Final = "governor"
 LEASE: Final = timedelta(seconds=3)
@@ -57,7 +58,9 @@ class Governor:
         clock: Clock,
         holder: str,
         ended: Callable[[RolloutId], None],
+        meters: Meters | None = None,
     ) -> None:
+        self._meters = Meters() if meters is None else meters
         self._record = record
         self._observer = observer
         self._governing = governing
@@ -85,6 +88,11 @@ class Governor:
         """Tell whether this governor held its lease at the last tick: of several, one does."""
         return self._lease is not None
 
+    @property
+    def lease_left(self) -> float | None:
+        """Return for how many seconds no other may govern; None where this one does not."""
+        return None if self._lease is None else self._held_until - self._clock.monotonic()
+
     def wake(self) -> None:
         """Ask for a tick now: something was recorded."""
         self._wake.set()
@@ -92,6 +100,7 @@ class Governor:
     async def run(self) -> None:
         """Tick until cancelled. Trouble is kept for people to see; what a failing tick had not come to is not renewed."""
         while True:
+            began = self._clock.monotonic()
             try:
                 await self.tick()
                 self.trouble = self.stuck
@@ -99,6 +108,8 @@ class Governor:
                 self.trouble = str(error)
             except Exception as error:  # noqa: BLE001 - the boundary of the loop: a governor that ended here would govern nobody, and look well
                 self.trouble = f"The last tick failed; what it had not come to is not renewed: {error!r}"
+            self._meters.ticks.see(self._clock.monotonic() - began)
+            self._meters.ticked_at = self._clock.now().timestamp()
             self._wake.clear()
             waiting = asyncio.create_task(self._wake.wait())
             sleeping = asyncio.create_task(self._clock.sleep(PERIOD))

@@ -26,6 +26,11 @@ class Notary:
         self._signed = 0
         self._lock = asyncio.Lock()
 
+    @property
+    def signed(self) -> int:
+        """Return how many entries lie under the last checkpoint that this process signed; 0 before its first."""
+        return self._signed
+
     async def sign(self) -> bytes | None:
         """Sign the present size unless it is signed; return the note, or None when there was nothing new."""
         async with self._lock:

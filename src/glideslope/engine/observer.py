@@ -18,6 +18,7 @@ from glideslope.domain.experience import DELAY, TRAFFIC, WATCHED, delay_bin, hou
 from glideslope.domain.freeze import Baseline
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
 from glideslope.domain.metric import (
+    BASELINE,
     BUILT_IN,
     ERRORS,
     EXPOSURE,
@@ -50,6 +51,7 @@ from glideslope.engine.record import Record
 from glideslope.engine.requests import Met, Requests
 from glideslope.engine.scopes import GATEWAY, JOINED, OUTCOMES, Own, Scope, Window
 from glideslope.engine.sources import NOBODY, parted
+from glideslope.engine.telemetry.meters import Meters
 from glideslope.engine.usage import Usage
 
 MOST_IDLE: Final = 60 * 24 * 7
@@ -60,8 +62,16 @@ class Observer:
     """All counters of this process; the gateway's it counts itself, the services' it merges."""
 
     def __init__(
-        self, *, record: Record, counters: Counters, clock: Clock, epoch: int, in_process: bool = False
+        self,
+        *,
+        record: Record,
+        counters: Counters,
+        clock: Clock,
+        epoch: int,
+        in_process: bool = False,
+        meters: Meters | None = None,
     ) -> None:
+        self._meters = Meters() if meters is None else meters
         self._record = record
         self._counters = counters
         self._clock = clock
@@ -365,6 +375,7 @@ class Observer:
         """
         now = self._record.now() / 1000
         for (rollout, step, arm, at), count in outcomes.items():
+            self._meters.delayed(self._record.rollout(rollout).plan.model, now - at, times=count)
             self.note(Cell(self.scope(rollout).name, step, arm, DELAY, WHOLE, delay_bin(now - at)), growth=count)
 
     def signals(self, model: ModelName, arm: Arm, *, second: int | None = None) -> dict[str, float]:
@@ -376,6 +387,10 @@ class Observer:
     def usage(self, model: ModelName, version: VersionName) -> dict[str, float]:
         """Return what the servers of a version use, as they say."""
         return self._usage.signals(model, version, now=self._now())
+
+    def unsaved(self) -> int:
+        """Return how many totals wait to be saved."""
+        return len(self._own.changed)
 
     def forget(self, rollout: RolloutId) -> None:
         """Drop the subjects of a rollout that has ended; its counts stay."""
@@ -488,6 +503,11 @@ class Observer:
             rescued=request.rescued,
             latency_bin=LATENCY.bin(request.latency_us / 1000),
         )
+        flow = self._meters.flow(request.model, request.rollout, request.arm)
+        flow.requests += 1
+        flow.bad += _is_bad(request)
+        flow.rescued += request.rescued
+        flow.latency.see(request.latency_us / 1e6)
 
     def _question(self, rollout: Rollout, totals: Totals, counts: Mapping[str, int], grown: Mapping[Cell, int]) -> None:
         """Hold a message against what its source said before, and against the traffic."""
@@ -518,9 +538,23 @@ class Observer:
         if requests := sum(n for cell, n in grown.items() if cell.metric == ERRORS.name and cell.slice == WHOLE):
             self._note_traffic({model: requests})
         for cell, growth in grown.items():
-            if cell.metric == ERRORS.name and cell.slice == WHOLE:
-                window = self._windows.setdefault((model, cell.arm), Window())
-                window.note_counts(at=int(now), requests=growth, bad=growth * cell.bin)
+            if cell.slice != WHOLE or cell.metric not in BASELINE:
+                continue
+            flow = self._meters.flow(model, _rollout_of(cell), cell.arm)
+            if cell.metric == LATENCY.name:
+                flow.latency.see(self._seconds(cell), times=growth)
+                continue
+            flow.requests += growth
+            flow.bad += growth * cell.bin
+            window = self._windows.setdefault((model, cell.arm), Window())
+            window.note_counts(at=int(now), requests=growth, bad=growth * cell.bin)
+
+    def _seconds(self, cell: Cell) -> float:
+        """Return about how long a request took that a service counted: its bin's upper edge, with its tolerance put back."""
+        seconds = LATENCY.edges[min(cell.bin, len(LATENCY.edges) - 1)] / 1000
+        if cell.arm is Arm.CANDIDATE and _rollout_of(cell):
+            seconds *= 1 + self._record.rollout(cell.rollout).plan.tolerances.get(LATENCY.name, 0.0)
+        return seconds
 
     def _counts(self, scope: Scope, plan: Plan, steps: Sequence[StepName]) -> Sequence[Counts]:
         slices = (WHOLE, *plan.slices)
@@ -589,6 +623,11 @@ class Observer:
 
     def _now(self) -> float:
         return self._clock.monotonic()
+
+
+def _rollout_of(cell: Cell) -> RolloutId:
+    """Return the rollout that a cell is of; empty for a baseline's."""
+    return cell.rollout if cell.step != NO_STEP else RolloutId("")
 
 
 def _is_bad(request: Served) -> bool:

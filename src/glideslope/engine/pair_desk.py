@@ -68,6 +68,10 @@ class PairDesk:
         self._waiting: dict[Arm, _Waiting] = {arm: OrderedDict() for arm in Arm}
         self._worst: OrderedDict[RolloutId, dict[SliceName, Worst]] = OrderedDict()
 
+    def waiting(self) -> int:
+        """Return how many answers wait for their other half."""
+        return sum(map(len, self._waiting.values()))
+
     def take(self, halves: Halves) -> None:
         """Join answers with those of the other arm. Raises NotFound, Invalid.
 

@@ -16,6 +16,7 @@ from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
 from glideslope.domain.traffic import Endpoint, Exposure, ObservedRoute, Route, Token
 from glideslope.engine.ports import Clock, Driver, Fence
 from glideslope.engine.record import Append, Model, Record, model_stream, rollout_number
+from glideslope.engine.telemetry.meters import Meters
 
 LOOK_EVERY = 1.0
 """Seconds between looks at traffic that has been confirmed."""
@@ -35,6 +36,8 @@ class _Standing:
     looked: float | None = None
     in_force: bool = False
     granted: Exposure | None = None
+    seen: Exposure | None = None
+    """What the data plane reported at the last look."""
     back: bool = False
     """The data plane answers again after an exposure had run out."""
 
@@ -42,7 +45,8 @@ class _Standing:
 class Reconciler:
     """Drives one data plane."""
 
-    def __init__(self, *, record: Record, driver: Driver, clock: Clock) -> None:
+    def __init__(self, *, record: Record, driver: Driver, clock: Clock, meters: Meters | None = None) -> None:
+        self._meters = Meters() if meters is None else meters
         self._record = record
         self._driver = driver
         self._clock = clock
@@ -75,6 +79,20 @@ class Reconciler:
         if standing is None or not standing.in_force or standing.looked is None:
             return False
         return standing.granted == self._wanted(rollout) and self._clock.monotonic() - standing.looked <= LOOK_HOLDS
+
+    def seen(self, rollout: Rollout) -> int | None:
+        """Return the candidate's share that the data plane itself reported last, in basis points; None where no look is recent."""
+        standing = self._standing.get(rollout.plan.model)
+        if standing is None or standing.looked is None or self._clock.monotonic() - standing.looked > LOOK_HOLDS:
+            return None
+        return standing.seen.split.candidate if standing.seen else 0
+
+    def lease_left(self, rollout: Rollout) -> float | None:
+        """Return after how many seconds an exposure ends by itself unless it is renewed; None where nobody is exposed."""
+        standing = self._standing.get(rollout.plan.model)
+        if standing is None or standing.renewed is None or standing.granted is None:
+            return None
+        return standing.renewed + rollout.plan.lease / 1000 - self._clock.monotonic()
 
     def lapsed(self, rollout: Rollout) -> bool:
         """Tell whether an exposure ran out, so that it may come back only by a fresh decision.
@@ -178,6 +196,8 @@ class Reconciler:
             standing.back = True
             return
         await self._driver.lease(model, wanted, token=token, ttl=timedelta(seconds=ttl))
+        if standing.granted is not None and standing.granted == wanted and standing.renewed is not None:
+            self._meters.renewed(model, left=1 - (now - standing.renewed) / ttl)
         if standing.granted != wanted:
             standing.in_force = False
             standing.looked = None
@@ -197,7 +217,7 @@ class Reconciler:
         ):
             return
         observed = await self._driver.observe(rollout.plan.model)
-        standing.looked = now
+        standing.looked, standing.seen = now, observed.exposure
         standing.in_force = _matches(rollout, observed)
         if observed.exposure is None and rollout.confirmed and standing.granted is not None:
             # It ended in the data plane, whatever was renewed: it comes back only by a fresh decision.

@@ -230,6 +230,11 @@ class Record:
         known = self._streams.get(stream)
         return tuple(known.history) if known else ()
 
+    @property
+    def read(self) -> int:
+        """Return up to which position every entry is known."""
+        return self._read
+
     def size(self) -> int:
         """Return how many entries are known; it grows with every change."""
         return len(self._places)

@@ -56,6 +56,7 @@ from glideslope.engine.facts import FactsView
 from glideslope.engine.governing_views import AgreementView, IncidentView, OwnedView
 from glideslope.engine.inbox_views import InboxView
 from glideslope.engine.orphans import OrphanView
+from glideslope.engine.telemetry.families import Telling
 from glideslope.engine.version_record import VersionRecordView
 from glideslope.engine.views import (
     BasisView,
@@ -176,6 +177,10 @@ class Service(Protocol):
 
     async def pulse(self) -> PulseView:
         """Return what tells whether anything is new; may be asked every second."""
+        ...
+
+    async def telemetry(self) -> Telling:
+        """Return what is told to machines that watch; may be asked every second."""
         ...
 
     async def functions(self, actor: Actor) -> Sequence[str] | None:

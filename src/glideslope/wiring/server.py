@@ -39,6 +39,7 @@ from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.dashboard.site import beside, create_site
+from glideslope.interfaces.metering import HttpMeter
 from glideslope.settings import LOOPBACK, Settings
 from glideslope.wiring import artifacts, rules, tls, witnesses
 from glideslope.wiring.folder import make_state_folder, write_address
@@ -64,9 +65,11 @@ async def serve(settings: Settings) -> None:
     port = listening.getsockname()[1]
     async with running(settings) as app:
         stopping = asyncio.Event()
-        api = create_app(app, new_key=lambda: secrets.token_hex(16), stopping=stopping)
+        meter = HttpMeter()
+        api = create_app(app, new_key=lambda: secrets.token_hex(16), stopping=stopping, more=meter.families)
         pages = create_site(app, monotonic=time.monotonic, chance=lambda: secrets.token_urlsafe(32), stopping=stopping)
-        server = WebServer(beside(api, pages), stopping=stopping, shown=shown)
+        doorway = meter.around(beside(api, pages), [*api.routes, *pages.routes])
+        server = WebServer(doorway, stopping=stopping, shown=shown)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from glideslope import __version__
 from glideslope.engine.service import Service
+from glideslope.engine.telemetry.families import Telling
 from glideslope.interfaces.api import (
     artifacts,
     commands,
@@ -20,16 +21,24 @@ from glideslope.interfaces.api import (
     queries,
     reports,
     streams,
+    telemetry,
     upkeep,
 )
 from glideslope.interfaces.api.door import Door
 
 
-def create_app(service: Service, *, new_key: Callable[[], str], stopping: asyncio.Event | None = None) -> FastAPI:
+def create_app(
+    service: Service,
+    *,
+    new_key: Callable[[], str],
+    stopping: asyncio.Event | None = None,
+    more: Callable[[], Telling] = tuple,
+) -> FastAPI:
     """Return the HTTP API over *service*.
 
     `new_key` makes the idempotency key of a command that came without one. Setting `stopping` ends all event
     streams and answers all questions that are held back: set it when the server is asked to shut down, since it waits for open answers.
+    `more` is what the server around the engine tells of itself to machines that watch.
     """
     app = FastAPI(
         title="Glideslope",
@@ -55,6 +64,7 @@ def create_app(service: Service, *, new_key: Callable[[], str], stopping: asynci
         evidence.evidence(door),
         people.people(door),
         reports.reports(door, stopping=stopping),
+        telemetry.telemetry(door, more=more),
     ):
         app.include_router(router)
     problems.install(app)

@@ -19,6 +19,7 @@ from glideslope.engine.service import Service
 from glideslope.interfaces.api.door import Door as ApiDoor
 from glideslope.interfaces.api.problems import Internal, RequestInvalid, refused, status_of
 from glideslope.interfaces.api.streams import EVENTS, MOST, TooManyStreams
+from glideslope.interfaces.api.telemetry import METRICS
 from glideslope.interfaces.dashboard import (
     agreements,
     approvals,
@@ -99,11 +100,11 @@ def create_site(
 
 
 def beside(api: ASGIApp, pages: ASGIApp) -> ASGIApp:
-    """Return one application: the API under /v1, the pages everywhere else."""
+    """Return one application: the API under /v1 and at /metrics, the pages everywhere else."""
 
     async def one(scope: Scope, receive: Receive, send: Send) -> None:
         path = str(scope.get("path", ""))
-        await (api if path == API or path.startswith(f"{API}/") else pages)(scope, receive, send)
+        await (api if path in (API, METRICS) or path.startswith(f"{API}/") else pages)(scope, receive, send)
 
     return one
 

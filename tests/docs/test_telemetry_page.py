@@ -1,0 +1,34 @@
+"""The reference of what is told says what the code says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from glideslope.engine.telemetry.names import DEFINITIONS
+
+ROW = re.compile(r"^\| `([a-z_]+)` \| (counter|gauge|histogram|info) \| ([^|]*)\| (.*) \|$", re.MULTILINE)
+
+
+@pytest.fixture
+def page(root: Path) -> str:
+    return (root / "docs" / "reference" / "telemetry.md").read_text(encoding="utf-8")
+
+
+def test_every_family_is_documented_as_it_is_defined_and_no_other(page: str) -> None:
+    documented = [
+        (name, kind, tuple(re.findall(r"`(\w+)`", labels)), told) for name, kind, labels, told in ROW.findall(page)
+    ]
+
+    assert documented == [(each.name, each.kind.value, each.labels, each.help) for each in DEFINITIONS]
+
+
+def test_names_are_conventional() -> None:
+    """One prefix, base units, `_total` for counters and `_info` for infos, and for nothing else."""
+    for each in DEFINITIONS:
+        assert each.name.startswith(("glideslope_", "process_"))
+        assert each.name.endswith("_total") is (each.kind.value == "counter"), each.name
+        assert each.name.endswith("_info") is (each.kind.value == "info"), each.name
+        assert not re.search(r"_(ms|milliseconds|minutes|hours|percent|mb|kb|count|sum|bucket)(_|$)", each.name), (
+            each.name
+        )
