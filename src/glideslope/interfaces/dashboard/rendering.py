@@ -49,7 +49,9 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(asset=assets.url, charts=charts, navigation=NAVIGATION, new_key=new_key, own_page=accounts)
+        self._templates.globals.update(
+            asset=assets.url, charts=charts, navigation=NAVIGATION, new_key=new_key, own_page=accounts
+        )
         self._templates.filters.update(
             at=at,
             share=share,
