@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from glideslope.domain.governing.dossier import Dossier
     from glideslope.domain.governing.policy import Outcome, Policy
     from glideslope.domain.governing.rebuild import Recipe, Remade
-    from glideslope.interfaces.cli.context import Api, Certificate, Credentials, Outside, Place, Start, Tokens
+    from glideslope.interfaces.cli.context import (
+        AccountsOf,
+        Api,
+        Certificate,
+        Credentials,
+        Outside,
+        Place,
+        Start,
+        Tokens,
+    )
     from glideslope.settings import Doors
 
 
@@ -43,6 +52,7 @@ def _outside() -> Outside:
         told=_told,
         rebuild=_rebuild,
         tokens=_tokens,
+        accounts=_accounts,
         credentials=_credentials,
         create_certificate=_create_certificate,
         browse=_browse,
@@ -179,6 +189,12 @@ def _tokens() -> Tokens:
     from glideslope.wiring import tokens
 
     return tokens
+
+
+def _accounts() -> AccountsOf:
+    from glideslope.wiring import accounts
+
+    return accounts
 
 
 def _credentials() -> Credentials:

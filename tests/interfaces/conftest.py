@@ -28,7 +28,7 @@ from glideslope.interfaces.cli.context import Outside
 from glideslope.interfaces.cli.exits import ApiRefused
 from glideslope.interfaces.cli.main import glideslope
 from glideslope.sdk.digest import walk_folder
-from glideslope.wiring import rules
+from glideslope.wiring import accounts, rules
 from glideslope.wiring.rebuilding import rebuild
 
 YAML = "model: late-arrival\ncandidate: v2\nowner: flights@example.com\nwhy: Fewer misses in the evening.\n"
@@ -248,6 +248,7 @@ class Desk:
             told=rules.told,
             rebuild=rebuild,
             tokens=self.tokens,
+            accounts=lambda: accounts,
             credentials=self.credentials,
             create_certificate=self.create_certificate,
             browse=self._browse,

@@ -458,6 +458,7 @@ def test_every_verb_that_answers_offers_json(desk: Any) -> None:
         "drill",
         "facts",
         "signature",
+        "account",
         "advisories",
         "agree",
         "break-glass",

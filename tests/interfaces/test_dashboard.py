@@ -16,7 +16,7 @@ from glideslope.engine.governing_views import ClauseView, GovernedView, LaneView
 from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.dashboard import attempts
 from glideslope.interfaces.dashboard.door import cookie_of
-from glideslope.interfaces.dashboard.signing_in import inside
+from glideslope.interfaces.dashboard.entry import inside
 from glideslope.interfaces.dashboard.site import beside, create_site
 
 ORIGIN = {"Origin": "http://test"}
@@ -25,8 +25,9 @@ ORIGIN = {"Origin": "http://test"}
 class Browser:
     """Keeps cookies and sends forms as a browser does; it follows nothing by itself."""
 
-    def __init__(self, app: Any, runner: asyncio.Runner) -> None:
+    def __init__(self, app: Any, runner: asyncio.Runner, *, address: str = "192.0.2.7") -> None:
         self._app = app
+        self._address = address
         self._runner = runner
         self.cookies = httpx.Cookies()
 
@@ -34,7 +35,7 @@ class Browser:
         return self._runner.run(self._send(method, path, **more))
 
     async def _send(self, method: str, path: str, **more: Any) -> httpx.Response:
-        transport = httpx.ASGITransport(self._app, raise_app_exceptions=False, client=("192.0.2.7", 1))
+        transport = httpx.ASGITransport(self._app, raise_app_exceptions=False, client=(self._address, 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://test", cookies=self.cookies) as client:
             response = await client.request(method, path, **more)
             self.cookies = client.cookies

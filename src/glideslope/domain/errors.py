@@ -197,6 +197,22 @@ class TokenScopeInvalid(Invalid):
     code = "token-scope-invalid"
 
 
+class RoleInvalid(Invalid):
+    code = "role-invalid"
+
+    def __init__(self, *, role: str, expected: str) -> None:
+        super().__init__(f"An account cannot have the role {role!r}: expected one of {expected}.")
+
+
+class PasswordWeak(Invalid):
+    """A password that would be guessed; nothing was kept of it."""
+
+    code = "password-weak"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"This password cannot be used: {why}.")
+
+
 class TlsRequired(Invalid):
     code = "tls-required"
 
@@ -341,6 +357,21 @@ class NotEntitled(Refused):
         )
 
 
+class ProofTooOld(Refused):
+    """Who somebody is was not proved lately enough, or not in a way that counts here. Times in milliseconds."""
+
+    code = "proof-too-old"
+
+    def __init__(self, *, within: int, by: Sequence[str], had: str = "") -> None:
+        known = f" Yours: {had}." if had else ""
+        super().__init__(
+            f"This takes a proof of who you are by {' or '.join(by)}, not older than {within / 60_000:g} minutes.{known} "
+            "Prove it again on the page, then do it again.",
+            traffic="Nothing was recorded; traffic is unchanged.",
+            next_command="glideslope open",
+        )
+
+
 class MakerMayNotApprove(Refused):
     code = "maker-may-not-approve"
 
@@ -448,6 +479,28 @@ class ModelNotAllowed(Denied):
         super().__init__(
             f"The token of {actor} speaks for {', '.join(sorted(allowed)) or 'no model'}, not for {model}.",
             next_command=f"glideslope token create {actor} --role source --model {model}",
+        )
+
+
+class SignInRefused(Denied):
+    """One sentence for an unknown name, a wrong password and a disabled account: it tells nobody which accounts there are."""
+
+    code = "sign-in-refused"
+
+    def __init__(self, what: str = "this name and password") -> None:
+        super().__init__(
+            f"No account answers to {what}. Whoever runs the server can give you a new link.",
+            next_command="glideslope account reset ACTOR",
+        )
+
+
+class SetupLinkSpent(Denied):
+    code = "setup-link-spent"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link sets up nothing: it was used, or its time is over. Whoever runs the server makes another.",
+            next_command="glideslope account reset ACTOR",
         )
 
 

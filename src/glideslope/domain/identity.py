@@ -52,6 +52,23 @@ class Role(StrEnum):
     READER = "reader"  # looks at everything, the whole ledger too, and changes nothing: what an auditor needs
 
 
+class Means(StrEnum):
+    """By what somebody proved who they are; a closed set."""
+
+    TOKEN = "token"  # noqa: S105 - a word, not a token
+    PASSWORD = "password"  # noqa: S105 - a word, not a password
+    PASSKEY = "passkey"  # with user verification: the device knew its owner
+    PROVIDER = "provider"  # an identity provider says so (OpenID Connect)
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """By what somebody proved who they are, and how many milliseconds ago."""
+
+    means: Means
+    ago: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who calls: the actor that the ledger will name, in a role, for some models and some time."""

@@ -21,6 +21,7 @@ from glideslope.adapters.drivers.envoy.credentials import Authority
 from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
 from glideslope.adapters.drivers.envoy.remote import RemoteDoor
 from glideslope.adapters.drivers.inprocess import InProcessDriver
+from glideslope.adapters.identity.passkeys import WebAuthn
 from glideslope.adapters.identity.tokens import FileTokens
 from glideslope.adapters.metrics.installed import InstalledPlugins
 from glideslope.adapters.probe import HttpProbe
@@ -39,9 +40,10 @@ from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.dashboard.site import beside, create_site
+from glideslope.interfaces.dashboard.ways import Ways
 from glideslope.interfaces.metering import HttpMeter
 from glideslope.settings import LOOPBACK, Settings
-from glideslope.wiring import artifacts, rules, tls, witnesses
+from glideslope.wiring import accounts, artifacts, rules, tls, witnesses
 from glideslope.wiring.folder import make_state_folder, write_address
 from glideslope.wiring.web import WebServer
 
@@ -67,7 +69,13 @@ async def serve(settings: Settings) -> None:
         stopping = asyncio.Event()
         meter = HttpMeter()
         api = create_app(app, new_key=lambda: secrets.token_hex(16), stopping=stopping, more=meter.families)
-        pages = create_site(app, monotonic=time.monotonic, chance=lambda: secrets.token_urlsafe(32), stopping=stopping)
+        pages = create_site(
+            app,
+            monotonic=time.monotonic,
+            chance=lambda: secrets.token_urlsafe(32),
+            stopping=stopping,
+            ways=Ways(accounts.opened(settings.state), authenticators=WebAuthn(), now=SystemClock().now),
+        )
         doorway = meter.around(beside(api, pages), [*api.routes, *pages.routes])
         server = WebServer(doorway, stopping=stopping, shown=shown)
         loop = asyncio.get_running_loop()

@@ -165,6 +165,62 @@ class Tokens(Protocol):
         ...
 
 
+class AccountLine(Protocol):
+    """An account as it is listed. Instants are RFC 3339, empty for never."""
+
+    @property
+    def actor(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def password(self) -> bool: ...
+    @property
+    def passkeys(self) -> int: ...
+    @property
+    def created_at(self) -> str: ...
+    @property
+    def used_at(self) -> str: ...
+
+
+class SetupLink(Protocol):
+    """Where an account is set up, once, and until when."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def until(self) -> str: ...
+
+
+class AccountsOf(Protocol):
+    """The accounts of a state folder."""
+
+    def invite(self, state: Path, *, actor: str, role: str, seconds: float) -> SetupLink:
+        """Make an account that a link sets up."""
+        ...
+
+    def reset(self, state: Path, *, actor: str, seconds: float) -> SetupLink:
+        """Take away what an account signs in with, and make another link."""
+        ...
+
+    def listed(self, state: Path) -> Sequence[AccountLine]:
+        """Return all accounts."""
+        ...
+
+    def set_role(self, state: Path, *, actor: str, role: str) -> AccountLine:
+        """Give an account another role."""
+        ...
+
+    def disable(self, state: Path, *, actor: str, yes: bool) -> AccountLine:
+        """Let nobody sign in by an account, or let them again."""
+        ...
+
+    def remove(self, state: Path, *, actor: str) -> None:
+        """Forget an account."""
+        ...
+
+
 class CredentialsLine(Protocol):
     """What was handed out to a gateway; the secret lies in the folder alone."""
 
@@ -213,6 +269,7 @@ class Outside:
     """What others answer to a policy's rules that are theirs; an OPA server's address and token, empty for none."""
     rebuild: Rebuild
     tokens: Callable[[], Tokens]
+    accounts: Callable[[], AccountsOf]
     credentials: Callable[[], Credentials]
     create_certificate: Callable[[Path, Sequence[str]], Certificate]
     """In a state folder, for names."""

@@ -67,6 +67,7 @@ VERBS: Final = {
     "explain": Verb("Explain an error or a reason.", _MORE),
     "schema": Verb("Print the JSON Schema of a file that people write.", _MORE),
     "token": Verb("Create, list and revoke API tokens.", _MORE),
+    "account": Verb("Let people sign in at the dashboard.", _MORE),
     "people": Verb("Say, show and erase who is behind an id.", _MORE),
     "credentials": Verb("Make the credentials of a gateway on another host.", _MORE),
     "tls": Verb("Make a private CA and a certificate.", _MORE),

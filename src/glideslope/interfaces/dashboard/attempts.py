@@ -2,7 +2,7 @@
 
 A token is 32 bytes of chance and is not guessed; what is bounded here is how much a guesser can ask. So a right token always
 signs in, from whatever address and after however many wrong ones, and nobody can lock another out. What people can remember
-(passwords) will need more than this.
+(passwords) is bounded by `guesses.py`.
 """
 
 from collections.abc import Callable
@@ -25,17 +25,17 @@ class Attempts:
 
     def failed(self, address: str) -> float:
         """Note a wrong token; return for how many seconds its sender should wait, 0 for not at all."""
-        network, now = _network(address), self._monotonic()
-        began, count = self._failed.pop(network, (now, 0))
+        sender, now = network(address), self._monotonic()
+        began, count = self._failed.pop(sender, (now, 0))
         if now - began >= WINDOW:
             began, count = now, 0
         while len(self._failed) >= MOST_ADDRESSES:
             del self._failed[next(iter(self._failed))]
-        self._failed[network] = (began, count + 1)
+        self._failed[sender] = (began, count + 1)
         return began + WINDOW - now if count >= MOST else 0.0
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """Return what one sender has: an IPv4 address, or 64 bits of an IPv6 one."""
     try:
         found = ip_address(address)

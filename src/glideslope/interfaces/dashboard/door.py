@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from glideslope.domain.errors import Denied, NotAllowed, Refused
-from glideslope.domain.identity import Identity
+from glideslope.domain.identity import Identity, Proved
 from glideslope.domain.ids import Actor
 from glideslope.engine.service import Service
 from glideslope.interfaces.api.door import ACTING, LOOKING
@@ -47,6 +47,8 @@ class Visitor:
 
     identity: Identity
     form: str
+    proved: Proved | None = None
+    """By what they proved who they are, and how long ago; None counts as never."""
 
     @property
     def actor(self) -> Actor:
@@ -75,7 +77,7 @@ class PageDoor:
             raise SignedOut from None
         if identity.role not in LOOKING:
             raise NotAllowed(actor=identity.actor, act="look")
-        return Visitor(identity=identity, form=session.token)
+        return Visitor(identity=identity, form=session.token, proved=self.sessions.proved(session))
 
     async def form(self, request: Request, *, act: str) -> tuple[Visitor, Mapping[str, str]]:
         """Return who sent a form, and what it says. Raises SignedOut, NotAllowed, FormForeign, RequestInvalid, BodyTooLarge."""

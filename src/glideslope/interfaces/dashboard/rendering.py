@@ -36,9 +36,12 @@ _INSTANT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
 
 
 class Pages:
-    """Writes pages. `new_key` makes the idempotency key that a form carries, so that a double click is one act."""
+    """Writes pages. `new_key` makes the idempotency key that a form carries, so that a double click is one act.
 
-    def __init__(self, assets: Assets, *, new_key: Callable[[], str]) -> None:
+    `accounts` tells whether people have a page of their own.
+    """
+
+    def __init__(self, assets: Assets, *, new_key: Callable[[], str], accounts: bool = False) -> None:
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "pages"),
             autoescape=True,
@@ -46,7 +49,9 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(asset=assets.url, charts=charts, navigation=NAVIGATION, new_key=new_key)
+        self._templates.globals.update(
+            asset=assets.url, charts=charts, navigation=NAVIGATION, new_key=new_key, own_page=accounts
+        )
         self._templates.filters.update(
             at=at,
             share=share,

@@ -1,7 +1,7 @@
 """Who is signed in at a browser: sessions and one-time links, kept in this process alone and forgotten with it.
 
 A session holds a proof, not a right: what the visitor may do is asked of it at every request, so a token that is revoked or ends
-takes its sessions along. A proof of another kind (a passkey, an identity provider) fits in the same place.
+takes its sessions along; and so does an account that is disabled, or somebody whom an identity provider's file no longer names.
 """
 
 import hmac
@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Final
 
 from glideslope.domain.errors import Denied
-from glideslope.domain.identity import Identity
+from glideslope.domain.identity import Identity, Means, Proved
 
 LASTS: Final = 12 * 3600.0
 """Seconds after which a session ends, however busy it was: a working day."""
@@ -46,6 +46,11 @@ class Session:
     """Goes into every form and must come back with it: another site cannot read it."""
     began: float
     used: float
+    means: Means
+    proved: float
+    """When its visitor last proved who they are."""
+    way_out: str = ""
+    """Where an identity provider signs people out; empty for none."""
 
     def vouches(self, token: str) -> bool:
         """Tell whether a form is one that this session was given."""
@@ -62,13 +67,19 @@ class Sessions:
         """By the hash of what the cookie says, the longest unused first: who reads our memory's dump of it cannot sign in."""
         self._links: dict[bytes, tuple[Proof, float]] = {}
 
-    def begin(self, proof: Proof) -> str:
-        """Return what the cookie of a new session says."""
+    def begin(self, proof: Proof, means: Means, *, way_out: str = "") -> str:
+        """Return what the cookie of a new session says, whose visitor proved right now who they are."""
         now, secret = self._monotonic(), self._chance()
         while len(self._sessions) >= MOST:
             del self._sessions[next(iter(self._sessions))]
-        self._sessions[_hash(secret)] = Session(proof=proof, token=self._chance(), began=now, used=now)
+        self._sessions[_hash(secret)] = Session(
+            proof=proof, token=self._chance(), began=now, used=now, means=means, proved=now, way_out=way_out
+        )
         return secret
+
+    def proved(self, session: Session) -> Proved:
+        """Return by what the visitor of a session proved who they are, and how long ago."""
+        return Proved(session.means, ago=int(1000 * (self._monotonic() - session.proved)))
 
     def find(self, secret: str) -> Session | None:
         """Return the session of a cookie; None when there is none, or its time is over."""

@@ -1,52 +1,103 @@
-"""Signing in and out: with a token, or with a link that signs in once.
+"""Signing in and out: with a token, a password, a passkey, or a link that signs in once.
 
 A link is confirmed by a button: whatever previews links would use it up, and nobody should find themselves signed in as somebody
-else by following one.
+else by following one. Whoever is signed in already proves again who they are by the same page, as nobody else.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from glideslope.domain.errors import Denied, NotAllowed
+from glideslope.domain.errors import Denied, Unavailable
+from glideslope.domain.identity import Means
 from glideslope.interfaces.api.door import LOOKING
 from glideslope.interfaces.api.door import Door as ApiDoor
 from glideslope.interfaces.dashboard.attempts import Attempts
-from glideslope.interfaces.dashboard.door import PageDoor, cookie_of, remember, secret_of
+from glideslope.interfaces.dashboard.door import PageDoor, cookie_of, secret_of
+from glideslope.interfaces.dashboard.entry import Entry, inside
+from glideslope.interfaces.dashboard.guesses import WaitFirst
 from glideslope.interfaces.dashboard.link import SignInLink
 from glideslope.interfaces.dashboard.rendering import THEME, THEMES, Pages
 from glideslope.interfaces.dashboard.sessions import LINK_LASTS, Proof
+from glideslope.interfaces.dashboard.ways import address_of
 
 YEAR: Final = 365 * 24 * 3600
 
 
-def signing_in(door: PageDoor, pages: Pages, api: ApiDoor, attempts: Attempts) -> list[Route]:
+def signing_in(entry: Entry, pages: Pages, api: ApiDoor, attempts: Attempts) -> list[Route]:
     """Return the routes by which people come in and go."""
+    door, ceremonies = entry.door, entry.ceremonies
 
     async def show(request: Request) -> Response:
-        return pages.page(
-            request, "sign-in.html", visitor=None, next=inside(request.query_params.get("next", "")), error=""
-        )
+        return entry.page(request, target=inside(request.query_params.get("next", "")))
 
-    async def with_token(request: Request) -> Response:
-        fields = await door.fields(request)
-        token, target = fields.get("token", "").strip(), inside(fields.get("next", ""))
+    def tried(
+        attempt: Callable[[Request, Mapping[str, str]], Awaitable[tuple[Proof, Means]]],
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Return what lets in whoever the attempt proves, and otherwise says on the same page what is wrong."""
+
+        async def post(request: Request) -> Response:
+            fields = await door.fields(request)
+            target, name = inside(fields.get("next", "")), fields.get("name", "")
+            try:
+                return entry.let_in(request, *await attempt(request, fields), target)
+            except WaitFirst as error:
+                page = entry.page(
+                    request, target=target, name=name, error=error.sentence, status=HTTPStatus.TOO_MANY_REQUESTS
+                )
+                page.headers["Retry-After"] = str(error.seconds)
+                return page
+            except (Denied, Unavailable) as error:
+                busy = isinstance(error, Unavailable)
+                status = HTTPStatus.SERVICE_UNAVAILABLE if busy else HTTPStatus.UNAUTHORIZED
+                return entry.page(request, target=target, name=name, error=error.sentence, status=status)
+
+        return post
+
+    async def by_token(request: Request, fields: Mapping[str, str]) -> tuple[Proof, Means]:
+        proof = partial(door.service.identify, fields.get("token", "").strip())
         try:
-            return _signed_in(request, partial(door.service.identify, token), target)
-        except Denied as error:
-            wait = attempts.failed(request.client.host if request.client else "")
-            told = f"{error.sentence} Wait {wait:.0f} s before you try again." if wait else error.sentence
-            status = HTTPStatus.TOO_MANY_REQUESTS if wait else HTTPStatus.UNAUTHORIZED
-            page = pages.page(request, "sign-in.html", visitor=None, status=status, next=target, error=told)
+            proof()
+        except Denied:
+            wait = attempts.failed(address_of(request))
             if wait:
-                page.headers["Retry-After"] = f"{wait:.0f}"
-            return page
+                raise WaitFirst(wait) from None
+            raise
+        return proof, Means.TOKEN
+
+    async def by_password(request: Request, fields: Mapping[str, str]) -> tuple[Proof, Means]:
+        assert ceremonies is not None  # noqa: S101 - there is no such route without
+        name, address = fields.get("name", "").strip(), address_of(request)
+        wait = ceremonies.guesses.begin(name, address)
+        if wait:
+            raise WaitFirst(wait)
+        account = await ceremonies.ways.accounts.with_password(name, fields.get("password", ""))
+        ceremonies.guesses.right(name, address)
+        return ceremonies.ways.accounts.proof(account), Means.PASSWORD
+
+    async def by_passkey(request: Request, fields: Mapping[str, str]) -> tuple[Proof, Means]:
+        assert ceremonies is not None  # noqa: S101 - as above
+        account = await ceremonies.signed(request, fields.get("answer", ""))
+        return ceremonies.ways.accounts.proof(account), Means.PASSKEY
+
+    of_accounts = {"/sign-in/password": by_password, "/sign-in/passkey": by_passkey} if ceremonies is not None else {}
+    return [
+        Route("/sign-in", show, methods=["GET"]),
+        Route("/sign-in", tried(by_token), methods=["POST"]),
+        *(Route(path, tried(attempt), methods=["POST"]) for path, attempt in of_accounts.items()),
+        *_by_link(entry, pages, api),
+        *_leaving(door),
+    ]
+
+
+def _by_link(entry: Entry, pages: Pages, api: ApiDoor) -> list[Route]:
+    door = entry.door
 
     async def show_link(request: Request) -> Response:
         identity = door.sessions.look(request.path_params["code"])()
@@ -55,7 +106,10 @@ def signing_in(door: PageDoor, pages: Pages, api: ApiDoor, attempts: Attempts) -
 
     async def with_link(request: Request) -> Response:
         target = inside((await door.fields(request)).get("next", ""))
-        return _signed_in(request, door.sessions.redeem(request.path_params["code"]), target)
+        proof = door.sessions.redeem(request.path_params["code"])
+        # Whoever opens a link means to be its holder, whoever was signed in here before.
+        door.sessions.end(secret_of(request))
+        return entry.let_in(request, proof, Means.TOKEN, target)
 
     async def offer(request: Request) -> Response:
         api.caller(request, LOOKING, act="look")
@@ -65,6 +119,14 @@ def signing_in(door: PageDoor, pages: Pages, api: ApiDoor, attempts: Attempts) -
             msgspec.json.encode(SignInLink(path=f"/sign-in/{code}", seconds=LINK_LASTS)), media_type="application/json"
         )
 
+    return [
+        Route("/sign-in/links", offer, methods=["POST"]),
+        Route("/sign-in/{code}", show_link, methods=["GET"]),
+        Route("/sign-in/{code}", with_link, methods=["POST"]),
+    ]
+
+
+def _leaving(door: PageDoor) -> list[Route]:
     async def sign_out(request: Request) -> Response:
         await door.form(request, act="")
         door.sessions.end(secret_of(request))
@@ -82,28 +144,4 @@ def signing_in(door: PageDoor, pages: Pages, api: ApiDoor, attempts: Attempts) -
             response.delete_cookie(THEME)
         return response
 
-    def _signed_in(request: Request, proof: Proof, target: str) -> Response:
-        identity = proof()
-        if identity.role not in LOOKING:
-            raise NotAllowed(actor=identity.actor, act="look")
-        response = RedirectResponse(target, status_code=HTTPStatus.SEE_OTHER)
-        door.sessions.end(secret_of(request))
-        remember(response, door.sessions.begin(proof), request)
-        return response
-
-    return [
-        Route("/sign-in", show, methods=["GET"]),
-        Route("/sign-in", with_token, methods=["POST"]),
-        Route("/sign-in/links", offer, methods=["POST"]),
-        Route("/sign-in/{code}", show_link, methods=["GET"]),
-        Route("/sign-in/{code}", with_link, methods=["POST"]),
-        Route("/sign-out", sign_out, methods=["POST"]),
-        Route("/theme", theme, methods=["POST"]),
-    ]
-
-
-def inside(target: str) -> str:
-    """Return a path of this site to go on to: whatever else is asked for leads to the first page."""
-    parts = urlsplit(target)
-    plain = target.startswith("/") and not target.startswith(("//", "/\\")) and "\\" not in target
-    return target if plain and not parts.scheme and not parts.netloc and target.isprintable() else "/"
+    return [Route("/sign-out", sign_out, methods=["POST"]), Route("/theme", theme, methods=["POST"])]

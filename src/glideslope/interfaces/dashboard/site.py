@@ -37,10 +37,16 @@ from glideslope.interfaces.dashboard import (
 from glideslope.interfaces.dashboard.assets import Assets
 from glideslope.interfaces.dashboard.attempts import Attempts
 from glideslope.interfaces.dashboard.door import PageDoor, SignedOut, comes_from_elsewhere
+from glideslope.interfaces.dashboard.entry import Entry
+from glideslope.interfaces.dashboard.guesses import Guesses
+from glideslope.interfaces.dashboard.own_account import own_account
 from glideslope.interfaces.dashboard.rendering import Pages
 from glideslope.interfaces.dashboard.sessions import Sessions
+from glideslope.interfaces.dashboard.setting_up import setting_up
 from glideslope.interfaces.dashboard.signing_in import signing_in
 from glideslope.interfaces.dashboard.stream import news
+from glideslope.interfaces.dashboard.tickets import Tickets
+from glideslope.interfaces.dashboard.ways import Ceremonies, Ways
 
 API: Final = "/v1"
 
@@ -70,15 +76,26 @@ def create_site(
     monotonic: Callable[[], float],
     chance: Callable[[], str],
     stopping: asyncio.Event | None = None,
+    ways: Ways | None = None,
 ) -> Starlette:
-    """Return the pages over *service*. `chance` makes secrets and keys; setting `stopping` ends all streams."""
+    """Return the pages over *service*. `chance` makes secrets and keys; setting `stopping` ends all streams.
+
+    Without `ways` people sign in by tokens alone.
+    """
     stopping = stopping or asyncio.Event()
     sessions = Sessions(monotonic=monotonic, chance=chance)
     door, assets = PageDoor(service=service, sessions=sessions), Assets()
-    pages = Pages(assets, new_key=chance)
+    pages = Pages(assets, new_key=chance, accounts=ways is not None)
     api = ApiDoor(service=service, new_key=chance)
+    ceremonies = None
+    if ways is not None:
+        tickets = Tickets(monotonic=monotonic, chance=chance)
+        ceremonies = Ceremonies(ways, tickets=tickets, guesses=Guesses(monotonic=monotonic))
+    entry = Entry(door, pages, ceremonies=ceremonies)
     routes = [
-        *signing_in(door, pages, api, Attempts(monotonic=monotonic)),
+        *signing_in(entry, pages, api, Attempts(monotonic=monotonic)),
+        *(setting_up(entry, pages, ceremonies) if ceremonies is not None else ()),
+        *(own_account(entry, pages, ceremonies) if ceremonies is not None else ()),
         *fleet.routes(door, pages, monotonic=monotonic),
         *rollouts.routes(door, pages),
         *approvals.routes(door, pages),

@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from glideslope.domain.identity import Identity, Role
+from glideslope.domain.identity import Identity, Means, Role
 from glideslope.domain.ids import Actor
 from glideslope.interfaces.dashboard import attempts, sessions
 from glideslope.interfaces.dashboard.attempts import Attempts
@@ -35,7 +35,7 @@ def kept(clock: Clock) -> Sessions:
 
 
 def test_a_session_is_found_by_its_cookie_and_knows_its_own_forms(kept: Sessions) -> None:
-    first, second = kept.begin(ada), kept.begin(ada)
+    first, second = kept.begin(ada, Means.TOKEN), kept.begin(ada, Means.TOKEN)
 
     found = kept.find(first)
     assert found is not None
@@ -49,7 +49,7 @@ def test_a_session_is_found_by_its_cookie_and_knows_its_own_forms(kept: Sessions
 
 
 def test_a_session_ends_when_it_is_not_used(kept: Sessions, clock: Clock) -> None:
-    secret = kept.begin(ada)
+    secret = kept.begin(ada, Means.TOKEN)
     clock.time += IDLE - 1
     assert kept.find(secret) is not None
     clock.time += IDLE
@@ -60,7 +60,7 @@ def test_a_session_ends_when_it_is_not_used(kept: Sessions, clock: Clock) -> Non
 
 
 def test_a_session_ends_however_busy_it_is(kept: Sessions, clock: Clock) -> None:
-    secret, began = kept.begin(ada), clock.time
+    secret, began = kept.begin(ada, Means.TOKEN), clock.time
     while clock.time - began < LASTS - IDLE / 2:
         clock.time += IDLE / 2
         kept.find(secret)
@@ -70,7 +70,7 @@ def test_a_session_ends_however_busy_it_is(kept: Sessions, clock: Clock) -> None
 
 
 def test_signing_out_ends_it(kept: Sessions) -> None:
-    secret = kept.begin(ada)
+    secret = kept.begin(ada, Means.TOKEN)
     kept.end(secret)
 
     assert kept.find(secret) is None
@@ -78,9 +78,9 @@ def test_signing_out_ends_it(kept: Sessions) -> None:
 
 def test_beyond_the_most_the_longest_unused_ends(kept: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "MOST", 2)
-    first, second = kept.begin(ada), kept.begin(ada)
+    first, second = kept.begin(ada, Means.TOKEN), kept.begin(ada, Means.TOKEN)
     kept.find(first)
-    third = kept.begin(ada)
+    third = kept.begin(ada, Means.TOKEN)
 
     assert [kept.find(each) is not None for each in (first, second, third)] == [True, False, True]
 
