@@ -206,6 +206,9 @@ class AsRecorded(Queries):
     def _subjects(self, rollout: Rollout) -> dict[str, tuple[int, int]]:
         return {str(each.step): (each.candidate, each.incumbent) for each in self._judged(rollout).exposed}
 
+    def _outcomes(self, rollout: Rollout) -> dict[str, tuple[int, int]]:
+        return {str(each.step): (each.candidate, each.incumbent) for each in self._judged(rollout).maturity}
+
     def _budgets(self, rollout: Rollout) -> tuple[BudgetView, ...]:
         return budget_views(rollout.plan, self._judged(rollout)) if rollout.plan.budgets else ()
 
