@@ -170,7 +170,7 @@ def _attempted(attempt: AttemptView, incident: IncidentView | None, drawing: _Dr
     decision = drawing.add(decided, rollout)
     if incident is not None:
         state = "closed" if incident.closed_by else "open"
-        href = f"/ledger?{urlencode({'q': f'stream:incident.{name}'})}"
+        href = f"/incidents/{name}"
         drawing.add(
             Node(f"incident-{name}", "incident", f"incident, {state}", "; ".join(incident.sentences), href), decision
         )
