@@ -114,11 +114,10 @@ class Repository:
         )
 
     def _sentence(self, recorded: Recorded) -> str:
-        if recorded.stream.startswith(ROLLOUT_PREFIX):
-            return sentence(recorded.event, plan=self._record.rollout(RolloutId(recorded.stream)).plan)
-        why = getattr(recorded.event, "why", "")
-        what = str(recorded.event.__struct_config__.tag).replace("-", " ")
-        return f"{what} ({recorded.stream}){f': {why}' if why else ''}"
+        in_rollout = recorded.stream.startswith(ROLLOUT_PREFIX)
+        return sentence(
+            recorded.event, plan=self._record.rollout(RolloutId(recorded.stream)).plan if in_rollout else None
+        )
 
     def as_of(self, entry: int, *, rollout: RolloutId | None = None, model: ModelName | None = None) -> "AsRecorded":
         """Return how a rollout or a model stood right after the entry at this position. Raises NotFound."""

@@ -47,8 +47,8 @@ from glideslope.domain.reasons import Reason
 from glideslope.domain.recomputation import sentence as differing
 
 
-def sentence(event: Event, *, plan: Plan) -> str:
-    """Return one event of a rollout as a sentence."""
+def sentence(event: Event, *, plan: Plan | None) -> str:
+    """Return one event as a sentence; only a decision needs its rollout's plan for it."""
     if isinstance(event, AgreementEvent):
         return agreed(event)
     if isinstance(event, GlassEvent):
@@ -67,7 +67,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return f"{wanted} {learned}".strip()
         case Decided(decision=decision, by=by, why=why):
             ordered = f" Ordered by {by}: {why}" if by != MACHINE else ""
-            return f"{decided(decision, plan=plan)}{_left(event)}{ordered}"
+            said = decision.__class__.__name__ if plan is None else decided(decision, plan=plan)
+            return f"{said}{_left(event)}{ordered}"
         case Halted(by=by, why=why):
             return f"{by} halts it; nobody is exposed. {why}"
         case Resumed(by=by, why=why, aside=aside):
