@@ -184,17 +184,17 @@ def _of_person(event: PersonDescribed | PersonErased) -> str:
 
 def _of_model(event: Registered | Installed | ContractAgreed | FactsRecorded | GlassReviewed) -> str:
     match event:
-        case Registered(version=version, by=by):
-            return f"{by} registers {version}."
-        case Installed(version=version, by=by):
-            return f"{by} installs {version} as the incumbent."
+        case Registered(model=model, version=version, by=by, why=why):
+            return f"{by} registers {model} {version}: {why}"
+        case Installed(version=version, by=by, rollout=rollout, why=why):
+            return f"{by} installs {version} as the incumbent{f' by {rollout}' if rollout else ''}: {why}"
         case ContractAgreed(contract=contract, by=by):
             return f"{by} registers the data contract {contract.short} of {len(contract.features)} features."
         case GlassReviewed(rollout=rollout, by=by, justified=justified, why=why):
             said = "justified" if justified else "not justified"
             return f"{by} reviewed the broken glass of {rollout} and calls it {said}: {why}"
         case FactsRecorded(facts=facts, by=by):
-            return f"{by} records facts {facts.short} about {facts.version}."
+            return f"{by} records how {facts.model} {facts.version} was made, facts {facts.short}."
         case _:
             assert_never(event)
 
