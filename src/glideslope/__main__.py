@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from glideslope.interfaces.cli.main import glideslope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -182,6 +182,12 @@ def _start() -> Start:
             )
             return 0
 
+        def browse(self, *, lines: Sequence[bytes], key: str, port: int, ready: Callable[[str, str], None]) -> int:
+            from glideslope.wiring import browsing
+
+            browsing.browse(lines, key=key, port=port, ready=ready)
+            return 0
+
     return Processes()
 
 
@@ -209,11 +215,11 @@ def _create_certificate(state: Path, names: Sequence[str]) -> Certificate:
     return tls.create(state, names=names)
 
 
-def _demo(*, as_json: bool, keep: Path | None) -> int:
+def _demo(*, as_json: bool, keep: Path | None, browse: Callable[[str, str], None] | None) -> int:
     import importlib
 
     # By name, since the demo comes with its own extra.
-    return int(importlib.import_module("glideslope.demo.story").run(as_json=as_json, keep=keep))
+    return int(importlib.import_module("glideslope.demo.story").run(as_json=as_json, keep=keep, browse=browse))
 
 
 def _evaluate(file: Path, *, work: Path | None, again: bool, write_split: Path | None, as_json: bool) -> int:

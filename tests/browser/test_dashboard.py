@@ -24,8 +24,11 @@ PAGES = (
     "/rollouts/r-0004",
     "/rollouts/r-0005",
     "/rollouts/r-0006",
+    "/rollouts/r-0005/guardrails/log_loss",
     "/models",
     "/models/late-arrival",
+    "/models/late-arrival/versions/v3",
+    "/models/late-arrival/compare?a=v1&b=v2",
     f"/models/{LONG}",
     "/incidents",
     "/incidents/r-0002",
@@ -40,6 +43,7 @@ PAGES = (
     "/ledger/33",
     "/ledger?q=colour:red",
     "/search?q=retrained",
+    "/tour",
     "/nothing",
 )
 BUDGET = 150_000
@@ -186,6 +190,42 @@ async def test_it_can_be_used_by_keyboard_alone(stage: Stage) -> None:
         await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/approvals#*")
+    await page.context.close()
+
+
+async def test_keys_act_while_nobody_writes_and_can_be_turned_off(stage: Stage) -> None:
+    page = await stage.visitor("gs_grace")
+    await page.keyboard.press("g")
+    await page.keyboard.press("l")
+    await page.wait_for_url("**/ledger")
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    row = await page.evaluate("document.activeElement.getAttribute('href')")
+    assert row == await page.locator("table.dense tbody tr >> nth=1").locator("a >> nth=0").get_attribute("href")
+
+    await page.keyboard.press("/")
+    await page.keyboard.type("late? jg")
+    assert await page.input_value(".find input") == "late? jg", "no key acts while somebody writes"
+    await page.fill(".find input", "r-0002")
+    await page.wait_for_selector("#suggested a")
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/rollouts/r-0002")
+
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.keyboard.press("y")
+    await page.wait_for_selector("#said:has-text('as_of=')")
+    assert "/rollouts/r-0002?as_of=" in await page.evaluate("navigator.clipboard.readText()")
+    await page.click("button.word >> nth=0")
+    assert await page.locator("[popover]:popover-open").count() == 1, "a word is explained where it stands"
+    await page.keyboard.press("Escape")
+
+    await page.keyboard.press("?")
+    assert "Ledger" in await page.inner_text("dialog[open] [data-places]")
+    await page.uncheck("dialog input")
+    await page.click("dialog button")
+    await page.keyboard.press("?")
+    assert await page.locator("dialog[open]").count() == 0
     await page.context.close()
 
 

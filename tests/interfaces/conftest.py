@@ -171,8 +171,10 @@ class Desk:
 
         return Recorder()
 
-    def demo(self, *, as_json: bool, keep: Path | None) -> int:
+    def demo(self, *, as_json: bool, keep: Path | None, browse: Callable[[str, str], None] | None) -> int:
         self.started.append(("demo", {"as_json": as_json, "keep": keep}))
+        if browse is not None:
+            browse("http://127.0.0.1:1/sign-in/x", "later")
         return 9
 
     def tokens(self) -> Any:

@@ -41,6 +41,7 @@ from glideslope.domain.plan import Plan
 from glideslope.engine.baselines import HourView, UsualView
 from glideslope.engine.courses import CourseView, ExposedView, ProposalView, PulseView, ServedView
 from glideslope.engine.governing_views import LaneView
+from glideslope.engine.self_check import InclusionView, VerifiedView
 from glideslope.engine.telemetry import names
 from glideslope.engine.telemetry.families import Family, Telling
 from glideslope.engine.views import (
@@ -121,6 +122,7 @@ class FakeRollouts:
         self.vkey = VKEY
         self.checks = [CheckView(name="state", ok=True, sentence="The state is whole.")]
         self.same = True
+        self.covered = 40
         self.lane: LaneView | None = None
         self.forbidden: tuple[str, ...] = ()
         self.classified_by: tuple[Actor | None, Envelope | None] = (None, None)
@@ -492,6 +494,37 @@ class FakeRollouts:
 
     async def verifier(self) -> str:
         return self.vkey
+
+    async def verified(self) -> VerifiedView:
+        self._begin()
+        return VerifiedView(
+            ok=self.same,
+            entries=42,
+            streams=3,
+            closed=1,
+            checkpoints=2,
+            root="ab" * 32,
+            rollouts=1,
+            decisions=9,
+            orders=1,
+            findings=() if self.same else ("Entry 7 was changed.",),
+            seconds=0.1,
+        )
+
+    async def inclusion(self, entry: int) -> InclusionView:
+        self._begin()
+        if entry >= self.covered:
+            raise NotFound(what="ledger entry under a checkpoint", name=str(entry))
+        return InclusionView(
+            entry=entry,
+            leaf="cd" * 32,
+            size=self.covered,
+            root="ab" * 32,
+            hashes=("ef" * 32,),
+            holds=True,
+            proof="proof\n",
+            sha256="0",
+        )
 
     async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> bytes:
         self._known(rollout)

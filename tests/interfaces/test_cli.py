@@ -451,6 +451,7 @@ def test_every_verb_that_answers_offers_json(desk: Any) -> None:
     silent = {
         "up",
         "serve",
+        "browse",
         "gateway",
         "completion",
         "contract",

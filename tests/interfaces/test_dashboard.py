@@ -83,8 +83,15 @@ PAGES = [
     "/people",
     "/settings",
     "/ledger",
+    "/models/late-arrival/versions/v2",
+    "/models/late-arrival/compare",
     "/ledger/3",
+    "/ledger/verify",
+    "/search",
     "/search?q=late",
+    "/search/suggested?q=late",
+    "/help",
+    "/tour",
     "/rollouts/late-arrival-1",
 ]
 
@@ -306,12 +313,43 @@ def test_the_api_is_beside_the_pages_and_unchanged(browser: Browser) -> None:
     assert browser.request("PUT", "/ledger").status_code == 405
 
 
+def test_a_tour_is_drawn_from_the_record_and_teaches_where_there_is_none(
+    browser: Browser, http: Any, written: str
+) -> None:
+    browser.sign_in("gs_reader")
+    assert "glideslope browse" in browser.get("/tour").text
+    id_ = http.post("/v1/rollouts", json={"text": written}).json()["id"]
+
+    page = browser.get("/tour").text
+    assert "The promises, before anything moved" in page
+    assert f"/rollouts/{id_}?as_of=" in page
+    assert "withdrawn" not in page
+
+
+def test_a_ledger_that_is_not_as_signed_is_not_called_sound(browser: Browser, service: Any) -> None:
+    service.same = False
+    browser.sign_in("gs_reader")
+    page = browser.get("/ledger/verify").text
+
+    assert "not as it should be" in page
+    assert "Entry 7 was changed." in page
+    service.covered = 3
+    assert "No checkpoint covers it yet" in browser.get("/ledger/3").text
+
+
 def test_hostile_text_stays_text(browser: Browser, http: Any, written: str) -> None:
     text = written.replace("Fewer misses in the evening.", "<script>alert(1)</script>")
     id_ = http.post("/v1/rollouts", json={"text": text}).json()["id"]
     browser.sign_in("gs_member")
 
-    for path in ("/", f"/rollouts/{id_}", "/search?q=<script>alert(1)</script>", "/ledger?q=<script>"):
+    for path in (
+        "/",
+        f"/rollouts/{id_}",
+        "/search?q=<script>alert(1)</script>",
+        "/search/suggested?q=<script>",
+        "/ledger?q=<script>",
+        "/tour",
+    ):
         assert "<script>alert" not in browser.get(path).text
 
 

@@ -15,7 +15,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any, Final
 
 import msgspec
 
+from glideslope.demo.facts import facts_text
 from glideslope.demo.flights import load_flights
 from glideslope.demo.plans import MODEL, evaluations, plan_text
 from glideslope.demo.processes import NotReady, Tree, glideslope, model_servers, tree
@@ -34,6 +35,13 @@ from glideslope.domain.reasons import Reason
 from glideslope.sdk.client import Client
 from glideslope.sdk.errors import ServerRefused, ServerUnreachable
 from glideslope.sdk.requests import json_call
+from glideslope.wiring.browsing import browse as show
+
+WHY: Final = {
+    "v1": "Serves today; learned from January to August.",
+    "v2": "Retrained through October.",
+    "v3": "Retrained on September and October, the freshest data.",
+}
 
 DAY: Final = 2.0
 """Wall seconds that a day of data takes."""
@@ -47,13 +55,20 @@ PATIENCE: Final = 90.0
 
 REVIEWER: Final = "ben"
 
+BUNDLE: Final = "ledger.bundle"
+KEY: Final = "ledger.key"
+"""Of the record and the key to check it with, in the folder."""
+
 
 class Unexpected(RuntimeError):
     """The story did not go as the promises say."""
 
 
-def run(*, as_json: bool, keep: Path | None) -> int:
-    """Play the demo; return the exit status: 0 only if all of it came out so."""
+def run(*, as_json: bool, keep: Path | None, browse: Callable[[str, str], None] | None = None) -> int:
+    """Play the demo; return the exit status: 0 only if all of it came out so.
+
+    `browse` is told where its record is shown as pages afterwards, until somebody ends that.
+    """
     teller = Teller(stream=sys.stderr if as_json else sys.stdout)
     with _workspace(keep) as folder:
         try:
@@ -61,8 +76,11 @@ def run(*, as_json: bool, keep: Path | None) -> int:
         except (NotReady, Unexpected) as error:
             teller.line(f"The demo could not go on: {error}")
             return 1
-    if as_json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n")
+        if as_json:
+            sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n")
+        if browse is not None:
+            lines = (folder / BUNDLE).read_bytes().splitlines(keepends=True)
+            show(lines, key=(folder / KEY).read_text(encoding="utf-8").strip(), port=0, ready=browse)
     return 0 if result.ok else 1
 
 
@@ -152,7 +170,17 @@ class _Story:
         incumbent = {"v2": "v1", "v3": "v2"}
         urls = stack.enter_context(model_servers(self._versions.folders, model=MODEL, state=self._tree.state))
         for version, folder in self._versions.folders.items():
-            arguments = ["register", MODEL, version, "--url", urls[version], "--folder", str(folder), "-m", "demo"]
+            arguments = [
+                "register",
+                MODEL,
+                version,
+                "--url",
+                urls[version],
+                "--folder",
+                str(folder),
+                "-m",
+                WHY[version],
+            ]
             if version in incumbent:
                 measured = evaluations(self._versions.comparisons, candidate=version, incumbent=incumbent[version])
                 path = self._folder / f"evaluation-{version}.json"
@@ -161,6 +189,9 @@ class _Story:
             else:
                 arguments += ["--incumbent"]
             self._run(*arguments)
+            stated = self._folder / f"facts-{version}.json"
+            stated.write_text(facts_text(folder), encoding="utf-8")
+            self._run("facts", "record", MODEL, version, "-f", str(stated), "-m", "as its training wrote it")
         self._tell.line("v1, v2 and v3 are served by HTTP processes of their own and registered by digest; v1 serves")
 
     # Act one and two
@@ -272,9 +303,9 @@ class _Story:
     def _verify(self) -> RecordResult:
         tell = self._tell
         tell.heading("3. A stranger checks the record")
-        bundle = self._folder / "ledger.bundle"
+        bundle = self._folder / BUNDLE
         key = str(self._get("/v1/ledger/key")["vkey"])
-        (self._folder / "ledger.key").write_text(f"{key}\n", encoding="utf-8")
+        (self._folder / KEY).write_text(f"{key}\n", encoding="utf-8")
         self._run("verify", "--out", str(bundle), "--key", key)
         sound = glideslope("verify", str(bundle), "--key", key, "--json", state=self._tree.state)
         report = json.loads(sound.stdout)
@@ -314,6 +345,7 @@ class _Story:
             "Look closer: glideslope demo --keep demo   keeps the record, the key, the logs and the models in demo/"
         )
         tell.line("  glideslope verify demo/ledger.bundle --key demo/ledger.key")
+        tell.line("As pages, with a tour: glideslope browse demo/ledger.bundle --key demo/ledger.key")
         tell.line("Your own model: glideslope init, then the second section of the README")
 
     # The doors

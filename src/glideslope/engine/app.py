@@ -101,6 +101,7 @@ from glideslope.engine.requests import Requests
 from glideslope.engine.rule_sources import RuleSource
 from glideslope.engine.search_index import SearchIndex
 from glideslope.engine.searching import Searching
+from glideslope.engine.self_check import InclusionView, SelfCheck, VerifiedView
 from glideslope.engine.signals import EVERY as LOOK_EVERY
 from glideslope.engine.signals import Signals
 from glideslope.engine.telemetry.chain import EVERY as CHAIN_EVERY
@@ -319,6 +320,13 @@ class App(Council):
             organisation=lambda: agreed.organisation,
             agreements=self.agreements,
             flags=self.signals.view,
+        )
+        self._self_check = SelfCheck(
+            store=world.store,
+            notary=self.notary,
+            packer=self._packer,
+            vkey=world.vkey,
+            monotonic=world.clock.monotonic,
         )
         self._trouble: dict[str, str] = {}
         self._parts: list[str] = []
@@ -553,6 +561,12 @@ class App(Council):
 
     async def verifier(self) -> str:
         return self._world.vkey
+
+    async def verified(self) -> VerifiedView:
+        return await self._self_check.check(entries=self.record.size())
+
+    async def inclusion(self, entry: int) -> InclusionView:
+        return await self._self_check.inclusion(entry)
 
     async def doctor(self) -> Sequence[CheckView]:
         """Look at everything that could be wrong."""

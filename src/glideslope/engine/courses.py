@@ -57,6 +57,9 @@ class LookView(msgspec.Struct, frozen=True, kw_only=True):
     margin: float
     candidate_count: int
     incumbent_count: int
+    candidate: float | None = None
+    """What each arm showed by itself; None in the shadow, where only pairs are compared."""
+    incumbent: float | None = None
 
 
 class CourseView(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,6 +171,8 @@ class Courses:
                 margin=view.margin,
                 candidate_count=view.candidate_count,
                 incumbent_count=view.incumbent_count,
+                candidate=view.candidate,
+                incumbent=view.incumbent,
             )
             for view in views
         )

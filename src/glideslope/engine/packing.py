@@ -82,6 +82,8 @@ class Packer:
     async def _checkpoint(self, wanted: int | None) -> bytes:
         await self._notary.sign()
         kept = {_size(each): each for each in await self._checkpoints.checkpoints()}
+        if wanted is None and not kept:
+            raise NotFound(what="checkpoint", name="newest", next_command="glideslope register")
         if wanted is None:
             return kept[max(kept)]
         if wanted not in kept:
@@ -141,6 +143,15 @@ class Packer:
         members = {SUMMARY: shown, packfile.MANIFEST: manifest, **members}
         listed = packfile.text(origin=covered.origin, rollout=change.rollout, change=change.digest, members=members)
         return Pack(packfile.sealed(members, self._signer.sign(listed.encode())), shown)
+
+    async def newest(self) -> bytes:
+        """Return the newest checkpoint; whatever was recorded until now is signed first. Raises NotFound before the first entry."""
+        return await self._checkpoint(None)
+
+    async def inclusion(self, entry: int, *, size: int) -> Sequence[bytes]:
+        """Return the hashes which prove that the entry at this position is among the ledger's first `size`."""
+        await self._grow(size)
+        return self._tree.inclusion_proof(entry, size=size)
 
     async def consistency(self, older: int, *, size: int) -> Sequence[bytes]:
         """Return the hashes which prove that the ledger's first `older` entries are a part of its first `size`."""

@@ -15,7 +15,7 @@ from glideslope.domain.gate import harm_findings
 from glideslope.domain.governing.governed import Permit
 from glideslope.domain.governing.organisation import Organisation
 from glideslope.domain.governing.policy import Policy
-from glideslope.domain.ids import WHOLE, ModelName, RolloutId
+from glideslope.domain.ids import WHOLE, MetricName, ModelName, RolloutId
 from glideslope.domain.metric import EXPOSURE, OUTCOME_SEEN, RESCUED
 from glideslope.domain.plan import Rationale, StageKind, Step
 from glideslope.domain.recomputation import sentence as differing
@@ -148,7 +148,7 @@ class Queries:
         rollout = self._record.rollout(id_)
         history = self._record.history(id_)
         last = next((self._decision(rollout, r) for r in reversed(history) if isinstance(r.event, Decided)), None)
-        subjects = self._subjects(rollout)
+        subjects, outcomes = self._subjects(rollout), self._outcomes(rollout)
         step, plan, wanted = rollout.step, rollout.plan, exposure(rollout)
         permit = Permit() if rollout.phase in ENDED else self._permit(rollout)
         return RolloutView(
@@ -176,7 +176,7 @@ class Queries:
             plan_digest=rollout.plan_digest,
             attempt_of=rollout.attempt_of,
             version=rollout.version,
-            steps=tuple(self._step(rollout, k, s, subjects) for k, s in enumerate(plan.steps)),
+            steps=tuple(self._step(rollout, k, s, subjects, outcomes) for k, s in enumerate(plan.steps)),
             guardrails=self._guardrails(rollout, history) if with_guardrails else (),
             sources=self._figures(rollout, history)[1] if with_guardrails else (),
             candidate_subjects=sum(candidate for candidate, _ in subjects.values()),
@@ -324,14 +324,21 @@ class Queries:
             position = _position(r.event, position)
         return rollout.plan.steps[position] if position >= 0 else None
 
-    def _step(self, rollout: Rollout, k: int, step: Step, subjects: Mapping[str, tuple[int, int]]) -> StepView:
+    def _step(
+        self,
+        rollout: Rollout,
+        k: int,
+        step: Step,
+        subjects: Mapping[str, tuple[int, int]],
+        outcomes: Mapping[str, tuple[int, int]],
+    ) -> StepView:
         state = "done" if k < rollout.position else "now" if k == rollout.position else "ahead"
         if rollout.phase is Phase.PROMOTED:
             state = "done"
         elif state == "now" and rollout.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK):
             state = "left"
         candidate, incumbent = subjects.get(step.name, (0, 0))
-        scope = self._observer.scope(rollout.id)
+        candidate_outcomes, incumbent_outcomes = outcomes.get(step.name, (0, 0))
         return StepView(
             name=step.name,
             stage=step.stage.value,
@@ -343,16 +350,23 @@ class Queries:
             state=state,
             candidate_subjects=candidate,
             incumbent_subjects=incumbent,
-            candidate_outcomes=scope.bins(step.name, OUTCOME_SEEN, WHOLE, Arm.CANDIDATE, size=1)[0],
-            incumbent_outcomes=scope.bins(step.name, OUTCOME_SEEN, WHOLE, Arm.INCUMBENT, size=1)[0],
+            candidate_outcomes=candidate_outcomes,
+            incumbent_outcomes=incumbent_outcomes,
         )
 
     def _subjects(self, rollout: Rollout) -> Mapping[str, tuple[int, int]]:
+        return self._of_arms(rollout, EXPOSURE)
+
+    def _outcomes(self, rollout: Rollout) -> Mapping[str, tuple[int, int]]:
+        return self._of_arms(rollout, OUTCOME_SEEN)
+
+    def _of_arms(self, rollout: Rollout, metric: MetricName) -> Mapping[str, tuple[int, int]]:
+        """Return by step how many of each arm were counted, the candidate's first."""
         scope = self._observer.scope(rollout.id)
         return {
             s.name: (
-                scope.bins(s.name, EXPOSURE, WHOLE, Arm.CANDIDATE, size=1)[0],
-                scope.bins(s.name, EXPOSURE, WHOLE, Arm.INCUMBENT, size=1)[0],
+                scope.bins(s.name, metric, WHOLE, Arm.CANDIDATE, size=1)[0],
+                scope.bins(s.name, metric, WHOLE, Arm.INCUMBENT, size=1)[0],
             )
             for s in rollout.plan.steps
         }

@@ -114,11 +114,10 @@ class Repository:
         )
 
     def _sentence(self, recorded: Recorded) -> str:
-        if recorded.stream.startswith(ROLLOUT_PREFIX):
-            return sentence(recorded.event, plan=self._record.rollout(RolloutId(recorded.stream)).plan)
-        why = getattr(recorded.event, "why", "")
-        what = str(recorded.event.__struct_config__.tag).replace("-", " ")
-        return f"{what} ({recorded.stream}){f': {why}' if why else ''}"
+        in_rollout = recorded.stream.startswith(ROLLOUT_PREFIX)
+        return sentence(
+            recorded.event, plan=self._record.rollout(RolloutId(recorded.stream)).plan if in_rollout else None
+        )
 
     def as_of(self, entry: int, *, rollout: RolloutId | None = None, model: ModelName | None = None) -> "AsRecorded":
         """Return how a rollout or a model stood right after the entry at this position. Raises NotFound."""
@@ -205,6 +204,9 @@ class AsRecorded(Queries):
 
     def _subjects(self, rollout: Rollout) -> dict[str, tuple[int, int]]:
         return {str(each.step): (each.candidate, each.incumbent) for each in self._judged(rollout).exposed}
+
+    def _outcomes(self, rollout: Rollout) -> dict[str, tuple[int, int]]:
+        return {str(each.step): (each.candidate, each.incumbent) for each in self._judged(rollout).maturity}
 
     def _budgets(self, rollout: Rollout) -> tuple[BudgetView, ...]:
         return budget_views(rollout.plan, self._judged(rollout)) if rollout.plan.budgets else ()

@@ -56,6 +56,7 @@ from glideslope.engine.facts import FactsView
 from glideslope.engine.governing_views import AgreementView, IncidentView, OwnedView
 from glideslope.engine.inbox_views import InboxView
 from glideslope.engine.orphans import OrphanView
+from glideslope.engine.self_check import InclusionView, VerifiedView
 from glideslope.engine.telemetry.families import Telling
 from glideslope.engine.version_record import VersionRecordView
 from glideslope.engine.views import (
@@ -224,6 +225,14 @@ class Service(Protocol):
 
     async def verifier(self) -> str:
         """Return the public key (C2SP vkey) that an auditor should write down."""
+        ...
+
+    async def verified(self) -> VerifiedView:
+        """Recompute the whole ledger, as `SelfCheck` does."""
+        ...
+
+    async def inclusion(self, entry: int) -> InclusionView:
+        """Prove one entry. Raises NotFound."""
         ...
 
     async def doctor(self) -> Sequence[CheckView]: ...

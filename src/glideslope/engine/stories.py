@@ -47,8 +47,8 @@ from glideslope.domain.reasons import Reason
 from glideslope.domain.recomputation import sentence as differing
 
 
-def sentence(event: Event, *, plan: Plan) -> str:
-    """Return one event of a rollout as a sentence."""
+def sentence(event: Event, *, plan: Plan | None) -> str:
+    """Return one event as a sentence; only a decision needs its rollout's plan for it."""
     if isinstance(event, AgreementEvent):
         return agreed(event)
     if isinstance(event, GlassEvent):
@@ -67,7 +67,8 @@ def sentence(event: Event, *, plan: Plan) -> str:
             return f"{wanted} {learned}".strip()
         case Decided(decision=decision, by=by, why=why):
             ordered = f" Ordered by {by}: {why}" if by != MACHINE else ""
-            return f"{decided(decision, plan=plan)}{_left(event)}{ordered}"
+            said = decision.__class__.__name__ if plan is None else decided(decision, plan=plan)
+            return f"{said}{_left(event)}{ordered}"
         case Halted(by=by, why=why):
             return f"{by} halts it; nobody is exposed. {why}"
         case Resumed(by=by, why=why, aside=aside):
@@ -183,17 +184,17 @@ def _of_person(event: PersonDescribed | PersonErased) -> str:
 
 def _of_model(event: Registered | Installed | ContractAgreed | FactsRecorded | GlassReviewed) -> str:
     match event:
-        case Registered(version=version, by=by):
-            return f"{by} registers {version}."
-        case Installed(version=version, by=by):
-            return f"{by} installs {version} as the incumbent."
+        case Registered(model=model, version=version, by=by, why=why):
+            return f"{by} registers {model} {version}: {why}"
+        case Installed(version=version, by=by, rollout=rollout, why=why):
+            return f"{by} installs {version} as the incumbent{f' by {rollout}' if rollout else ''}: {why}"
         case ContractAgreed(contract=contract, by=by):
             return f"{by} registers the data contract {contract.short} of {len(contract.features)} features."
         case GlassReviewed(rollout=rollout, by=by, justified=justified, why=why):
             said = "justified" if justified else "not justified"
             return f"{by} reviewed the broken glass of {rollout} and calls it {said}: {why}"
         case FactsRecorded(facts=facts, by=by):
-            return f"{by} records facts {facts.short} about {facts.version}."
+            return f"{by} records how {facts.model} {facts.version} was made, facts {facts.short}."
         case _:
             assert_never(event)
 

@@ -93,12 +93,16 @@ class Start(Protocol):
         """Be the gateway's supervisor."""
         ...
 
+    def browse(self, *, lines: Sequence[bytes], key: str, port: int, ready: Callable[[str, str], None]) -> int:
+        """Serve pages over a verified bundle; `ready` is told where a reader signs in once, and a token for later."""
+        ...
+
 
 class Demo(Protocol):
     """The demonstration."""
 
-    def __call__(self, *, as_json: bool, keep: Path | None) -> int:
-        """Show the whole on real flights, and return the exit status."""
+    def __call__(self, *, as_json: bool, keep: Path | None, browse: Callable[[str, str], None] | None) -> int:
+        """Show the whole on real flights, and return the exit status; `browse` is told where to look at it afterwards."""
         ...
 
 

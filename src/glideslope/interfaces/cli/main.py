@@ -42,6 +42,7 @@ VERBS: Final = {
     "rollback": Verb("Return all traffic to the incumbent.", _STOP),
     "break-glass": Verb("Pass what governance forbids, by two people, for a while.", _STOP),
     "open": Verb("Open the dashboard, signed in.", _LOOK),
+    "browse": Verb("Show a copy of a record as pages; without one, a recorded run.", _LOOK),
     "watch": Verb("Follow a rollout as it happens.", _LOOK),
     "status": Verb("Tell how a rollout stands, for scripts.", _LOOK),
     "inbox": Verb("List what waits for you, or for anybody.", _LOOK),

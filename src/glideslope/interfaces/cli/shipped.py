@@ -14,11 +14,19 @@ POLICY_FILE: Final = "policy.yaml"
 DOSSIER_FILE: Final = "dossier.yaml"
 EXAMPLE_FILE: Final = "glideslope.yaml"
 PAGES: Final = ("errors.md", "reasons.md")
+RECORDED_RUN: Final = "flights.bundle.gz"
+RECORDED_KEY: Final = "flights.key"
+"""The ledger of one run of the demo, and the key of its server."""
 
 
 def shipped(name: str) -> str:
     """Return a file's text."""
     return (files("glideslope.interfaces.cli") / "files" / name).read_text(encoding="utf-8")
+
+
+def shipped_bytes(name: str) -> bytes:
+    """Return a file's content."""
+    return (files("glideslope.interfaces.cli") / "files" / name).read_bytes()
 
 
 def explanations() -> dict[str, str]:

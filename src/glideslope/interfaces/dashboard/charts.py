@@ -17,6 +17,8 @@ from glideslope.engine.courses import CourseView, LookView
 from glideslope.engine.views import GuardrailView
 
 WIDTH = 320
+TALL = 150
+"""From this height on, what the lines are is written at them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ def interval(view: GuardrailView) -> Markup:
     )
 
 
-def looks(found: Sequence[LookView], metric: str, now: GuardrailView) -> Markup:
+def looks(found: Sequence[LookView], now: GuardrailView, *, width: float = WIDTH, height: float = 76) -> Markup:
     """Draw the interval of a guardrail at each decision, and now; nothing for fewer than two moments."""
-    mine = [look for look in found if look.metric == metric and look.kind == now.kind]
+    mine = [look for look in found if look.kind == now.kind]
     seen = [(f"entry {look.entry}", look.low, look.estimate, look.high) for look in mine]
     seen.append(("now", now.low, now.estimate, now.high))
     rows = [
@@ -75,26 +77,60 @@ def looks(found: Sequence[LookView], metric: str, now: GuardrailView) -> Markup:
     # An early interval may be a hundred times as wide as the last: what is beyond the frame runs out of it.
     late = rows[len(rows) // 2 :]
     values = [value for _, low, middle, high in late for value in (low, middle, high)]
-    scale = _axis([*values, now.margin, none], start=72, end=4)
-    step = (WIDTH - 16) / (len(rows) - 1)
+    scale = _axis([*values, now.margin, none], start=height - 4, end=4)
+    step = (width - 16) / (len(rows) - 1)
     upper, lower, line, dots = [], [], [], []
     for k, (when, low, middle, high) in enumerate(rows):
         x, y = round(8 + k * step, 1), scale.at(middle)
         upper.append((x, 0.0 if high is None else scale.at(high)))
-        lower.append((x, 76.0 if low is None else scale.at(low)))
+        lower.append((x, height if low is None else scale.at(low)))
         line.append((x, y))
         told = f"{when}: {middle:.3g} [{_end(low)}, {_end(high)}]"
         dots.append(Markup('<circle class="look" cx="{}" cy="{}" r="4"><title>{}</title></circle>').format(x, y, told))
     across = Markup('<line class="{}" x1="0" x2="{}" y1="{}" y2="{}"/>')
     parts = [
         Markup('<polygon class="band" points="{}"/>').format(_points([*upper, *reversed(lower)])),
-        across.format("null", WIDTH, scale.at(none), scale.at(none)),
-        across.format("margin", WIDTH, scale.at(now.margin), scale.at(now.margin)),
+        across.format("null", width, scale.at(none), scale.at(none)),
+        across.format("margin", width, scale.at(now.margin), scale.at(now.margin)),
         Markup('<polyline class="estimate" points="{}"/>').format(_points(line)),
         *dots,
     ]
-    label = f"{metric}: its interval at each of {len(rows)} looks, the last is now"
-    return _svg(parts, height=76, label=label, kind="looks")
+    if height >= TALL:
+        parts += [
+            Markup('<text class="tick" x="10" y="{}">{}</text>').format(round(scale.at(value) - 5, 1), text)
+            for value, text in ((none, "no difference"), (now.margin, "margin"))
+        ]
+    label = f"{now.metric}: its interval at each of {len(rows)} looks, the last is now"
+    return _svg(parts, height=height, width=width, label=label, kind="looks")
+
+
+def arms(found: Sequence[LookView], now: GuardrailView, *, width: float = WIDTH) -> Markup:
+    """Draw what each arm showed by itself at each decision, and now; nothing where it was never seen of both."""
+    seen = [(f"entry {look.entry}", look.candidate, look.incumbent) for look in found if look.kind == now.kind]
+    seen.append(("now", now.candidate, now.incumbent))
+    rows = [(when, a, b) for when, a, b in seen if a is not None and b is not None]
+    if len(rows) < 2:
+        return Markup("")
+    scale = _axis([value for _, a, b in rows for value in (a, b)], start=52, end=6)
+    step = (width - 16) / (len(rows) - 1)
+    xs = [round(8 + k * step, 1) for k in range(len(rows))]
+    dots = [
+        Markup(
+            '<circle class="look" cx="{}" cy="{}" r="4"><title>{}: candidate {:.3g}, incumbent {:.3g}</title></circle>'
+        ).format(x, scale.at(a), when, a, b)
+        for x, (when, a, b) in zip(xs, rows, strict=True)
+    ]
+    parts = [
+        Markup('<polyline class="incumbent" points="{}"/>').format(
+            _points([(x, scale.at(b)) for x, (_, _, b) in zip(xs, rows, strict=True)])
+        ),
+        Markup('<polyline class="estimate" points="{}"/>').format(
+            _points([(x, scale.at(a)) for x, (_, a, _) in zip(xs, rows, strict=True)])
+        ),
+        *dots,
+    ]
+    label = f"{now.metric}: each arm by itself at {len(rows)} looks, the last is now"
+    return _svg(parts, height=58, width=width, label=label, kind="looks")
 
 
 def _end(value: float | None) -> str:

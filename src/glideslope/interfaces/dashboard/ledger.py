@@ -1,18 +1,22 @@
-"""The ledger as pages: entries that answer a question, one entry whole, and the command by which anybody checks all of it."""
+"""The ledger as pages: entries that answer a question, one entry whole with its proof, all of it checked in place or taken along."""
 
 import json
 import re
+from collections.abc import AsyncIterator
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from glideslope.domain.errors import Invalid, NotFound
-from glideslope.domain.governing.query import FIELDS
+from glideslope.engine.repository import MOST_FOUND
+from glideslope.engine.self_check import InclusionView
+from glideslope.engine.service import Service
 from glideslope.engine.views import SearchView
 from glideslope.interfaces.api.problems import RequestInvalid
 from glideslope.interfaces.dashboard.door import PageDoor
+from glideslope.interfaces.dashboard.fields import EXAMPLES, TOLD
 from glideslope.interfaces.dashboard.rendering import Pages
 
 EVERYTHING: Final = "after:1970"
@@ -43,7 +47,8 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             question=question,
             found=found,
             error=error,
-            fields=FIELDS,
+            fields=TOLD,
+            examples=EXAMPLES,
             key=await service.verifier(),
         )
 
@@ -65,9 +70,76 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             page_link=page_of(found[0].link),
             whole=laid_out(found[0].whole),
             newest=newest,
+            proof=await _proof(service, number),
         )
 
-    return [Route("/ledger", listed, methods=["GET"]), Route("/ledger/{entry:int}", show, methods=["GET"])]
+    async def verify(request: Request) -> Response:
+        visitor = door.visitor(request)
+        return pages.page(
+            request, "verified.html", visitor=visitor, found=await service.verified(), key=await service.verifier()
+        )
+
+    async def take_all(request: Request) -> Response:
+        door.visitor(request)
+        return _attached(await service.ledger(), "ledger.bundle")
+
+    async def take_found(request: Request) -> Response:
+        door.visitor(request)
+        question = request.query_params.get("q", "").strip() or EVERYTHING
+        # (Asked once before the answer begins, so that a question that cannot be read is refused as such.)
+        await service.search(question, limit=1)
+        return _attached(_lines(service, question), "entries.jsonl")
+
+    async def take_entry(request: Request) -> Response:
+        door.visitor(request)
+        number = int(request.path_params["entry"])
+        await service.inclusion(number)
+        found = (await service.search(EVERYTHING, limit=1, below=number + 1, whole=True)).found
+        return _attached(_one(found[0].whole.encode()), f"entry-{number}.json")
+
+    async def take_proof(request: Request) -> Response:
+        door.visitor(request)
+        number = int(request.path_params["entry"])
+        return _attached(_one((await service.inclusion(number)).proof.encode()), f"entry-{number}.tlog-proof")
+
+    return [
+        Route("/ledger", listed, methods=["GET"]),
+        Route("/ledger/verify", verify, methods=["GET"]),
+        Route("/ledger/ledger.bundle", take_all, methods=["GET"]),
+        Route("/ledger/entries.jsonl", take_found, methods=["GET"]),
+        Route("/ledger/{entry:int}", show, methods=["GET"]),
+        Route("/ledger/{entry:int}/entry.json", take_entry, methods=["GET"]),
+        Route("/ledger/{entry:int}/entry.tlog-proof", take_proof, methods=["GET"]),
+    ]
+
+
+async def _proof(service: Service, number: int) -> InclusionView | None:
+    """Return what proves an entry; None for one so new that no checkpoint covers it."""
+    try:
+        return await service.inclusion(number)
+    except NotFound:
+        return None
+
+
+async def _lines(service: Service, question: str) -> AsyncIterator[bytes]:
+    """Yield what answers a question, newest first: its position and the entry's own bytes on each line."""
+    below: int | None = None
+    while True:
+        view = await service.search(question, limit=MOST_FOUND, below=below, whole=True)
+        for each in view.found:
+            yield f'{{"position":{each.entry},"entry":{each.whole}}}\n'.encode()
+        if view.next is None:
+            return
+        below = view.next
+
+
+async def _one(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+def _attached(content: AsyncIterator[bytes], name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(content, media_type="application/octet-stream", headers=headers)
 
 
 def laid_out(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Models: what serves, what it served before and by which decision, its versions, and what is not as usual."""
+"""Models: what serves, what served before and by which decision, its versions and how far each came, and what is not as usual."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from glideslope.domain.ids import model_name
+from glideslope.domain.ids import VersionName, model_name
 from glideslope.interfaces.dashboard.door import PageDoor
 from glideslope.interfaces.dashboard.fleet import ROWS, page_number
 from glideslope.interfaces.dashboard.rendering import Pages
@@ -51,6 +51,10 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             service.fleet(),
             service.pulse(),
         )
+        number, newest_first = page_number(request), model.versions[::-1]
+        shown = newest_first[(number - 1) * ROWS : number * ROWS]
+        records = [await service.version(name, VersionName(each.version)) for each in shown]
+        changes = [each for each in fleet.rollouts if each.model == name]
         known = {key for signals in model.signals.values() for key in signals}
         return pages.page(
             request,
@@ -63,7 +67,13 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             served=[each for each in served if as_of is None or each.entry <= as_of],
             flags=flags,
             usual=[each for each in usual if any(hour.seen is not None for hour in each.hours)],
-            rollouts=[each for each in fleet.rollouts if each.model == name],
+            rollouts=changes,
+            versions=[
+                (each, record, [view for view in changes if view.candidate == each.version])
+                for each, record in zip(shown, records, strict=True)
+            ],
+            number=number,
+            last_page=max(1, -(-len(newest_first) // ROWS)),
             signals=[key for key in SIGNALS if key in known] + sorted(known - SIGNALS.keys()),
             names=SIGNALS,
         )

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, assert_never
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -17,6 +17,8 @@ from glideslope.engine.views import StepView
 from glideslope.interfaces.dashboard import charts, words
 from glideslope.interfaces.dashboard.assets import Assets
 from glideslope.interfaces.dashboard.door import Visitor
+from glideslope.interfaces.dashboard.glossary import WORDS
+from glideslope.interfaces.document.paper import Block, Items, Lacks, Table, Text
 
 THEME: Final = "glideslope-theme"
 THEMES: Final = ("light", "dark")
@@ -35,13 +37,21 @@ _MINUS: Final = "−"
 _INSTANT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
 
 
+class Toured(Protocol):
+    """Knows whether a page is shown as a stop of the tour."""
+
+    def at(self, number: str, path: str) -> object | None:
+        """Return what the page says of it; None where it is no stop."""
+        ...
+
+
 class Pages:
     """Writes pages. `new_key` makes the idempotency key that a form carries, so that a double click is one act.
 
     `accounts` tells whether people have a page of their own.
     """
 
-    def __init__(self, assets: Assets, *, new_key: Callable[[], str], accounts: bool = False) -> None:
+    def __init__(self, assets: Assets, *, tour: Toured, new_key: Callable[[], str], accounts: bool = False) -> None:
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "pages"),
             autoescape=True,
@@ -50,7 +60,13 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.globals.update(
-            asset=assets.url, charts=charts, navigation=NAVIGATION, new_key=new_key, own_page=accounts
+            asset=assets.url,
+            charts=charts,
+            glossary=WORDS,
+            navigation=NAVIGATION,
+            new_key=new_key,
+            own_page=accounts,
+            tour=tour,
         )
         self._templates.filters.update(
             at=at,
@@ -64,6 +80,7 @@ class Pages:
             span=span,
             told=told,
             short=short,
+            block=block,
             state=words.state,
             decision=words.decision,
             verdict=words.verdict,
@@ -84,6 +101,7 @@ class Pages:
             visitor=visitor,
             theme=theme if theme in THEMES else "",
             path=request.url.path,
+            toured=request.query_params.get("tour", ""),
             here=f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
             **content,
         )
@@ -165,6 +183,21 @@ def lasting(milliseconds: float) -> str:
     hours, minutes = divmod(rest, 60)
     parts = [f"{number} {unit}" for number, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if number]
     return " ".join(parts[:2])
+
+
+def block(part: Block) -> str:
+    """Say what a part of a document is: text, items, table, or what it lacks."""
+    match part:
+        case Text():
+            return "text"
+        case Items():
+            return "items"
+        case Table():
+            return "table"
+        case Lacks():
+            return "lacks"
+        case _ as never:
+            assert_never(never)
 
 
 def short(digest: str) -> Markup:

@@ -1,7 +1,7 @@
 """The page of one rollout: where it stands and why, what each guardrail shows, what was decided; and the acts of people on it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,17 +11,27 @@ from starlette.routing import Route
 
 from glideslope.domain.commands import Approve, Halt, OrderRollback, Resume, Withdraw
 from glideslope.domain.decision import Finding, Verdict
+from glideslope.domain.errors import NotFound
 from glideslope.domain.ids import WHOLE, RolloutId, digest
+from glideslope.domain.plan import Guardrail
 from glideslope.domain.rollout import Phase
+from glideslope.engine.courses import LookView, ProposalView
 from glideslope.engine.slices_display import worst_first
 from glideslope.engine.views import GuardrailView, RolloutView
 from glideslope.interfaces.api.problems import RequestInvalid
 from glideslope.interfaces.dashboard.door import PageDoor, Visitor, key_of
+from glideslope.interfaces.dashboard.fleet import page_number
+from glideslope.interfaces.dashboard.guardrails import tile, tiles, worth
+from glideslope.interfaces.dashboard.ledger import laid_out
 from glideslope.interfaces.dashboard.rendering import Pages
-from glideslope.interfaces.dashboard.words import urgency, verdict
 
 MOST_SLICES: Final = 12
-"""Slices in the forest plot, the worst first; the rest is in a table that opens."""
+"""Slices in the forest plot, the worst first; the rest has a page of its own."""
+SLICES: Final = 50
+"""On one page of their own."""
+EVERYTHING: Final = "all looks"
+LAST: Final = {"the last 20": 20, "the last 10": 10, "the last 5": 5}
+"""Windows of a series besides its steps."""
 MOST_HAPPENINGS: Final = 40
 MOST_CAUSES: Final = 4
 
@@ -57,19 +67,81 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             proposed=proposed,
             plan=proposed.plan,
             course=course,
-            whole=sorted((g for g in view.guardrails if g.slice == WHOLE), key=lambda g: urgency(verdict(g.word))),
+            tiles=tiles(view, _rules(proposed), course.looks, until=course.until),
             causes=causes(view),
             halt=next((each for each in reversed(story) if each.kind == "halted"), None)
             if view.phase == "halted"
             else None,
-            loosened=next((s.loosen for s in proposed.plan.steps if s.name == view.step and s.loosen != 1), None),
-            rules={g.metric.name: g for g in proposed.plan.guardrails},
+            loosened=_loosened(proposed, view),
             slices=declared[:MOST_SLICES],
             unshown=max(0, len(declared) - MOST_SLICES),
             decided={d.version: d for d in decisions},
             happenings=list(reversed(story))[:MOST_HAPPENINGS],
             older=max(0, len(story) - MOST_HAPPENINGS),
             possible=possible(view) if visitor.may_act and as_of is None else (),
+        )
+
+    async def guardrail(request: Request) -> Response:
+        visitor, as_of = door.visitor(request), entry_of(request)
+        id_, metric = RolloutId(request.path_params["rollout"]), request.path_params["metric"]
+        view, course = await service.rollout(id_, as_of=as_of), await service.course(id_, as_of=as_of)
+        of = next((g for g in view.guardrails if g.metric == metric and g.slice == WHOLE), None)
+        if of is None:
+            raise NotFound(what=f"guardrail of {id_}", name=metric, next_command=f"glideslope show {id_}")
+        proposed = await service.proposal(id_)
+        found = tile(view, of, _rules(proposed), course.looks, until=course.until)
+        window = request.query_params.get("window", EVERYTHING)
+        return pages.page(
+            request,
+            "guardrail.html",
+            visitor=visitor,
+            live=as_of is None and not view.ended,
+            as_of=as_of,
+            newest=(await service.pulse()).entries - 1,
+            view=view,
+            tile=found,
+            loosened=_loosened(proposed, view),
+            looks=windowed(found.looks, window),
+            windows=[
+                (name, name == window)
+                for name in (EVERYTHING, *LAST, *dict.fromkeys(look.step for look in found.looks))
+            ],
+            worth=worth,
+        )
+
+    async def slices(request: Request) -> Response:
+        visitor, number = door.visitor(request), page_number(request)
+        id_ = RolloutId(request.path_params["rollout"])
+        view, found = await service.rollout(id_), await service.slices(id_)
+        return pages.page(
+            request,
+            "slices.html",
+            visitor=visitor,
+            view=view,
+            found=found,
+            declared=found.declared[(number - 1) * SLICES : number * SLICES],
+            declared_in_plan=len((await service.proposal(id_)).plan.slices),
+            number=number,
+            last=max(1, -(-len(found.declared) // SLICES)),
+            worth=worth,
+        )
+
+    async def decision(request: Request) -> Response:
+        visitor = door.visitor(request)
+        id_, version = RolloutId(request.path_params["rollout"]), int(request.path_params["version"])
+        found = next((each for each in await service.decisions(id_) if each.version == version), None)
+        if found is None:
+            raise NotFound(what=f"decision of {id_}", name=str(version), next_command=f"glideslope show {id_}")
+        again = await service.replay(id_, version)
+        return pages.page(
+            request,
+            "decision.html",
+            visitor=visitor,
+            view=await service.rollout(id_),
+            d=found,
+            again=again,
+            recorded=laid_out(again.recorded),
+            recomputed=laid_out(again.recomputed),
         )
 
     def acted(name: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -84,8 +156,27 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
 
     return [
         Route("/rollouts/{rollout}", show, methods=["GET"]),
+        Route("/rollouts/{rollout}/guardrails/{metric}", guardrail, methods=["GET"]),
+        Route("/rollouts/{rollout}/slices", slices, methods=["GET"]),
+        Route("/rollouts/{rollout}/decisions/{version:int}", decision, methods=["GET"]),
         *(Route(f"/rollouts/{{rollout}}/{name}", acted(name), methods=["POST"]) for name in acts),
     ]
+
+
+def windowed(looks: Sequence[LookView], window: str) -> Sequence[LookView]:
+    """Return the looks of a window: the last so many, those of one step, or all."""
+    if window in LAST:
+        return looks[-LAST[window] :]
+    return [look for look in looks if look.step == window] if window != EVERYTHING else looks
+
+
+def _rules(proposed: ProposalView) -> Mapping[str, Guardrail]:
+    return {g.metric.name: g for g in proposed.plan.guardrails}
+
+
+def _loosened(proposed: ProposalView, view: RolloutView) -> float | None:
+    """Return how many times as wide the present step's margins are as the plan's; None where they are the plan's."""
+    return next((s.loosen for s in proposed.plan.steps if s.name == view.step and s.loosen != 1), None)
 
 
 def causes(view: RolloutView) -> list[tuple[Finding, GuardrailView | None]]:

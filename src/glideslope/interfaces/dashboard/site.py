@@ -26,6 +26,7 @@ from glideslope.interfaces.dashboard import (
     drills,
     dues,
     fleet,
+    helping,
     incidents,
     ledger,
     models,
@@ -33,6 +34,8 @@ from glideslope.interfaces.dashboard import (
     rollouts,
     searching,
     settings,
+    touring,
+    versions,
 )
 from glideslope.interfaces.dashboard.assets import Assets
 from glideslope.interfaces.dashboard.attempts import Attempts
@@ -46,6 +49,7 @@ from glideslope.interfaces.dashboard.setting_up import setting_up
 from glideslope.interfaces.dashboard.signing_in import signing_in
 from glideslope.interfaces.dashboard.stream import news
 from glideslope.interfaces.dashboard.tickets import Tickets
+from glideslope.interfaces.dashboard.touring import Tour
 from glideslope.interfaces.dashboard.ways import Ceremonies, Ways
 
 API: Final = "/v1"
@@ -85,7 +89,8 @@ def create_site(
     stopping = stopping or asyncio.Event()
     sessions = Sessions(monotonic=monotonic, chance=chance)
     door, assets = PageDoor(service=service, sessions=sessions), Assets()
-    pages = Pages(assets, new_key=chance, accounts=ways is not None)
+    tour = Tour()
+    pages = Pages(assets, tour=tour, new_key=chance, accounts=ways is not None)
     api = ApiDoor(service=service, new_key=chance)
     ceremonies = None
     if ways is not None:
@@ -104,10 +109,13 @@ def create_site(
         *drills.routes(door, pages),
         *agreements.routes(door, pages),
         *dues.routes(door, pages),
+        *versions.routes(door, pages),
         *ledger.routes(door, pages),
         *people.routes(door, pages),
         *settings.routes(door, pages),
         *searching.routes(door, pages),
+        *helping.routes(door, pages),
+        *touring.routes(door, pages, tour),
         Route("/events", _events(door, stopping=stopping), methods=["GET"]),
         Route("/static/{name}", assets.serve, methods=["GET"]),
     ]

@@ -141,11 +141,29 @@ def test_looks_need_two_moments_with_an_interval() -> None:
         candidate_count=1, incumbent_count=1,
     )  # fmt: skip
 
-    assert charts.looks([], "log_loss", GUARDRAIL) == ""
-    assert charts.looks([replace(look, metric="errors")], "log_loss", GUARDRAIL) == ""
-    drawn = charts.looks([look], "log_loss", GUARDRAIL)
+    assert charts.looks([], GUARDRAIL) == ""
+    assert charts.looks([replace(look, kind="paired")], GUARDRAIL) == ""
+    drawn = charts.looks([look], GUARDRAIL)
     assert len(re.findall(r"[\d.]+,[\d.]+", re.findall(r'polyline class="estimate" points="([^"]*)"', drawn)[0])) == 2
-    assert charts.looks([look], "log_loss", replace(GUARDRAIL, low=None, high=None)) == ""
+    assert charts.looks([look], replace(GUARDRAIL, low=None, high=None)) == ""
+
+
+def test_each_arm_is_drawn_where_both_were_seen() -> None:
+    look = LookView(
+        entry=3, at="2026-03-01T09:00:00Z", step="s1", metric="log_loss", kind=GUARDRAIL.kind, low=None, estimate=None, high=None,
+        margin=0.1, candidate_count=9, incumbent_count=9, candidate=0.5, incumbent=0.4,
+    )  # fmt: skip
+    now = replace(GUARDRAIL, candidate=0.6, incumbent=0.4)
+
+    assert charts.arms([], now) == ""
+    assert charts.arms([replace(look, candidate=None)], now) == ""
+    drawn = charts.arms([look], now)
+    candidate, incumbent = (
+        re.findall(rf'class="{name}" points="([^"]*)"', drawn)[0] for name in ("estimate", "incumbent")
+    )
+    heights = [[float(y) for y in re.findall(r",([\d.]+)", points)] for points in (candidate, incumbent)]
+    assert heights[0][1] < heights[0][0] < heights[1][0] == heights[1][1], "higher values stand higher"
+    assert "entry 3: candidate 0.5, incumbent 0.4" in drawn
 
 
 def test_exposure_is_drawn_as_it_was() -> None:

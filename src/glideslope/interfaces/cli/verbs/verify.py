@@ -35,6 +35,16 @@ class Finding:
     sentence: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What was found of a ledger and of the decisions in it."""
+
+    report: Report
+    replayed: ReplayReport
+    findings: list[Finding]
+    sound: bool
+
+
 @click.command("verify")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--key", metavar="VKEY", help="The ledger's public key, or a file that holds it, as you wrote it down.")
@@ -69,16 +79,25 @@ def command(
             file = _fetched(session, out or Path(folder) / "ledger.bundle")
             if key is None:
                 key = _key_of_server(session)
-        report = _checked(file, key=_key(key or ""), earlier=[file_bytes(path, what="checkpoint") for path in earlier])
-        replayed, lines = _replayed(file)
-    findings = _findings(report, replayed, lines)
-    sound = report.ok and not replayed.findings
+        found = examine(file, key=trusted(key or ""), earlier=[file_bytes(path, what="checkpoint") for path in earlier])
     if session.as_json:
-        session.say_json(_document(report, replayed, findings, sound=sound))
+        session.say_json(_document(found))
     else:
-        _say(report, replayed, findings, sound=sound)
-    if not sound:
+        tell(found)
+    if not found.sound:
         ctx.exit(Exit.NOT_VERIFIED)
+
+
+def examine(file: Path, *, key: note.Verifier, earlier: list[bytes]) -> Examination:
+    """Check a ledger's file and make its decisions again. Raises NotFound and Invalid for one that cannot be read."""
+    report = _checked(file, key=key, earlier=earlier)
+    replayed, lines = _replayed(file)
+    return Examination(
+        report=report,
+        replayed=replayed,
+        findings=_findings(report, replayed, lines),
+        sound=report.ok and not replayed.findings,
+    )
 
 
 def _fetched(session: Session, path: Path) -> Path:
@@ -102,7 +121,8 @@ class _Key(msgspec.Struct):
     vkey: str
 
 
-def _key(text: str) -> note.Verifier:
+def trusted(text: str) -> note.Verifier:
+    """Read a key, or the file that holds it. Raises Invalid."""
     path = Path(text)
     with contextlib.suppress(OSError, UnicodeDecodeError):  # a key is a poor name for a file
         if path.is_file():
@@ -186,9 +206,10 @@ def _findings(report: Report, replayed: ReplayReport, lines: list[int]) -> list[
     )
 
 
-def _document(report: Report, replayed: ReplayReport, findings: list[Finding], *, sound: bool) -> dict[str, Any]:
+def _document(found: Examination) -> dict[str, Any]:
+    report, replayed = found.report, found.replayed
     return {
-        "ok": sound,
+        "ok": found.sound,
         "entries": report.entries,
         "streams": report.streams,
         "closed": len(report.closed),
@@ -198,13 +219,15 @@ def _document(report: Report, replayed: ReplayReport, findings: list[Finding], *
         "decisions": replayed.decisions,
         "orders": replayed.orders,
         "classifications": replayed.classifications,
-        "findings": [asdict(each) for each in findings],
+        "findings": [asdict(each) for each in found.findings],
     }
 
 
-def _say(report: Report, replayed: ReplayReport, findings: list[Finding], *, sound: bool) -> None:
+def tell(found: Examination) -> None:
+    """Say in the terminal what was found."""
+    report, replayed = found.report, found.replayed
     say(
-        f"{'OK' if sound else 'FAILED'}  {report.entries:,} entries in {report.streams:,} streams, root {report.root.hex()[:16]}"
+        f"{'OK' if found.sound else 'FAILED'}  {report.entries:,} entries in {report.streams:,} streams, root {report.root.hex()[:16]}"
     )
     say(
         f"  {report.checkpoints:,} checkpoints are signed by the key and match; {len(report.closed):,} streams are closed and whole"
@@ -215,6 +238,6 @@ def _say(report: Report, replayed: ReplayReport, findings: list[Finding], *, sou
     )
     if replayed.classifications:
         say(f"  {replayed.classifications:,} classifications by envelopes were made again and are the same")
-    for each in findings:
+    for each in found.findings:
         where = " ".join(f"{word} {n}" for word, n in (("entry", each.entry), ("line", each.line)) if n is not None)
         say(f"  {each.severity}[{each.code}] {f'{where}: ' if where else ''}{each.sentence}")
