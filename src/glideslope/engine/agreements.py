@@ -88,10 +88,17 @@ class Agreements:
 
         def events() -> Sequence[Event]:
             found, tabled = self._answerable(command)
+            look = f"glideslope agree diff {found.of} {found.name}"
             if tabled.digest != command.digest:
-                raise DigestChanged(rollout=f"{found.of} {found.name}", seen=command.digest, current=tabled.digest)
+                raise DigestChanged(
+                    rollout=f"{found.of} {found.name}",
+                    seen=command.digest,
+                    current=tabled.digest,
+                    what="the text",
+                    next_command=look,
+                )
             if tabled.by == command.by:
-                raise SelfApproval(rollout=f"{found.of} {found.name}", actor=command.by)
+                raise SelfApproval(rollout=f"{found.of} {found.name}", actor=command.by, next_command=look)
             functions = self._require_functions(command.by)
             answer = msgspec.structs.replace(answered, functions=functions)
             if tabled is found.in_force:

@@ -101,7 +101,7 @@ def _since(history: Sequence[Recorded]) -> Iterator[MomentView]:
             case IncidentOpened():
                 yield _moment(r, "opened", "The rollback opened the incident.")
             case IncidentNoted():
-                yield _moment(r, "noted", "; ".join(_noted(r.event)))
+                yield _moment(r, "noted", " · ".join(_noted(r.event)))
             case IncidentClosed(why=why):
                 yield _moment(r, "closed", f"Closed: {why}")
             case _:
