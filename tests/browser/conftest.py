@@ -4,7 +4,8 @@ import asyncio
 import shutil
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -47,11 +48,18 @@ class Stage:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def stage() -> AsyncIterator[Stage]:
+    async with played(told) as found:
+        yield found
+
+
+@asynccontextmanager
+async def played(story: Callable[[], Awaitable[World]]) -> AsyncIterator[Stage]:
+    """Serve the world of a story, with a browser before it."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("there is no chromium; Debian has it")
     playwright = pytest.importorskip("playwright.async_api", reason="`make test` installs it")
-    world = await told()
+    world = await story()
     stopping = asyncio.Event()
     secrets = (f"secret-{number}" for number in count(1))
     site = create_site(world.app, monotonic=time.monotonic, chance=lambda: next(secrets), stopping=stopping)

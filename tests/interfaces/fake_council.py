@@ -29,9 +29,11 @@ from glideslope.domain.ids import Actor, ModelName, RolloutId, VersionName
 from glideslope.engine.access import AccessView, access
 from glideslope.engine.advisories import AdvisoriesView, AdvisoryDesk
 from glideslope.engine.agreed import Agreed
-from glideslope.engine.agreements import Agreements
+from glideslope.engine.agreement_record import AgreementRecordView, agreement_record
+from glideslope.engine.agreements import Agreements, needs
 from glideslope.engine.drilling import Drilling, DrillView, drill_views
 from glideslope.engine.dues import DueView, dues
+from glideslope.engine.explaining import ExplanationView
 from glideslope.engine.facts import FactsView
 from glideslope.engine.governing import Governing
 from glideslope.engine.governing_views import (
@@ -44,6 +46,7 @@ from glideslope.engine.governing_views import (
 )
 from glideslope.engine.inbox import Reader, inbox
 from glideslope.engine.inbox_views import InboxView
+from glideslope.engine.incident_record import IncidentRecordView, incident_record
 from glideslope.engine.incidents import Incidents
 from glideslope.engine.once import Once
 from glideslope.engine.orphans import OrphanView, orphans
@@ -89,6 +92,11 @@ class FakeCouncil(FakeRollouts):
         self._begin()
         return incident_view(self.incident_desk.get(rollout))
 
+    async def incident_record(self, rollout: RolloutId, *, as_of: int | None = None) -> IncidentRecordView:
+        self._begin()
+        del as_of
+        return incident_record(self.record, rollout)
+
     async def table(self, command: TableAgreement, *, key: str) -> AgreementView:
         self._begin()
         return self._agreed(await self.agreed.table(command, key=key))
@@ -112,6 +120,14 @@ class FakeCouncil(FakeRollouts):
             raise NotFound(what=of, name=name)
         return self._agreed(found)
 
+    async def agreement_record(self, of: str, name: str, *, as_of: int | None = None) -> AgreementRecordView:
+        del as_of
+        return agreement_record(self.record, await self.agreement(of, name), self.governing.organisation)
+
+    async def explain(self, rollout: RolloutId) -> ExplanationView:
+        self._begin()
+        raise NotFound(what="rollout", name=rollout)
+
     async def owned(self, *, owner: str, kind: str, name: str) -> Sequence[OwnedView]:
         self._begin()
         organisation = self._organisation()
@@ -122,8 +138,9 @@ class FakeCouncil(FakeRollouts):
         self._begin()
         return orphans(self.record, self._organisation())
 
-    async def access(self, *, who: str, right: str, function: str) -> Sequence[AccessView]:
+    async def access(self, *, who: str, right: str, function: str, as_of: int | None = None) -> Sequence[AccessView]:
         self._begin()
+        del as_of
         return access(self._organisation(), who=who, right=right, function=function, now=self.record.now())
 
     async def dues(self) -> Sequence[DueView]:
@@ -156,9 +173,11 @@ class FakeCouncil(FakeRollouts):
         self._begin()
         return drill_views(await self.drilling.tell(command, key=key))
 
-    async def drills(self, model: ModelName) -> Sequence[DrillView]:
+    async def drills(self, model: ModelName, *, as_of: int | None = None) -> Sequence[DrillView]:
         self._begin()
-        return drill_views(self.drilling.of(model))
+        del as_of
+        self.record.model(model)
+        return drill_views(self.record.drills(model))
 
     async def record_advisories(self, command: RecordAdvisories, *, key: str) -> AdvisoriesView:
         self._begin()
@@ -175,7 +194,7 @@ class FakeCouncil(FakeRollouts):
         return organisation
 
     def _agreed(self, agreement: Agreement) -> AgreementView:
-        return agreement_view(agreement, needs=self.agreed.needs(agreement))
+        return agreement_view(agreement, needs=needs(agreement, self.governing.organisation))
 
     async def describe_person(self, command: DescribePerson, *, key: str) -> PersonView:
         self.keys[key] = command

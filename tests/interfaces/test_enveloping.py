@@ -121,6 +121,9 @@ def test_each_edit_says_which_way_it_goes_and_those_who_give_must_agree(desk: An
     organisation.write_text(f"{ORGANISATION}agreements: {{envelope: [product]}}\n")
     desk.run("agree", "table", str(organisation), "-m", "so it is")
     assert "it needs product" in desk.run("agree", "table", str(file), "-m", "monthly").stdout
+    first = desk.run("agree", "diff", "envelope", "monthly").stdout
+    assert "No envelope of that name is in force. This one says:\n  speaks for the models" in first
+    assert "+" not in first
     admin = desk.http.headers
     desk.http.headers = {"Authorization": "Bearer gs_member"}
     assert "is in force since" in desk.run("agree", "answer", "envelope", "monthly", "-m", "read it").stdout

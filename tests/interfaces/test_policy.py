@@ -89,12 +89,14 @@ def test_an_edit_is_told_in_words_and_tried_over_changes_that_were(bank: Any) ->
 
     assert "EVAL-PASSED asked: The offline evaluation passed for auc and calibration" in told
     assert "passed for auc and cost" in told
-    assert dry.startswith("regulated-bank would have blocked 3 of the last 3 changes.")
+    assert dry.startswith("regulated-bank would have blocked 3 of 3 changes.")
     assert [(each["name"], each["rules"]) for each in beside["shifts"]] == [
         ("c1", ["EVAL-PASSED"]),
         ("c2", ["EVAL-PASSED"]),
     ]
-    assert (beside["changes"], beside["blocked"]) == (3, 3)
+    assert (beside["changes"], beside["passed_before"], beside["blocked"]) == (3, 2, 3)
+    told = bank.run("policy", "dry-run", "new.yaml", "--over", "past", "--old", "policy.yaml").output
+    assert told.startswith("This edit would have blocked 2 of 2 changes that regulated-bank let pass, of 3 in all.")
 
 
 def test_an_edit_names_what_it_would_have_blocked_in_a_ledger(bank: Any, tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def test_an_edit_names_what_it_would_have_blocked_in_a_ledger(bank: Any, tmp_pat
     assert result.exit_code == 0, result.output
     assert result.output.splitlines() == [
         "This edit would have blocked 1 of 1 change that regulated-bank let pass.",
-        "  rollout/credit-1  DATA-FRESH: claims is from 51 days ago",
+        "  credit-1  DATA-FRESH: claims is from 51 days ago",
     ]
 
 
@@ -122,7 +124,7 @@ def ledger_of(folder: Path) -> Path:
     entries = [
         entry.encode(
             entry.Entry(
-                stream="rollout/credit-1",
+                stream="examination.credit-1",
                 version=number,
                 at="2026-11-20T09:00:00.000Z",
                 kind="examined",

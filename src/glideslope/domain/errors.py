@@ -338,11 +338,11 @@ class Refused(GlideslopeError):
 class SelfApproval(Refused):
     code = "self-approval"
 
-    def __init__(self, *, rollout: str, actor: str) -> None:
+    def __init__(self, *, rollout: str, actor: str, next_command: str = "") -> None:
         super().__init__(
             f"{actor} proposed {rollout}, so an approval by {actor} does not count. Somebody else must look at it.",
             traffic="Nothing was recorded; traffic is unchanged.",
-            next_command=f"glideslope show {rollout}",
+            next_command=next_command or f"glideslope show {rollout}",
         )
 
 
@@ -410,11 +410,11 @@ class IncidentIncomplete(Refused):
 class DigestChanged(Refused):
     code = "digest-changed"
 
-    def __init__(self, *, rollout: str, seen: str, current: str) -> None:
+    def __init__(self, *, rollout: str, seen: str, current: str, what: str = "plan", next_command: str = "") -> None:
         super().__init__(
-            f"You approved plan {seen[:19]}, but {rollout} rests on {current[:19]}. Look again and approve what you see.",
+            f"You approved {what} {seen[:19]}, but {rollout} rests on {current[:19]}. Look again and approve what you see.",
             traffic="Nothing was recorded; traffic is unchanged.",
-            next_command=f"glideslope show {rollout}",
+            next_command=next_command or f"glideslope show {rollout}",
         )
 
 

@@ -67,7 +67,7 @@ class Agreements:
                 return ()
             organisation = self._governing.organisation
             self._check_tabling(command, organisation)
-            if self._needs(command.of, command.document, organisation, by=command.by):
+            if _needs(command.of, command.document, organisation, by=command.by):
                 return (tabled,)
             return tabled, AgreementInForce(digest=digest, by=command.by, why="Nobody else need agree.")
 
@@ -88,10 +88,17 @@ class Agreements:
 
         def events() -> Sequence[Event]:
             found, tabled = self._answerable(command)
+            look = f"glideslope agree diff {found.of} {found.name}"
             if tabled.digest != command.digest:
-                raise DigestChanged(rollout=f"{found.of} {found.name}", seen=command.digest, current=tabled.digest)
+                raise DigestChanged(
+                    rollout=f"{found.of} {found.name}",
+                    seen=command.digest,
+                    current=tabled.digest,
+                    what="the text",
+                    next_command=look,
+                )
             if tabled.by == command.by:
-                raise SelfApproval(rollout=f"{found.of} {found.name}", actor=command.by)
+                raise SelfApproval(rollout=f"{found.of} {found.name}", actor=command.by, next_command=look)
             functions = self._require_functions(command.by)
             answer = msgspec.structs.replace(answered, functions=functions)
             if tabled is found.in_force:
@@ -102,7 +109,7 @@ class Agreements:
                 return (answer,)
             given = Approval(by=command.by, digest=tabled.digest, functions=functions, at=self._record.now())
             granted = (*(a for a in tabled.granted if a.by != command.by), given)
-            needs = self._needs(found.of, tabled.document, self._governing.organisation, by=tabled.by)
+            needs = _needs(found.of, tabled.document, self._governing.organisation, by=tabled.by)
             if unmet(needs, granted) or tabled.denied - {command.by}:
                 return (answer,)
             return answer, AgreementInForce(digest=tabled.digest, by=tabled.by, why=tabled.why)
@@ -126,13 +133,6 @@ class Agreements:
             raise NotFound(what=f"{command.of} in force", name=command.name, next_command="glideslope agree ls")
         return AgreementReviewed(digest=found.in_force.digest, by=command.by, why=reason(command.why))
 
-    def needs(self, agreement: Agreement) -> tuple[Need, ...]:
-        """Return whose yes a tabled document still needs."""
-        if agreement.tabled is None:
-            return ()
-        tabled, organisation = agreement.tabled, self._governing.organisation
-        return unmet(self._needs(agreement.of, tabled.document, organisation, by=tabled.by), tabled.granted)
-
     def _check_tabling(self, command: TableAgreement, organisation: Organisation | None) -> None:
         if organisation is None:
             if not command.admin:
@@ -146,30 +146,6 @@ class Agreements:
             self._governing.require(command.by, Right.ADMINISTER, to="the organisation")
         elif organisation.person(command.by) is None:
             raise NotEntitled(actor=command.by, needs="a person of the organisation")
-
-    def _needs(
-        self, of: str, document: Mapping[str, Any], organisation: Organisation | None, *, by: Actor
-    ) -> Sequence[Need]:
-        """Return who must agree: to an envelope also everybody whose approval falls away with it, since it is theirs to give."""
-        needs = self._named(of, organisation, by=by)
-        envelope = restored(of, document) if of == ENVELOPE else None
-        return together(needs, envelope.falls_away) if isinstance(envelope, Envelope) and organisation else needs
-
-    def _named(self, of: str, organisation: Organisation | None, *, by: Actor) -> Sequence[Need]:
-        """Return who must agree: for the organisation another administrator, for else whom it names, or compliance."""
-        if organisation is None:
-            return ()
-        others = [p for p in organisation.people if p.id != by]
-        administrators = sum(Right.ADMINISTER in p.rights for p in others)
-        if of == ORGANISATION and of not in organisation.agreements:
-            return (Need(ADMINISTER),) if administrators else ()
-        named = organisation.agreements.get(of)
-        if named is not None:
-            return named
-        reviewers = [p for p in others if Right.REVIEW in p.rights]
-        if any("compliance" in p.functions for p in reviewers):
-            return (Need("compliance"),)
-        return (Need(ADMINISTER),) if administrators else ()
 
     def _functions(self, actor: Actor) -> tuple[str, ...]:
         organisation = self._governing.organisation
@@ -221,3 +197,35 @@ class Agreements:
             return found
 
         return await self._once.carry_out(key, same=same, act=lambda: self._once.persist(once))
+
+
+def needs(agreement: Agreement, organisation: Organisation | None) -> tuple[Need, ...]:
+    """Return whose yes a tabled document still needs."""
+    if agreement.tabled is None:
+        return ()
+    tabled = agreement.tabled
+    return unmet(_needs(agreement.of, tabled.document, organisation, by=tabled.by), tabled.granted)
+
+
+def _needs(of: str, document: Mapping[str, Any], organisation: Organisation | None, *, by: Actor) -> Sequence[Need]:
+    """Return who must agree: to an envelope also everybody whose approval falls away with it, since it is theirs to give."""
+    named = _named(of, organisation, by=by)
+    envelope = restored(of, document) if of == ENVELOPE else None
+    return together(named, envelope.falls_away) if isinstance(envelope, Envelope) and organisation else named
+
+
+def _named(of: str, organisation: Organisation | None, *, by: Actor) -> Sequence[Need]:
+    """Return who must agree: for the organisation another administrator, for else whom it names, or compliance."""
+    if organisation is None:
+        return ()
+    others = [p for p in organisation.people if p.id != by]
+    administrators = sum(Right.ADMINISTER in p.rights for p in others)
+    if of == ORGANISATION and of not in organisation.agreements:
+        return (Need(ADMINISTER),) if administrators else ()
+    named = organisation.agreements.get(of)
+    if named is not None:
+        return named
+    reviewers = [p for p in others if Right.REVIEW in p.rights]
+    if any("compliance" in p.functions for p in reviewers):
+        return (Need("compliance"),)
+    return (Need(ADMINISTER),) if administrators else ()

@@ -65,6 +65,7 @@ from glideslope.engine.council import Council
 from glideslope.engine.courses import Courses, CourseView, ProposalView, PulseView, ServedView
 from glideslope.engine.drifting import features_view
 from glideslope.engine.drill_player import DrillPlayer
+from glideslope.engine.explaining import Explaining, ExplanationView
 from glideslope.engine.features import Features
 from glideslope.engine.governing import Governing
 from glideslope.engine.governing_views import block_sentence
@@ -546,6 +547,9 @@ class App(Council):
 
     async def pack(self, rollout: RolloutId, *, size: int | None = None, published: Sequence[int] = ()) -> bytes:
         return (await self._packer.pack(rollout, size=size, published=published)).data
+
+    async def explain(self, rollout: RolloutId) -> ExplanationView:
+        return Explaining(self.record, self._asking).explain(rollout)
 
     async def dossier(self, rollout: RolloutId) -> Dossier:
         return self._asking.dossier(self.record.rollout(rollout))

@@ -27,7 +27,10 @@ from glideslope.domain.governing.organisation import Organisation
 from glideslope.domain.ids import Actor, ModelName, RolloutId, VersionName
 from glideslope.engine.access import AccessView, access
 from glideslope.engine.advisories import AdvisoriesView, AdvisoryDesk
-from glideslope.engine.agreements import Agreements
+from glideslope.engine.agreed import Agreed
+from glideslope.engine.agreement_record import AgreementRecordView, agreement_record
+from glideslope.engine.agreement_record import streams as streams_of_agreements
+from glideslope.engine.agreements import Agreements, needs
 from glideslope.engine.breaking import Breaking
 from glideslope.engine.drilling import Drilling, DrillView, drill_views
 from glideslope.engine.dues import DueView, dues
@@ -42,12 +45,13 @@ from glideslope.engine.governing_views import (
     owned_view,
 )
 from glideslope.engine.handlers import Handlers
+from glideslope.engine.incident_record import IncidentRecordView, incident_record
 from glideslope.engine.incidents import Incidents
 from glideslope.engine.orphans import OrphanView, orphans
 from glideslope.engine.people import People
 from glideslope.engine.ports import Driver
 from glideslope.engine.queries import Queries
-from glideslope.engine.record import Record
+from glideslope.engine.record import AGREEMENT_PREFIX, Record, drill_stream, incident_stream, model_stream
 from glideslope.engine.version_record import VersionRecordView, version_record
 from glideslope.engine.views import PersonView, RolloutView
 
@@ -103,6 +107,9 @@ class Council:
     async def incident(self, rollout: RolloutId) -> IncidentView:
         return incident_view(self._incidents.get(rollout))
 
+    async def incident_record(self, rollout: RolloutId, *, as_of: int | None = None) -> IncidentRecordView:
+        return incident_record(self._then(as_of, [rollout, incident_stream(rollout)]), rollout)
+
     async def table(self, command: TableAgreement, *, key: str) -> AgreementView:
         return self._agreed(await self._agreements.table(command, key=key))
 
@@ -121,6 +128,13 @@ class Council:
             raise NotFound(what=of, name=name, next_command="glideslope agree ls")
         return self._agreed(found)
 
+    async def agreement_record(self, of: str, name: str, *, as_of: int | None = None) -> AgreementRecordView:
+        record = self._then(as_of, streams_of_agreements(self.record))
+        organisation, found = Agreed(record).organisation, record.agreement(of, name)
+        if found is None:
+            raise NotFound(what=of, name=name, next_command="glideslope agree ls")
+        return agreement_record(record, agreement_view(found, needs=needs(found, organisation)), organisation)
+
     async def owned(self, *, owner: str, kind: str, name: str) -> Sequence[OwnedView]:
         """Return who owns what; of all there is, what fits. Raises NotFound where no organisation is in force."""
         organisation = self._organisation()
@@ -135,9 +149,11 @@ class Council:
         """Return what nobody owns who could be reached. Raises NotFound where no organisation is in force."""
         return orphans(self.record, self._organisation())
 
-    async def access(self, *, who: str, right: str, function: str) -> Sequence[AccessView]:
+    async def access(self, *, who: str, right: str, function: str, as_of: int | None = None) -> Sequence[AccessView]:
         """Return who may do what; of all people, whom it fits. Raises NotFound where no organisation is in force."""
-        return access(self._organisation(), who=who, right=right, function=function, now=self.record.now())
+        then = self._then(as_of, [name for name in self.record.streams() if name.startswith(AGREEMENT_PREFIX)])
+        now = self.record.now() if as_of is None else self.record.at(as_of).at
+        return access(self._organisation(then), who=who, right=right, function=function, now=now)
 
     async def dues(self) -> Sequence[DueView]:
         """Return what comes round, overdue things first; nothing where no organisation is in force."""
@@ -150,8 +166,10 @@ class Council:
     async def tell_drill(self, command: TellDrill, *, key: str) -> Sequence[DrillView]:
         return drill_views(await self._drilling.tell(command, key=key))
 
-    async def drills(self, model: ModelName) -> Sequence[DrillView]:
-        return drill_views(self._drilling.of(model))
+    async def drills(self, model: ModelName, *, as_of: int | None = None) -> Sequence[DrillView]:
+        then = self._then(as_of, [model_stream(model), drill_stream(model)])
+        then.model(model)
+        return drill_views(then.drills(model))
 
     async def record_advisories(self, command: RecordAdvisories, *, key: str) -> AdvisoriesView:
         return await self._advisories.take(command, key=key)
@@ -159,8 +177,15 @@ class Council:
     async def advisories(self) -> AdvisoriesView:
         return self._advisories.show()
 
-    def _organisation(self) -> Organisation:
-        organisation = self.governing.organisation
+    def _then(self, as_of: int | None, streams: Sequence[str]) -> Record:
+        """Return these streams of the record as they were right after an entry; all of it now without one. Raises NotFound."""
+        if as_of is None:
+            return self.record
+        self.record.at(as_of)
+        return self.record.until(as_of, streams)
+
+    def _organisation(self, record: Record | None = None) -> Organisation:
+        organisation = (self.governing if record is None else Agreed(record)).organisation
         if organisation is None:
             raise NotFound(what="organisation", name="in force", next_command="glideslope agree schema organisation")
         return organisation
@@ -170,7 +195,7 @@ class Council:
         return None if isinstance(authority, UnsetType) else authority
 
     def _agreed(self, agreement: Agreement) -> AgreementView:
-        return agreement_view(agreement, needs=self._agreements.needs(agreement))
+        return agreement_view(agreement, needs=needs(agreement, self.governing.organisation))
 
     async def record_facts(self, command: RecordFacts, *, key: str) -> FactsView:
         return await self._facts.take(command, key=key)

@@ -127,7 +127,7 @@ class Courses:
         looks = [look for r in decided for look in self._look(r, before[r.entry])]
         if as_of is not None:
             until = history[-1].at if history else rollout.proposed_at
-        return CourseView(rollout=id_, until=rfc3339(until), exposed=tuple(_exposed(id_, history)), looks=tuple(looks))
+        return CourseView(rollout=id_, until=rfc3339(until), exposed=tuple(exposed(id_, history)), looks=tuple(looks))
 
     def served(self, name: ModelName) -> tuple[ServedView, ...]:
         """Return what served a model, the newest first. Raises NotFound."""
@@ -192,7 +192,8 @@ def _folded(id_: RolloutId, history: Sequence[Recorded]) -> Iterator[tuple[Recor
         rollout = begin(id_, r.event, at=r.at) if rollout is None else apply(rollout, r.event, at=r.at)
 
 
-def _exposed(id_: RolloutId, history: Sequence[Recorded]) -> Iterator[ExposedView]:
+def exposed(id_: RolloutId, history: Sequence[Recorded]) -> Iterator[ExposedView]:
+    """Yield whom a rollout exposed from when on, by its history."""
     shown: tuple[int, int, str] | None = None
     rollout: Rollout | None = None
     for r in history:

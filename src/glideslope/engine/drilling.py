@@ -90,11 +90,6 @@ class Drilling:
 
         return await self._once.carry_out(key, same=same, act=lambda: self._once.persist(once))
 
-    def of(self, model: ModelName) -> Drills:
-        """Return a model's drills. Raises NotFound."""
-        self._record.model(model)
-        return self._record.drills(model)
-
     def _check_free(self, name: ModelName) -> None:
         model = self._record.model(name)
         if Feature.DRILL not in self._driver.features:

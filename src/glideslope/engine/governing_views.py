@@ -8,6 +8,7 @@ from glideslope.domain.consent import closed, counting, lent, unapproved
 from glideslope.domain.events import rfc3339
 from glideslope.domain.governing.agreement import Agreement, Edition
 from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.edits import told
 from glideslope.domain.governing.envelope import Classification
 from glideslope.domain.governing.governed import Block, Governed, Lane, Permit
 from glideslope.domain.governing.incident import Incident
@@ -62,7 +63,10 @@ class AgreementView(msgspec.Struct, frozen=True, kw_only=True):
     former: tuple[str, ...]
     """Digests of what was in force before, oldest first."""
     differences: tuple[str, ...] = ()
-    """What is tabled changes about what is in force, as sentences; of an envelope which way each goes."""
+    """What is tabled changes about what is in force, each with the way in which it goes: `stricter`, `looser`, `other`.
+
+    Where nothing is in force yet, all that it says, each as `new`.
+    """
 
 
 class ClauseView(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,10 +219,12 @@ def agreement_view(agreement: Agreement, *, needs: tuple[Need, ...]) -> Agreemen
 
 
 def _differences(agreement: Agreement) -> tuple[str, ...]:
-    if agreement.in_force is None or agreement.tabled is None:
+    if agreement.tabled is None:
         return ()
-    before, after = (restored(agreement.of, e.document) for e in (agreement.in_force, agreement.tabled))
-    return tuple(kind_of(agreement.of).differences(before, after))
+    kind, after = kind_of(agreement.of), restored(agreement.of, agreement.tabled.document)
+    if agreement.in_force is None:
+        return tuple(f"new: {' '.join(part for part in (s.about, s.sentence) if part)}" for s in kind.says(after))
+    return tuple(told(kind.changes(restored(agreement.of, agreement.in_force.document), after)))
 
 
 def governed_view(

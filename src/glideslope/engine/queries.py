@@ -407,9 +407,12 @@ class Queries:
             told = "; ".join(block.why for block in permit.blocks) if permit else ""
             return f"Waits: {told}." if told else ""
         needs = [n.function if n.count == 1 else f"{n.count} of {n.function}" for n in view.missing]
+        blocks = "; ".join(view.blocks)
         if needs:
-            return f"Waits for approval by {', '.join(needs)}."
-        return f"Waits: {'; '.join(view.blocks)}." if view.blocks else ""
+            # Whoever gives the last approval is not to learn only then that it does not begin.
+            beside = f", and is forbidden besides: {blocks}" if blocks else ""
+            return f"Waits for approval by {', '.join(needs)}{beside}."
+        return f"Waits: {blocks}." if blocks else ""
 
     def _next(self, rollout: Rollout, permit: Permit | msgspec.UnsetType) -> str:
         match rollout.phase:

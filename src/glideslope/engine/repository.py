@@ -6,6 +6,7 @@ The index follows the ledger and is never waited for by a commit; before a quest
 import asyncio
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import quote
 
 from msgspec import UnsetType
 
@@ -141,6 +142,11 @@ def _link(recorded: Recorded) -> str:
         return f"/v1/rollouts/{recorded.stream}?as_of={recorded.entry}"
     if recorded.stream.startswith(MODEL_PREFIX):
         return f"/v1/models/{recorded.stream.removeprefix(MODEL_PREFIX)}?as_of={recorded.entry}"
+    if recorded.stream.startswith(AGREEMENT_PREFIX):
+        of, _, name = recorded.stream.removeprefix(AGREEMENT_PREFIX).partition(".")
+        return f"/v1/agreements/{quote(of)}/{quote(name, safe='')}/record?as_of={recorded.entry}"
+    if recorded.stream.startswith(INCIDENT_PREFIX):
+        return f"/v1/incidents/{recorded.stream.removeprefix(INCIDENT_PREFIX)}/record?as_of={recorded.entry}"
     return f"/v1/search?q=stream:{recorded.stream}"
 
 

@@ -8,17 +8,23 @@ import msgspec
 
 from glideslope.domain.errors import AgreementInvalid, PolicyInvalid
 from glideslope.domain.governing.calendar import Calendar, check_calendar
+from glideslope.domain.governing.edits import Changes, Said
 from glideslope.domain.governing.envelope import Envelope, check_envelope
-from glideslope.domain.governing.envelope.wording import differences as of_envelopes
+from glideslope.domain.governing.envelope.wording import changes as of_envelopes
+from glideslope.domain.governing.envelope.wording import says as says_envelope
 from glideslope.domain.governing.organisation import Organisation, check_organisation
 from glideslope.domain.governing.policy import Policy, check_policy
-from glideslope.domain.governing.policy.wording import differences as of_policies
+from glideslope.domain.governing.policy.comparing import changes as of_policies
+from glideslope.domain.governing.policy.wording import says as says_policy
 from glideslope.domain.governing.threats import ThreatModel, check_threat_model
-
-
-def _untold(old: object, new: object) -> Iterable[str]:
-    del old, new
-    return ()
+from glideslope.domain.governing.wording import (
+    calendars,
+    organisations,
+    says_calendar,
+    says_organisation,
+    says_threats,
+    threat_models,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +33,14 @@ class Kind:
 
     type: type[msgspec.Struct]
     check: Callable[[Any], None]
+    says: Callable[[Any], Iterable[Said]]
+    """Says it part by part, for people."""
+    changes: Callable[[Any, Any], Changes]
+    """Says what an edit changes, and which way each goes."""
     single: bool = False
     """There is one alone, named like its kind."""
     beside: tuple[str, ...] = ()
     """Keys of its file that are not agreed on: cases that try it out."""
-    differences: Callable[[Any, Any], Iterable[str]] = _untold
-    """Says in sentences what an edit changes; nothing where no words are known for it."""
 
 
 def _check_policy(policy: Policy) -> None:
@@ -58,11 +66,11 @@ def _check_organisation(organisation: Organisation) -> None:
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "organisation": Kind(Organisation, _check_organisation, single=True),
-    "calendar": Kind(Calendar, check_calendar),
-    "envelope": Kind(Envelope, check_envelope, differences=of_envelopes),
-    "policy": Kind(Policy, _check_policy, beside=("cases",), differences=of_policies),
-    "threat-model": Kind(ThreatModel, check_threat_model),
+    "organisation": Kind(Organisation, _check_organisation, says_organisation, organisations, single=True),
+    "calendar": Kind(Calendar, check_calendar, says_calendar, calendars),
+    "envelope": Kind(Envelope, check_envelope, says_envelope, of_envelopes),
+    "policy": Kind(Policy, _check_policy, says_policy, of_policies, beside=("cases",)),
+    "threat-model": Kind(ThreatModel, check_threat_model, says_threats, threat_models),
 }
 
 

@@ -19,11 +19,14 @@ from glideslope.domain.commands import (
 from glideslope.domain.governing.kinds import document_of
 from glideslope.domain.identity import Role
 from glideslope.domain.ids import RolloutId, digest
+from glideslope.engine.agreement_record import AgreementRecordView
+from glideslope.engine.explaining import ExplanationView
 from glideslope.engine.governing_views import AgreementView, OwnedView
 from glideslope.engine.views import RolloutView
 from glideslope.interfaces.api.bodies import AgreementBody, AnswerBody, GlassBody, GlassReviewBody, ReasonBody
 from glideslope.interfaces.api.door import ACTING, LOOKING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
+from glideslope.interfaces.api.queries import AsOf
 from glideslope.interfaces.document import agreements
 
 LARGEST = 2 * agreements.LARGEST
@@ -67,6 +70,15 @@ def governing(door: Door) -> APIRouter:
         door.caller(request, LOOKING, act="look")
         return answer(await service.agreement(of, name))
 
+    @router.get(
+        "/v1/agreements/{of}/{name}/record",
+        summary="Show all that is recorded about an agreement, in words",
+        **described(answer=AgreementRecordView),
+    )
+    async def told(request: Request, of: str, name: str, as_of: AsOf = None) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.agreement_record(of, name, as_of=as_of))
+
     @router.post(
         "/v1/agreements/{of}/{name}/answers",
         summary="Say yes or no to what is tabled",
@@ -89,6 +101,15 @@ def governing(door: Door) -> APIRouter:
         by = door.caller(request, ACTING, act="review an agreement").actor
         why = (await body(request, ReasonBody)).why
         return answer(await service.review(ReviewAgreement(of=of, name=name, by=by, why=why), key=door.key(request)))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/explanation",
+        summary="Ask policies about a change, rule by rule; nothing is decided by it",
+        **described(answer=ExplanationView, refusals=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)),
+    )
+    async def explain(request: Request, rollout: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.explain(RolloutId(rollout)))
 
     @router.get(
         "/v1/owned",

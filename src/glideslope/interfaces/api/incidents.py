@@ -6,9 +6,11 @@ from fastapi.responses import Response
 from glideslope.domain.commands import CloseIncident, NoteIncident
 from glideslope.domain.ids import RolloutId
 from glideslope.engine.governing_views import IncidentView
+from glideslope.engine.incident_record import IncidentRecordView
 from glideslope.interfaces.api.bodies import NoteBody, ReasonBody
 from glideslope.interfaces.api.door import ACTING, LOOKING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
+from glideslope.interfaces.api.queries import AsOf
 
 
 def incidents(door: Door) -> APIRouter:
@@ -25,6 +27,15 @@ def incidents(door: Door) -> APIRouter:
     async def incident(request: Request, rollout: str) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.incident(RolloutId(rollout)))
+
+    @router.get(
+        "/v1/incidents/{rollout}/record",
+        summary="Show an incident with the course of its rollout, moment by moment",
+        **described(answer=IncidentRecordView),
+    )
+    async def told(request: Request, rollout: str, as_of: AsOf = None) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.incident_record(RolloutId(rollout), as_of=as_of))
 
     @router.post(
         "/v1/incidents/{rollout}/notes",

@@ -9,6 +9,7 @@ from glideslope.domain.errors import DossierInvalid, Invalid, NotFound
 from glideslope.domain.governing.advisories import advisories_of
 from glideslope.domain.governing.dossier import Advisories, Dossier, dossier_of
 from glideslope.domain.governing.policy.trying import Case, Past
+from glideslope.engine.record import EXAMINATION_PREFIX
 from glideslope.interfaces.cli.contents import file_bytes
 from glideslope.interfaces.document import policies
 from glideslope.interfaces.document.policies import PolicyDocument
@@ -88,7 +89,7 @@ def _of_ledger(path: Path) -> Iterator[Past]:
                 found = entry.decode(line[bundle.HASH_LENGTH + 1 : -1])
                 body = found.body
                 if isinstance(body, dict) and isinstance(body.get("dossier"), dict):
-                    latest[found.stream] = Past(found.stream, _recorded(body["dossier"], position, path))
+                    latest[found.stream] = Past(_change(found.stream), _recorded(body["dossier"], position, path))
     except OSError as error:
         raise Invalid(f"The ledger file {str(path)!r} cannot be read: {error.strerror}.") from None
     except (LedgerError, msgspec.MsgspecError) as error:
@@ -96,6 +97,11 @@ def _of_ledger(path: Path) -> Iterator[Past]:
             f"{path.name} is no ledger that can be read: {error}.", next_command="glideslope verify --out ledger.bundle"
         ) from None
     yield from latest.values()
+
+
+def _change(stream: str) -> str:
+    """Return the name of the change that an entry is about: `r-0007`, by which people know it."""
+    return stream.removeprefix(EXAMINATION_PREFIX)
 
 
 def _recorded(document: object, position: int, path: Path) -> Dossier:

@@ -1,22 +1,37 @@
 """Policies and whatever else is agreed on: what is in force, what is tabled, what it says; and the answers that people give."""
 
+import asyncio
 import difflib
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from glideslope.domain.commands import AnswerAgreement, ReviewAgreement
-from glideslope.domain.errors import NotFound
-from glideslope.domain.ids import digest
+from glideslope.domain.errors import GlideslopeError, NotFound
+from glideslope.domain.governing.kinds import REVIEWED
+from glideslope.domain.ids import RolloutId, digest
 from glideslope.engine.advisories import AdvisoriesView
-from glideslope.engine.governing_views import AgreementView, EditionView
+from glideslope.engine.agreement_record import EditionRecordView, SaidView
+from glideslope.engine.explaining import ExplanationView
+from glideslope.engine.governing_views import AgreementView
 from glideslope.interfaces.api.problems import RequestInvalid
 from glideslope.interfaces.dashboard.door import PageDoor, Visitor, key_of
 from glideslope.interfaces.dashboard.rendering import Pages
+from glideslope.interfaces.dashboard.rollouts import entry_of
 from glideslope.interfaces.dashboard.words import Word
+
+TONES: Final = {
+    "stricter": Word("stricter", "good", "check"),
+    "looser": Word("looser", "bad", "warn"),
+    "other": Word("otherwise", "open", "dash"),
+}
+"""Which way an edit goes, as it is shown."""
+MOST_CHANGES: Final = 200
+"""Changes about which a policy can be asked from its page, the newest."""
 
 
 def routes(door: PageDoor, pages: Pages) -> list[Route]:
@@ -38,21 +53,50 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             found=sorted(((each, standing(each)) for each in found), key=lambda each: each[0].tabled is None),
             dues={(each.of, each.name): each for each in await service.dues() if each.what == "review"},
             advisories=advisories,
+            exempted=[each for each in (await service.fleet()).rollouts if each.governed and each.governed.glass],
         )
 
     async def show(request: Request) -> Response:
-        visitor = door.visitor(request)
-        view = await service.agreement(request.path_params["of"], request.path_params["name"])
+        visitor, as_of = door.visitor(request), entry_of(request)
+        of, name = request.path_params["of"], request.path_params["name"]
+        found, pulse, dues = await asyncio.gather(
+            service.agreement_record(of, name, as_of=as_of), service.pulse(), service.dues()
+        )
+        view = found.agreement
+        chosen = request.query_params.get("change", "")
+        explained, trouble = await explanation(chosen) if of == "policy" and chosen else (None, None)
         return pages.page(
             request,
             "agreement.html",
             visitor=visitor,
-            live=True,
+            live=as_of is None,
+            as_of=as_of,
+            newest=pulse.entries - 1,
             view=view,
+            found=found,
             standing=standing(view),
-            difference=lines_of_difference(view.in_force, view.tabled),
+            held=next((each for each in found.editions if each.state == "in force"), None),
+            tabled=next((each for each in found.editions if each.state == "tabled"), None),
+            earlier=[each for each in found.editions if each.state not in ("in force", "tabled")],
+            parts=parts,
+            lines_of_difference=lines_of_difference,
+            tone=TONES,
+            due=next(
+                (each for each in dues if each.what == "review" and REVIEWED[each.of] == of and each.name == name), None
+            ),
             why_not=why_not(view, visitor, await service.functions(visitor.actor)),
+            reviewable=visitor.may_act and as_of is None and view.in_force is not None,
+            rollouts=(await service.fleet()).rollouts[:MOST_CHANGES] if of == "policy" else (),
+            explained=explained,
+            trouble=trouble,
         )
+
+    async def explanation(rollout: str) -> tuple[ExplanationView | None, GlideslopeError | None]:
+        try:
+            return await service.explain(RolloutId(rollout)), None
+        except GlideslopeError as error:
+            # What is agreed is readable whatever was asked about it.
+            return None, error
 
     async def answer(request: Request) -> Response:
         visitor, fields = await door.form(request, act="answer an agreement")
@@ -112,9 +156,15 @@ def why_not(view: AgreementView, visitor: Visitor, functions: Sequence[str] | No
     return ""
 
 
-def lines_of_difference(before: EditionView | None, after: EditionView | None) -> Sequence[tuple[str, str]]:
+def parts(edition: EditionRecordView) -> list[tuple[str, list[SaidView]]]:
+    """Return what an edition says, part by part, in the order in which it is said."""
+    found: dict[str, list[SaidView]] = {}
+    for said in edition.says:
+        found.setdefault(said.part, []).append(said)
+    return list(found.items())
+
+
+def lines_of_difference(before: str, after: str) -> Sequence[tuple[str, str]]:
     """Return by which lines two texts differ, each with its sign: `+`, `-`, a space, or `@` between parts that are alike."""
-    if before is None or after is None:
-        return ()
-    lines = list(difflib.unified_diff(before.text.splitlines(), after.text.splitlines(), lineterm="", n=2))[2:]
-    return [(line[:1], line[1:] if line[:1] != "@" else line) for line in lines]
+    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2))[2:]
+    return [(line[:1], line if line[:1] == "@" else line[1:]) for line in lines]

@@ -150,7 +150,7 @@ def laid_out(text: str) -> str:
 
 def page_of(link: str) -> str:
     """Return the page that shows what a link of the API shows."""
-    return link.removeprefix("/v1").replace("/search?", "/ledger?", 1)
+    return link.removeprefix("/v1").replace("/search?", "/ledger?", 1).replace("/record?", "?", 1)
 
 
 def _below(request: Request) -> int | None:

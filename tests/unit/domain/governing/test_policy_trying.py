@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from glideslope.domain.governing.dossier import Dossier
+from glideslope.domain.governing.edits import told
 from glideslope.domain.governing.governed import Answered
 from glideslope.domain.governing.policy import (
+    KINDS,
     Answer,
     Cel,
     Examination,
@@ -23,8 +25,9 @@ from glideslope.domain.governing.policy import (
     examined,
     policy_digest,
 )
+from glideslope.domain.governing.policy.comparing import OTHERWISE, SENSES, changes
 from glideslope.domain.governing.policy.trying import Case, Past, PathUnknown, dry_run, edited, tried
-from glideslope.domain.governing.policy.wording import blocks, differences, explained
+from glideslope.domain.governing.policy.wording import blocks, explained
 from glideslope.interfaces.cli.shipped import DOSSIER_FILE, POLICIES
 from glideslope.interfaces.cli.shipped import shipped as file
 from glideslope.interfaces.document import policies
@@ -82,18 +85,18 @@ def test_an_edit_is_told_in_words(shipped: Mapping[str, Policy]) -> None:
     old = policy_of(WITHIN, {"id": "REBUILD", "kind": "rebuildable"})
     new = policy_of({**WITHIN, "within": "7d"}, {"id": "SIGNED", "kind": "signed"})
 
-    assert list(differences(old, new)) == [
-        "REBUILD is asked no more: All is known that it takes to make it again: revision, environment, configuration, seed, and data by digest.",  # noqa: E501 - a sentence
-        "FRESH asked: The evaluation is at most 30 days old. Now it asks: The evaluation is at most 7 days old.",
-        "SIGNED is new: Its files are signed, over exactly these bytes.",
+    assert list(told(changes(old, new))) == [
+        "looser: REBUILD is asked no more: All is known that it takes to make it again: revision, environment, configuration, seed, and data by digest.",  # noqa: E501 - a sentence
+        "stricter: FRESH asked: The evaluation is at most 30 days old. Now it asks: The evaluation is at most 7 days old.",
+        "stricter: SIGNED is new: Its files are signed, over exactly these bytes.",
     ]
-    assert list(differences(old, old)) == []
+    assert list(changes(old, old)) == []
     bank = shipped["regulated-bank"]
-    assert list(differences(bank, msgspec.structs.replace(bank, tiers=("low", "high")))) == [
-        "The tiers were low, medium and high, and are low and high."
+    assert list(told(changes(bank, msgspec.structs.replace(bank, tiers=("low", "high"))))) == [
+        "stricter: The tiers were low, medium and high, and are low and high."
     ]
     accepted = {"id": "ADV", "kind": "no_known_advisory"}
-    assert len(list(differences(policy_of(accepted), policy_of({**accepted, "as_of_within": "1d"})))) == 1
+    assert len(list(changes(policy_of(accepted), policy_of({**accepted, "as_of_within": "1d"})))) == 1
 
 
 def test_every_difference_of_two_policies_is_told(shipped: Mapping[str, Policy]) -> None:
@@ -111,7 +114,44 @@ def test_every_difference_of_two_policies_is_told(shipped: Mapping[str, Policy])
                 continue
             if other != rule:
                 rules = (*bank.rules[:number], other, *bank.rules[number + 1 :])
-                assert list(differences(bank, msgspec.structs.replace(bank, rules=rules))), (rule.id, name)
+                assert list(changes(bank, msgspec.structs.replace(bank, rules=rules))), (rule.id, name)
+
+
+def test_it_is_known_of_every_parameter_what_more_of_it_means() -> None:
+    named = {(kind.kind(), name) for kind in KINDS for name in kind.__struct_fields__ if name != "id"}
+
+    assert {name for _, name in named} == set(SENSES)
+    assert named >= set(OTHERWISE)
+
+
+def test_which_way_an_edit_goes_is_told_by_parameter_and_tier() -> None:
+    """More of one thing is stricter and more of another looser; both at once go neither way."""
+    rows: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+        ({"kind": "evaluated_within", "within": "30d"}, {"within": "720h"}, "other"),
+        ({"kind": "evaluated_within", "within": "30d"}, {"within": "31d"}, "looser"),
+        ({"kind": "evaluated_within", "within": {"low": "9d", "high": "3d"}}, {"within": {"low": "8d", "high": "4d"}}, "other"),
+        ({"kind": "evaluated_within", "within": "9d"}, {"within": {"low": "9d", "high": "3d"}}, "stricter"),
+        ({"kind": "slices_evaluated", "slices": ["all"], "min_rows": 10}, {"slices": ["all", "a=b"]}, "stricter"),
+        ({"kind": "approved_by", "need": ["product"]}, {"need": ["product", "product"]}, "stricter"),
+        ({"kind": "approved_by", "need": ["product"]}, {"need": ["security"]}, "other"),
+        ({"kind": "licences_allowed", "allowed": ["MIT"]}, {"allowed": ["MIT", "BSD-3-Clause"]}, "looser"),
+        ({"kind": "signed", "by": ["a"]}, {"by": None}, "looser"),
+        ({"kind": "no_open_incident"}, {"unless_agreed_by": ["security"]}, "looser"),
+        ({"kind": "reviewed_within", "of": {"policy": "90d"}}, {"of": {"policy": "90d", "access": "30d"}}, "stricter"),
+        ({"kind": "rebuildable"}, {"tiers": ["high"]}, "looser"),
+        ({"kind": "rebuildable"}, {"says": "so it is"}, "other"),
+        ({"kind": "rebuildable"}, {"kind": "schema_compatible"}, "other"),
+        ({"kind": "exposure_at_most", "first": "5%"}, {"largest": "50%"}, "stricter"),
+        (
+            {"kind": "fairness_within", "limits": [{"metric": "auc", "attribute": "sex", "at_most": 0.1}]},
+            {"limits": [{"metric": "auc", "attribute": "sex", "at_most": 0.05}]},
+            "stricter",
+        ),
+    ]  # fmt: skip
+    for rule, edit, expected in rows:
+        after = {key: value for key, value in {**rule, **edit}.items() if value is not None}
+        found = changes(policy_of({"id": "R", **rule}), policy_of({"id": "R", **after}))
+        assert {way.value for way, _ in found} == {expected}, (rule, edit)
 
 
 def test_an_edit_over_changes_that_were_names_those_it_would_have_decided_otherwise(
@@ -126,11 +166,12 @@ def test_an_edit_over_changes_that_were_names_those_it_would_have_decided_otherw
 
     found = dry_run(new, pasts, old=old)
 
-    assert (found.changes, found.blocked) == (3, 2)
+    assert (found.changes, found.passed_before, found.blocked) == (3, 2, 2)
     assert [(s.name, s.blocked, s.rules) for s in found.shifts] == [("credit-2", True, ("FRESH",))]
     assert "21 days ago" in found.shifts[0].reasons[0]
     back = dry_run(old, pasts, old=new)
     assert [(s.name, s.blocked) for s in back.shifts] == [("credit-2", False)]
+    assert (back.passed_before, dry_run(new, pasts).passed_before) == (1, 3)
     assert [s.name for s in dry_run(new, pasts).shifts] == ["credit-2", "credit-3"]
 
 
@@ -159,10 +200,10 @@ def test_what_others_were_asked_counts_for_their_rules_alone(made: Callable[...,
         "needs": ["plan.steps", "candidate.datasets.fields.name"],
     }
     policy = policy_of(WITHIN, cel, {"id": "O", "kind": "opa", "says": "s", "path": "a", "tiers": ["high"]})
-    told = {"FRESH": Fail(("no",)), "C": Pass(("yes",)), "O": Pass(("yes",))}
+    answered = {"FRESH": Fail(("no",)), "C": Pass(("yes",)), "O": Pass(("yes",))}
 
     def words(dossier: Dossier) -> list[str]:
-        return [type(answer.outcome).__name__ for answer in examine(policy, dossier, told)]
+        return [type(answer.outcome).__name__ for answer in examine(policy, dossier, answered)]
 
     assert words(made()) == [
         "Pass",

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from enum import StrEnum
-from typing import Any
 
 from msgspec import UnsetType
 
 from glideslope.domain.governing.approval import Need
+from glideslope.domain.governing.edits import Changes, Said, Way, needs, number, sets
 from glideslope.domain.governing.envelope.classifying import Classification
 from glideslope.domain.governing.envelope.document import Band, Bound, Envelope, Proven
 from glideslope.domain.governing.envelope.looking import TOPICS, day, margin, span
@@ -35,6 +34,20 @@ def explained(envelope: Envelope) -> Iterator[str]:
     yield "A candidate is inside when each of these is shown to hold; what is not known is outside."
     for clause, sentence in _clauses(envelope):
         yield f"  {clause}: {sentence}"
+
+
+def says(envelope: Envelope) -> Iterator[Said]:
+    """Yield the same part by part, as beside its text."""
+    if envelope.says:
+        yield Said("", "says", envelope.says)
+    whom = f"the models {listed(envelope.models)}" if envelope.models else f"every model of {listed(envelope.tiers)}"
+    yield Said("", "speaks for", f"{whom}, until {day(envelope.until)}{_reviewed(envelope)}")
+    yield Said("approvals", "count as given", needed(envelope.falls_away))
+    yield Said(
+        "approvals", "are asked all the same", f"{needed(envelope.remains) or 'none of these'}, and what its tier asks"
+    )
+    for clause, sentence in _clauses(envelope):
+        yield Said("clauses", clause, sentence)
 
 
 def needed(needs: Iterable[Need]) -> str:
@@ -107,46 +120,32 @@ def _band(band: Band) -> str:
     return listed(tuple(each for each in told if each))
 
 
-class Way(StrEnum):
-    """Which way an edit goes: whether more, less, or other candidates would be inside."""
-
-    LOOSER = "looser"
-    STRICTER = "stricter"
-    OTHER = "other"
-
-
-def differences(old: Envelope, new: Envelope) -> Iterator[str]:
-    """Yield in sentences what an edit changes, and which way; nothing where it changes nothing."""
-    for way, sentence in changes(old, new):
-        yield f"{way.value}: {sentence}"
-
-
-def changes(old: Envelope, new: Envelope) -> Iterator[tuple[Way, str]]:
+def changes(old: Envelope, new: Envelope) -> Changes:
     """Yield what an edit changes, and which way."""
-    yield from _sets("speaks for the models", old.models, new.models)
-    yield from _sets("speaks for the tiers", old.tiers, new.tiers)
-    yield from _number("ends", old.until, new.until, say=day)
-    yield from _number("is reviewed every", _far(old.review_every), _far(new.review_every), say=_every)
-    yield from _needs("gives the approval of", old.falls_away, new.falls_away, looser=True)
-    yield from _needs("leaves to be approved by", old.remains, new.remains, looser=False)
-    yield from _sets("lets these fields come:", old.features.add, new.features.add)
-    yield from _sets("lets these fields go:", old.features.drop, new.features.drop)
-    yield from _sets("lets these pipelines be others:", old.features.pipelines, new.features.pipelines)
-    yield from _sets("allows the architectures", old.architecture.among, new.architecture.among)
+    yield from sets("speaks for the models", old.models, new.models)
+    yield from sets("speaks for the tiers", old.tiers, new.tiers)
+    yield from number("ends", old.until, new.until, say=day)
+    yield from number("is reviewed every", _far(old.review_every), _far(new.review_every), say=_every)
+    yield from needs("gives the approval of", old.falls_away, new.falls_away, looser=True)
+    yield from needs("leaves to be approved by", old.remains, new.remains, looser=False)
+    yield from sets("lets these fields come:", old.features.add, new.features.add)
+    yield from sets("lets these fields go:", old.features.drop, new.features.drop)
+    yield from sets("lets these pipelines be others:", old.features.pipelines, new.features.pipelines)
+    yield from sets("allows the architectures", old.architecture.among, new.architecture.among)
     yield from _settings(old.architecture.settings, new.architecture.settings)
-    yield from _sets("allows the datasets", old.data.datasets, new.data.datasets)
-    yield from _number("allows data as old as", old.data.newest, new.data.newest, say=span)
-    yield from _number("allows windows as long as", old.data.longest, new.data.longest, say=span)
-    yield from _number("allows windows as short as", old.data.shortest, new.data.shortest, say=span, up=Way.STRICTER)
+    yield from sets("allows the datasets", old.data.datasets, new.data.datasets)
+    yield from number("allows data as old as", old.data.newest, new.data.newest, say=span)
+    yield from number("allows windows as long as", old.data.longest, new.data.longest, say=span)
+    yield from number("allows windows as short as", old.data.shortest, new.data.shortest, say=span, up=Way.STRICTER)
     yield from _bands(old.metrics, new.metrics)
-    yield from _number("allows a first step of", old.exposure.first, new.exposure.first, say=percent)
-    yield from _number("allows steps of", old.exposure.most, new.exposure.most, say=percent)
-    yield from _number("asks a step to take", old.exposure.step, new.exposure.step, say=span, up=Way.STRICTER)
-    yield from _number("allows growth of", _far(old.exposure.growth), _far(new.exposure.growth), say=_times)
+    yield from number("allows a first step of", old.exposure.first, new.exposure.first, say=percent)
+    yield from number("allows steps of", old.exposure.most, new.exposure.most, say=percent)
+    yield from number("asks a step to take", old.exposure.step, new.exposure.step, say=span, up=Way.STRICTER)
+    yield from number("allows growth of", _far(old.exposure.growth), _far(new.exposure.growth), say=_times)
     stages = [tuple(stage.value for stage in each.exposure.stages) for each in (old, new)]
-    yield from _sets("asks for the stages", *stages, more=Way.STRICTER)
+    yield from sets("asks for the stages", *stages, more=Way.STRICTER)
     yield from _proofs(old.proof, new.proof)
-    yield from _sets("leaves free", old.free, new.free)
+    yield from sets("leaves free", old.free, new.free)
     if old.says != new.says:
         yield Way.OTHER, f"it said: {old.says or 'nothing'}; it says: {new.says or 'nothing'}"
 
@@ -163,36 +162,7 @@ def _times(growth: float) -> str:
     return "any size" if math.isinf(growth) else f"{growth:.6g} times"
 
 
-def _opposite(way: Way) -> Way:
-    return {Way.LOOSER: Way.STRICTER, Way.STRICTER: Way.LOOSER, Way.OTHER: Way.OTHER}[way]
-
-
-_Changes = Iterator[tuple[Way, str]]
-
-
-def _sets(what: str, old: Iterable[str], new: Iterable[str], *, more: Way = Way.LOOSER) -> _Changes:
-    was, now = dict.fromkeys(old), dict.fromkeys(new)
-    if come := [each for each in now if each not in was]:
-        yield more, f"it {what} {listed(tuple(come))}, which it did not"
-    if gone := [each for each in was if each not in now]:
-        yield _opposite(more), f"it {what} {listed(tuple(gone))} no more"
-
-
-def _number(what: str, old: Any, new: Any, *, say: Any, up: Way = Way.LOOSER) -> _Changes:  # noqa: ANN401 - any number, and how it is written
-    if new != old:
-        yield up if new > old else _opposite(up), f"it {what} {say(new)}; it was {say(old)}"
-
-
-def _needs(what: str, old: Iterable[Need], new: Iterable[Need], *, looser: bool) -> _Changes:
-    more = Way.LOOSER if looser else Way.STRICTER
-    was, now = ({need.function: need.count for need in needs} for needs in (old, new))
-    for function in dict.fromkeys((*was, *now)):
-        before, after = was.get(function, 0), now.get(function, 0)
-        if before != after:
-            yield more if after > before else _opposite(more), f"it {what} {after} of {function}; it was {before}"
-
-
-def _settings(old: Mapping[str, Bound], new: Mapping[str, Bound]) -> _Changes:
+def _settings(old: Mapping[str, Bound], new: Mapping[str, Bound]) -> Changes:
     for name in dict.fromkeys((*old, *new)):
         was, now = old.get(name), new.get(name)
         if was == now:
@@ -233,7 +203,7 @@ def _of_ends(was: Bound | Band, now: Bound | Band) -> Way:
     return Way.STRICTER if low(now) >= low(was) and high(now) <= high(was) else Way.OTHER
 
 
-def _bands(old: Iterable[Band], new: Iterable[Band]) -> _Changes:
+def _bands(old: Iterable[Band], new: Iterable[Band]) -> Changes:
     was, now = ({(band.metric, band.slice): band for band in bands} for bands in (old, new))
     for key in dict.fromkeys((*was, *now)):
         before, after = was.get(key), now.get(key)
@@ -246,15 +216,15 @@ def _bands(old: Iterable[Band], new: Iterable[Band]) -> _Changes:
             yield from _of_band(name, before, after)
 
 
-def _of_band(name: str, was: Band, now: Band) -> _Changes:
+def _of_band(name: str, was: Band, now: Band) -> Changes:
     if (was.least, was.most) != (now.least, now.most):
         ends = [_ends(each.least, each.most) or "is anything" for each in (was, now)]
         yield _of_ends(was, now), f"{name} {ends[1]}; it was allowed what {ends[0]}"
-    yield from _number(f"lets {name} differ from the incumbent's by", _far(was.within), _far(now.within), say=_anything)
-    yield from _number(f"asks {name} to rest on rows:", was.rows, now.rows, say="{:,}".format, up=Way.STRICTER)
+    yield from number(f"lets {name} differ from the incumbent's by", _far(was.within), _far(now.within), say=_anything)
+    yield from number(f"asks {name} to rest on rows:", was.rows, now.rows, say="{:,}".format, up=Way.STRICTER)
 
 
-def _proofs(old: Proven, new: Proven) -> _Changes:
+def _proofs(old: Proven, new: Proven) -> Changes:
     for name in dict.fromkeys((*old.guardrails, *new.guardrails)):
         was, now = old.guardrails.get(name), new.guardrails.get(name)
         if was == now:
@@ -266,9 +236,9 @@ def _proofs(old: Proven, new: Proven) -> _Changes:
             told = f"the margin of {name} is {margin(now.kind, now.size)} at most; it was {margin(was.kind, was.size)}"
             wider = Way.LOOSER if now.size > was.size else Way.STRICTER
             yield wider if was.kind is now.kind else Way.OTHER, told
-    yield from _number("allows alpha_pass", old.alpha_pass, new.alpha_pass, say="{:.6g}".format)
-    yield from _number("asks for outcomes:", old.maturity, new.maturity, say="{:.6g}".format, up=Way.STRICTER)
-    yield from _sets("asks to look at", old.slices, new.slices, more=Way.STRICTER)
+    yield from number("allows alpha_pass", old.alpha_pass, new.alpha_pass, say="{:.6g}".format)
+    yield from number("asks for outcomes:", old.maturity, new.maturity, say="{:.6g}".format, up=Way.STRICTER)
+    yield from sets("asks to look at", old.slices, new.slices, more=Way.STRICTER)
 
 
 def _anything(distance: float) -> str:

@@ -167,22 +167,25 @@ class DryRun:
     """What a policy would have said about changes that were. Without an old policy every blocked one is a shift."""
 
     changes: int
+    passed_before: int
+    """Those that the old policy let pass; all of them without one."""
     blocked: int
-    """By the new policy."""
+    """By the new policy, whatever the old one said."""
     shifts: tuple[Shift, ...]
     """In the order of the changes."""
 
 
 def dry_run(new: Policy, pasts: Sequence[Past], *, old: Policy | None = None) -> DryRun:
     """Ask a policy about changes that were, beside the one it would replace."""
-    shifts, blocked = [], 0
+    shifts, blocked, passed = [], 0, 0
     for past in pasts:
         now = [answer for answer in examine(new, past.dossier) if answer.blocks]
         before = [answer for answer in examine(old, past.dossier) if answer.blocks] if old is not None else []
         blocked += bool(now)
+        passed += not before
         if bool(now) != bool(before):
             shifts.append(_shift(past.name, now or before, blocked=bool(now)))
-    return DryRun(changes=len(pasts), blocked=blocked, shifts=tuple(shifts))
+    return DryRun(changes=len(pasts), passed_before=passed, blocked=blocked, shifts=tuple(shifts))
 
 
 def _shift(name: str, answers: Sequence[Answer], *, blocked: bool) -> Shift:

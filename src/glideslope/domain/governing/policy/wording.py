@@ -1,10 +1,9 @@
-"""A policy, its answers and an edit of it, in sentences: what a risk officer reads."""
+"""A policy and its answers in sentences: what a risk officer reads. What an edit changes is said by `comparing`."""
 
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-import msgspec
-
+from glideslope.domain.governing.edits import Said
 from glideslope.domain.governing.governed import Answered, Block
 from glideslope.domain.governing.policy.answers import Answer, Fail, NoEvidence, NotApplicable, Outcome, Pass
 from glideslope.domain.governing.policy.examining import Policy
@@ -75,33 +74,12 @@ def asked(rule: Rule) -> str:
     return f"{rule.asks()}{whom}{words}"
 
 
-def differences(old: Policy, new: Policy) -> Iterator[str]:
-    """Yield in sentences what an edit changes; nothing where it changes nothing."""
-    if old.name != new.name:
-        yield f"The policy {old.name} is named {new.name}."
-    if old.tiers != new.tiers:
-        yield f"The tiers were {listed(old.tiers)}, and are {listed(new.tiers)}."
-    if known(old.says) != known(new.says):
-        yield f"It said: {known(old.says) or 'nothing'} It says: {known(new.says) or 'nothing'}"
-    before, after = {rule.id: rule for rule in old.rules}, {rule.id: rule for rule in new.rules}
-    for name, rule in before.items():
-        if name not in after:
-            yield f"{name} is asked no more: {asked(rule)}"
-    for name, rule in after.items():
-        if name not in before:
-            yield f"{name} is new: {asked(rule)}"
-        elif rule != before[name]:
-            yield from _changed(before[name], rule)
-    kept = [name for name in before if name in after]
-    if kept != [name for name in after if name in before]:
-        yield "The rules stand in another order; they are asked alike."
-
-
-def _changed(old: Rule, new: Rule) -> Iterator[str]:
-    if asked(old) != asked(new):
-        yield f"{new.id} asked: {asked(old)} Now it asks: {asked(new)}"
-        return
-    was, now = msgspec.to_builtins(old), msgspec.to_builtins(new)
-    for key in dict.fromkeys((*was, *now)):
-        if was.get(key) != now.get(key):
-            yield f"{new.id}: `{key}` was {was.get(key, 'not said')}, and is {now.get(key, 'not said')}."
+def says(policy: Policy) -> Iterator[Said]:
+    """Yield a policy part by part, as beside its text."""
+    if said := known(policy.says):
+        yield Said("", "says", said)
+    yield Said(
+        "", "tiers", f"{listed(policy.tiers)}, from the least careful to the most; a change of any other is blocked"
+    )
+    for rule in policy.rules:
+        yield Said("rules", rule.id, asked(rule))

@@ -205,7 +205,7 @@ def show(session: Session, *, of: str, name: str, tabled: bool) -> None:
 @_NAME
 @talks
 def diff(session: Session, *, of: str, name: str) -> None:
-    """Show by what the tabled document differs from the one in force."""
+    """Show by what the tabled document differs from the one in force, and which way; of a first one, what it says."""
     answer = session.get(at("agreements", of, name or of))
     if session.as_json:
         say_bytes(answer)
@@ -242,18 +242,25 @@ def _say_difference(view: AgreementView) -> None:
     if view.tabled is None:
         say("Nothing is tabled.")
         return
+    say(f"{view.tabled.by}: {shown(view.tabled.why)}")
+    if view.in_force is None:
+        # Of a first one every line would be new: what it says is of use, and its text is one command away.
+        say(f"No {view.of} of that name is in force. This one says:")
+        for each in view.differences:
+            say(f"  {each.removeprefix('new: ')}")
+        say(f"As it was written:  glideslope agree show {view.of} {view.name} --tabled")
+        return
     before = _lines(view.in_force)
     differences = list(
         difflib.unified_diff(before, _lines(view.tabled), "in force", f"tabled by {view.tabled.by}", lineterm="", n=2)
     )
-    say(f"{view.tabled.by}: {shown(view.tabled.why)}")
     say("\n".join(differences) if differences else "Only comments or order differ.")
     for each in view.differences:
         say(f"  {each}")
 
 
-def _lines(edition: EditionView | None) -> list[str]:
-    return edition.text.splitlines() if edition is not None else []
+def _lines(edition: EditionView) -> list[str]:
+    return edition.text.splitlines()
 
 
 def _needed(needs: tuple[NeedView, ...]) -> str:

@@ -10,10 +10,12 @@ import msgspec
 
 from glideslope.domain.errors import Invalid
 from glideslope.domain.governing.dossier import Dossier
+from glideslope.domain.governing.edits import told
 from glideslope.domain.governing.policy import Outcome, Policy, examined, policy_digest
+from glideslope.domain.governing.policy.comparing import changes
 from glideslope.domain.governing.policy.damaging import score
 from glideslope.domain.governing.policy.trying import Case, PathUnknown, Shift, Tried, dry_run, tried
-from glideslope.domain.governing.policy.wording import differences, explained, sentence, word
+from glideslope.domain.governing.policy.wording import explained, sentence, word
 from glideslope.interfaces.cli.context import Outside
 from glideslope.interfaces.cli.exits import Exit
 from glideslope.interfaces.cli.policy_files import (
@@ -141,9 +143,9 @@ def examine_(
 @click.argument("new", type=_path)
 @json_option
 def diff(old: Path, new: Path, *, as_json: bool) -> None:
-    """Say in sentences what NEW asks otherwise than OLD."""
+    """Say in sentences what NEW asks otherwise than OLD, and whether that is stricter or looser."""
     before, after = read_policy(old).policy, read_policy(new).policy
-    found = list(differences(before, after))
+    found = list(told(changes(before, after)))
     if as_json:
         _say_json({"old": policy_digest(before), "new": policy_digest(after), "differences": found})
     else:
@@ -207,10 +209,13 @@ def dry_run_(new: Path, *, over: Path, old: Path | None, last: int | None, as_js
         return
     stopped = [shift for shift in found.shifts if shift.blocked]
     passed = [shift for shift in found.shifts if not shift.blocked]
-    counted = "1 change" if found.changes == 1 else f"the last {found.changes} changes"
+    counted = f"{found.passed_before:,} change{'' if found.passed_before == 1 else 's'}"
     more = f" that {before.name} let pass" if before is not None else ""
+    # (Of an edit those count that it could have stopped, not those that were stopped before.)
+    among = f"the last {found.changes:,}" if last else f"{found.changes:,} in all"
+    whole = f", of {among}" if found.changes != found.passed_before else ""
     edit = "This edit" if before is not None else policy.name
-    say(f"{edit} would have blocked {len(stopped)} of {counted}{more}.")
+    say(f"{edit} would have blocked {len(stopped):,} of {counted}{more}{whole}.")
     _say_shifts(stopped)
     if passed:
         say(f"It would have let {len(passed)} pass that {before.name if before else ''} blocked.")
