@@ -166,7 +166,9 @@ async def _under_way(world: World) -> None:
     rollout = await world.propose(change("late-arrival", "v3", why=why, stages=stages))
     await _sign_off(world, rollout)
     await world.until(rollout, step="s3", within=600)
-    await world.pass_time(8)
+    for _ in range(4):
+        await world.app.watching.recent.look()
+        await world.pass_time(2)
     traffic.demand.per_second = 0.0
 
 

@@ -30,6 +30,8 @@ PAGES = (
     "/models/late-arrival",
     "/models/late-arrival/versions/v3",
     "/models/late-arrival/compare?a=v1&b=v2",
+    "/models/late-arrival/live",
+    "/models/churn/live",
     f"/models/{LONG}",
     "/ledger",
     "/ledger/33",

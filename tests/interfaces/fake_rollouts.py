@@ -41,6 +41,7 @@ from glideslope.domain.plan import Plan
 from glideslope.engine.baselines import HourView, UsualView
 from glideslope.engine.courses import CourseView, ExposedView, ProposalView, PulseView, ServedView
 from glideslope.engine.governing_views import LaneView
+from glideslope.engine.live import LiveArm, LiveSeries, LiveSlice, LiveView
 from glideslope.engine.self_check import InclusionView, VerifiedView
 from glideslope.engine.telemetry import names
 from glideslope.engine.telemetry.families import Family, Telling
@@ -59,6 +60,7 @@ from glideslope.engine.views import (
     ReplayView,
     RolloutView,
     SearchView,
+    SourceView,
     StepForecast,
     StepView,
     VersionView,
@@ -463,6 +465,32 @@ class FakeRollouts:
             raise NotFound(what="model", name=model)
         hour = HourView(at=AT, seen=3.0, low=1.0, usual=2.0, high=4.0, flagged=True)
         return (UsualView(series="requests", arm="", unit="per minute", weeks=2, hours=(hour, hour)),)
+
+    async def live(self, model: ModelName) -> LiveView:
+        shown = await self.model(model)
+        arms = tuple(
+            LiveArm(arm=arm, points=(None, 0.5, 0.25), value=0.4, count=90) for arm in ("candidate", "incumbent")
+        )
+        usual = {"usual": 0.3, "low": 0.1, "high": 0.35, "weeks": 2, "standing": "above"}
+        series = LiveSeries(
+            name="errors", unit="share", arms=arms, flagged=("errors is above what is usual.",), **usual
+        )  # type: ignore[arg-type]  # as named above
+        return LiveView(
+            model=model,
+            incumbent=shown.incumbent,
+            candidate="v2",
+            rollout="late-arrival-1",
+            now=AT,
+            at=(AT, AT, AT),
+            since=AT,
+            heard=0.4,
+            series=(series,),
+            slices=(LiveSlice(metric="log_loss", slice="origin=JFK", arms=arms),),
+            left_out=2,
+            sources=(SourceView(origin="gateway", last=AT, fresh=True, dropped=0),),
+            usage={"incumbent": {"cpu_cores": 0.5}, "candidate": {}},
+            flags=(),
+        )
 
     async def pulse(self) -> PulseView:
         return PulseView(entries=40, under_way=tuple(self.rollouts))

@@ -63,6 +63,7 @@ ROUTES = [
     ("GET", "/v1/fleet"),
     ("GET", "/v1/models/late-arrival"),
     ("GET", "/v1/models/late-arrival/served"),
+    ("GET", "/v1/models/late-arrival/live"),
     ("GET", "/v1/models/late-arrival/usual"),
     ("GET", "/v1/models/late-arrival/contract"),
     ("POST", "/v1/models/late-arrival/contract"),

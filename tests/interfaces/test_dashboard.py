@@ -77,6 +77,7 @@ PAGES = [
     "/approvals",
     "/models",
     "/models/late-arrival",
+    "/models/late-arrival/live",
     "/incidents",
     "/policies",
     "/dues",

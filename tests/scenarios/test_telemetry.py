@@ -157,12 +157,12 @@ async def test_an_entry_that_was_changed_on_the_disk_is_told() -> None:
     await measuring(world)
     await world.app.notary.sign()
     assert await told(world, names.CHAIN) == {}, "not told before it was looked at"
-    await world.app.chain.look()
+    await world.app.watching.chain.look()
     await world.clock.advance(KEEP)
     assert await told(world, names.CHAIN) == {(): 1}
 
     world.store._entries[3] = replace(world.store._entries[3], data=world.store._entries[3].data.replace(b"2", b"3"))
-    await world.app.chain.look()
+    await world.app.watching.chain.look()
     await world.clock.advance(KEEP)
 
     assert await told(world, names.CHAIN) == {(): 0}

@@ -73,6 +73,8 @@ from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
 from glideslope.engine.inbox_views import InboxView
 from glideslope.engine.inboxes import Inboxes
+from glideslope.engine.live import EVERY as LIVE_EVERY
+from glideslope.engine.live import LiveView
 from glideslope.engine.log_desk import KEEP, LogDesk
 from glideslope.engine.notary import Notary
 from glideslope.engine.observer import Observer
@@ -106,8 +108,6 @@ from glideslope.engine.self_check import InclusionView, SelfCheck, VerifiedView
 from glideslope.engine.signals import EVERY as LOOK_EVERY
 from glideslope.engine.signals import Signals
 from glideslope.engine.telemetry.chain import EVERY as CHAIN_EVERY
-from glideslope.engine.telemetry.chain import Chain
-from glideslope.engine.telemetry.collecting import Collector
 from glideslope.engine.telemetry.families import Telling
 from glideslope.engine.telemetry.meters import Meters
 from glideslope.engine.turns import by_turns
@@ -132,6 +132,7 @@ from glideslope.engine.views import (
     StepForecast,
     Warning_,
 )
+from glideslope.engine.watching import Watching
 from glideslope.engine.witnessing import Witnessing
 from glideslope.ledger import canonical
 from glideslope.ledger import entry as ledger_entry
@@ -147,6 +148,8 @@ INDEX_EVERY = 5.0
 SUMMARISE_EVERY = 15.0
 """Seconds of what people alone look at that a kill -9 may lose until services send it again."""
 FOLLOW_EVERY = 0.25
+BUSY = 5.0
+"""Seconds after the last request for which figures move."""
 CHAIN_FIRST = 15.0
 """Seconds after a start until the ledger is read back for the first time."""
 LOG_EVERY = 5.0
@@ -332,18 +335,18 @@ class App(Council):
         self._trouble: dict[str, str] = {}
         self._parts: list[str] = []
         """What works by itself."""
-        self.chain = Chain(store=world.store, checkpoints=world.checkpoints, clock=world.clock)
-        self._collector = Collector(
+        self.watching = Watching(
             record=self.record,
             observer=self.observer,
             queries=self._queries,
             governor=self.governor,
             reconciler=self.reconciler,
             notary=self.notary,
-            chain=self.chain,
             signals=self.signals,
             meters=self.meters,
             clock=world.clock,
+            store=world.store,
+            checkpoints=world.checkpoints,
             dues=self.dues,
             troubles=lambda: dict.fromkeys(self._parts, "") | self._trouble,
             pairs_waiting=self._pairs.waiting,
@@ -505,11 +508,14 @@ class App(Council):
     async def usual(self, model: ModelName) -> Sequence[UsualView]:
         return self.signals.usual(model)
 
+    async def live(self, model: ModelName) -> LiveView:
+        return self.watching.live(model)
+
     async def pulse(self) -> PulseView:
-        return self._courses.pulse()
+        return msgspec.structs.replace(self._courses.pulse(), busy=self.observer.busy(within=BUSY))
 
     async def telemetry(self) -> Telling:
-        return await self._collector.telling()
+        return await self.watching.telemetry()
 
     async def search(
         self, question: str, *, limit: int = 50, below: int | None = None, whole: bool = False
@@ -674,7 +680,8 @@ class App(Council):
             asyncio.create_task(self.governor.run()),
             asyncio.create_task(self._every(FLUSH_EVERY, "counters", self.observer.flush)),
             asyncio.create_task(self._every(SIGN_EVERY, "notary", self._sign)),
-            asyncio.create_task(self._every(CHAIN_EVERY, "chain", self.chain.look, first=CHAIN_FIRST)),
+            asyncio.create_task(self._every(LIVE_EVERY, "live", self.watching.recent.look, first=0.0)),
+            asyncio.create_task(self._every(CHAIN_EVERY, "chain", self.watching.chain.look, first=CHAIN_FIRST)),
             asyncio.create_task(self._every(SUMMARISE_EVERY, "features", self.features.flush)),
             asyncio.create_task(self._every(LOOK_EVERY, "signals", self.look)),
             asyncio.create_task(self._every(INDEX_EVERY, "search", self.repository.follow)),

@@ -92,6 +92,8 @@ class PulseView(msgspec.Struct, frozen=True, kw_only=True):
 
     entries: int
     under_way: tuple[str, ...]
+    busy: bool = False
+    """Requests come, so that figures move although nothing is recorded."""
 
 
 class Courses:

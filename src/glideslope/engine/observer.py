@@ -388,6 +388,16 @@ class Observer:
         """Return what the servers of a version use, as they say."""
         return self._usage.signals(model, version, now=self._now())
 
+    def heard(self, model: ModelName) -> float | None:
+        """Return how many seconds ago the last request of a model was seen; None where none was since the start."""
+        last = [at for arm in Arm if (at := self._windows[model, arm].last if (model, arm) in self._windows else None)]
+        return max(0.0, self._now() - max(last)) if last else None
+
+    def busy(self, *, within: float) -> bool:
+        """Tell whether any request was seen in the last so many seconds."""
+        since = self._now() - within
+        return any(window.last is not None and window.last >= since for window in self._windows.values())
+
     def unsaved(self) -> int:
         """Return how many totals wait to be saved."""
         return len(self._own.changed)
@@ -497,17 +507,14 @@ class Observer:
 
     def _note(self, request: Served, *, now: float) -> None:
         window = self._windows.setdefault((request.model, request.arm), Window())
-        window.note(
-            at=int(now),
-            bad=_is_bad(request),
-            rescued=request.rescued,
-            latency_bin=LATENCY.bin(request.latency_us / 1000),
-        )
+        bin_ = LATENCY.bin(request.latency_us / 1000)
+        window.note(at=int(now), bad=_is_bad(request), rescued=request.rescued, latency_bin=bin_)
         flow = self._meters.flow(request.model, request.rollout, request.arm)
         flow.requests += 1
         flow.bad += _is_bad(request)
         flow.rescued += request.rescued
         flow.latency.see(request.latency_us / 1e6)
+        flow.bins[bin_] += 1
 
     def _question(self, rollout: Rollout, totals: Totals, counts: Mapping[str, int], grown: Mapping[Cell, int]) -> None:
         """Hold a message against what its source said before, and against the traffic."""
@@ -542,7 +549,9 @@ class Observer:
                 continue
             flow = self._meters.flow(model, _rollout_of(cell), cell.arm)
             if cell.metric == LATENCY.name:
-                flow.latency.see(self._seconds(cell), times=growth)
+                seconds = self._seconds(cell)
+                flow.latency.see(seconds, times=growth)
+                flow.bins[LATENCY.bin(1000 * seconds)] += growth
                 continue
             flow.requests += growth
             flow.bad += growth * cell.bin

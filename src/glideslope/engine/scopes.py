@@ -214,6 +214,11 @@ class Window:
         second.requests += requests
         second.bad += bad
 
+    @property
+    def last(self) -> int | None:
+        """Return the last second in which anything was counted."""
+        return self._seconds[-1].at if self._seconds else None
+
     def _second(self, at: int) -> _Second:
         if not self._seconds or self._seconds[-1].at < at:
             self._seconds.append(_Second(at))

@@ -58,6 +58,7 @@ from glideslope.engine.facts import FactsView
 from glideslope.engine.governing_views import AgreementView, IncidentView, OwnedView
 from glideslope.engine.inbox_views import InboxView
 from glideslope.engine.incident_record import IncidentRecordView
+from glideslope.engine.live import LiveView
 from glideslope.engine.orphans import OrphanView
 from glideslope.engine.self_check import InclusionView, VerifiedView
 from glideslope.engine.telemetry.families import Telling
@@ -159,6 +160,10 @@ class Service(Protocol):
 
     async def flags(self, model: ModelName) -> SignalsView:
         """Return what was flagged outside the criteria. Advisory."""
+        ...
+
+    async def live(self, model: ModelName) -> LiveView:
+        """Return a model's last ten minutes, both arms, against what is usual. Advisory."""
         ...
 
     async def usual(self, model: ModelName) -> Sequence[UsualView]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from glideslope.domain.ids import ModelName, RolloutId
+from glideslope.domain.metric import LATENCY
 from glideslope.domain.traffic import Arm
 
 REQUEST_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -54,6 +55,8 @@ class Flow:
     bad: int = 0
     rescued: int = 0
     latency: Histogram = field(default_factory=lambda: Histogram(REQUEST_BUCKETS))
+    bins: list[int] = field(default_factory=lambda: [0] * LATENCY.bins)
+    """The same in the bins of the metric `latency`, which are finer."""
 
 
 FlowKey = tuple[ModelName, RolloutId, Arm]

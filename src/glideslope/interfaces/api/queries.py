@@ -10,6 +10,7 @@ from glideslope.domain.contract import Contract
 from glideslope.domain.ids import WHOLE, RolloutId, SliceName, model_name
 from glideslope.engine.baselines import UsualView
 from glideslope.engine.courses import CourseView, ProposalView, ServedView
+from glideslope.engine.live import LiveView
 from glideslope.engine.views import (
     CheckView,
     DecisionView,
@@ -49,6 +50,15 @@ def fleet(door: Door) -> APIRouter:
     async def one_model(request: Request, model: str, as_of: AsOf = None) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.model(model_name(model), as_of=as_of))
+
+    @router.get(
+        "/v1/models/{model}/live",
+        summary="Show the last ten minutes of both arms, by slice and against what is usual; advisory",
+        **described(answer=LiveView),
+    )
+    async def live(request: Request, model: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.live(model_name(model)))
 
     @router.get(
         "/v1/models/{model}/usual",

@@ -57,6 +57,7 @@ VERBS: Final = {
     "features": Verb("Show drift and quality of a model's input.", _LOOK),
     "signals": Verb("Show what was not as usual, outside the criteria.", _LOOK),
     "doctor": Verb("Look for what is wrong.", _LOOK),
+    "monitoring": Verb("Write what Prometheus and Grafana need.", _LOOK),
     "verify": Verb("Check the ledger and recompute every decision.", _PROVE),
     "pack": Verb("Write the evidence pack of a rollout.", _PROVE),
     "checkpoint": Verb("Print a signed checkpoint, or what a witness is sent.", _PROVE),

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from markupsafe import Markup
 
@@ -14,6 +15,7 @@ from glideslope.domain.plan import Plan
 from glideslope.domain.traffic import FULL
 from glideslope.engine.baselines import UsualView
 from glideslope.engine.courses import CourseView, LookView
+from glideslope.engine.live import LiveSeries, LiveSlice
 from glideslope.engine.views import GuardrailView
 
 WIDTH = 320
@@ -222,6 +224,77 @@ def day(view: UsualView) -> Markup:
     ]
     label = f"{view.series}: its last {len(view.hours)} hours against the same hours of earlier weeks"
     return _svg(parts, height=76, label=label, kind="looks")
+
+
+def minutes(series: LiveSeries) -> Markup:
+    """Draw both arms over the last minutes, over the band of the same hour in earlier weeks; the last point of each has its own mark."""
+    height = 92
+    values = [*(value for arm in series.arms for value in arm.points), series.low, series.high]
+    if sum(value is not None for arm in series.arms for value in arm.points) < 2:
+        return Markup("")
+    up = _axis([*values, *([] if series.unit == "mean" else [0.0])], start=height - 4, end=14)
+    count = max(len(arm.points) for arm in series.arms)
+    xs = [round(8 + k * (WIDTH - 16) / max(1, count - 1), 1) for k in range(count)]
+    parts = []
+    if series.low is not None and series.high is not None and series.usual is not None:
+        top, bottom = up.at(series.high), up.at(series.low)
+        band = Markup('<rect class="usual" x="0" width="{}" y="{}" height="{}"/>')
+        parts.append(band.format(WIDTH, top, max(1.0, round(bottom - top, 1))))
+        middle = Markup('<line class="planned" x1="0" x2="{0}" y1="{1}" y2="{1}"/>')
+        parts.append(middle.format(WIDTH, up.at(series.usual)))
+    for arm in sorted(series.arms, key=lambda arm: arm.arm, reverse=True):  # the candidate above
+        known = [(x, up.at(value)) if value is not None else None for x, value in zip(xs, arm.points, strict=True)]
+        parts += [
+            Markup('<polyline class="of-{}" points="{}"/>').format(arm.arm, _points(run))
+            for run in _runs(known)
+            if len(run) > 1
+        ]
+        parts += [_mark(arm.arm, run[-1]) for run in _runs(known)[-1:]]
+    ends = [value for value in (*values, *([] if series.unit == "mean" else [0.0])) if value is not None]
+    for value in sorted({max(ends), min(ends)}):
+        y = min(height - 6, max(11, up.at(value) + 4))
+        parts.append(Markup('<text class="tick" x="4" y="{}">{:.3g}</text>').format(y, value * _SHOWN[series.unit]))
+    return _svg(parts, height=height, label=f"{series.name}: both arms over the last minutes", kind="looks")
+
+
+_SHOWN: Final = {"share": 100.0, "a second": 1.0, "ms": 1.0, "mean": 1.0}
+"""By what a value is multiplied to be written: a share is written in per cent."""
+
+
+def _runs(points: Sequence[tuple[float, float] | None]) -> list[list[tuple[float, float]]]:
+    """Return stretches without a gap: a line over what nobody saw would say that somebody did."""
+    found: list[list[tuple[float, float]]] = [[]]
+    for point in points:
+        if point is None:
+            found.append([])
+        else:
+            found[-1].append(point)
+    return [run for run in found if run]
+
+
+def _mark(arm: str, at: tuple[float, float]) -> Markup:
+    """Mark a place: a circle for the candidate, a square for the incumbent, so that they can be told apart without colour."""
+    x, y = at
+    if arm == "candidate":
+        return Markup('<circle class="mark-candidate" cx="{}" cy="{}" r="4"/>').format(x, y)
+    return Markup('<rect class="mark-incumbent" x="{}" y="{}" width="7" height="7"/>').format(
+        round(x - 3.5, 1), round(y - 3.5, 1)
+    )
+
+
+def side_by_side(each: LiveSlice, among: Sequence[LiveSlice]) -> Markup:
+    """Draw both arms of a slice on one line; rows of one metric share their scale."""
+    values = [arm.value for other in among for arm in other.arms]
+    if not any(arm.value is not None for arm in each.arms):
+        return Markup("")
+    scale = _axis(values, start=8, end=192)
+    found = [(arm.arm, scale.at(arm.value)) for arm in each.arms if arm.value is not None]
+    parts = [Markup('<line class="grid" x1="0" x2="200" y1="9" y2="9"/>')]
+    if len(found) == 2:
+        low, high = sorted(x for _, x in found)
+        parts.append(Markup('<line class="whisker" x1="{}" x2="{}" y1="9" y2="9"/>').format(low, high))
+    parts += [_mark(arm, (x, 9.0)) for arm, x in sorted(found, reverse=True)]
+    return _svg(parts, height=18, width=200, label="", kind="forest")
 
 
 def forest(view: GuardrailView, among: Sequence[GuardrailView]) -> Markup:

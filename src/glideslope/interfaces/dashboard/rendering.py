@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from glideslope.domain.plan import Step
+from glideslope.engine.live import LiveArm, LiveSeries, LiveSlice
 from glideslope.engine.views import StepView
 from glideslope.interfaces.dashboard import charts, words
 from glideslope.interfaces.dashboard.assets import Assets
@@ -81,6 +82,7 @@ class Pages:
             told=told,
             short=short,
             block=block,
+            arm_of=arm_of,
             state=words.state,
             decision=words.decision,
             verdict=words.verdict,
@@ -198,6 +200,11 @@ def block(part: Block) -> str:
             return "lacks"
         case _ as never:
             assert_never(never)
+
+
+def arm_of(found: LiveSeries | LiveSlice, arm: str) -> LiveArm | None:
+    """Return one arm of a series; None where nothing came of it."""
+    return next((each for each in found.arms if each.arm == arm), None)
 
 
 def short(digest: str) -> Markup:

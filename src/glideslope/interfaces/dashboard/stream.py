@@ -13,7 +13,7 @@ from glideslope.engine.service import Service
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks for news: what is recorded shows within a second."""
 FIGURES_EVERY: Final = 2.0
-"""Seconds after which pages with live figures are told to ask for them, while a rollout is under way."""
+"""Seconds after which pages with live figures are told to ask for them, while a rollout is under way or requests come."""
 BEAT: Final = 15.0
 """Seconds of silence after which a comment shows that the connection lives, and the session is looked at again."""
 
@@ -31,7 +31,7 @@ async def news(
         if found != shown:
             yield _event("news", found)
             shown, silent, since = found, 0.0, 0.0
-        elif found.under_way and since >= FIGURES_EVERY:
+        elif (found.under_way or found.busy) and since >= FIGURES_EVERY:
             yield _event("figures", found)
             silent, since = 0.0, 0.0
         silent += LOOK_EVERY

@@ -50,6 +50,13 @@ async def test_while_something_is_under_way_figures_are_asked_for_again() -> Non
     assert all(each.startswith(b"event: figures") and b"r-0001" in each for each in told[2:])
 
 
+async def test_while_requests_come_figures_move_although_nothing_is_under_way() -> None:
+    found = news(Pulsing(PulseView(entries=1, under_way=(), busy=True)))
+    told = [await anext(found) for _ in range(4)]
+
+    assert all(each.startswith(b"event: figures") for each in told[2:])
+
+
 async def test_it_ends_when_the_session_does() -> None:
     asked = 0
 

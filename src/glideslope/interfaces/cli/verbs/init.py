@@ -32,8 +32,8 @@ SCHEMAS: Final = (SCHEMA_FILE, POLICY_SCHEMA_FILE, DOSSIER_FILE)
 class FileExists(Conflict):
     code = "file-exists"
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} exists already, and nothing was written.", next_command="glideslope plan")
+    def __init__(self, path: Path, *, next_command: str = "glideslope plan") -> None:
+        super().__init__(f"{path} exists already, and nothing was written.", next_command=next_command)
 
 
 @click.command("init")
