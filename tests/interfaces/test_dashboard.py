@@ -17,6 +17,7 @@ from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.dashboard import attempts
 from glideslope.interfaces.dashboard.door import cookie_of
 from glideslope.interfaces.dashboard.entry import inside
+from glideslope.interfaces.dashboard.rollouts import MOST_SLICES
 from glideslope.interfaces.dashboard.site import beside, create_site
 
 ORIGIN = {"Origin": "http://test"}
@@ -325,6 +326,30 @@ def test_a_tour_is_drawn_from_the_record_and_teaches_where_there_is_none(
     assert "The promises, before anything moved" in page
     assert f"/rollouts/{id_}?as_of=" in page
     assert "withdrawn" not in page
+
+
+def test_who_types_without_a_session_signs_in_and_goes_on_with_the_page(browser: Browser) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://test/rollouts/r-1?as_of=3"}
+    response = browser.get("/search/suggested?q=late", headers=headers)
+
+    assert response.status_code == 401
+    assert response.headers["hx-redirect"] == "/sign-in?next=%2Frollouts%2Fr-1%3Fas_of%3D3"
+
+
+def test_two_hundred_slices_are_folded_and_paged(browser: Browser, service: Any, rollout: str) -> None:
+    one = service.rollouts[rollout].guardrails[0]
+    slices = [replace(one, slice=f"store=s{number:03d}", harm_wealth=number / 100) for number in range(200)]
+    service.rollouts[rollout] = replace(service.rollouts[rollout], guardrails=(one, *slices))
+    browser.sign_in("gs_reader")
+    page = browser.get(f"/rollouts/{rollout}").text
+    assert page.count('class="plot"') == MOST_SLICES
+    assert f"{200 - MOST_SLICES} more" in page
+
+    pages = [browser.get(f"/rollouts/{rollout}/slices?page={number}").text for number in range(1, 6)]
+    shown = [re.findall(r"store=s\d{3}", each) for each in pages]
+    assert [len(each) for each in shown] == [50, 50, 50, 50, 0]
+    assert shown[0][0] == "store=s199", "the worst come first"
+    assert browser.get(f"/rollouts/{rollout}/slices?page=x").status_code == 422
 
 
 def test_a_ledger_that_is_not_as_signed_is_not_called_sound(browser: Browser, service: Any) -> None:

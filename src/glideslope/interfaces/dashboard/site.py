@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -204,6 +204,10 @@ def _install(site: Starlette, door: PageDoor, pages: Pages) -> None:
         if comes_from_elsewhere(request):
             # The cookie of whoever is signed in comes once this site itself asks for the page.
             return pages.page(request, "from-elsewhere.html", visitor=None)
+        if "hx-request" in request.headers:
+            # What a script asks for may be a part of a page; whoever signs in goes on with the whole.
+            shown = urlsplit(request.headers.get("hx-current-url", ""))
+            here = f"{shown.path}?{shown.query}" if shown.query else shown.path or "/"
         target = f"/sign-in?next={quote(here, safe='')}" if request.method == "GET" and here != "/" else "/sign-in"
         if "hx-request" in request.headers or request.url.path == "/events":
             return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": target})

@@ -82,7 +82,8 @@ async def stops(service: Service) -> tuple[Stop, ...]:
         return ()
     told = _most_telling(fleet.rollouts)
     about = await _about(service, told)
-    found = [_first(fleet.rollouts), _proposed(about), *_offline(about), *_live(about), *_held(about), *_end(about)]
+    course = sorted((*_live(about), *_held(about), *_end(about)), key=_entry)
+    found = [_first(fleet.rollouts), _proposed(about), *_offline(about), *course]
     for view in fleet.rollouts:
         if lapse := _lapsed(await service.story(RolloutId(view.id)), view):
             found.append(lapse)
@@ -91,6 +92,10 @@ async def stops(service: Service) -> tuple[Stop, ...]:
         promoted = next((v for v in fleet.rollouts if v.phase == "promoted" and v.id != told.id), None)
         found += [] if promoted is None or promoted.last is None else [_promoted(promoted, promoted.last)]
     return (*found[: MOST - 1], _checked(fleet.entries))
+
+
+def _entry(stop: Stop) -> int:
+    return int(dict(stop.query)["as_of"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +206,8 @@ def _live(about: _About) -> Iterator[Stop]:
     yield Stop(
         f"Here {view.candidate} looked {'better' if better else 'good enough'}",
         f"In step {best.step}, {best.metric} stood at {signed(best.estimate, best.kind)} [{signed(best.low, best.kind)}, "
-        f"{signed(best.high, best.kind)}] against {view.incumbent}. The interval says how far that can be trusted, and what may still be "
-        "hidden in it; the table has each look until then.",
+        f"{signed(best.high, best.kind)}] against {view.incumbent}, where that step's margin was "
+        f"{signed(best.margin, best.kind)}. The interval says how far that can be trusted, and what may still be hidden in it.",
         f"/rollouts/{view.id}/guardrails/{quote(best.metric)}",
         (("as_of", str(best.entry)),),
     )

@@ -23,7 +23,7 @@
     if (said) said.textContent = text;
   };
 
-  const rows = () => [...document.querySelectorAll("main :is(table.dense tbody tr, ul.found li, ul.asks li, ol.tour li)")]
+  const rows = () => [...document.querySelectorAll("main :is(table.dense tbody tr, ul.found li, ul.asks li, ol.tour > li, ol.timeline > li)")]
     .map((row) => row.querySelector("a[href]")).filter((link) => link && link.checkVisibility());
 
   // Focus moves for real, so Enter opens and a screen reader reads the row out.
