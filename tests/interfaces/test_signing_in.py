@@ -18,6 +18,7 @@ from tests.interfaces.test_dashboard import ORIGIN, Browser
 from glideslope.adapters.identity.accounts import FileAccounts
 from glideslope.adapters.identity.argon2 import Argon2, common_passwords
 from glideslope.adapters.identity.passkeys import WebAuthn
+from glideslope.adapters.identity.providers import FileProviders
 from glideslope.domain.account import Account
 from glideslope.domain.errors import NotFound, SetupLinkSpent, SignInRefused
 from glideslope.domain.identity import Role
@@ -58,7 +59,12 @@ class Place:
         self.runner = runner
         self.seconds = 0.0
         secrets = (f"secret-{number:032d}" for number in count(1))
-        ways = Ways(self.accounts, authenticators=WebAuthn(), now=self.clock.now)
+        ways = Ways(
+            self.accounts,
+            authenticators=WebAuthn(),
+            providers=FileProviders(folder, monotonic=self.clock.monotonic, now=self.clock.now),
+            now=self.clock.now,
+        )
         self.app = create_site(service, monotonic=lambda: self.seconds, chance=lambda: next(secrets), ways=ways)
 
     def opened(self) -> Accounts:

@@ -14,6 +14,7 @@ from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import Emergency
 from glideslope.domain.governing.incident import Remedy
 from glideslope.domain.governing.person import Person
+from glideslope.domain.identity import Proved
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
 from glideslope.domain.plan import Evaluation
 
@@ -73,6 +74,8 @@ class Approve:
     granted: bool
     by: Actor
     why: str
+    proved: Proved | None = None
+    """By what they proved who they are, and how long ago; None is never enough where a tier asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,8 @@ class AskGlass:
     """Milliseconds."""
     by: Actor
     why: str
+    proved: Proved | None = None
+    """By what they proved who they are, and how long ago; None is never enough where a tier asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,8 @@ class BreakGlass:
     rollout: RolloutId
     by: Actor
     why: str
+    proved: Proved | None = None
+    """By what they proved who they are, and how long ago; None is never enough where a tier asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,6 +213,13 @@ class PasswordWeak(Invalid):
         super().__init__(f"This password cannot be used: {why}.")
 
 
+class ProvidersInvalid(Invalid):
+    code = "providers-invalid"
+
+    def __init__(self, *, file: str, why: str) -> None:
+        super().__init__(f"{file} does not say who may sign in by an identity provider: {why}.")
+
+
 class TlsRequired(Invalid):
     code = "tls-required"
 
@@ -494,6 +501,28 @@ class SignInRefused(Denied):
         )
 
 
+class PersonUnknown(Denied):
+    code = "person-unknown"
+
+    def __init__(self, *, provider: str, sub: str) -> None:
+        super().__init__(
+            f"{provider} knows you as {sub!r}, and this server lets nobody of that id in. Whoever runs it can name you in providers.toml.",
+            next_command="glideslope explain person-unknown",
+        )
+
+
+class ProviderRefused(Denied):
+    """An identity provider said no, or said something that is not proven to be about this sign-in."""
+
+    code = "provider-refused"
+
+    def __init__(self, *, provider: str, why: str) -> None:
+        super().__init__(
+            f"Signing in by {provider} did not succeed: {why}. Begin again at the sign-in page.",
+            next_command="glideslope open",
+        )
+
+
 class SetupLinkSpent(Denied):
     code = "setup-link-spent"
 
@@ -515,6 +544,17 @@ class Unavailable(GlideslopeError):
     """Something needed does not answer; trying later may help."""
 
     code = "unavailable"
+
+
+class ProviderUnavailable(Unavailable):
+    code = "provider-unavailable"
+
+    def __init__(self, *, provider: str, why: str) -> None:
+        super().__init__(
+            f"The identity provider {provider} does not answer as it should: {why}. Other ways to sign in are open.",
+            traffic="Traffic is unchanged.",
+            next_command="glideslope open",
+        )
 
 
 class StoreUnavailable(Unavailable):

@@ -26,6 +26,7 @@ from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassReviewed
 from glideslope.domain.governing.incident import IncidentClosed, IncidentNoted, IncidentOpened
+from glideslope.domain.identity import Means
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.plan import Evaluation, Plan
 
@@ -93,6 +94,8 @@ class Approved(
     """In which the person had authority at that moment; absent where no organisation was in force."""
     change: Digest | msgspec.UnsetType = msgspec.UNSET
     """All that was to be agreed on at that moment; absent with them."""
+    proved: Means | msgspec.UnsetType = msgspec.UNSET
+    """By what they proved who they are just before; absent where the model's tier did not ask for it."""
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True, tag="decided", tag_field="kind", forbid_unknown_fields=True):

@@ -63,10 +63,10 @@ class Means(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """By what somebody proved who they are, and how many milliseconds ago."""
+    """By what somebody proved who they are, and how many milliseconds ago; None where nobody knows."""
 
     means: Means
-    ago: int = 0
+    ago: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)

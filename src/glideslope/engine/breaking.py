@@ -27,9 +27,16 @@ class Breaking:
         self._governing.require(command.by, Right.OPERATE, to="a rollout")
         if not 60_000 <= command.lasting <= LONGEST:
             raise Invalid(f"The glass is broken for 1 minute to {LONGEST // 3_600_000} hours.")
-        event = GlassAsked(by=command.by, emergency=command.emergency, lasting=command.lasting, why=reason(command.why))
+        why = reason(command.why)
+
+        def asked(rollout: Rollout) -> GlassAsked:
+            proved = self._governing.proved_by(rollout.plan.model, command.proved)
+            return GlassAsked(
+                by=command.by, emergency=command.emergency, lasting=command.lasting, why=why, proved=proved
+            )
 
         def check(rollout: Rollout) -> None:
+            self._governing.require_proof(rollout.plan.model, command.proved)
             if not isinstance(rollout.plan.governed, Governed):
                 raise Conflict(f"Nothing governs {rollout.id}, so there is no glass to break.")
             owed = self._record.glass_owed(rollout.plan.model)
@@ -39,9 +46,7 @@ class Breaking:
                     next_command=f"glideslope break-glass review {owed.id} --justified -m WHY",
                 )
 
-        return await self._handlers.append(
-            command.rollout, GlassAsked, lambda _: event, key=key, phases=OPEN, check=check
-        )
+        return await self._handlers.append(command.rollout, GlassAsked, asked, key=key, phases=OPEN, check=check)
 
     async def agree(self, command: BreakGlass, *, key: str) -> RolloutId:
         """Agree with whoever asked. Raises NotEntitled for the same person, Conflict where nobody asked."""
@@ -49,6 +54,7 @@ class Breaking:
         why = reason(command.why)
 
         def check(rollout: Rollout) -> None:
+            self._governing.require_proof(rollout.plan.model, command.proved)
             glass = rollout.glass
             if glass is None or glass.second is not None:
                 raise Conflict(
@@ -60,7 +66,8 @@ class Breaking:
 
         def broken(rollout: Rollout) -> GlassBroken:
             lasting = rollout.glass.asked.lasting if rollout.glass is not None else 0
-            return GlassBroken(by=command.by, until=self._record.now(rollout.id) + lasting, why=why)
+            proved = self._governing.proved_by(rollout.plan.model, command.proved)
+            return GlassBroken(by=command.by, until=self._record.now(rollout.id) + lasting, why=why, proved=proved)
 
         return await self._handlers.append(command.rollout, GlassBroken, broken, key=key, phases=OPEN, check=check)
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from glideslope.domain.consent import unapproved, unsigned
 from glideslope.domain.decision import Decision, RollBack
 from glideslope.domain.draft import Draft
-from glideslope.domain.errors import AgreementInvalid, Conflict, NotEntitled, OwnerUnknown
+from glideslope.domain.errors import AgreementInvalid, Conflict, NotEntitled, OwnerUnknown, ProofTooOld
 from glideslope.domain.events import Escalated, rfc3339
 from glideslope.domain.evidence import Evidence
 from glideslope.domain.governing.approval import Need, together
@@ -19,8 +19,9 @@ from glideslope.domain.governing.envelope import Envelope
 from glideslope.domain.governing.envelope.document import LONGEST
 from glideslope.domain.governing.governed import Governed, Lane
 from glideslope.domain.governing.incident import OPENING, open_incident
-from glideslope.domain.governing.organisation import BREACH, DAY, Organisation, Right
+from glideslope.domain.governing.organisation import BREACH, DAY, Organisation, Proving, Right
 from glideslope.domain.governing.tiers import tighten
+from glideslope.domain.identity import Means, Proved
 from glideslope.domain.ids import Actor, ModelName, RolloutId
 from glideslope.domain.rollout import Phase, Rollout
 from glideslope.engine.agreed import Agreed
@@ -64,6 +65,23 @@ class Governing:
                 needs="the right to review, in a function, and not to be away",
                 next_command=f"glideslope show {rollout}",
             )
+
+    def proving(self, model: ModelName) -> Proving | UnsetType:
+        """Return how somebody must have proved who they are to approve a change of a model; UNSET where nothing is asked."""
+        organisation = self.organisation
+        tier = organisation.tier_of(model) if organisation is not None else None
+        return UNSET if tier is None else tier.proving
+
+    def require_proof(self, model: ModelName, proved: Proved | None) -> None:
+        """Let nobody approve who did not prove who they are as the model's tier asks. Raises ProofTooOld."""
+        proving = self.proving(model)
+        if not isinstance(proving, UnsetType) and proving.lacks(proved):
+            raise ProofTooOld(within=proving.within, by=proving.by, had=_had(proved))
+
+    def proved_by(self, model: ModelName, proved: Proved | None) -> Means | UnsetType:
+        """Return what the record says of a proof: by what, where the model's tier asks for one."""
+        asked = not isinstance(self.proving(model), UnsetType)
+        return proved.means if asked and proved is not None else UNSET
 
     def strict(self, draft: Draft) -> tuple[Draft, tuple[str, ...]]:
         """Return a draft as strict as its model's tier asks, with a sentence for each change."""
@@ -207,3 +225,10 @@ def _check_possible(organisation: Organisation, needs: Iterable[Need]) -> None:
             "Add them to it first.",
             next_command="glideslope agree show organisation",
         )
+
+
+def _had(proved: Proved | None) -> str:
+    if proved is None:
+        return "none"
+    since = "nobody knows how long ago" if proved.ago is None else f"{proved.ago / 60_000:.0f} minutes ago"
+    return f"a {proved.means.value}, {since}"

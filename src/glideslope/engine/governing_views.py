@@ -13,7 +13,7 @@ from glideslope.domain.governing.envelope import Classification
 from glideslope.domain.governing.governed import Block, Governed, Lane, Permit
 from glideslope.domain.governing.incident import Incident
 from glideslope.domain.governing.kinds import kind_of, restored
-from glideslope.domain.governing.organisation import Organisation, Owned
+from glideslope.domain.governing.organisation import Organisation, Owned, Proving
 from glideslope.domain.governing.policy import Policy
 from glideslope.domain.governing.policy.wording import asked, because, word
 from glideslope.domain.ids import Digest
@@ -118,6 +118,14 @@ class VoidView(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class ProvingView(msgspec.Struct, frozen=True, kw_only=True):
+    """How somebody must have proved who they are, to approve it or to break its glass."""
+
+    within: float
+    """Seconds."""
+    by: tuple[str, ...]
+
+
 class GovernedView(msgspec.Struct, frozen=True, kw_only=True):
     """Under which rules a rollout stands, and what is missing at this moment."""
 
@@ -148,6 +156,8 @@ class GovernedView(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks to break the glass while a second person must agree; empty otherwise."""
     glass_owed_by: tuple[str, ...] = ()
     """Who broke it, while somebody else must review that."""
+    proving: ProvingView | None = None
+    """None where being signed in is enough."""
 
 
 class BreachView(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,7 +238,13 @@ def _differences(agreement: Agreement) -> tuple[str, ...]:
 
 
 def governed_view(
-    rollout: Rollout, *, now: int, reviewed: bool, permit: Permit | msgspec.UnsetType, policies: Sequence[Policy]
+    rollout: Rollout,
+    *,
+    now: int,
+    reviewed: bool,
+    permit: Permit | msgspec.UnsetType,
+    policies: Sequence[Policy],
+    proving: Proving | msgspec.UnsetType = msgspec.UNSET,
 ) -> GovernedView | None:
     """Return what governs a rollout, as of `now`; None where nothing does. `policies` are those that gave the permit."""
     governed = rollout.plan.governed
@@ -256,6 +272,9 @@ def governed_view(
         void=tuple(_void(rollout, governed, now=now, change=change)),
         glass_asked_by="" if glass is None or glass.second is not None else glass.asked.by,
         glass_owed_by=() if glass is None or reviewed else tuple(sorted(glass.breakers)),
+        proving=None
+        if isinstance(proving, msgspec.UnsetType)
+        else ProvingView(within=proving.within / 1000, by=tuple(means.value for means in proving.by)),
     )
 
 

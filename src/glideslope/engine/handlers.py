@@ -305,6 +305,9 @@ class Handlers:
             if isinstance(governed, Governed) and command.by in governed.makers:
                 raise MakerMayNotApprove(rollout=rollout.id, actor=command.by)
             self._governing.require_authority(command.by, rollout=rollout.id)
+            if command.granted:
+                # A no is said as easily as a halt.
+                self._governing.require_proof(rollout.plan.model, command.proved)
 
         def approved(rollout: Rollout) -> Approved:
             return Approved(
@@ -314,6 +317,9 @@ class Handlers:
                 why=why,
                 functions=self._governing.authority(command.by),
                 change=self._asking.change(rollout),
+                proved=self._governing.proved_by(rollout.plan.model, command.proved)
+                if command.granted
+                else msgspec.UNSET,
             )
 
         def phases(rollout: Rollout) -> AbstractSet[Phase]:

@@ -398,7 +398,16 @@ class Queries:
         now = rollout.changed_at if rollout.phase in ENDED else self._record.now()
         # What an ended one was asked stands in its examinations; the policies of today are not those.
         policies = () if rollout.phase in ENDED else self._policies()
-        return governed_view(rollout, now=now, reviewed=self._reviewed(rollout), permit=permit, policies=policies)
+        organisation = self._organisation()
+        tier = organisation.tier_of(rollout.plan.model) if organisation is not None else None
+        return governed_view(
+            rollout,
+            now=now,
+            reviewed=self._reviewed(rollout),
+            permit=permit,
+            policies=policies,
+            proving=msgspec.UNSET if tier is None else tier.proving,
+        )
 
     def _forbidden(self, rollout: Rollout, permit: Permit | msgspec.UnsetType) -> str:
         """Return whom or what a governed proposal waits for, as a sentence; empty when for nothing."""

@@ -22,6 +22,7 @@ from glideslope.adapters.drivers.envoy.driver import EnvoyDriver
 from glideslope.adapters.drivers.envoy.remote import RemoteDoor
 from glideslope.adapters.drivers.inprocess import InProcessDriver
 from glideslope.adapters.identity.passkeys import WebAuthn
+from glideslope.adapters.identity.providers import FileProviders
 from glideslope.adapters.identity.tokens import FileTokens
 from glideslope.adapters.metrics.installed import InstalledPlugins
 from glideslope.adapters.probe import HttpProbe
@@ -74,7 +75,7 @@ async def serve(settings: Settings) -> None:
             monotonic=time.monotonic,
             chance=lambda: secrets.token_urlsafe(32),
             stopping=stopping,
-            ways=Ways(accounts.opened(settings.state), authenticators=WebAuthn(), now=SystemClock().now),
+            ways=_ways(settings),
         )
         doorway = meter.around(beside(api, pages), [*api.routes, *pages.routes])
         server = WebServer(doorway, stopping=stopping, shown=shown)
@@ -83,6 +84,17 @@ async def serve(settings: Settings) -> None:
             loop.add_signal_handler(number, server.stop)
         write_address(settings.address, tls.url(doors.host, port, tls=doors.tls))
         await server.serve(sockets=[listening])
+
+
+def _ways(settings: Settings) -> Ways:
+    """Return how people sign in besides by token. Raises StoreUnavailable, StoreCorrupt, ProvidersInvalid."""
+    now = SystemClock().now
+    return Ways(
+        accounts.opened(settings.state),
+        authenticators=WebAuthn(),
+        providers=FileProviders(settings.state, monotonic=time.monotonic, now=now),
+        now=now,
+    )
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from glideslope.domain.identity import Means
 from glideslope.domain.ids import Actor, RolloutId
 
 
@@ -35,6 +36,8 @@ class GlassAsked(
     lasting: int
     """Milliseconds, from when the second agrees."""
     why: str
+    proved: Means | msgspec.UnsetType = msgspec.UNSET
+    """By what they proved who they are just before; absent where the model's tier did not ask for it."""
 
 
 class GlassBroken(
@@ -45,6 +48,8 @@ class GlassBroken(
     by: Actor
     until: int
     why: str
+    proved: Means | msgspec.UnsetType = msgspec.UNSET
+    """By what they proved who they are just before; absent where the model's tier did not ask for it."""
 
 
 class GlassReviewed(

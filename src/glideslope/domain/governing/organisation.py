@@ -13,6 +13,7 @@ import msgspec
 
 from glideslope.domain.errors import AgreementInvalid
 from glideslope.domain.governing.approval import Approval, Need, unmet
+from glideslope.domain.identity import Means, Proved
 from glideslope.domain.ids import Actor, Digest, ModelName
 from glideslope.domain.plan import Milliseconds, StageKind
 
@@ -85,6 +86,18 @@ class Delegation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Whoever is away approves nothing meanwhile."""
 
 
+class Proving(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How lately, and by what, somebody must have proved who they are, to approve a change or to break the glass for it."""
+
+    within: Milliseconds
+    by: tuple[Means, ...]
+    """Any one of these. A call of the command line or of a program shows its token anew, and nothing else."""
+
+    def lacks(self, proved: Proved | None) -> bool:
+        """Tell whether a proof does not do; what nobody knows does not."""
+        return proved is None or proved.means not in self.by or proved.ago is None or proved.ago > self.within
+
+
 class Tier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much care a model asks for. What a plan says itself may be stricter, never looser."""
 
@@ -106,6 +119,8 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     drill_within: Milliseconds | msgspec.UnsetType = msgspec.UNSET
     keep: Milliseconds | msgspec.UnsetType = msgspec.UNSET
     """How long records are kept at least."""
+    proving: Proving | msgspec.UnsetType = msgspec.UNSET
+    """Unset where being signed in is enough."""
 
 
 class Escalation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -310,6 +325,15 @@ def _check_tiers(organisation: Organisation) -> None:
         ):
             if not isinstance(value, msgspec.UnsetType) and not (math.isfinite(value) and low <= value <= high):
                 _refuse(f"tiers.{number}.{field}", f"{value} is not between {low:g} and {high:g}")
+        if not isinstance(t.proving, msgspec.UnsetType):
+            _check_proving(t.proving, where=f"tiers.{number}.proving")
+
+
+def _check_proving(proving: Proving, *, where: str) -> None:
+    if not 60_000 <= proving.within <= DAY:
+        _refuse(f"{where}.within", "a proof is good for 1 minute to 1 day")
+    if not proving.by or len(set(proving.by)) < len(proving.by):
+        _refuse(f"{where}.by", f"say by what, each once: {', '.join(Means)}")
 
 
 def _refuse(where: str, sentence: str) -> None:

@@ -23,7 +23,7 @@ from glideslope.interfaces.api.bodies import (
     RetryBody,
     VersionBody,
 )
-from glideslope.interfaces.api.door import ACTING, LOOKING, Door, answer, body
+from glideslope.interfaces.api.door import ACTING, LOOKING, SHOWN, Door, answer, body
 from glideslope.interfaces.api.openapi import described
 from glideslope.interfaces.document import agreements, contracts, reading, showing
 from glideslope.interfaces.document.reading import Document
@@ -159,6 +159,7 @@ def acting(door: Door) -> APIRouter:
             granted=written.granted,
             by=by,
             why=written.why,
+            proved=SHOWN,
         )
         return answer(await service.approve(command, key=door.key(request)))
 

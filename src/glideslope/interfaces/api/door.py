@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from glideslope.domain.errors import NotAllowed, TokenUnknown
-from glideslope.domain.identity import Identity, Role
+from glideslope.domain.identity import Identity, Means, Proved, Role
 from glideslope.engine.service import Service
 from glideslope.interfaces.api.problems import BodyTooLarge, RequestInvalid
 
@@ -22,6 +22,9 @@ ACTING: Final = frozenset({Role.MEMBER, Role.ADMIN})
 REPORTING: Final = frozenset({Role.SOURCE, Role.ADMIN})
 TELLING: Final = frozenset({Role.SOURCE, Role.MEMBER, Role.ADMIN})
 """Outcomes also come from people, in files."""
+
+SHOWN: Final = Proved(Means.TOKEN)
+"""What a call proves: that its caller has a token now. Whether that is enough, a tier says."""
 
 BODY: Final = 1 << 20
 """Bytes of a command's body."""

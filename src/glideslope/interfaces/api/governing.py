@@ -24,7 +24,7 @@ from glideslope.engine.explaining import ExplanationView
 from glideslope.engine.governing_views import AgreementView, OwnedView
 from glideslope.engine.views import RolloutView
 from glideslope.interfaces.api.bodies import AgreementBody, AnswerBody, GlassBody, GlassReviewBody, ReasonBody
-from glideslope.interfaces.api.door import ACTING, LOOKING, Door, answer, body
+from glideslope.interfaces.api.door import ACTING, LOOKING, SHOWN, Door, answer, body
 from glideslope.interfaces.api.openapi import described
 from glideslope.interfaces.api.queries import AsOf
 from glideslope.interfaces.document import agreements
@@ -139,6 +139,7 @@ def governing(door: Door) -> APIRouter:
             lasting=written.minutes * 60_000,
             by=by,
             why=written.why,
+            proved=SHOWN,
         )
         return answer(await service.ask_glass(command, key=door.key(request)))
 
@@ -151,7 +152,9 @@ def governing(door: Door) -> APIRouter:
         by = door.caller(request, ACTING, act="break the glass").actor
         why = (await body(request, ReasonBody)).why
         return answer(
-            await service.break_glass(BreakGlass(rollout=RolloutId(rollout), by=by, why=why), key=door.key(request))
+            await service.break_glass(
+                BreakGlass(rollout=RolloutId(rollout), by=by, why=why, proved=SHOWN), key=door.key(request)
+            )
         )
 
     @router.post(

@@ -27,6 +27,9 @@ def standing_lines(view: RolloutView) -> list[str]:
     lines += [f"  withdrawn by {name}" for name in under.withdrawn]
     if under.missing:
         lines += [f"  needs     {n.count} x {n.function}" for n in under.missing]
+        if under.proving is not None:
+            minutes = f"{under.proving.within / 60:g} minutes"
+            lines.append(f"  proof     of who approves, by {' or '.join(under.proving.by)}, not older than {minutes}")
         barred = dict.fromkeys((view.proposed_by, *under.makers))
         lines.append(f"  barred    {', '.join(barred)}: proposed it or had a part in making it")
     return lines

@@ -15,7 +15,7 @@ from glideslope.engine.courses import ProposalView
 from glideslope.engine.inbox_views import Asking
 from glideslope.engine.version_record import VersionRecordView
 from glideslope.engine.views import RolloutView
-from glideslope.interfaces.dashboard.door import PageDoor
+from glideslope.interfaces.dashboard.door import PageDoor, Visitor
 from glideslope.interfaces.dashboard.fleet import page_number
 from glideslope.interfaces.dashboard.rendering import Pages, lasting, share
 
@@ -36,6 +36,8 @@ class Card:
     """The rollout of the same model before this one."""
     changed: Sequence[tuple[str, str, str]]
     """What this plan has otherwise than that one: what, then, now."""
+    prove: bool
+    """Whether the visitor must prove again who they are before they may say yes."""
 
 
 def routes(door: PageDoor, pages: Pages) -> list[Route]:
@@ -58,13 +60,13 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             visitor=visitor,
             live=True,
             functions=functions,
-            cards=[await card(each, reason, rollouts) for each, reason in shown],
+            cards=[await card(each, reason, rollouts, visitor) for each, reason in shown],
             count=len(waiting),
             number=number,
             last=max(1, -(-len(waiting) // CARDS)),
         )
 
-    async def card(view: RolloutView, reason: str, rollouts: Sequence[RolloutView]) -> Card:
+    async def card(view: RolloutView, reason: str, rollouts: Sequence[RolloutView], visitor: Visitor) -> Card:
         proposed = await service.proposal(RolloutId(view.id))
         earlier = [each for each in rollouts if each.model == view.model and each.proposed_at < view.proposed_at]
         before = earlier[0] if earlier else None
@@ -75,9 +77,18 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             known = await service.version(model_name(view.model), version_name(view.candidate))
         except NotFound:
             known = None
-        return Card(view, proposed, known, reason, before, changed)
+        return Card(view, proposed, known, reason, before, changed, prove=must_prove(view, visitor))
 
     return [Route("/approvals", show, methods=["GET"])]
+
+
+def must_prove(view: RolloutView, visitor: Visitor) -> bool:
+    """Tell whether a yes asks for a proof that the visitor has not given lately; the engine decides again."""
+    proving = view.governed.proving if view.governed is not None else None
+    proved = visitor.proved
+    if proving is None:
+        return False
+    return proved is None or proved.means not in proving.by or proved.ago is None or proved.ago > 1000 * proving.within
 
 
 def differences(then: Plan, now: Plan) -> list[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ from glideslope.interfaces.api.door import LOOKING
 from glideslope.interfaces.dashboard.door import PageDoor, Visitor, remember, secret_of
 from glideslope.interfaces.dashboard.rendering import Pages
 from glideslope.interfaces.dashboard.sessions import Proof
-from glideslope.interfaces.dashboard.ways import Ceremonies
+from glideslope.interfaces.dashboard.ways import Ceremonies, offered
 
 
 class SignInOther(Denied):
@@ -39,6 +39,7 @@ class Entry:
     ) -> Response:
         """Return the page at which people sign in, or prove again who they are."""
         visitor, ceremonies = self.visitor(request), self.ceremonies
+        providers, wrong = ([], "") if ceremonies is None else offered(ceremonies.ways)
         options = ""
         if ceremonies is not None and (ceremonies.ways.accounts.any or visitor is not None):
             known = () if visitor is None else self._passkeys(visitor)
@@ -49,7 +50,8 @@ class Entry:
             visitor=visitor,
             status=status,
             next=target,
-            error=error,
+            error=error or wrong,
+            providers=providers,
             written=name,
             accounts=ceremonies is not None and ceremonies.ways.accounts.any,
             options=options,
@@ -62,7 +64,16 @@ class Entry:
         except GlideslopeError:
             return None
 
-    def let_in(self, request: Request, proof: Proof, means: Means, target: str, *, way_out: str = "") -> Response:
+    def let_in(
+        self,
+        request: Request,
+        proof: Proof,
+        means: Means,
+        target: str,
+        *,
+        way_out: str = "",
+        ago: float | None = 0.0,
+    ) -> Response:
         """Begin a session in place of the one that there may be. Raises NotAllowed, SignInOther, and what the proof raises."""
         identity, visitor = proof(), self.visitor(request)
         if identity.role not in LOOKING:
@@ -72,7 +83,7 @@ class Entry:
         response = RedirectResponse(target, status_code=HTTPStatus.SEE_OTHER)
         # Never the same secret as before: whoever knew that one knows nothing of this session.
         self.door.sessions.end(secret_of(request))
-        remember(response, self.door.sessions.begin(proof, means, way_out=way_out), request)
+        remember(response, self.door.sessions.begin(proof, means, way_out=way_out, ago=ago), request)
         return response
 
     def _passkeys(self, visitor: Visitor) -> tuple[Passkey, ...]:

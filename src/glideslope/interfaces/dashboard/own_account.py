@@ -104,7 +104,7 @@ def own_account(entry: Entry, pages: Pages, ceremonies: Ceremonies) -> list[Rout
 def is_fresh(visitor: Visitor) -> bool:
     """Tell whether somebody proved just now, by their account, who they are."""
     proved = visitor.proved
-    return proved is not None and proved.means in OWN and proved.ago <= FRESH
+    return proved is not None and proved.means in OWN and proved.ago is not None and proved.ago <= FRESH
 
 
 def _id(id_: bytes) -> str:

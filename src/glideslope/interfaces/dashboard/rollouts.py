@@ -236,6 +236,7 @@ def _acts(door: PageDoor) -> Mapping[str, Act]:
             granted=said == "grant",
             by=by.actor,
             why=fields.get("why", ""),
+            proved=by.proved,
         )
         return await service.approve(command, key=key)
 

@@ -47,8 +47,8 @@ class Session:
     began: float
     used: float
     means: Means
-    proved: float
-    """When its visitor last proved who they are."""
+    proved: float | None
+    """When its visitor last proved who they are; None where nobody said."""
     way_out: str = ""
     """Where an identity provider signs people out; empty for none."""
 
@@ -67,19 +67,26 @@ class Sessions:
         """By the hash of what the cookie says, the longest unused first: who reads our memory's dump of it cannot sign in."""
         self._links: dict[bytes, tuple[Proof, float]] = {}
 
-    def begin(self, proof: Proof, means: Means, *, way_out: str = "") -> str:
-        """Return what the cookie of a new session says, whose visitor proved right now who they are."""
+    def begin(self, proof: Proof, means: Means, *, way_out: str = "", ago: float | None = 0.0) -> str:
+        """Return what the cookie of a new session says, whose visitor proved who they are so many seconds ago, None for unknown."""
         now, secret = self._monotonic(), self._chance()
         while len(self._sessions) >= MOST:
             del self._sessions[next(iter(self._sessions))]
         self._sessions[_hash(secret)] = Session(
-            proof=proof, token=self._chance(), began=now, used=now, means=means, proved=now, way_out=way_out
+            proof=proof,
+            token=self._chance(),
+            began=now,
+            used=now,
+            means=means,
+            proved=None if ago is None else now - ago,
+            way_out=way_out,
         )
         return secret
 
     def proved(self, session: Session) -> Proved:
         """Return by what the visitor of a session proved who they are, and how long ago."""
-        return Proved(session.means, ago=int(1000 * (self._monotonic() - session.proved)))
+        ago = None if session.proved is None else int(1000 * (self._monotonic() - session.proved))
+        return Proved(session.means, ago=ago)
 
     def find(self, secret: str) -> Session | None:
         """Return the session of a cookie; None when there is none, or its time is over."""

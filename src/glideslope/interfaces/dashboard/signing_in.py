@@ -92,7 +92,7 @@ def signing_in(entry: Entry, pages: Pages, api: ApiDoor, attempts: Attempts) -> 
         Route("/sign-in", tried(by_token), methods=["POST"]),
         *(Route(path, tried(attempt), methods=["POST"]) for path, attempt in of_accounts.items()),
         *_by_link(entry, pages, api),
-        *_leaving(door),
+        *_leaving(door, pages),
     ]
 
 
@@ -126,11 +126,15 @@ def _by_link(entry: Entry, pages: Pages, api: ApiDoor) -> list[Route]:
     ]
 
 
-def _leaving(door: PageDoor) -> list[Route]:
+def _leaving(door: PageDoor, pages: Pages) -> list[Route]:
     async def sign_out(request: Request) -> Response:
         await door.form(request, act="")
+        session = door.sessions.find(secret_of(request))
         door.sessions.end(secret_of(request))
-        response = RedirectResponse("/sign-in", status_code=HTTPStatus.SEE_OTHER)
+        response: Response = RedirectResponse("/sign-in", status_code=HTTPStatus.SEE_OTHER)
+        if session is not None and session.way_out:
+            # A link, since our forms lead nowhere else; and whoever wants to stay signed in there does.
+            response = pages.page(request, "signed-out.html", visitor=None, way_out=session.way_out)
         response.delete_cookie(cookie_of(request), secure=request.url.scheme == "https")
         return response
 

@@ -40,6 +40,7 @@ from glideslope.interfaces.dashboard import (
 )
 from glideslope.interfaces.dashboard.assets import Assets
 from glideslope.interfaces.dashboard.attempts import Attempts
+from glideslope.interfaces.dashboard.by_provider import by_provider
 from glideslope.interfaces.dashboard.door import PageDoor, SignedOut, comes_from_elsewhere
 from glideslope.interfaces.dashboard.entry import Entry
 from glideslope.interfaces.dashboard.guesses import Guesses
@@ -100,8 +101,7 @@ def create_site(
     entry = Entry(door, pages, ceremonies=ceremonies)
     routes = [
         *signing_in(entry, pages, api, Attempts(monotonic=monotonic)),
-        *(setting_up(entry, pages, ceremonies) if ceremonies is not None else ()),
-        *(own_account(entry, pages, ceremonies) if ceremonies is not None else ()),
+        *_of_accounts(entry, pages, chance=chance),
         *fleet.routes(door, pages, monotonic=monotonic),
         *rollouts.routes(door, pages),
         *approvals.routes(door, pages),
@@ -124,6 +124,17 @@ def create_site(
     site = Starlette(routes=routes, middleware=[Middleware(_Guarded)])
     _install(site, door, pages)
     return site
+
+
+def _of_accounts(entry: Entry, pages: Pages, *, chance: Callable[[], str]) -> list[Route]:
+    ceremonies = entry.ceremonies
+    if ceremonies is None:
+        return []
+    return [
+        *by_provider(entry, ceremonies.ways, ceremonies.tickets, chance=chance),
+        *setting_up(entry, pages, ceremonies),
+        *own_account(entry, pages, ceremonies),
+    ]
 
 
 def beside(api: ASGIApp, pages: ASGIApp) -> ASGIApp:

@@ -1,20 +1,18 @@
 """How people may sign in besides by a token: what the pages of signing in share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from starlette.requests import Request
 
 from glideslope.domain.account import Account, Passkey
-from glideslope.domain.errors import SignInRefused
+from glideslope.domain.errors import GlideslopeError, SignInRefused
 from glideslope.engine.accounts import Accounts, Authenticators
+from glideslope.engine.providers import IdentityProviders
 from glideslope.interfaces.dashboard.guesses import Guesses
 from glideslope.interfaces.dashboard.tickets import Tickets
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 ASKED: Final = "passkey"
 MADE: Final = "new passkey of "
@@ -23,10 +21,11 @@ MADE: Final = "new passkey of "
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """What signs in: accounts, by password or passkey."""
+    """What signs in: accounts, by password or passkey, and identity providers."""
 
     accounts: Accounts
     authenticators: Authenticators
+    providers: IdentityProviders
     now: Callable[[], datetime]
 
 
@@ -38,7 +37,7 @@ class Ceremonies:
     tickets: Tickets
     guesses: Guesses
 
-    def to_sign(self, request: Request, passkeys: "Sequence[Passkey]" = ()) -> str:
+    def to_sign(self, request: Request, passkeys: Sequence[Passkey] = ()) -> str:
         """Return what a page's script hands to the browser, as JSON; empty where no passkey can be for the page's address."""
         site = site_of(request)
         if not site:
@@ -75,6 +74,14 @@ class Ceremonies:
         )
         self.tickets.spend(MADE + account.actor, challenge)
         return await ways.accounts.add_passkey(account, passkey, code=code)
+
+
+def offered(ways: Ways) -> tuple[list[str], str]:
+    """Return the providers that a page offers; and what is wrong with their file, which closes no other way in."""
+    try:
+        return list(ways.providers.names()), ""
+    except GlideslopeError as error:
+        return [], error.sentence
 
 
 def site_of(request: Request) -> str:

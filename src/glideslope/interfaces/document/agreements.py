@@ -109,6 +109,7 @@ UNITS: Final[Mapping[str, Mapping[Pattern, Unit]]] = {
         ("tiers", EACH, "minimum"): _DURATION,
         ("tiers", EACH, "drill_within"): _DURATION,
         ("tiers", EACH, "keep"): _DURATION,
+        ("tiers", EACH, "proving", "within"): _DURATION,
         ("tiers", EACH, "first_share"): _SHARE,
         ("escalations", EACH, "after"): _DURATION,
         ("agreements", EACH): _NEEDS,

@@ -1,4 +1,4 @@
-"""Passkeys in a real Chromium with a virtual authenticator: made, used to sign in, refused when copied or replayed."""
+"""Signing in in a real Chromium: passkeys of a virtual authenticator, made, used, copied and replayed; and a real identity provider."""
 
 import asyncio
 import json
@@ -18,11 +18,14 @@ import pytest_asyncio
 import uvicorn
 from tests.browser.conftest import AXE, PATIENCE
 from tests.browser.test_dashboard import EVERYTHING, LOOK
+from tests.interfaces.false_provider import a_real_provider
+from tests.interfaces.test_by_provider import FILE, write
 
 from glideslope.adapters.clock import SystemClock
 from glideslope.adapters.identity.accounts import FileAccounts
 from glideslope.adapters.identity.argon2 import Argon2, common_passwords
 from glideslope.adapters.identity.passkeys import WebAuthn
+from glideslope.adapters.identity.providers import FileProviders
 from glideslope.domain.identity import Role
 from glideslope.domain.ids import Actor
 from glideslope.engine.accounts import Accounts
@@ -48,6 +51,7 @@ class Site:
     """Pages with accounts at http://localhost, which browsers take for safe."""
 
     accounts: Accounts
+    folder: Path
     address: str
     browser: Any
 
@@ -86,14 +90,19 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
         monotonic=time.monotonic,
         chance=lambda: secrets.token_urlsafe(32),
         stopping=stopping,
-        ways=Ways(accounts, authenticators=WebAuthn(), now=SystemClock().now),
+        ways=Ways(
+            accounts,
+            authenticators=WebAuthn(),
+            providers=FileProviders(folder, monotonic=time.monotonic, now=SystemClock().now),
+            now=SystemClock().now,
+        ),
     )
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(pages, log_level="warning", lifespan="off"))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     async with playwright.async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield Site(accounts, f"http://localhost:{listening.getsockname()[1]}", browser)
+        yield Site(accounts, folder, f"http://localhost:{listening.getsockname()[1]}", browser)
         await browser.close()
     stopping.set()
     server.should_exit = True
@@ -217,6 +226,32 @@ async def test_without_a_script_a_password_signs_in_and_no_passkey_is_offered(si
     await page.click("text=Sign in with a password")
     assert "plain" in await page.inner_text(".person")
     await page.context.close()
+
+
+async def test_an_identity_provider_at_another_site_signs_in_and_proves_again(site: Site, tmp_path: Path) -> None:
+    """The way back comes from another site: the strict cookie stays at home, and the page asks again by itself."""
+    with a_real_provider(tmp_path) as address:
+        write(site.folder, FILE.replace("ISSUER", address))
+        page, _ = await site.visitor()
+        await page.goto("/sign-in?next=/ledger")
+        await page.click("text=Sign in with corp")
+        await page.fill("input[name=sub]", "id-of-grace")
+        await page.click("button[type=submit]")
+        await page.wait_for_url("**/ledger")
+        assert "grace" in await page.inner_text(".person")
+        await page.goto("/sign-in?next=/account")
+        await page.click("text=Prove it by corp")
+        await page.fill("input[name=sub]", "id-of-grace")
+        await page.click("button[type=submit]")
+        await page.wait_for_url("**/account")
+        assert "provider" in await page.inner_text("dl.facts")
+        await page.click("text=Sign out")
+        await page.wait_for_selector("h1:has-text('signed out here')")
+        way_out = await page.get_attribute("text=Sign out there too", "href")
+        assert way_out is not None
+        assert way_out.startswith(address)
+        await page.context.close()
+    (site.folder / "providers.toml").unlink()
 
 
 async def test_the_pages_can_be_read_by_everybody(site: Site) -> None:
