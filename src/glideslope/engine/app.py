@@ -56,6 +56,7 @@ from glideslope.domain.receipt import SCORE_LEVELS, ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.traffic import Arm
 from glideslope.engine.agreed import Agreed
+from glideslope.engine.announcing import AnnouncementView, announcement
 from glideslope.engine.asking import Asking
 from glideslope.engine.baselines import UsualView
 from glideslope.engine.briefings import Briefings
@@ -110,6 +111,9 @@ from glideslope.engine.signals import Signals
 from glideslope.engine.telemetry.chain import EVERY as CHAIN_EVERY
 from glideslope.engine.telemetry.families import Telling
 from glideslope.engine.telemetry.meters import Meters
+from glideslope.engine.telling.herald import Herald
+from glideslope.engine.telling.ports import Outlets
+from glideslope.engine.telling.views import ChannelsView, DeliveryView, ReplayedView, TriedView
 from glideslope.engine.turns import by_turns
 from glideslope.engine.views import (
     BasisView,
@@ -193,6 +197,8 @@ class World:
     """How long the prediction log keeps rows."""
     people: PersonalData | None = None
     """None where no personal data is kept."""
+    outlets: Outlets | None = None
+    """None where nobody is told of anything."""
     random: Callable[[int], bytes] = secrets.token_bytes
     """Bytes that nobody can guess: salts."""
     search: SearchIndex | None = None
@@ -332,6 +338,7 @@ class App(Council):
             vkey=world.vkey,
             monotonic=world.clock.monotonic,
         )
+        self.herald = Herald(record=self.record, outlets=world.outlets, clock=world.clock, dues=self.comes_round)
         self._trouble: dict[str, str] = {}
         self._parts: list[str] = []
         """What works by itself."""
@@ -499,6 +506,9 @@ class App(Council):
     async def proposal(self, rollout: RolloutId) -> ProposalView:
         return self._courses.proposal(rollout)
 
+    async def announcement(self, rollout: RolloutId, *, as_of: int | None = None) -> AnnouncementView:
+        return announcement(self.record, rollout, as_of=as_of)
+
     async def course(self, rollout: RolloutId, *, as_of: int | None = None) -> CourseView:
         return self._courses.course(rollout, as_of=as_of)
 
@@ -577,6 +587,19 @@ class App(Council):
 
     async def inclusion(self, entry: int) -> InclusionView:
         return await self._self_check.inclusion(entry)
+    async def channels(self) -> ChannelsView:
+        return self.herald.channels()
+
+    async def deliveries(
+        self, channel: str = "", *, limit: int = 50, below: int | None = None
+    ) -> Sequence[DeliveryView]:
+        return await self.herald.deliveries(channel, limit=limit, below=below)
+
+    async def test_channel(self, channel: str, *, by: Actor) -> TriedView:
+        return await self.herald.test(channel, by=by)
+
+    async def replay_channel(self, channel: str, *, start: int) -> ReplayedView:
+        return await self.herald.replay(channel, start=start)
 
     async def doctor(self) -> Sequence[CheckView]:
         """Look at everything that could be wrong."""
@@ -585,7 +608,7 @@ class App(Council):
             _check("gateway", self.reconciler.trouble, fine="obeys"),
             *(_check(name, trouble, fine="works") for name, trouble in sorted(self._trouble.items())),
         ]
-        return [*own, *await self._world.checks()]
+        return [*own, *self.herald.checks(), *await self._world.checks()]
 
     async def briefing(self, model: ModelName, *, seen: str, wait: float, source: str = "") -> Briefing:
         return await self._briefings.briefing(model, seen=seen, wait=wait, source=source)
@@ -686,6 +709,7 @@ class App(Council):
             asyncio.create_task(self._every(LOOK_EVERY, "signals", self.look)),
             asyncio.create_task(self._every(INDEX_EVERY, "search", self.repository.follow)),
             asyncio.create_task(self.consulting.run()),
+            asyncio.create_task(self.herald.run()),
         ]
         if self.log.has_log:
             tasks.append(asyncio.create_task(self._every(LOG_EVERY, "prediction log", self._work_within_bounds)))
