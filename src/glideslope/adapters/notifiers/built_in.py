@@ -28,12 +28,12 @@ class Notifiers:
     """Keeps the port Notifier for every kind that the channels' file knows."""
 
     def __init__(
-        self, folder: Path, *, environment: Mapping[str, str] = os.environ, mail_tls: ssl.SSLContext | None = None
+        self, folder: Path, *, environment: Mapping[str, str] = os.environ, tls: ssl.SSLContext | None = None
     ) -> None:
-        """Secrets in files are beside the channels, in `folder`, unless their paths are whole. `mail_tls` is what mail trusts."""
+        """Secrets in files are in `folder`, unless their paths are whole. `tls` is what is trusted, else the system's."""
         self._folder = folder
         self._environment = environment
-        self._mail_tls = mail_tls
+        self._tls = tls
 
     async def send(self, channel: Channel, parcel: Parcel, *, links: str, now: int) -> Outcome:
         """Try once. Never raises, and no secret is in what it returns."""
@@ -69,14 +69,20 @@ class Notifiers:
             signed = signing.headers(body, id_=parcel.id, at=now // 1000, secret=secret, key=key)
         except signing.SecretUnusable as error:
             raise SecretMissing(f"{channel.secret.where} holds no secret that signs: {error}") from None
-        outcome, _ = await post(channel.url, body, {**JSON, **signed}, private=channel.private, now=now)
-        return outcome
+        return await post(channel.url, body, {**JSON, **signed}, private=channel.private, now=now, tls=self._tls)
 
     async def _post(self, url: str, body: object, channel: Channel, *, now: int) -> Outcome:
         if not url.startswith(("https://", "http://")):
             return Failed(why="what is named as its address is none")
-        outcome, _ = await post(url, msgspec.json.encode(body), JSON, private=channel.private, now=now, quoting=True)
-        return outcome
+        return await post(
+            url,
+            msgspec.json.encode(body),
+            JSON,
+            private=channel.private,
+            now=now,
+            quoting=True,
+            tls=self._tls,
+        )
 
     async def _pagerduty(self, channel: PagerDuty, parcel: Parcel, *, links: str, now: int) -> Outcome:
         key = self._secret(channel.routing_key)
@@ -102,7 +108,7 @@ class Notifiers:
             private=channel.private,
         )
         written = mail.compose(channel, parcel, links=links)
-        return await smtp.send(server, written, sender=channel.sender, to=channel.to, tls=self._mail_tls)
+        return await smtp.send(server, written, sender=channel.sender, to=channel.to, tls=self._tls)
 
     def _secret(self, where: Reference) -> str:
         """Read a secret now, so that one that was changed is used at once. Raises SecretMissing."""

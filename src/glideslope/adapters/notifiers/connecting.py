@@ -9,6 +9,7 @@ import ipaddress
 import os
 import socket
 import ssl
+from functools import cache
 from typing import Final
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -56,8 +57,9 @@ async def connect(
     raise Unreached(f"{host}:{port} does not answer: {last}")
 
 
+@cache
 def trusting() -> ssl.SSLContext:
-    """Return a context that trusts what the system trusts, TLS 1.2 and newer."""
+    """Return a context that trusts what the system trusts (or SSL_CERT_FILE names), TLS 1.2 and newer; made once, since that takes long."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -2,6 +2,7 @@
 
 import asyncio
 import email.utils
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -29,22 +30,33 @@ class Answer:
 
 
 async def post(
-    url: str, body: bytes, headers: Mapping[str, str], *, private: bool, now: int, quoting: bool = False
-) -> tuple[Outcome, Answer | None]:
-    """Send, and tell what came of it: only 2xx is a yes. `quoting` shows what a well-known service says of itself. Never raises."""
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    private: bool,
+    now: int,
+    quoting: bool = False,
+    tls: ssl.SSLContext | None = None,
+    patience: float = PATIENCE,
+) -> Outcome:
+    """Send, and tell what came of it: only 2xx is a yes. Never raises.
+
+    `quoting` shows what a well-known service says of itself; `tls` is what is trusted, else the system's; `patience` in seconds.
+    """
     try:
-        async with asyncio.timeout(PATIENCE):
-            answer = await _exchange(url, body, headers, private=private)
+        async with asyncio.timeout(patience):
+            answer = await _exchange(url, body, headers, private=private, tls=tls)
     except TimeoutError:
-        return Failed(why=f"no answer within {PATIENCE:g} s"), None
+        return Failed(why=f"no answer within {patience:g} s")
     except Unreached as error:
-        return Failed(why=str(error)), None
+        return Failed(why=str(error))
     except h11.RemoteProtocolError:
-        return Failed(why="it answered no HTTP, or hung up before it answered"), None
+        return Failed(why="it answered no HTTP, or hung up before it answered")
     except (OSError, EOFError, h11.LocalProtocolError, ValueError) as error:
-        return Failed(why=f"the connection broke ({type(error).__name__})"), None
+        return Failed(why=f"the connection broke ({type(error).__name__})")
     said = f": {_visible(answer.body)}" if quoting and answer.body.strip() else ""
-    return judged(answer, said=said, now=now), answer
+    return judged(answer, said=said, now=now)
 
 
 def judged(answer: Answer, *, said: str, now: int) -> Outcome:
@@ -60,10 +72,12 @@ def judged(answer: Answer, *, said: str, now: int) -> Outcome:
     return Failed(why=told, refused=refused, again_after=again)
 
 
-async def _exchange(url: str, body: bytes, headers: Mapping[str, str], *, private: bool) -> Answer:
+async def _exchange(
+    url: str, body: bytes, headers: Mapping[str, str], *, private: bool, tls: ssl.SSLContext | None
+) -> Answer:
     parts = urlsplit(url)
     host = parts.hostname or ""
-    tls = trusting() if parts.scheme == "https" else None
+    tls = (tls or trusting()) if parts.scheme == "https" else None
     if tls is None and not private:
         raise Unreached("without TLS a message goes to private networks alone; write https")
     port = parts.port or (443 if tls else 80)
@@ -88,7 +102,7 @@ async def _exchange(url: str, body: bytes, headers: Mapping[str, str], *, privat
         await writer.drain()
         return await _answer(line, reader)
     finally:
-        writer.close()
+        writer.transport.abort()  # at once: a peer may let us wait for the end of TLS
 
 
 async def _answer(line: h11.Connection, reader: asyncio.StreamReader) -> Answer:

@@ -47,6 +47,8 @@ async def send(channel: Other, parcel: Parcel, *, url: str, links: str) -> Outco
         return Failed(why='apprise is not installed: pip install "glideslope[notify]"')
     except ValueError:
         return Failed(why="apprise does not know such an address", refused=True)
+    except Exception as error:  # noqa: BLE001 - of some hundred plugins; their words may hold a secret, their types do not
+        return Failed(why=f"apprise raised {type(error).__name__}")
     return Delivered(how="taken by apprise") if sent else Failed(why="apprise could not send it")
 
 

@@ -91,7 +91,7 @@ async def _converse(server: Server, mail: bytes, *, sender: str, to: Sequence[st
         writer.write(b"QUIT\r\n")
         return len(refusals)
     finally:
-        writer.close()
+        writer.transport.abort()  # at once: a peer may let us wait for the end of TLS
 
 
 class _Line:
