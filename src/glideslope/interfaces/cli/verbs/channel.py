@@ -13,6 +13,7 @@ from glideslope.interfaces.cli.exits import Exit
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, dry_run_option, json_option, read, say_bytes, talks
 from glideslope.interfaces.cli.words import table
+from glideslope.interfaces.document import channels, text
 
 FILE = "channels.yaml"
 
@@ -130,8 +131,6 @@ def replay(session: Session, *, name: str, start: int, dry_run: bool) -> None:
 @json_option
 def check(file: Path | None, *, as_json: bool) -> None:
     """Read a channels' FILE and say what is wrong with it, without a server; else the one of the state folder."""
-    from glideslope.interfaces.document import channels, text
-
     path = file or (state_folder(Path.cwd()) or Path(".glideslope")) / FILE
     source = text.decode(file_bytes(path, what="channels"), file=str(path))
     found = channels.read(source.text, file=str(path))
@@ -148,6 +147,4 @@ def check(file: Path | None, *, as_json: bool) -> None:
 @json_option
 def schema(*, as_json: bool) -> None:
     """Print the JSON Schema (2020-12) of the channels' file, with which editors complete and check it."""
-    from glideslope.interfaces.document import channels
-
     say(json.dumps(channels.schema(), indent=None if as_json else 2))
