@@ -471,7 +471,13 @@ def test_a_reader_is_what_an_auditor_needs_and_no_more(http: Any, service: Any, 
         (method.upper(), path): http.request(
             method,
             path.format(
-                model="late-arrival", rollout=view.id, version=2, of="organisation", name="organisation", actor="a-17"
+                model="late-arrival",
+                rollout=view.id,
+                version=2,
+                of="organisation",
+                name="organisation",
+                actor="a-17",
+                channel="ops",
             ),
             json={},
         )

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from msgspec.structs import replace
 from tests.interfaces.fake_channels import DELIVERY, OPS
@@ -192,6 +193,7 @@ def test_the_pages_show_channels_and_let_who_runs_the_server_try_one(browser: Br
     assert all(each in page for each in ("hooks.example", "at least notice", "channels.yaml:3:1", "HTTP 204"))
     sent = browser.send("/settings/channels/ops/test", **browser.form_of("/settings/channels"))
     assert (sent.status_code, service.tested) == (303, [("ops", "ada")])
+    browser.cookies = httpx.Cookies()
     browser.sign_in("gs_member")
     assert "Send a sample" not in browser.get("/settings/channels").text
     refused = browser.send("/settings/channels/ops/test", **browser.form_of("/settings/channels"))

@@ -56,7 +56,6 @@ from glideslope.domain.receipt import SCORE_LEVELS, ReceiptKey
 from glideslope.domain.replay import replay_decision
 from glideslope.domain.traffic import Arm
 from glideslope.engine.agreed import Agreed
-from glideslope.engine.announcing import AnnouncementView, announcement
 from glideslope.engine.asking import Asking
 from glideslope.engine.baselines import UsualView
 from glideslope.engine.briefings import Briefings
@@ -111,9 +110,9 @@ from glideslope.engine.signals import Signals
 from glideslope.engine.telemetry.chain import EVERY as CHAIN_EVERY
 from glideslope.engine.telemetry.families import Telling
 from glideslope.engine.telemetry.meters import Meters
+from glideslope.engine.telling.bulletin import Bulletin
 from glideslope.engine.telling.herald import Herald
 from glideslope.engine.telling.ports import Outlets
-from glideslope.engine.telling.views import ChannelsView, DeliveryView, ReplayedView, TriedView
 from glideslope.engine.turns import by_turns
 from glideslope.engine.views import (
     BasisView,
@@ -213,7 +212,7 @@ class World:
     """Metrics that installed packages provide."""
 
 
-class App(Council):
+class App(Bulletin, Council):
     """A running engine. Use `running` to start and stop it."""
 
     def __init__(self, world: World, *, epoch: int) -> None:
@@ -506,9 +505,6 @@ class App(Council):
     async def proposal(self, rollout: RolloutId) -> ProposalView:
         return self._courses.proposal(rollout)
 
-    async def announcement(self, rollout: RolloutId, *, as_of: int | None = None) -> AnnouncementView:
-        return announcement(self.record, rollout, as_of=as_of)
-
     async def course(self, rollout: RolloutId, *, as_of: int | None = None) -> CourseView:
         return self._courses.course(rollout, as_of=as_of)
 
@@ -587,19 +583,6 @@ class App(Council):
 
     async def inclusion(self, entry: int) -> InclusionView:
         return await self._self_check.inclusion(entry)
-    async def channels(self) -> ChannelsView:
-        return self.herald.channels()
-
-    async def deliveries(
-        self, channel: str = "", *, limit: int = 50, below: int | None = None
-    ) -> Sequence[DeliveryView]:
-        return await self.herald.deliveries(channel, limit=limit, below=below)
-
-    async def test_channel(self, channel: str, *, by: Actor) -> TriedView:
-        return await self.herald.test(channel, by=by)
-
-    async def replay_channel(self, channel: str, *, start: int) -> ReplayedView:
-        return await self.herald.replay(channel, start=start)
 
     async def doctor(self) -> Sequence[CheckView]:
         """Look at everything that could be wrong."""
