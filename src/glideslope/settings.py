@@ -135,6 +135,16 @@ class Settings:
         return self.state / "witnesses"
 
     @property
+    def channels(self) -> Path:
+        """Where people and programs are told; there is none until somebody writes it."""
+        return self.state / "channels.yaml"
+
+    @property
+    def deliveries(self) -> Path:
+        """How far each channel has come, and what was tried."""
+        return self.state / "deliveries.sqlite"
+
+    @property
     def receipt_key(self) -> Path:
         """The key that signs prediction receipts."""
         return self.state / "receipt.key"

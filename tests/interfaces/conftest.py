@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from fastapi import FastAPI
+from tests.interfaces.fake_channels import FakeChannels
 from tests.interfaces.fake_council import FakeCouncil
 from tests.interfaces.fake_evidence import FakeEvidence
 from tests.interfaces.fake_rollouts import AT, digest_of
@@ -34,7 +35,7 @@ from glideslope.wiring.rebuilding import rebuild
 YAML = "model: late-arrival\ncandidate: v2\nowner: flights@example.com\nwhy: Fewer misses in the evening.\n"
 
 
-class FakeService(FakeEvidence, FakeCouncil):
+class FakeService(FakeEvidence, FakeCouncil, FakeChannels):
     """A service that remembers, without engine, state or traffic."""
 
 

@@ -28,6 +28,11 @@ from glideslope.interfaces.api.problems import problem_of, status_of
 from glideslope.interfaces.api.streams import follow
 
 ROUTES = [
+    ("GET", "/v1/channels"),
+    ("GET", "/v1/deliveries"),
+    ("POST", "/v1/channels/ops/test"),
+    ("POST", "/v1/channels/ops/replay"),
+    ("GET", "/v1/rollouts/late-arrival-1/announcement"),
     ("GET", "/v1/rollouts/late-arrival-1/pack"),
     ("GET", "/v1/rollouts/late-arrival-1/dossier"),
     ("GET", "/v1/ledger/checkpoint"),
@@ -319,6 +324,9 @@ REPORTS = {
 }
 
 
+SENDS = {"/v1/channels/ops/test", "/v1/channels/ops/replay"}
+
+
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize("role", ["reader", "source", "member", "admin"])
 def test_each_role_may_do_what_it_is_for(  # noqa: PLR0917 - fixtures and one row of the table
@@ -339,7 +347,7 @@ def test_each_role_may_do_what_it_is_for(  # noqa: PLR0917 - fixtures and one ro
     may = {
         "reader": reads,
         "source": path in REPORTS | {"/v1/outcomes"} or (method, path) == ("GET", CONTRACT_PATH),
-        "member": path not in REPORTS,
+        "member": path not in REPORTS | SENDS,
         "admin": True,
     }[role]
 
@@ -463,7 +471,13 @@ def test_a_reader_is_what_an_auditor_needs_and_no_more(http: Any, service: Any, 
         (method.upper(), path): http.request(
             method,
             path.format(
-                model="late-arrival", rollout=view.id, version=2, of="organisation", name="organisation", actor="a-17"
+                model="late-arrival",
+                rollout=view.id,
+                version=2,
+                of="organisation",
+                name="organisation",
+                actor="a-17",
+                channel="ops",
             ),
             json={},
         )

@@ -87,6 +87,7 @@ PAGES = [
     "/ledger",
     "/models/late-arrival/versions/v2",
     "/models/late-arrival/compare",
+    "/settings/channels",
     "/ledger/3",
     "/ledger/verify",
     "/search",

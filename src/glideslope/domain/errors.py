@@ -144,6 +144,14 @@ class AgreementInvalid(PlanInvalid):
     usual_next = "glideslope agree schema"
 
 
+class ChannelsInvalid(PlanInvalid):
+    """Channels that cannot be read or lead nowhere, with their place in the file when there is one."""
+
+    code = "channels-invalid"
+    untouched = "Nobody was told; channels from before stay, and traffic is unchanged."
+    usual_next = "glideslope channel schema"
+
+
 class OwnerUnknown(Invalid):
     code = "owner-unknown"
 

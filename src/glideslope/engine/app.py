@@ -110,6 +110,9 @@ from glideslope.engine.signals import Signals
 from glideslope.engine.telemetry.chain import EVERY as CHAIN_EVERY
 from glideslope.engine.telemetry.families import Telling
 from glideslope.engine.telemetry.meters import Meters
+from glideslope.engine.telling.bulletin import Bulletin
+from glideslope.engine.telling.herald import Herald
+from glideslope.engine.telling.ports import Outlets
 from glideslope.engine.turns import by_turns
 from glideslope.engine.views import (
     BasisView,
@@ -193,6 +196,8 @@ class World:
     """How long the prediction log keeps rows."""
     people: PersonalData | None = None
     """None where no personal data is kept."""
+    outlets: Outlets | None = None
+    """None where nobody is told of anything."""
     random: Callable[[int], bytes] = secrets.token_bytes
     """Bytes that nobody can guess: salts."""
     search: SearchIndex | None = None
@@ -207,7 +212,7 @@ class World:
     """Metrics that installed packages provide."""
 
 
-class App(Council):
+class App(Bulletin, Council):
     """A running engine. Use `running` to start and stop it."""
 
     def __init__(self, world: World, *, epoch: int) -> None:
@@ -332,6 +337,7 @@ class App(Council):
             vkey=world.vkey,
             monotonic=world.clock.monotonic,
         )
+        self.herald = Herald(record=self.record, outlets=world.outlets, clock=world.clock, dues=self.comes_round)
         self._trouble: dict[str, str] = {}
         self._parts: list[str] = []
         """What works by itself."""
@@ -585,7 +591,7 @@ class App(Council):
             _check("gateway", self.reconciler.trouble, fine="obeys"),
             *(_check(name, trouble, fine="works") for name, trouble in sorted(self._trouble.items())),
         ]
-        return [*own, *await self._world.checks()]
+        return [*own, *self.herald.checks(), *await self._world.checks()]
 
     async def briefing(self, model: ModelName, *, seen: str, wait: float, source: str = "") -> Briefing:
         return await self._briefings.briefing(model, seen=seen, wait=wait, source=source)
@@ -686,6 +692,7 @@ class App(Council):
             asyncio.create_task(self._every(LOOK_EVERY, "signals", self.look)),
             asyncio.create_task(self._every(INDEX_EVERY, "search", self.repository.follow)),
             asyncio.create_task(self.consulting.run()),
+            asyncio.create_task(self.herald.run()),
         ]
         if self.log.has_log:
             tasks.append(asyncio.create_task(self._every(LOG_EVERY, "prediction log", self._work_within_bounds)))

@@ -155,10 +155,14 @@ class Council:
         now = self.record.now() if as_of is None else self.record.at(as_of).at
         return access(self._organisation(then), who=who, right=right, function=function, now=now)
 
+    def comes_round(self) -> tuple[Organisation | None, Sequence[DueView]]:
+        """Return the organisation in force, and what comes round by its word."""
+        organisation = self.governing.organisation
+        return organisation, () if organisation is None else dues(self.record, organisation, now=self.record.now())
+
     async def dues(self) -> Sequence[DueView]:
         """Return what comes round, overdue things first; nothing where no organisation is in force."""
-        organisation = self.governing.organisation
-        return () if organisation is None else dues(self.record, organisation, now=self.record.now())
+        return self.comes_round()[1]
 
     async def begin_drill(self, command: BeginDrill, *, key: str) -> Sequence[DrillView]:
         return drill_views(await self._drilling.begin(command, key=key))

@@ -49,6 +49,7 @@ from glideslope.domain.pairs import Halves
 from glideslope.engine.access import AccessView
 from glideslope.engine.advisories import AdvisoriesView
 from glideslope.engine.agreement_record import AgreementRecordView
+from glideslope.engine.announcing import AnnouncementView
 from glideslope.engine.baselines import UsualView
 from glideslope.engine.courses import CourseView, ProposalView, PulseView, ServedView
 from glideslope.engine.drilling import DrillView
@@ -62,6 +63,7 @@ from glideslope.engine.live import LiveView
 from glideslope.engine.orphans import OrphanView
 from glideslope.engine.self_check import InclusionView, VerifiedView
 from glideslope.engine.telemetry.families import Telling
+from glideslope.engine.telling.views import ChannelsView, DeliveryView, ReplayedView, TriedView
 from glideslope.engine.version_record import VersionRecordView
 from glideslope.engine.views import (
     BasisView,
@@ -188,6 +190,10 @@ class Service(Protocol):
         """Return what was proposed, as it was frozen."""
         ...
 
+    async def announcement(self, rollout: RolloutId, *, as_of: int | None = None) -> AnnouncementView:
+        """Return what is said of a change to the people affected."""
+        ...
+
     async def course(self, rollout: RolloutId, *, as_of: int | None = None) -> CourseView:
         """Return whom a rollout exposed when, and what its guardrails showed at each decision."""
         ...
@@ -256,6 +262,21 @@ class Service(Protocol):
         ...
 
     async def doctor(self) -> Sequence[CheckView]: ...
+
+    async def channels(self) -> ChannelsView: ...
+    async def deliveries(
+        self, channel: str = "", *, limit: int = 50, below: int | None = None
+    ) -> Sequence[DeliveryView]:
+        """Return the newest attempts to deliver, of one channel or of all; those below a number for more."""
+        ...
+
+    async def test_channel(self, channel: str, *, by: Actor) -> TriedView:
+        """Send a sample through a channel, and tell what came of it. Raises NotFound."""
+        ...
+
+    async def replay_channel(self, channel: str, *, start: int) -> ReplayedView:
+        """Tell a channel again of everything from an entry on that is for it. Raises NotFound."""
+        ...
 
     async def briefing(self, model: ModelName, *, seen: str, wait: float, source: str = "") -> Briefing:
         """Return what a service needs; while its tag is still `seen`, wait up to `wait` seconds for something new.

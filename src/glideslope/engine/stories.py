@@ -76,9 +76,9 @@ def sentence(event: Event, *, plan: Plan | None) -> str:
         case Lapsed() | Confirmed() | Closed():
             return _observed(event)
         case Registered() | Installed() | ContractAgreed() | FactsRecorded() | GlassReviewed():
-            return _of_model(event)
+            return of_model(event)
         case DrillBegun() | DrillEnded() | DrillTold() | AdvisoriesRecorded():
-            return _of_upkeep(event)
+            return of_upkeep(event)
         case _:
             assert_never(event)
 
@@ -132,7 +132,8 @@ def incident(event: IncidentEvent) -> str:
             assert_never(event)
 
 
-def _of_upkeep(event: DrillEvent | AdvisoriesRecorded) -> str:
+def of_upkeep(event: DrillEvent | AdvisoriesRecorded) -> str:
+    """Return what was practised, or recorded of weaknesses, as a sentence."""
     match event:
         case AdvisoriesRecorded(by=by, advisories=known, why=why):
             return f"{by} records {len(known.entries):,} advisories of {known.source}: {why}"
@@ -182,7 +183,8 @@ def _of_person(event: PersonDescribed | PersonErased) -> str:
             assert_never(event)
 
 
-def _of_model(event: Registered | Installed | ContractAgreed | FactsRecorded | GlassReviewed) -> str:
+def of_model(event: Registered | Installed | ContractAgreed | FactsRecorded | GlassReviewed) -> str:
+    """Return what was recorded about a model as a sentence."""
     match event:
         case Registered(model=model, version=version, by=by, why=why):
             return f"{by} registers {model} {version}: {why}"

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import importlib
 import os
+import random
 import resource
 import secrets
 import signal
@@ -13,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Final, cast
 
 from glideslope.adapters.certificates import Shown
@@ -25,9 +27,11 @@ from glideslope.adapters.identity.passkeys import WebAuthn
 from glideslope.adapters.identity.providers import FileProviders
 from glideslope.adapters.identity.tokens import FileTokens
 from glideslope.adapters.metrics.installed import InstalledPlugins
+from glideslope.adapters.notifiers.built_in import Notifiers
 from glideslope.adapters.probe import HttpProbe
 from glideslope.adapters.secret_file import create_secret, read_secret
 from glideslope.adapters.signers.file_key import FileKeySigner
+from glideslope.adapters.stores.sqlite.deliveries import SqliteDeliveries
 from glideslope.adapters.stores.sqlite.people import SqlitePeople
 from glideslope.adapters.stores.sqlite.store import SqliteStore
 from glideslope.domain.errors import PortInUse, StoreUnavailable
@@ -38,6 +42,7 @@ from glideslope.engine.calendars import HolidaysOf, no_holidays
 from glideslope.engine.log_desk import KEEP
 from glideslope.engine.ports import Driver, Grants, Served
 from glideslope.engine.prediction_log import PredictionLog
+from glideslope.engine.telling.ports import Outlets
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.dashboard.site import beside, create_site
@@ -45,6 +50,7 @@ from glideslope.interfaces.dashboard.ways import Ways
 from glideslope.interfaces.metering import HttpMeter
 from glideslope.settings import LOOPBACK, Settings
 from glideslope.wiring import accounts, artifacts, rules, tls, witnesses
+from glideslope.wiring.channels import ChannelsFile
 from glideslope.wiring.folder import make_state_folder, write_address
 from glideslope.wiring.web import WebServer
 
@@ -104,6 +110,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(SqliteStore(settings.database))
         people = await stack.enter_async_context(SqlitePeople(settings.people))
+        deliveries = await stack.enter_async_context(SqliteDeliveries(settings.deliveries))
         tokens = FileTokens(settings.state)
         tokens.first_start(Actor(_operator()), at=clock.now(), random_bytes=secrets.token_bytes(32))
         signer = FileKeySigner(settings.checkpoint_key, name=ORIGIN, random_bytes=secrets.token_bytes)
@@ -133,6 +140,13 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 summaries=store,
                 search=store,
                 people=people,
+                outlets=Outlets(
+                    deliveries=deliveries,
+                    notifier=Notifiers(settings.state),
+                    channels=ChannelsFile(settings.channels),
+                    address=partial(_written, settings.address),
+                    chance=random.random,
+                ),
                 checkpoints=store,
                 signer=signer,
                 driver=driver,
@@ -186,6 +200,14 @@ def _log(settings: Settings) -> AbstractAsyncContextManager[PredictionLog]:
     # By name, since it comes with its own extra.
     found = importlib.import_module("glideslope.adapters.logs.parquet.log").ParquetLog(settings.log)
     return cast("AbstractAsyncContextManager[PredictionLog]", found)
+
+
+def _written(address: Path) -> str:
+    """Return where people reach this server, once it is written down."""
+    try:
+        return address.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
 
 
 class _Sink:

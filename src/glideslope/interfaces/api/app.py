@@ -10,6 +10,7 @@ from glideslope.engine.service import Service
 from glideslope.engine.telemetry.families import Telling
 from glideslope.interfaces.api import (
     artifacts,
+    channels,
     commands,
     evidence,
     governing,
@@ -60,6 +61,7 @@ def create_app(
         incidents.incidents(door),
         upkeep.upkeep(door),
         artifacts.artifacts(door),
+        channels.channels(door),
         streams.streams(door, stopping=stopping),
         evidence.evidence(door),
         people.people(door),

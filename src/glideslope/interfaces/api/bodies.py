@@ -162,6 +162,13 @@ class CosignaturesBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     lines: str
 
 
+class ReplayChannelBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From where a channel is told again."""
+
+    start: Annotated[int, msgspec.Meta(ge=0, le=LAST)]
+    """A ledger entry."""
+
+
 class LedgerKey(msgspec.Struct, frozen=True, kw_only=True):
     """The key under which checkpoints verify."""
 

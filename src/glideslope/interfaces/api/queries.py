@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from glideslope.domain.contract import Contract
 from glideslope.domain.ids import WHOLE, RolloutId, SliceName, model_name
+from glideslope.engine.announcing import AnnouncementView
 from glideslope.engine.baselines import UsualView
 from glideslope.engine.courses import CourseView, ProposalView, ServedView
 from glideslope.engine.live import LiveView
@@ -137,6 +138,15 @@ def rollouts(door: Door) -> APIRouter:
     async def plan(request: Request, rollout: str) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.proposal(RolloutId(rollout)))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/announcement",
+        summary="Show what is said of a change to the people affected",
+        **described(answer=AnnouncementView),
+    )
+    async def announcement(request: Request, rollout: str, as_of: AsOf = None) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.announcement(RolloutId(rollout), as_of=as_of))
 
     @router.get(
         "/v1/rollouts/{rollout}/course",

@@ -49,6 +49,8 @@ VERBS: Final = {
     "ls": Verb("List models and rollouts.", _LOOK),
     "show": Verb("Show a rollout or a model in full.", _LOOK),
     "search": Verb("Find entries of the record by words and fields.", _LOOK),
+    "channel": Verb("Show where people are told; try a channel, or tell it again.", _LOOK),
+    "announce": Verb("Write the page of a change for the people affected.", _LOOK),
     "owners": Verb("Show who owns what, and what nobody does.", _LOOK),
     "access": Verb("Show who may do what.", _LOOK),
     "dues": Verb("List reviews and drills that are due.", _LOOK),

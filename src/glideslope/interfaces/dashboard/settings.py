@@ -34,6 +34,7 @@ SECTIONS: Final = (
     Section(
         "/dues", "Dues and reviews", "what comes round: reviews of what is in force, drills of models; overdue first"
     ),
+    Section("/settings/channels", "Channels", "where people and programs are told, how each stands, what was tried"),
     Section("/people", "People and access", "who may do what and why; what nobody owns"),
     Section("/settings/tokens", "Tokens", "who calls this server, and how a token is made or revoked"),
     Section("/settings/witnesses", "Witnesses and checkpoint", "the signed state of the ledger, and who saw it"),

@@ -22,7 +22,9 @@ from glideslope.interfaces.api.streams import EVENTS, MOST, TooManyStreams
 from glideslope.interfaces.api.telemetry import METRICS
 from glideslope.interfaces.dashboard import (
     agreements,
+    announcing,
     approvals,
+    channels,
     drills,
     dues,
     fleet,
@@ -104,6 +106,7 @@ def create_site(
         *_of_accounts(entry, pages, chance=chance),
         *fleet.routes(door, pages, monotonic=monotonic),
         *rollouts.routes(door, pages),
+        *announcing.routes(door, pages),
         *approvals.routes(door, pages),
         *live.routes(door, pages),
         *models.routes(door, pages),
@@ -116,6 +119,7 @@ def create_site(
         *people.routes(door, pages),
         *settings.routes(door, pages),
         *searching.routes(door, pages),
+        *channels.routes(door, pages),
         *helping.routes(door, pages),
         *touring.routes(door, pages, tour),
         Route("/events", _events(door, stopping=stopping), methods=["GET"]),

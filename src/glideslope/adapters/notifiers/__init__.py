@@ -1,0 +1,1 @@
+"""Sends messages to programs and people: webhooks, Slack, Teams, PagerDuty, e-mail, and by an extra whatever apprise reaches."""

@@ -1,0 +1,1 @@
+"""Telling people and programs what happened: messages made of the record, carried by couriers, one per channel."""
