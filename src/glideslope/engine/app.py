@@ -348,7 +348,7 @@ class App(Council):
             store=world.store,
             checkpoints=world.checkpoints,
             dues=self.dues,
-            troubles=lambda: dict.fromkeys(self._parts, "") | self._trouble,
+            troubles=lambda: self.all_troubles,
             pairs_waiting=self._pairs.waiting,
         )
 
@@ -356,6 +356,15 @@ class App(Council):
     def troubles(self) -> Mapping[str, str]:
         """Return why a part that works by itself did not the last time, by its name."""
         return dict(self._trouble)
+
+    @property
+    def all_troubles(self) -> Mapping[str, str]:
+        """Return every part that works by itself with why it did not; empty where it did."""
+        own = {"governor": self.governor.trouble, "gateway": self.reconciler.trouble}
+        return own | dict.fromkeys(self._parts, "") | self._trouble
+
+    async def ready(self) -> bool:
+        return (self.governor.lease_left or 0.0) > 0 and not self.governor.trouble
 
     async def load(self) -> None:
         """Read the record and the counters; once, before anything else."""

@@ -255,6 +255,10 @@ class Service(Protocol):
         """Prove one entry. Raises NotFound."""
         ...
 
+    async def ready(self) -> bool:
+        """Tell whether this server governs now; of several, one does."""
+        ...
+
     async def doctor(self) -> Sequence[CheckView]: ...
 
     async def briefing(self, model: ModelName, *, seen: str, wait: float, source: str = "") -> Briefing:
