@@ -1,11 +1,14 @@
 """The reference of what is told says what the code says."""
 
+import json
+import logging
 import re
 from pathlib import Path
 
 import pytest
 
 from glideslope.engine.telemetry.names import DEFINITIONS
+from glideslope.wiring.log_lines import FIELDS, Lines
 
 ROW = re.compile(r"^\| `([a-z_]+)` \| (counter|gauge|histogram|info) \| ([^|]*)\| (.*) \|$", re.MULTILINE)
 
@@ -21,6 +24,15 @@ def test_every_family_is_documented_as_it_is_defined_and_no_other(page: str) -> 
     ]
 
     assert documented == [(each.name, each.kind.value, each.labels, each.help) for each in DEFINITIONS]
+
+
+def test_every_field_of_the_log_is_documented(page: str) -> None:
+    told = logging.LogRecord("glideslope", logging.INFO, "", 1, "said", None, None)
+    vars(told).update(dict.fromkeys(FIELDS, "x"))
+    written = json.loads(Lines(as_json=True, trace=lambda: ("t", "s")).format(told))
+    section = page.partition("## Log")[2]
+
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(written)
 
 
 def test_names_are_conventional() -> None:

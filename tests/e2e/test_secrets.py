@@ -104,7 +104,9 @@ async def secrets_of(running: Tree) -> tuple[list[Hidden], dict[str, str]]:
 _TOKEN = {"admin": ("token",), "member": (), "source": (), "reader": ()}
 
 
-async def test_no_secret_is_anywhere_but_where_it_belongs(tmp_path: Path) -> None:
+async def test_no_secret_is_anywhere_but_where_it_belongs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLIDESLOPE_LOG_FORMAT", "json")
+    monkeypatch.setenv("GLIDESLOPE_LOG_LEVEL", "debug")
     state, told = tmp_path / ".glideslope", []
     async with ModelServer("v1") as v1, ModelServer("v2") as v2, tree(state, "--tls") as running:
         hidden, tokens = await secrets_of(running)

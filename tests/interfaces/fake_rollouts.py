@@ -124,6 +124,7 @@ class FakeRollouts:
         self.vkey = VKEY
         self.checks = [CheckView(name="state", ok=True, sentence="The state is whole.")]
         self.same = True
+        self.governs = True
         self.covered = 40
         self.lane: LaneView | None = None
         self.forbidden: tuple[str, ...] = ()
@@ -136,6 +137,10 @@ class FakeRollouts:
         if self.fail is not None:
             error, self.fail = self.fail, None
             raise error
+
+    async def ready(self) -> bool:
+        self._begin()
+        return self.governs
 
     async def telemetry(self) -> Telling:
         self._begin()

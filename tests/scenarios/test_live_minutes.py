@@ -47,6 +47,18 @@ async def test_both_arms_and_their_slices_show_within_seconds_without_waiting_fo
     assert {source.origin: source.fresh for source in view.sources}["gateway"]
 
 
+async def test_a_model_that_is_new_shows_from_its_first_request_on() -> None:
+    world = World(seed=5)
+    await (await world.start()).watching.recent.look()
+    await world.serves("delays", v1=SOUND)
+    await world.pass_time(3)
+
+    view = await world.app.live(DELAYS)
+
+    (requests,) = (arm for each in view.series if each.name == "requests" for arm in each.arms)
+    assert requests.count == sum(flow.requests for flow in world.app.meters.flows.values()) > 0
+
+
 async def test_ten_minutes_are_kept_and_no_more_and_what_ended_is_still_seen() -> None:
     world = World(seed=5)
     traffic = await world.serves("delays", v1=SOUND, v2=SOUND, per_second=20.0)

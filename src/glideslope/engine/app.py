@@ -30,7 +30,7 @@ from glideslope.domain.draft import Draft
 from glideslope.domain.errors import GlideslopeError, LogAbsent, NotFound, TokenExpired, TokenUnknown
 from glideslope.domain.events import Proposed
 from glideslope.domain.flow import second_of_week
-from glideslope.domain.forecast import Forecast, Outlook, forecast, outlooks, warnings
+from glideslope.domain.forecast import forecast, outlooks, warnings
 from glideslope.domain.foresight import impossible, prospects
 from glideslope.domain.freeze import plan_digest
 from glideslope.domain.governing.dossier import Dossier
@@ -67,6 +67,7 @@ from glideslope.engine.drifting import features_view
 from glideslope.engine.drill_player import DrillPlayer
 from glideslope.engine.explaining import Explaining, ExplanationView
 from glideslope.engine.features import Features
+from glideslope.engine.forecast_views import budget_forecast, step_forecast
 from glideslope.engine.governing import Governing
 from glideslope.engine.governing_views import block_sentence
 from glideslope.engine.governor import Governor
@@ -116,7 +117,6 @@ from glideslope.engine.telling.ports import Outlets
 from glideslope.engine.turns import by_turns
 from glideslope.engine.views import (
     BasisView,
-    BudgetForecast,
     CheckpointView,
     CheckView,
     DecisionView,
@@ -132,7 +132,6 @@ from glideslope.engine.views import (
     SearchView,
     SignalsView,
     SlicesView,
-    StepForecast,
     Warning_,
 )
 from glideslope.engine.watching import Watching
@@ -354,7 +353,7 @@ class App(Bulletin, Council):
             store=world.store,
             checkpoints=world.checkpoints,
             dues=self.dues,
-            troubles=lambda: dict.fromkeys(self._parts, "") | self._trouble,
+            troubles=lambda: self.all_troubles,
             pairs_waiting=self._pairs.waiting,
         )
 
@@ -362,6 +361,15 @@ class App(Bulletin, Council):
     def troubles(self) -> Mapping[str, str]:
         """Return why a part that works by itself did not the last time, by its name."""
         return dict(self._trouble)
+
+    @property
+    def all_troubles(self) -> Mapping[str, str]:
+        """Return every part that works by itself with why it did not; empty where it did."""
+        own = {"governor": self.governor.trouble, "gateway": self.reconciler.trouble}
+        return own | dict.fromkeys(self._parts, "") | self._trouble
+
+    async def ready(self) -> bool:
+        return (self.governor.lease_left or 0.0) > 0 and not self.governor.trouble
 
     async def load(self) -> None:
         """Read the record and the counters; once, before anything else."""
@@ -401,7 +409,7 @@ class App(Bulletin, Council):
             digest=digest,
             lane=self._asking.would_be(proposed, envelope),
             blocks=tuple(block_sentence(block) for block in self._asking.would_forbid(proposed)),
-            forecast=tuple(_shown(f) for f in forecast(plan, baseline)),
+            forecast=tuple(step_forecast(f) for f in forecast(plan, baseline)),
             warnings=(
                 *(Warning_(code="tightened", sentence=sentence) for sentence in self.governing.strict(draft)[1]),
                 *(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
@@ -413,7 +421,7 @@ class App(Bulletin, Council):
             prospects=foreseen,
             pair_prospects=pair_prospects(plan, baseline, starts=self._starts()),
             lessons=baseline.experience.lessons,
-            budgets=tuple(_outlook(o) for o in outlooks(plan)),
+            budgets=tuple(budget_forecast(o) for o in outlooks(plan)),
         )
 
     async def basis(self, draft: Draft) -> BasisView:
@@ -768,30 +776,6 @@ def portions(items: Iterable[T], *, size: int = PORTION) -> list[tuple[T, ...]]:
 
 def _canonical(decision: Decision) -> str:
     return canonical.encode(msgspec.to_builtins(decision)).decode()
-
-
-def _shown(f: Forecast) -> StepForecast:
-    return StepForecast(
-        name=f.step.name,
-        stage=f.step.stage.value,
-        share=f.step.candidate,
-        control=f.step.control,
-        guardrail=f.guardrail.metric.name,
-        detects=f.detects or 0.0,
-        subjects_to_proof=f.subjects_to_proof or 0,
-        seconds_to_proof=f.seconds_to_proof,
-        subjects_at_risk=f.subjects_at_risk,
-    )
-
-
-def _outlook(o: Outlook) -> BudgetForecast:
-    return BudgetForecast(
-        metric=o.budget.metric,
-        measure=o.budget.measure.value,
-        size=o.budget.size,
-        when_equal=o.when_equal,
-        when_worse=o.when_worse,
-    )
 
 
 def _check(name: str, trouble: str, *, fine: str) -> CheckView:

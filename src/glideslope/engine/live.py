@@ -146,21 +146,32 @@ class Live:
         self._meters = meters
         self._clock = clock
         self._kept: dict[ModelName, _Kept] = {}
+        self._looked: float | None = None
+        """When everything was sampled last; what is not known from then came later, and had counted nothing."""
 
     async def look(self) -> None:
         """Take a sample of every model; others have their turn in between."""
         for model in self._record.models():
-            self._kept.setdefault(model.name, _Kept()).samples.append(self._sample(model))
+            self._of(model.name).append(self._sample(model))
             await asyncio.sleep(0)
+        self._looked = self._clock.monotonic()
 
     def samples(self, name: ModelName) -> Sequence[Sample]:
         """Return a model's samples, the last one taken now. Raises NotFound."""
         model = self._record.model(name)
-        kept = self._kept.setdefault(name, _Kept()).samples
+        kept = self._of(name)
         now = self._sample(model)
         if not kept:
             kept.append(now)
         return [*kept, now][-POINTS - 1 :]
+
+    def _of(self, name: ModelName) -> deque[Sample]:
+        kept = self._kept.get(name)
+        if kept is None:
+            kept = self._kept[name] = _Kept()
+            if self._looked is not None:
+                kept.samples.append(Sample(at=self._looked, arms={}, sums={}))
+        return kept.samples
 
     def _sample(self, model: Model) -> Sample:
         arms: dict[Arm, _Counted] = {}

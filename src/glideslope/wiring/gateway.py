@@ -1,6 +1,7 @@
 """The gateway process: keeps one Envoy alive, whatever becomes of the server."""
 
 import asyncio
+import os
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -14,12 +15,13 @@ from glideslope.adapters.drivers.envoy.credentials import Credentials
 from glideslope.adapters.drivers.envoy.line import Line
 from glideslope.adapters.drivers.envoy.supervisor import run_gateway
 from glideslope.settings import Settings
-from glideslope.wiring import tls
+from glideslope.wiring import log_lines, tls
 from glideslope.wiring.folder import make_state_folder, write_address
 
 
 def run(settings: Settings) -> None:
     """Keep the gateway alive in this process until SIGTERM or SIGINT. Raises DriverUnavailable, PortInUse, CredentialsInvalid."""
+    log_lines.configure(os.environ)
     asyncio.run(_run(settings))
 
 

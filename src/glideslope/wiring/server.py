@@ -49,7 +49,7 @@ from glideslope.interfaces.dashboard.site import beside, create_site
 from glideslope.interfaces.dashboard.ways import Ways
 from glideslope.interfaces.metering import HttpMeter
 from glideslope.settings import LOOPBACK, Settings
-from glideslope.wiring import accounts, artifacts, rules, tls, witnesses
+from glideslope.wiring import accounts, artifacts, log_lines, rules, tls, witnesses
 from glideslope.wiring.channels import ChannelsFile
 from glideslope.wiring.folder import make_state_folder, write_address
 from glideslope.wiring.web import WebServer
@@ -169,6 +169,8 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         )
         sink.app = app
         await stack.enter_async_context(app.running())
+        telling = asyncio.create_task(log_lines.tell(app))
+        stack.callback(telling.cancel)
         yield app
 
 
@@ -265,6 +267,7 @@ def _state_check(settings: Settings) -> CheckView:
 
 def run(settings: Settings) -> None:
     """Serve in this process until SIGTERM or SIGINT. Raises what `serve` does."""
+    log_lines.configure(os.environ)
     # Every connection is a descriptor, and the usual 1,024 are soon gone; then the store could not open its files.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -67,6 +67,7 @@ class WebServer(uvicorn.Server):
                 _read_one_way(app),
                 http=_Connection,
                 ws="none",
+                log_config=None,
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=SHUTDOWN,

@@ -175,8 +175,7 @@ class Collector:
         tell(names.GOVERNOR_LEFT, governor.lease_left)
         tell(names.TICKS, self._meters.ticks)
         tell(names.TICKED_AT, self._meters.ticked_at)
-        troubles = {"governor": governor.trouble, "gateway": self._reconciler.trouble, **self._troubles()}
-        for part, trouble in troubles.items():
+        for part, trouble in self._troubles().items():
             tell(names.TROUBLE, int(bool(trouble)), part)
         tell(names.ENTRIES, self._record.size())
         tell(names.SIGNED, self._notary.signed or None)

@@ -182,6 +182,12 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     status: str = "ok"
 
 
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """The server governs."""
+
+    status: str = "ready"
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """A refusal (RFC 9457), with what to do about it."""
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from glideslope.domain.contract import Contract
+from glideslope.domain.errors import Unavailable
 from glideslope.domain.ids import WHOLE, RolloutId, SliceName, model_name
 from glideslope.engine.announcing import AnnouncementView
 from glideslope.engine.baselines import UsualView
@@ -26,11 +27,20 @@ from glideslope.engine.views import (
     SignalsView,
     SlicesView,
 )
-from glideslope.interfaces.api.bodies import Health, LedgerKey
+from glideslope.interfaces.api.bodies import Health, LedgerKey, Ready
 from glideslope.interfaces.api.door import LOOKING, REPORTING, Door, answer
 from glideslope.interfaces.api.openapi import described
 
 AsOf = Annotated[int | None, Query(ge=0, le=2**53, description="As it stood right after this entry of the ledger.")]
+
+
+class NotReady(Unavailable):
+    """Says no more than that: whoever asks shows no token."""
+
+    code = "not-ready"
+
+    def __init__(self) -> None:
+        super().__init__("This server does not govern now.", next_command="glideslope doctor")
 
 
 def fleet(door: Door) -> APIRouter:
@@ -41,6 +51,16 @@ def fleet(door: Door) -> APIRouter:
     @router.get("/v1/healthz", summary="Tell that the server answers", **described(answer=Health, public=True))
     async def healthz() -> Response:
         return answer(Health())
+
+    @router.get(
+        "/v1/readyz",
+        summary="Tell that the server governs",
+        **described(answer=Ready, public=True, refusals=(HTTPStatus.SERVICE_UNAVAILABLE,)),
+    )
+    async def readyz() -> Response:
+        if not await service.ready():
+            raise NotReady
+        return answer(Ready())
 
     @router.get("/v1/fleet", summary="Show all models and rollouts", **described(answer=FleetView))
     async def all_of_it(request: Request) -> Response:
