@@ -102,6 +102,7 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             tile=found,
             loosened=_loosened(proposed, view),
             looks=windowed(found.looks, window),
+            slices=[each for each in worst_first(view.guardrails) if each.metric == metric][:MOST_SLICES],
             windows=[
                 (name, name == window)
                 for name in (EVERYTHING, *LAST, *dict.fromkeys(look.step for look in found.looks))
