@@ -69,6 +69,7 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             course=course,
             tiles=tiles(view, _rules(proposed), course.looks, until=course.until),
             causes=causes(view),
+            incident=next((each for each in await service.incidents() if each.rollout == id_), None),
             halt=next((each for each in reversed(story) if each.kind == "halted"), None)
             if view.phase == "halted"
             else None,
