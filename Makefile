@@ -15,13 +15,16 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=wo
 SEEDS := tests/simulator/test_seeds.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format bench docs audit sbom lock clean
+.PHONY: help demo browse test test-all lint format bench docs audit sbom lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.$(if $(wildcard .venv/.dev),dev,demo)  ## real flights, real models, real traffic: a sound update and a harmful one
 	$(BIN)/glideslope demo $(ARGS)
+
+browse: .venv/.$(if $(wildcard .venv/.dev),dev,demo)  ## a recorded run of the demo as pages, with a tour; nothing is run
+	$(BIN)/glideslope browse $(ARGS)
 
 test: .venv/.dev  ## everything that finishes in minutes
 	$(if $(DEBIAN),$(BIN)/python tools/ensure_debian.py $(DEBIAN))

@@ -76,6 +76,15 @@ def test_the_copy_checks_itself_proves_an_entry_and_signs_nothing(looking: Brows
     assert "record-copy" in pack.text
 
 
+def test_a_copy_stands_at_its_last_entry(looking: Browser) -> None:
+    last = re.findall(r'datetime="([^"]+)"', looking.get("/ledger/57").text)[0]
+    page = looking.get("/").text
+
+    assert f'as of <time datetime="{last}"' in page
+    assert "Gateway: none: a copy of a record" in page
+    assert "Asked of" not in page
+
+
 def test_a_decision_is_made_again_in_place(looking: Browser) -> None:
     page = looking.get("/rollouts/r-0002").text
     versions = re.findall(r'href="/rollouts/r-0002/decisions/(\d+)"', page)

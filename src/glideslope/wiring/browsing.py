@@ -7,6 +7,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor
 from glideslope.engine.app import World
 from glideslope.engine.copies import Copy, NoKey, take_over
+from glideslope.engine.ports import Clock
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.dashboard.link import SignInLink
@@ -65,15 +67,24 @@ async def _serve(
 
 async def copy_of(lines: Sequence[bytes], *, store: SqliteStore, key: str, token: str) -> Copy:
     """Return what shows the lines of a verified bundle to the holder of a token. Raises StoreUnavailable."""
-    await take_over(bundle.parse(lines), store=store, checkpoints=store)
-    app = Copy(_world(store, key=key, token=token))
+    found = bundle.parse(lines)
+    await take_over(found, store=store, checkpoints=store)
+    app = Copy(_world(store, _Standing(found.entries[-1].at if found.entries else ""), key=key, token=token))
     await app.load()
     return app
 
 
-def _world(store: SqliteStore, *, key: str, token: str) -> World:
-    clock = SystemClock()
+class _Standing(SystemClock):
+    """A clock that stands at the last entry: what had run out by now had not then, and nobody waits any longer."""
 
+    def __init__(self, at: str) -> None:
+        self._at = datetime.fromisoformat(at) if at else super().now()
+
+    def now(self) -> datetime:
+        return self._at
+
+
+def _world(store: SqliteStore, clock: Clock, *, key: str, token: str) -> World:
     async def checks() -> Sequence[CheckView]:
         return (CheckView(name="copy", ok=True, sentence="This is a copy of a record; nothing is governed here."),)
 

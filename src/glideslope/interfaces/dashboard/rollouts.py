@@ -69,6 +69,7 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             course=course,
             tiles=tiles(view, _rules(proposed), course.looks, until=course.until),
             causes=causes(view),
+            incident=next((each for each in await service.incidents() if each.rollout == id_), None),
             halt=next((each for each in reversed(story) if each.kind == "halted"), None)
             if view.phase == "halted"
             else None,
@@ -102,6 +103,7 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             tile=found,
             loosened=_loosened(proposed, view),
             looks=windowed(found.looks, window),
+            slices=[each for each in worst_first(view.guardrails) if each.metric == metric][:MOST_SLICES],
             windows=[
                 (name, name == window)
                 for name in (EVERYTHING, *LAST, *dict.fromkeys(look.step for look in found.looks))

@@ -17,6 +17,7 @@ from glideslope.domain.ids import ModelName, RolloutId, VersionName
 from glideslope.domain.plan import Evaluation
 from glideslope.domain.reasons import Reason
 from glideslope.engine.courses import LookView, ProposalView
+from glideslope.engine.governing_views import IncidentView
 from glideslope.engine.service import Service
 from glideslope.engine.views import DecisionView, HappeningView, RolloutView
 from glideslope.interfaces.dashboard.door import PageDoor
@@ -84,6 +85,7 @@ async def stops(service: Service) -> tuple[Stop, ...]:
     about = await _about(service, told)
     course = sorted((*_live(about), *_held(about), *_end(about)), key=_entry)
     found = [_first(fleet.rollouts), _proposed(about), *_offline(about), *course]
+    found += [_learned(each) for each in await service.incidents() if each.rollout == told.id]
     for view in fleet.rollouts:
         if lapse := _lapsed(await service.story(RolloutId(view.id)), view):
             found.append(lapse)
@@ -247,6 +249,16 @@ def _end(about: _About) -> Iterator[Stop]:
         f"{' '.join(last.sentences)}{f' It was {broken[0]}.' if broken else ''} {view.candidate_subjects:,} subjects had met "
         f"{view.candidate}{at_most}; {view.incumbent} serves everybody again.",
         last.entry,
+    )
+
+
+def _learned(incident: IncidentView) -> Stop:
+    state = f"{incident.closed_by} closed it" if incident.closed_by else f"still lacking: {', '.join(incident.lacking)}"
+    return Stop(
+        "What people make of it",
+        f"The withdrawal opened an incident by itself: how far it went and what was declared, from the record; why, and what is done about "
+        f"it, from people. {state[0].upper()}{state[1:]}.",
+        f"/incidents/{incident.rollout}",
     )
 
 
