@@ -111,6 +111,7 @@ from glideslope.engine.signals import Signals
 from glideslope.engine.telemetry.chain import EVERY as CHAIN_EVERY
 from glideslope.engine.telemetry.families import Telling
 from glideslope.engine.telemetry.meters import Meters
+from glideslope.engine.tracing import NO_TRACER, Tracer
 from glideslope.engine.turns import by_turns
 from glideslope.engine.views import (
     BasisView,
@@ -204,6 +205,7 @@ class World:
     """Whose cosignatures on checkpoints are taken in."""
     plugins: Plugins = NO_PLUGINS
     """Metrics that installed packages provide."""
+    tracer: Tracer = NO_TRACER
 
 
 class App(Council):
@@ -211,7 +213,7 @@ class App(Council):
 
     def __init__(self, world: World, *, epoch: int) -> None:
         self._world = world
-        self.record = Record(store=world.store, clock=world.clock)
+        self.record = Record(store=world.store, clock=world.clock, tracer=world.tracer)
         self.meters = Meters()
         self.observer = Observer(
             record=self.record,
@@ -261,7 +263,9 @@ class App(Council):
         self.governing = Governing(self.record, agreed, holidays=world.holidays)
         self.consulting = Consulting(world.sources, clock=world.clock, wake=self._answered)
         self._asking = Asking(self.record, agreed, self.consulting, holidays=world.holidays)
-        self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock, meters=self.meters)
+        self.reconciler = Reconciler(
+            record=self.record, driver=world.driver, clock=world.clock, meters=self.meters, tracer=world.tracer
+        )
         self.governor = Governor(
             record=self.record,
             observer=self.observer,
@@ -274,6 +278,7 @@ class App(Council):
             holder=world.holder,
             ended=self._forget,
             meters=self.meters,
+            tracer=world.tracer,
         )
         self._handlers = Handlers(
             record=self.record,
