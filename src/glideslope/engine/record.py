@@ -103,6 +103,8 @@ class Record:
 
     def __init__(self, *, store: Store, clock: Clock, tracer: Tracer = NO_TRACER) -> None:
         self._tracer = tracer
+        self.traces: dict[int, tuple[str, str]] = {}
+        """By position the trace and span in which an entry was committed, for whoever writes the log; they take it from here."""
         self._store = store
         self._clock = clock
         self._streams: dict[str, _Stream] = {}
@@ -179,6 +181,8 @@ class Record:
         try:
             with self._tracer.span("glideslope.commit", about):
                 positions = await self._store.append(drafts, fence=fence)
+                if (ids := self._tracer.ids())[0]:
+                    self.traces |= dict.fromkeys(positions, ids)
         except VersionConflict:
             await self.refresh()
             raise

@@ -161,6 +161,8 @@ async def test_a_command_is_one_trace_from_its_caller_to_its_commit_and_a_tick_i
     assert len(spans["glideslope.tick"]) < 6, "ticks that did nothing are not told"
     assert ids[0] == ("", "")
     assert ids[1] == (tick["trace"], tick["id"]), "what is logged can be found from the trace"
+    of_proposal = next(r.entry for r in world.app.record.history("r-0001"))
+    assert world.app.record.traces[of_proposal] == (CALLER[0], proposed[0]["id"]), "so is what is recorded"
     assert "GET /v1/healthz" not in spans
     assert not any(b"gs_" in body for _, body in receiver.bodies)
 
