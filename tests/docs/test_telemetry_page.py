@@ -35,6 +35,26 @@ def test_every_field_of_the_log_is_documented(page: str) -> None:
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(written)
 
 
+def test_every_span_and_every_attribute_is_documented_and_no_other(page: str, root: Path) -> None:
+    source = "\n".join(
+        (root / "src" / "glideslope" / path).read_text(encoding="utf-8")
+        for path in (
+            "engine/governor.py",
+            "engine/record.py",
+            "engine/reconciler.py",
+            "interfaces/metering.py",
+            "sdk/evaluations.py",
+        )
+    )
+    section = page.partition("## Traces")[2].partition("## Health")[0]
+    names = set(re.findall(r'span\(\s*"(glideslope\.\w+)"', source))
+    attributes = set(re.findall(r'"((?:glideslope|http|url|server|error|feature_flag)\.[\w.]+)"', source))
+    attributes -= {*names, "glideslope.sdk", "http.response.start"}  # a logger's name, and ASGI's
+    documented = set(re.findall(r"`((?:glideslope|http|url|server|error|feature_flag)\.[\w.]+)`", section))
+
+    assert documented == names | attributes
+
+
 def test_names_are_conventional() -> None:
     """One prefix, base units, `_total` for counters and `_info` for infos, and for nothing else."""
     for each in DEFINITIONS:

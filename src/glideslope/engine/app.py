@@ -114,6 +114,7 @@ from glideslope.engine.telemetry.meters import Meters
 from glideslope.engine.telling.bulletin import Bulletin
 from glideslope.engine.telling.herald import Herald
 from glideslope.engine.telling.ports import Outlets
+from glideslope.engine.tracing import NO_TRACER, Tracer
 from glideslope.engine.turns import by_turns
 from glideslope.engine.views import (
     BasisView,
@@ -209,6 +210,7 @@ class World:
     """Whose cosignatures on checkpoints are taken in."""
     plugins: Plugins = NO_PLUGINS
     """Metrics that installed packages provide."""
+    tracer: Tracer = NO_TRACER
 
 
 class App(Bulletin, Council):
@@ -216,7 +218,7 @@ class App(Bulletin, Council):
 
     def __init__(self, world: World, *, epoch: int) -> None:
         self._world = world
-        self.record = Record(store=world.store, clock=world.clock)
+        self.record = Record(store=world.store, clock=world.clock, tracer=world.tracer)
         self.meters = Meters()
         self.observer = Observer(
             record=self.record,
@@ -266,7 +268,9 @@ class App(Bulletin, Council):
         self.governing = Governing(self.record, agreed, holidays=world.holidays)
         self.consulting = Consulting(world.sources, clock=world.clock, wake=self._answered)
         self._asking = Asking(self.record, agreed, self.consulting, holidays=world.holidays)
-        self.reconciler = Reconciler(record=self.record, driver=world.driver, clock=world.clock, meters=self.meters)
+        self.reconciler = Reconciler(
+            record=self.record, driver=world.driver, clock=world.clock, meters=self.meters, tracer=world.tracer
+        )
         self.governor = Governor(
             record=self.record,
             observer=self.observer,
@@ -279,6 +283,7 @@ class App(Bulletin, Council):
             holder=world.holder,
             ended=self._forget,
             meters=self.meters,
+            tracer=world.tracer,
         )
         self._handlers = Handlers(
             record=self.record,

@@ -27,6 +27,7 @@ from glideslope.engine.ports import Clock, Fence, Lease, Leases
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Append, Record
 from glideslope.engine.telemetry.meters import Meters
+from glideslope.engine.tracing import NO_TRACER, Span, Tracer
 
 LEASE_NAME: Final = "governor"
 LEASE: Final = timedelta(seconds=3)
@@ -59,7 +60,9 @@ class Governor:
         holder: str,
         ended: Callable[[RolloutId], None],
         meters: Meters | None = None,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
+        self._tracer = tracer
         self._meters = Meters() if meters is None else meters
         self._record = record
         self._observer = observer
@@ -102,7 +105,8 @@ class Governor:
         while True:
             began = self._clock.monotonic()
             try:
-                await self.tick()
+                with self._tracer.span("glideslope.tick", quiet=True):
+                    await self.tick()
                 self.trouble = self.stuck
             except GlideslopeError as error:
                 self.trouble = str(error)
@@ -212,6 +216,11 @@ class Governor:
         return rollout.version != version or self._clock.monotonic() - at >= LOOK_EVERY
 
     async def _judge(self, rollout: Rollout, fence: Fence) -> None:
+        about = {"glideslope.rollout": rollout.id, "glideslope.model": rollout.plan.model}
+        with self._tracer.span("glideslope.decide", about, quiet=True) as span:
+            await self._judge_within(span, rollout, fence)
+
+    async def _judge_within(self, span: Span, rollout: Rollout, fence: Fence) -> None:
         while True:
             self._observer.changed.discard(rollout.id)
             self._judged[rollout.id] = (self._clock.monotonic(), rollout.version)
@@ -220,6 +229,8 @@ class Governor:
             asked = self._asking.ask(rollout, now=at)
             evidence = replace(counted, permit=asked.permit)
             decision = decide(rollout, evidence, now=at)
+            kind = str(decision.__struct_config__.tag)
+            span.set({"glideslope.decision": kind, "glideslope.reasons": ",".join(r.value for r in decision.reasons)})
             if asked.pending and isinstance(decision, Hold) and decision.reasons == (Reason.POLICY_BLOCKS,):
                 # It moves nothing, and what the ledger should say is the answer, not that there is none yet.
                 self._judged.pop(rollout.id)

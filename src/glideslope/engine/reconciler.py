@@ -13,10 +13,11 @@ from glideslope.domain.errors import GlideslopeError, LeaseLost, StoreUnavailabl
 from glideslope.domain.events import Closed, Confirmed, Event, Installed
 from glideslope.domain.ids import MACHINE, ModelName, RolloutId
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
-from glideslope.domain.traffic import Endpoint, Exposure, ObservedRoute, Route, Token
+from glideslope.domain.traffic import FULL, Endpoint, Exposure, ObservedRoute, Route, Token
 from glideslope.engine.ports import Clock, Driver, Fence
 from glideslope.engine.record import Append, Model, Record, model_stream, rollout_number
 from glideslope.engine.telemetry.meters import Meters
+from glideslope.engine.tracing import NO_TRACER, Tracer, Value
 
 LOOK_EVERY = 1.0
 """Seconds between looks at traffic that has been confirmed."""
@@ -45,7 +46,16 @@ class _Standing:
 class Reconciler:
     """Drives one data plane."""
 
-    def __init__(self, *, record: Record, driver: Driver, clock: Clock, meters: Meters | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        record: Record,
+        driver: Driver,
+        clock: Clock,
+        meters: Meters | None = None,
+        tracer: Tracer = NO_TRACER,
+    ) -> None:
+        self._tracer = tracer
         self._meters = Meters() if meters is None else meters
         self._record = record
         self._driver = driver
@@ -195,7 +205,14 @@ class Reconciler:
             await self._driver.lease(model, None, token=token, ttl=timedelta(seconds=ttl))
             standing.back = True
             return
-        await self._driver.lease(model, wanted, token=token, ttl=timedelta(seconds=ttl))
+        about: dict[str, Value] = {
+            "glideslope.model": model,
+            "glideslope.rollout": rollout.id,
+            "glideslope.exposure_ratio": wanted.split.candidate / FULL if wanted else 0.0,
+        }
+        # A renewal is no news.
+        with self._tracer.span("glideslope.lease", about, quiet=standing.granted == wanted):
+            await self._driver.lease(model, wanted, token=token, ttl=timedelta(seconds=ttl))
         if standing.granted is not None and standing.granted == wanted and standing.renewed is not None:
             self._meters.renewed(model, left=1 - (now - standing.renewed) / ttl)
         if standing.granted != wanted:

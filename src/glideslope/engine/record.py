@@ -31,6 +31,7 @@ from glideslope.domain.governing.incident import Incident, IncidentEvent, tell
 from glideslope.domain.ids import ModelName, RolloutId, VersionName
 from glideslope.domain.rollout import ENDED, Rollout, apply, begin
 from glideslope.engine.ports import Clock, Draft, Fence, Store
+from glideslope.engine.tracing import NO_TRACER, Tracer, Value
 from glideslope.ledger import entry as ledger_entry
 from glideslope.ledger import manifest, merkle
 from glideslope.ledger.errors import CanonicalError
@@ -100,7 +101,10 @@ class _Stream:
 class Record:
     """All streams, kept as events; the only way in and out of the ledger."""
 
-    def __init__(self, *, store: Store, clock: Clock) -> None:
+    def __init__(self, *, store: Store, clock: Clock, tracer: Tracer = NO_TRACER) -> None:
+        self._tracer = tracer
+        self.traces: dict[int, tuple[str, str]] = {}
+        """By position the trace and span in which an entry was committed, for whoever writes the log; they take it from here."""
         self._store = store
         self._clock = clock
         self._streams: dict[str, _Stream] = {}
@@ -170,8 +174,15 @@ class Record:
                     body=body_of(event),
                 )
                 drafts.append(Draft(stream=a.stream, version=entry.version, data=_encoded(entry), key=f"{a.key}/{k}"))
+        about: dict[str, Value] = {
+            "glideslope.stream": drafts[0].stream if drafts else "",
+            "glideslope.entries": len(drafts),
+        }
         try:
-            positions = await self._store.append(drafts, fence=fence)
+            with self._tracer.span("glideslope.commit", about):
+                positions = await self._store.append(drafts, fence=fence)
+                if (ids := self._tracer.ids())[0]:
+                    self.traces |= dict.fromkeys(positions, ids)
         except VersionConflict:
             await self.refresh()
             raise

@@ -32,6 +32,7 @@ from glideslope.sdk.client import Client
 from glideslope.sdk.contract import open_only, tags_of, with_data_contract
 from glideslope.sdk.digest import folder_digest
 from glideslope.sdk.errors import ServerRefused
+from glideslope.sdk.evaluations import evaluations
 from glideslope.sdk.features import FeatureCounter
 from glideslope.sdk.flights import Flight, Flights
 from glideslope.sdk.formulas import values_of
@@ -78,6 +79,7 @@ class Service:
         self.model = model_name(model)
         self.version = version_name(version) if version else VersionName("")
         self.assigner = Assigner(clock=clock)
+        self._evaluations = evaluations(model, os.environ)
         self.briefed: Briefed = NOT_BRIEFED
         self._wall = wall
         self._tags = tags_of(tags)
@@ -152,7 +154,11 @@ class Service:
         """Return a subject's arm, for services that choose in process; see `Assigner.assign`."""
         if not self._started:
             self.start()
-        return self.assigner.assign(subject)
+        assigned = self.assigner.assign(subject)
+        if self._evaluations is not None:
+            key = self.briefed.key
+            self._evaluations.tell(assigned, subject, key=b"" if key is None else key.secret)
+        return assigned
 
     def began(self, assigned: Assigned, *, subject: str, request: str = "") -> Flight:
         """Take note that a request begins whose version was assigned here; give what is returned to `served` at its end.

@@ -29,6 +29,7 @@ from glideslope.engine.app import World as Outside
 from glideslope.engine.ports import Counters
 from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.rule_sources import RuleSource
+from glideslope.engine.tracing import NO_TRACER, Tracer
 from glideslope.engine.views import CheckView, RolloutView
 from glideslope.ledger.cosignature import Witness
 from glideslope.testing.clock import ManualClock
@@ -141,6 +142,8 @@ class World:
         self.probe = Answering()
         self.apps: list[App] = []
         self.front: App | None = None
+        self.tracer: Tracer = NO_TRACER
+        """Of the apps that are started from now on."""
         self.plugins = plugins
         """Of the apps that are started from now on."""
         self.sources = dict(sources or {})
@@ -190,6 +193,7 @@ class World:
             checks=_nothing_to_check,
             log=self.log,
             plugins=self.plugins,
+            tracer=self.tracer,
             sources=self.sources,
             witnesses=lambda: self.witnesses,
         )

@@ -82,8 +82,10 @@ class Lines(logging.Formatter):
             "message": _SECRET.sub("(hidden)", message),
         }
         trace, span = self._trace()
-        more = {"trace_id": trace, "span_id": span} | {key: getattr(record, key, "") for key in FIELDS[:5]}
-        found |= {key: more[key] for key in FIELDS if more[key] not in ("", None)}
+        more = {"trace_id": trace, "span_id": span} | {
+            k: v for k in FIELDS if (v := getattr(record, k, "")) not in ("", None)
+        }
+        found |= {key: more[key] for key in FIELDS if more.get(key, "") != ""}
         if self._as_json:
             return json.dumps(found, ensure_ascii=False)
         told = " ".join(f"{key}={found[key]}" for key in FIELDS if key in found)
@@ -105,7 +107,7 @@ async def tell(app: Telling) -> None:
     told, known = app.record.read, dict.fromkeys(app.all_troubles, "")
     while True:
         while told < app.record.read:
-            _entry(app.record.at(told))
+            _entry(app.record.at(told), *app.record.traces.pop(told, ("", "")))
             told += 1
         for part, trouble in app.all_troubles.items():
             if trouble != known.get(part, ""):
@@ -117,7 +119,7 @@ async def tell(app: Telling) -> None:
         await asyncio.sleep(LOOK_EVERY)
 
 
-def _entry(recorded: Recorded) -> None:
+def _entry(recorded: Recorded, trace: str, span: str) -> None:
     stream, kind = recorded.stream, kind_of(recorded.event)
     said = f"{stream}: {kind}"
     if isinstance(recorded.event, Decided):
@@ -128,5 +130,7 @@ def _entry(recorded: Recorded) -> None:
         "entry": recorded.entry,
         "rollout": stream if stream.startswith(ROLLOUT_PREFIX) else "",
         "model": stream.removeprefix(MODEL_PREFIX) if stream.startswith(MODEL_PREFIX) else "",
+        "trace_id": trace,
+        "span_id": span,
     }
     _log.info("%s", said, extra=about)

@@ -43,13 +43,14 @@ from glideslope.engine.log_desk import KEEP
 from glideslope.engine.ports import Driver, Grants, Served
 from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.telling.ports import Outlets
+from glideslope.engine.tracing import NO_TRACER, Tracer
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.dashboard.site import beside, create_site
 from glideslope.interfaces.dashboard.ways import Ways
 from glideslope.interfaces.metering import HttpMeter
 from glideslope.settings import LOOPBACK, Settings
-from glideslope.wiring import accounts, artifacts, log_lines, rules, tls, witnesses
+from glideslope.wiring import accounts, artifacts, log_lines, rules, tls, tracing, witnesses
 from glideslope.wiring.channels import ChannelsFile
 from glideslope.wiring.folder import make_state_folder, write_address
 from glideslope.wiring.web import WebServer
@@ -72,9 +73,9 @@ async def serve(settings: Settings) -> None:
     shown = None if doors.tls is None else Shown(doors.tls.cert, doors.tls.key)
     listening = listen(settings.port, purpose="server", setting="--port", host=doors.host)
     port = listening.getsockname()[1]
-    async with running(settings) as app:
+    async with tracing.following(os.environ) as tracer, running(settings, tracer=tracer) as app:
         stopping = asyncio.Event()
-        meter = HttpMeter()
+        meter = HttpMeter(tracer=tracer)
         api = create_app(app, new_key=lambda: secrets.token_hex(16), stopping=stopping, more=meter.families)
         pages = create_site(
             app,
@@ -104,7 +105,7 @@ def _ways(settings: Settings) -> Ways:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[App]:
+async def running(settings: Settings, *, tracer: Tracer = NO_TRACER) -> AsyncIterator[App]:
     """Open the state, start the data plane and govern, until left."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
@@ -162,6 +163,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
                 keep=KEEP if settings.keep_log is None else timedelta(seconds=settings.keep_log),
                 witnesses=partial(witnesses.read, settings.witnesses),
                 plugins=InstalledPlugins(),
+                tracer=tracer,
                 sources=rules.sources(os.environ.get(OPA, ""), os.environ.get(OPA_TOKEN, "")),
                 holidays=_holidays(),
             ),
