@@ -63,14 +63,16 @@ def interval(view: GuardrailView) -> Markup:
     )
 
 
-def looks(found: Sequence[LookView], now: GuardrailView, *, width: float = WIDTH, height: float = 76) -> Markup:
-    """Draw the interval of a guardrail at each decision, and now; nothing for fewer than two moments."""
+def looks(
+    found: Sequence[LookView], now: GuardrailView, *, until: str, width: float = WIDTH, height: float = 76
+) -> Markup:
+    """Draw the interval of a guardrail at each decision, and at the instant `until`; nothing for fewer than two moments."""
     mine = [look for look in found if look.kind == now.kind]
-    seen = [(f"entry {look.entry}", look.low, look.estimate, look.high) for look in mine]
-    seen.append(("now", now.low, now.estimate, now.high))
+    seen = [(look.at, f"entry {look.entry}", look.low, look.estimate, look.high) for look in mine]
+    seen.append((until, "now", now.low, now.estimate, now.high))
     rows = [
-        (when, low, middle, high)
-        for when, low, middle, high in seen
+        (at, when, low, middle, high)
+        for at, when, low, middle, high in seen
         if middle is not None and (low is not None or high is not None)
     ]
     if len(rows) < 2:
@@ -78,12 +80,11 @@ def looks(found: Sequence[LookView], now: GuardrailView, *, width: float = WIDTH
     none = 1.0 if now.kind == "ratio" else 0.0
     # An early interval may be a hundred times as wide as the last: what is beyond the frame runs out of it.
     late = rows[len(rows) // 2 :]
-    values = [value for _, low, middle, high in late for value in (low, middle, high)]
+    values = [value for _, _, low, middle, high in late for value in (low, middle, high)]
     scale = _axis([*values, now.margin, none], start=height - 4, end=4)
-    step = (width - 16) / (len(rows) - 1)
     upper, lower, line, dots = [], [], [], []
-    for k, (when, low, middle, high) in enumerate(rows):
-        x, y = round(8 + k * step, 1), scale.at(middle)
+    for x, (_, when, low, middle, high) in zip(_times([row[0] for row in rows], width), rows, strict=True):
+        y = scale.at(middle)
         upper.append((x, 0.0 if high is None else scale.at(high)))
         lower.append((x, height if low is None else scale.at(low)))
         line.append((x, y))
@@ -102,37 +103,48 @@ def looks(found: Sequence[LookView], now: GuardrailView, *, width: float = WIDTH
             Markup('<text class="tick" x="10" y="{}">{}</text>').format(round(scale.at(value) - 5, 1), text)
             for value, text in ((none, "no difference"), (now.margin, "margin"))
         ]
+        lasted = _seconds(until) - _seconds(rows[0][0])
+        parts.append(
+            Markup('<text class="tick end" x="{}" y="{}">{}</text>').format(width - 10, height - 6, _elapsed(lasted))
+        )
     label = f"{now.metric}: its interval at each of {len(rows)} looks, the last is now"
     return _svg(parts, height=height, width=width, label=label, kind="looks")
 
 
-def arms(found: Sequence[LookView], now: GuardrailView, *, width: float = WIDTH) -> Markup:
-    """Draw what each arm showed by itself at each decision, and now; nothing where it was never seen of both."""
-    seen = [(f"entry {look.entry}", look.candidate, look.incumbent) for look in found if look.kind == now.kind]
-    seen.append(("now", now.candidate, now.incumbent))
-    rows = [(when, a, b) for when, a, b in seen if a is not None and b is not None]
+def arms(found: Sequence[LookView], now: GuardrailView, *, until: str, width: float = WIDTH) -> Markup:
+    """Draw what each arm showed by itself at each decision, and at `until`; nothing where it was never seen of both."""
+    mine = [look for look in found if look.kind == now.kind]
+    seen = [(look.at, f"entry {look.entry}", look.candidate, look.incumbent) for look in mine]
+    seen.append((until, "now", now.candidate, now.incumbent))
+    rows = [(at, when, a, b) for at, when, a, b in seen if a is not None and b is not None]
     if len(rows) < 2:
         return Markup("")
-    scale = _axis([value for _, a, b in rows for value in (a, b)], start=52, end=6)
-    step = (width - 16) / (len(rows) - 1)
-    xs = [round(8 + k * step, 1) for k in range(len(rows))]
+    scale = _axis([value for _, _, a, b in rows for value in (a, b)], start=52, end=6)
+    xs = _times([row[0] for row in rows], width)
     dots = [
         Markup(
             '<circle class="look" cx="{}" cy="{}" r="4"><title>{}: candidate {:.3g}, incumbent {:.3g}</title></circle>'
         ).format(x, scale.at(a), when, a, b)
-        for x, (when, a, b) in zip(xs, rows, strict=True)
+        for x, (_, when, a, b) in zip(xs, rows, strict=True)
     ]
     parts = [
         Markup('<polyline class="incumbent" points="{}"/>').format(
-            _points([(x, scale.at(b)) for x, (_, _, b) in zip(xs, rows, strict=True)])
+            _points([(x, scale.at(b)) for x, (*_, b) in zip(xs, rows, strict=True)])
         ),
         Markup('<polyline class="estimate" points="{}"/>').format(
-            _points([(x, scale.at(a)) for x, (_, a, _) in zip(xs, rows, strict=True)])
+            _points([(x, scale.at(a)) for x, (_, _, a, _) in zip(xs, rows, strict=True)])
         ),
         *dots,
     ]
     label = f"{now.metric}: each arm by itself at {len(rows)} looks, the last is now"
     return _svg(parts, height=58, width=width, label=label, kind="looks")
+
+
+def _times(instants: Sequence[str], width: float) -> list[float]:
+    """Return the places of instants along a chart, each at its time."""
+    seconds = [_seconds(each) for each in instants]
+    scale = _Scale(seconds[0], max(seconds), 8, width - 8)
+    return [scale.at(each) for each in seconds]
 
 
 def _end(value: float | None) -> str:

@@ -103,6 +103,7 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             tile=found,
             loosened=_loosened(proposed, view),
             looks=windowed(found.looks, window),
+            until=course.until,
             slices=[each for each in worst_first(view.guardrails) if each.metric == metric][:MOST_SLICES],
             windows=[
                 (name, name == window)

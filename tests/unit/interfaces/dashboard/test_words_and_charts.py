@@ -19,6 +19,7 @@ from glideslope.testing.examples import plan
 
 AT = "2026-03-01T09:14:05.250Z"
 
+LATER = "2026-03-01T09:01:00Z"
 GUARDRAIL = GuardrailView(
     metric="log_loss",
     slice="all",
@@ -141,11 +142,24 @@ def test_looks_need_two_moments_with_an_interval() -> None:
         candidate_count=1, incumbent_count=1,
     )  # fmt: skip
 
-    assert charts.looks([], GUARDRAIL) == ""
-    assert charts.looks([replace(look, kind="paired")], GUARDRAIL) == ""
-    drawn = charts.looks([look], GUARDRAIL)
+    assert charts.looks([], GUARDRAIL, until=LATER) == ""
+    assert charts.looks([replace(look, kind="paired")], GUARDRAIL, until=LATER) == ""
+    drawn = charts.looks([look], GUARDRAIL, until=LATER)
     assert len(re.findall(r"[\d.]+,[\d.]+", re.findall(r'polyline class="estimate" points="([^"]*)"', drawn)[0])) == 2
-    assert charts.looks([look], replace(GUARDRAIL, low=None, high=None)) == ""
+    assert charts.looks([look], replace(GUARDRAIL, low=None, high=None), until=LATER) == ""
+
+
+def test_looks_stand_at_their_times() -> None:
+    look = LookView(
+        entry=3, at="2026-03-01T09:00:00Z", step="s1", metric="log_loss", kind=GUARDRAIL.kind, low=0.0, estimate=0.1, high=0.2,
+        margin=0.1, candidate_count=1, incumbent_count=1,
+    )  # fmt: skip
+    late = replace(look, entry=4, at="2026-03-01T09:03:00Z")
+    drawn = charts.looks([look, late], GUARDRAIL, until="2026-03-01T09:04:00Z", width=416, height=charts.TALL)
+    xs = [float(x) for x, _ in re.findall(r"([\d.]+),([\d.]+)", re.findall(r'"estimate" points="([^"]*)"', drawn)[0])]
+
+    assert xs == [8, 308, 408], "three minutes are three times as wide as one"
+    assert "+4 min" in drawn
 
 
 def test_each_arm_is_drawn_where_both_were_seen() -> None:
@@ -155,9 +169,9 @@ def test_each_arm_is_drawn_where_both_were_seen() -> None:
     )  # fmt: skip
     now = replace(GUARDRAIL, candidate=0.6, incumbent=0.4)
 
-    assert charts.arms([], now) == ""
-    assert charts.arms([replace(look, candidate=None)], now) == ""
-    drawn = charts.arms([look], now)
+    assert charts.arms([], now, until=LATER) == ""
+    assert charts.arms([replace(look, candidate=None)], now, until=LATER) == ""
+    drawn = charts.arms([look], now, until=LATER)
     candidate, incumbent = (
         re.findall(rf'class="{name}" points="([^"]*)"', drawn)[0] for name in ("estimate", "incumbent")
     )
