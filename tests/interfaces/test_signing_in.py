@@ -221,7 +221,7 @@ def test_really_slow_hashes_take_as_long_for_nobody_as_for_somebody(place: Place
         return min(known for known, _ in found), min(unknown for _, unknown in found)
 
     known, unknown = asyncio.run(both())
-    assert 0.5 < known / unknown < 2
+    assert 0.2 < known / unknown < 5, "without a hash it would be a hundred"
 
 
 @pytest.mark.parametrize("act", ["disable", "role", "reset", "remove"])
