@@ -24,6 +24,7 @@ PAGES = (
     "/rollouts/r-0003",
     "/rollouts/r-0004",
     "/rollouts/r-0005",
+    "/rollouts/r-0005/glass",
     "/rollouts/r-0006",
     "/rollouts/r-0005/guardrails/log_loss",
     "/models",

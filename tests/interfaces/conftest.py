@@ -189,6 +189,8 @@ class Desk:
             models: tuple[str, ...] | None = None
             expires_at: str = ""
             expired: bool = False
+            acts: tuple[str, ...] | None = None
+            used_at: str = ""
 
         class Tokens:
             def create(self, _: Path, *, actor: str, role: str, **limits: object) -> str:

@@ -353,6 +353,28 @@ def test_a_file_that_is_wrong_says_where_and_closes_no_other_way_in(place: Place
     assert place.browser().sign_in("gs_member").status_code == 303
 
 
+def test_a_file_that_goes_wrong_ends_the_sessions_that_rest_on_it_and_breaks_no_page(
+    place: Place, false: FalseProvider
+) -> None:
+    browser = place.browser()
+    asked = begin(browser)
+    come_back(browser, code=false.code(asked["nonce"], now_of(place)), state=asked["state"])
+    write(place.folder, "[[provider]")
+
+    response = browser.get("/models")
+    assert (response.status_code, response.headers["location"]) == (303, "/sign-in?next=%2Fmodels")
+
+
+def test_accounts_that_cannot_be_read_close_no_other_way_in(place: Place) -> None:
+    place.known()
+    (place.folder / "accounts.json").write_text("{")
+    page = place.browser().get("/sign-in")
+
+    assert page.status_code == 200
+    assert "accounts.json" in page.text
+    assert place.browser().sign_in("gs_member").status_code == 303
+
+
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [

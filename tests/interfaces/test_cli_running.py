@@ -12,6 +12,7 @@ from glideslope.domain.errors import (
 from glideslope.engine.views import CheckView
 from glideslope.interfaces.cli.exits import Exit
 from glideslope.settings import STATE_FOLDER, Doors, Tls, own_tls
+from glideslope.wiring import tokens
 
 
 def test_without_a_server_the_next_command_is_up(desk: Any, tmp_path: Path) -> None:
@@ -201,8 +202,31 @@ def test_a_gateway_elsewhere_gets_credentials_and_is_told_where_its_server_is(de
 def test_a_token_is_made_for_models_and_for_a_time(desk: Any) -> None:
     desk.run("token", "create", "svc", "--role", "source", "--model", "fraud", "--model", "biopsy", "--expires", "90d")
 
-    assert desk.scopes == [{"models": ("fraud", "biopsy"), "all_models": False, "seconds": 90 * 86_400.0}]
+    assert desk.scopes == [{"models": ("fraud", "biopsy"), "all_models": False, "seconds": 90 * 86_400.0, "acts": ()}]
     assert "for all models" in desk.run("token", "ls").stdout
+
+
+def test_a_members_token_is_limited_to_acts(desk: Any) -> None:
+    made = desk.run(
+        "token", "create", "ci", "--role", "member", "--may", "propose", "--may", "stop", "--model", "fraud"
+    )
+
+    assert made.exit_code == 0
+    assert desk.scopes == [{"models": ("fraud",), "all_models": False, "seconds": None, "acts": ("propose", "stop")}]
+    assert desk.run("token", "create", "ci", "--role", "member", "--may", "approve").exit_code == 2
+
+
+def test_the_list_says_what_a_token_is_limited_to_and_when_it_was_used(desk: Any, tmp_path: Path) -> None:
+    state = tmp_path / ".glideslope"
+    desk.tokens = lambda: tokens
+    desk.run("token", "create", "ci", "--role", "member", "--may", "stop", "--model", "fraud")
+    (token_id,) = [each.id for each in tokens.listed(state)]
+    (state / "tokens-used.json").write_text(json.dumps({token_id: "2026-01-01T12:00:00Z"}))
+    (state / "tokens-used.json").chmod(0o600)
+
+    assert "may only stop  for fraud  used 2026-01-01T12:00:00+00:00" in desk.run("token", "ls").stdout
+    (line,) = json.loads(desk.run("token", "ls", "--json").stdout)
+    assert (line["acts"], line["models"], line["used_at"][:10]) == (["stop"], ["fraud"], "2026-01-01")
 
 
 def test_init_writes_a_plan_that_works_and_overwrites_nothing(desk: Any) -> None:

@@ -96,6 +96,7 @@ PAGES = [
     "/help",
     "/tour",
     "/rollouts/late-arrival-1",
+    "/rollouts/late-arrival-1/glass",
 ]
 
 

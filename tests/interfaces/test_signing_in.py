@@ -122,6 +122,16 @@ def test_a_link_sets_a_password_once_and_signs_in(place: Place) -> None:
     assert is_in(other)
 
 
+def test_neither_a_password_nor_a_code_is_in_any_file(place: Place) -> None:
+    code, browser = place.invite(), place.browser()
+    browser.send(f"/setup/{code}", password=GOOD, again=GOOD)
+    sign_in(place.browser())
+    again = place.accounts.reset(GRACE, lasting=DAY)
+
+    kept = b"".join(path.read_bytes() for path in place.folder.iterdir())
+    assert [secret for secret in (GOOD, code, again) if secret.encode() in kept] == []
+
+
 @pytest.mark.parametrize(("password", "again", "told"), [("short", "short", "15 is the least"), (GOOD, OTHER, "twice")])
 def test_a_password_that_will_not_do_leaves_the_link_good(place: Place, password: str, again: str, told: str) -> None:
     code, browser = place.invite(), place.browser()
@@ -211,7 +221,7 @@ def test_really_slow_hashes_take_as_long_for_nobody_as_for_somebody(place: Place
         return min(known for known, _ in found), min(unknown for _, unknown in found)
 
     known, unknown = asyncio.run(both())
-    assert 0.5 < known / unknown < 2
+    assert 0.2 < known / unknown < 5, "without a hash it would be a hundred"
 
 
 @pytest.mark.parametrize("act", ["disable", "role", "reset", "remove"])

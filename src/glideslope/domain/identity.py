@@ -52,6 +52,15 @@ class Role(StrEnum):
     READER = "reader"  # looks at everything, the whole ledger too, and changes nothing: what an auditor needs
 
 
+class Act(StrEnum):
+    """What a member's token may be limited to: what machines do. A closed set; whatever else is done is for people."""
+
+    REGISTER = "register"  # versions, their facts, data contracts
+    PROPOSE = "propose"  # and try again
+    STOP = "stop"  # halt, roll back
+    TELL = "tell"  # outcomes
+
+
 class Means(StrEnum):
     """By what somebody proved who they are; a closed set."""
 
@@ -76,8 +85,14 @@ class Identity:
     actor: Actor
     role: Role
     models: frozenset[ModelName] | None = None
-    """The models that a source may speak for; None for all."""
+    """The models that a source may speak for, or a limited member act on; None for all."""
     expires_at: datetime | None = None
+    acts: frozenset[Act] | None = None
+    """What a limited member may do besides looking; None for all that the role allows."""
+
+    def may(self, act: Act | None) -> bool:
+        """Tell whether a limit leaves room for an act; None stands for what no limited token ever does."""
+        return self.acts is None or act in self.acts
 
     def speaks_for(self, model: ModelName) -> bool:
         """Tell whether what this caller reports about a model may be listened to."""

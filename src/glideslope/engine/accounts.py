@@ -129,11 +129,6 @@ class Accounts:
         self._waiting = 0
         self._decoy = ""
 
-    @property
-    def any(self) -> bool:
-        """Tell whether there is any account."""
-        return bool(self._book.all())
-
     def all(self) -> Sequence[Account]:
         """Return all accounts by name."""
         return self._book.all()

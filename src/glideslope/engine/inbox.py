@@ -174,6 +174,7 @@ def _glass(view: RolloutView, governed: GovernedView, reader: Reader | None) -> 
             why_me=_mine(reader, "you may operate"),
             why_not=_barred(reader, Right.OPERATE, but=(by,), since="You asked for it yourself."),
             allowed=(Act.BREAK_GLASS,),
+            page=f"/rollouts/{view.id}/glass",
             command=f"glideslope show {view.id}",
         )
     if governed.glass_owed_by:
@@ -189,6 +190,7 @@ def _glass(view: RolloutView, governed: GovernedView, reader: Reader | None) -> 
             why_me=_mine(reader, "you may review"),
             why_not=_barred(reader, Right.REVIEW, but=breakers, since="You had a part in breaking it."),
             allowed=(Act.REVIEW,),
+            page=f"/rollouts/{view.id}/glass",
             command=f"glideslope show {view.id}",
         )
 

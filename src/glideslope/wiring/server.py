@@ -34,7 +34,7 @@ from glideslope.adapters.signers.file_key import FileKeySigner
 from glideslope.adapters.stores.sqlite.deliveries import SqliteDeliveries
 from glideslope.adapters.stores.sqlite.people import SqlitePeople
 from glideslope.adapters.stores.sqlite.store import SqliteStore
-from glideslope.domain.errors import PortInUse, StoreUnavailable
+from glideslope.domain.errors import PortInUse, StoreCorrupt, StoreUnavailable
 from glideslope.domain.ids import Actor
 from glideslope.domain.receipt import ReceiptKey
 from glideslope.engine.app import App, World
@@ -61,6 +61,9 @@ _RENEW_BEFORE: Final = timedelta(days=30)
 OPA: Final = "GLIDESLOPE_OPA"
 OPA_TOKEN: Final = "GLIDESLOPE_OPA_TOKEN"  # noqa: S105 - the name of a variable
 """Where an OPA server is asked about rules of policies in force, and what it is shown; as for `glideslope policy`."""
+
+NOTE_EVERY: Final = 60.0
+"""Seconds between two writings of when tokens were used."""
 
 ORIGIN: Final = "glideslope"
 """The name under which the ledger's checkpoints are signed."""
@@ -112,7 +115,7 @@ async def running(settings: Settings, *, tracer: Tracer = NO_TRACER) -> AsyncIte
         store = await stack.enter_async_context(SqliteStore(settings.database))
         people = await stack.enter_async_context(SqlitePeople(settings.people))
         deliveries = await stack.enter_async_context(SqliteDeliveries(settings.deliveries))
-        tokens = FileTokens(settings.state)
+        tokens = FileTokens(settings.state, now=clock.now)
         tokens.first_start(Actor(_operator()), at=clock.now(), random_bytes=secrets.token_bytes(32))
         signer = FileKeySigner(settings.checkpoint_key, name=ORIGIN, random_bytes=secrets.token_bytes)
         sink = _Sink()
@@ -173,7 +176,31 @@ async def running(settings: Settings, *, tracer: Tracer = NO_TRACER) -> AsyncIte
         await stack.enter_async_context(app.running())
         telling = asyncio.create_task(log_lines.tell(app))
         stack.callback(telling.cancel)
+        await stack.enter_async_context(_noting(tokens))
         yield app
+
+
+@asynccontextmanager
+async def _noting(tokens: FileTokens) -> AsyncIterator[None]:
+    """Write down each minute, and at the end, when tokens were used."""
+
+    async def note() -> None:
+        while True:
+            await asyncio.sleep(NOTE_EVERY)
+            await asyncio.to_thread(_note, tokens)
+
+    noting = asyncio.create_task(note())
+    try:
+        yield
+    finally:
+        noting.cancel()
+        await asyncio.to_thread(_note, tokens)
+
+
+def _note(tokens: FileTokens) -> None:
+    # Nothing rests on it: a full disk must not end the server over it, nor a file that somebody opened to others.
+    with contextlib.suppress(StoreUnavailable, StoreCorrupt):
+        tokens.write_uses()
 
 
 def _holidays() -> HolidaysOf:

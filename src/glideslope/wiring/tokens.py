@@ -9,7 +9,7 @@ from pathlib import Path
 from glideslope.adapters.clock import SystemClock
 from glideslope.adapters.identity.tokens import FileTokens
 from glideslope.domain.errors import Invalid, TokenScopeInvalid
-from glideslope.domain.identity import Role
+from glideslope.domain.identity import Act, Role
 from glideslope.domain.ids import Actor, model_name
 
 
@@ -22,18 +22,30 @@ class TokenLine:
     role: str
     created_at: str
     models: tuple[str, ...] | None
-    """Whom a source speaks for; None for all."""
+    """Whom a source speaks for, or a limited member acts on; None for all."""
+    acts: tuple[str, ...] | None
+    """What a limited member may do; None for all."""
     expires_at: str
     """Empty for never."""
     expired: bool
+    used_at: str
+    """When it was last used, to the minute; empty for never, or for not known."""
 
 
 def create(
-    state: Path, *, actor: str, role: str, models: Sequence[str] = (), all_models: bool = False, seconds: float | None
+    state: Path,
+    *,
+    actor: str,
+    role: str,
+    models: Sequence[str] = (),
+    all_models: bool = False,
+    seconds: float | None,
+    acts: Sequence[str] = (),
 ) -> str:
     """Make a token, that lasts for so many seconds or for ever, and return it; it cannot be read again.
 
-    A source is made for named models, or in so many words for all. Raises Invalid, StoreUnavailable.
+    A source is made for named models, or in so many words for all; a member may be limited to some acts, and then to some models.
+    Raises Invalid, StoreUnavailable.
     """
     try:
         known = Role(role)
@@ -54,13 +66,15 @@ def create(
         random_bytes=secrets.token_bytes(32),
         models=frozenset(model_name(model) for model in models) if models else None,
         expires_at=None if seconds is None else now + timedelta(seconds=seconds),
+        acts=frozenset(Act(act) for act in acts) if acts else None,
     )
     return secret.reveal()
 
 
 def listed(state: Path) -> Sequence[TokenLine]:
     """Return all tokens. Raises StoreUnavailable."""
-    now = SystemClock().now()
+    now, tokens = SystemClock().now(), FileTokens(state)
+    uses = tokens.uses()
     return [
         TokenLine(
             id=t.id,
@@ -70,8 +84,10 @@ def listed(state: Path) -> Sequence[TokenLine]:
             models=t.models,
             expires_at="" if t.expires_at is None else t.expires_at.isoformat(timespec="seconds"),
             expired=t.expires_at is not None and now >= t.expires_at,
+            acts=None if t.acts is None else tuple(act.value for act in t.acts),
+            used_at=uses[t.id].isoformat(timespec="seconds") if t.id in uses else "",
         )
-        for t in FileTokens(state).list()
+        for t in tokens.list()
     ]
 
 

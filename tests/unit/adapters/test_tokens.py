@@ -10,7 +10,7 @@ import pytest
 
 from glideslope.adapters.identity.tokens import FileTokens, Secret, _hash
 from glideslope.domain.errors import Invalid, NotFound, StoreCorrupt, StoreUnavailable, TokenScopeInvalid
-from glideslope.domain.identity import Identity, Role
+from glideslope.domain.identity import Act, Identity, Role
 from glideslope.domain.ids import Actor, ModelName
 
 FRAUD, BIOPSY = ModelName("fraud"), ModelName("biopsy")
@@ -131,7 +131,7 @@ def test_a_file_opened_to_others_is_refused_even_while_running(tokens: FileToken
         "",
         "{}",
         "[]",
-        '{"version":3,"tokens":[]}',
+        '{"version":4,"tokens":[]}',
         '{"version":0,"tokens":[]}',
         '{"version":1,"tokens":[{}]}',
         '{"version":1,"tokens":[],"more":1}',
@@ -193,6 +193,44 @@ def test_rights_that_make_no_sense_are_refused(
     with pytest.raises(TokenScopeInvalid):
         tokens.create(Actor("x"), role=role, at=NOON, random_bytes=chance(0), models=models, expires_at=expires_at)
     assert tokens.list() == ()
+
+
+def test_a_member_may_be_limited_to_acts_and_then_to_models(tokens: FileTokens, tmp_path: Path) -> None:
+    acts = frozenset({Act.PROPOSE, Act.STOP})
+    secret = tokens.create(
+        Actor("ci"), role=Role.MEMBER, at=NOON, random_bytes=chance(0), models=frozenset({FRAUD}), acts=acts
+    )
+
+    found = FileTokens(tmp_path).find(secret.reveal())
+    assert found == Identity(Actor("ci"), Role.MEMBER, models=frozenset({FRAUD}), acts=acts)
+    assert found.may(Act.STOP)
+    assert not found.may(Act.REGISTER)
+    assert not found.may(None)
+    for role, none in ((Role.READER, acts), (Role.ADMIN, acts), (Role.SOURCE, acts), (Role.MEMBER, frozenset())):
+        with pytest.raises(TokenScopeInvalid):
+            tokens.create(Actor("x"), role=role, at=NOON, random_bytes=chance(1), acts=none)
+
+
+def test_when_a_token_was_used_is_written_down_and_forgotten_with_it(tmp_path: Path) -> None:
+    times = iter([NOON, NOON + timedelta(minutes=5), NOON + timedelta(minutes=9)])
+    tokens = FileTokens(tmp_path, now=lambda: next(times))
+    first = tokens.create(Actor("ada"), role=Role.MEMBER, at=NOON, random_bytes=chance(0))
+    second = tokens.create(Actor("svc"), role=Role.READER, at=NOON, random_bytes=chance(1))
+    tokens.find(first.reveal())
+    tokens.find(first.reveal())
+    tokens.find("gs_nobody")
+    assert FileTokens(tmp_path).uses() == {}
+    tokens.write_uses()
+    known = {known.actor: known.id for known in tokens.list()}
+    assert FileTokens(tmp_path).uses() == {known["ada"]: NOON + timedelta(minutes=5)}
+
+    tokens.find(second.reveal())
+    tokens.revoke(known["ada"])
+    tokens.write_uses()
+    assert FileTokens(tmp_path).uses() == {known["svc"]: NOON + timedelta(minutes=9)}
+    assert (tmp_path / "tokens-used.json").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "tokens-used.json").write_text("no JSON")
+    assert tokens.uses() == {}
 
 
 def test_an_admin_whose_time_ends_locks_nobody_out(tokens: FileTokens) -> None:

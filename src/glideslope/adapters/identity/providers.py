@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from glideslope.adapters.secret_file import read_secret
-from glideslope.domain.errors import NotFound, ProvidersInvalid, ProviderUnavailable
+from glideslope.domain.errors import NotFound, PersonUnknown, ProvidersInvalid, ProviderUnavailable, StoreUnavailable
 from glideslope.domain.identity import Identity
 from glideslope.domain.provider import Provider, Providers, Vouched, check_providers, who
 from glideslope.engine.providers import Entered, Flow
@@ -36,7 +36,11 @@ class FileProviders:
         return [provider.name for provider in self._current()]
 
     def identify(self, vouched: Vouched) -> Identity:
-        return who(self._current(), vouched)
+        try:
+            return who(self._current(), vouched)
+        except (ProvidersInvalid, StoreUnavailable) as error:
+            # Whoever is named by nobody readable is named by nobody: their session ends, and no page fails over it.
+            raise PersonUnknown(provider=vouched.provider, sub=vouched.sub) from error
 
     async def address(self, flow: Flow, *, callback: str) -> str:
         return str(await self._speaking(flow).address(self._of(flow.provider), flow, callback=callback))

@@ -1,12 +1,13 @@
 """API tokens in a file of the state folder: only their hashes, so that whoever reads the file cannot call.
 
-Version 1 of the file knew neither models nor an end; what it does not say is read as all models and no end.
+Version 1 of the file knew neither models nor an end, version 2 no acts; what a file does not say is read as all models, no end, all acts.
+When each was last used lies in a file beside it, which may be lost.
 """
 
 import hmac
 import os
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -17,7 +18,7 @@ import msgspec
 
 from glideslope.adapters.secret_file import read_secret, write_secret
 from glideslope.domain.errors import Invalid, NameInvalid, NotFound, StoreCorrupt, TokenScopeInvalid
-from glideslope.domain.identity import Identity, Role
+from glideslope.domain.identity import Act, Identity, Role
 from glideslope.domain.ids import Actor, ModelName
 
 PREFIX: Final = "gs_"
@@ -26,7 +27,7 @@ PREFIX: Final = "gs_"
 ENTROPY: Final = 32
 """Bytes of chance in a token; so many that a plain hash keeps it secret."""
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the file, as it is written."""
 
 _ID_SIZE: Final = 12
@@ -53,8 +54,20 @@ class KnownToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
     """Compared in constant time, which Python does for ASCII only."""
     models: tuple[ModelName, ...] | None = None
-    """Whom a source may speak for; None for all."""
+    """Whom a source may speak for, or a limited member act on; None for all."""
     expires_at: datetime | None = None
+    acts: tuple[Act, ...] | None = None
+    """What a limited member may do; None for all."""
+
+    def identity(self) -> Identity:
+        """Return who holds it."""
+        return Identity(
+            actor=self.actor,
+            role=self.role,
+            models=None if self.models is None else frozenset(self.models),
+            expires_at=self.expires_at,
+            acts=None if self.acts is None else frozenset(self.acts),
+        )
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -73,7 +86,11 @@ class FileTokens:
     have rights on the file, and StoreCorrupt.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, now: Callable[[], datetime] | None = None) -> None:
+        """Open the folder's tokens; with a clock it is noted when each was used."""
+        self._now = now
+        self._used: dict[str, datetime] = {}
+        self._uses = folder / "tokens-used.json"
         self._path = folder / "tokens.json"
         self._local = folder / "token"
         self._read_at: tuple[int, int, int] | None = None
@@ -103,12 +120,13 @@ class FileTokens:
         random_bytes: bytes,
         models: frozenset[ModelName] | None = None,
         expires_at: datetime | None = None,
+        acts: frozenset[Act] | None = None,
     ) -> Secret:
         """Make a token from 32 bytes of chance. This is the only moment at which it can be read.
 
-        `models` are those that a source may speak for, None for all. Raises Invalid.
+        `models` are those that a source may speak for, or a member limited to `acts` act on; None for all. Raises Invalid.
         """
-        identity = Identity(actor=actor, role=role, models=models, expires_at=expires_at)
+        identity = Identity(actor=actor, role=role, models=models, expires_at=expires_at, acts=acts)
         secret, known = _made(identity, at=at, random_bytes=random_bytes)
         self._write((*self._current(), known))
         return secret
@@ -122,9 +140,28 @@ class FileTokens:
         found: Identity | None = None
         for known in self._current():
             if hmac.compare_digest(known.sha256, offered):
-                models = None if known.models is None else frozenset(known.models)
-                found = Identity(actor=known.actor, role=known.role, models=models, expires_at=known.expires_at)
+                found = known.identity()
+                if self._now is not None:
+                    self._used[known.id] = self._now()
         return found
+
+    def uses(self) -> Mapping[str, datetime]:
+        """Return when each token was last used, by its id, as far as that was written down."""
+        content = read_secret(self._uses)
+        try:
+            return {} if content is None else msgspec.json.decode(content, type=dict[str, datetime])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            # It says nothing that anything rests on, and is written anew at the next use.
+            return {}
+
+    def write_uses(self) -> None:
+        """Write down when tokens were used, those that are still known."""
+        if not self._used:
+            return
+        used, self._used = self._used, {}
+        found = {**self.uses(), **used}
+        kept = {known.id: found[known.id] for known in self._current() if known.id in found}
+        write_secret(self._uses, msgspec.json.encode(kept) + b"\n")
 
     def list(self) -> Sequence[KnownToken]:
         """Return all tokens in the order they were made."""
@@ -172,10 +209,16 @@ def _made(identity: Identity, *, at: datetime, random_bytes: bytes) -> tuple[Sec
         raise Invalid("A token needs the time with its zone.")
     if not actor.isprintable() or not 1 <= len(actor) <= _LONGEST or actor != actor.strip():
         raise NameInvalid(what="actor", text=actor, expected=f"1 to {_LONGEST} printable characters")
-    if identity.models is not None and identity.role is not Role.SOURCE:
-        raise TokenScopeInvalid(f"Only a source speaks for models; a {identity.role} cannot be limited to some.")
+    if identity.acts is not None and identity.role is not Role.MEMBER:
+        raise TokenScopeInvalid(f"Only a member is limited to some acts; a {identity.role} does what the role says.")
+    if identity.acts is not None and not identity.acts:
+        raise TokenScopeInvalid("A member that may do nothing is a reader.")
+    if identity.models is not None and identity.role is not Role.SOURCE and identity.acts is None:
+        raise TokenScopeInvalid(
+            f"A {identity.role} is not limited to models; a member is that is limited to some acts too: say --may."
+        )
     if identity.models is not None and not identity.models:
-        raise TokenScopeInvalid("A source that speaks for no model could report nothing.")
+        raise TokenScopeInvalid("A token for no model could do nothing.")
     if identity.expired(now=at):
         raise TokenScopeInvalid("The token's time would be over before it began.")
     secret = Secret(PREFIX + urlsafe_b64encode(random_bytes).decode().rstrip("="))
@@ -188,6 +231,7 @@ def _made(identity: Identity, *, at: datetime, random_bytes: bytes) -> tuple[Sec
         sha256=hashed,
         models=None if identity.models is None else tuple(sorted(identity.models)),
         expires_at=identity.expires_at,
+        acts=None if identity.acts is None else tuple(sorted(identity.acts)),
     )
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from glideslope.domain.commands import RecordFacts
+from glideslope.domain.identity import Act
 from glideslope.domain.ids import model_name, version_name
 from glideslope.engine.facts import FactsView
 from glideslope.engine.version_record import VersionRecordView
@@ -30,7 +31,9 @@ def artifacts(door: Door) -> APIRouter:
         **described(body=FactsBody, answer=FactsView, keyed=True),
     )
     async def record(request: Request, model: str, version: str) -> Response:
-        by = door.caller(request, ACTING, act="record facts about a version").actor
+        caller = door.caller(request, ACTING, act="record facts about a version", kind=Act.REGISTER)
+        caller.require(model_name(model))
+        by = caller.actor
         about = (model_name(model), version_name(version))
         written = await body(request, FactsBody, limit=LARGEST)
         document = await asyncio.to_thread(

@@ -11,7 +11,9 @@ from fastapi.responses import Response
 from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
 from glideslope.domain.contract import Contract
 from glideslope.domain.errors import Invalid, PlanInvalid
-from glideslope.domain.ids import RolloutId, digest, model_name, version_name
+from glideslope.domain.identity import Act, Identity
+from glideslope.domain.ids import Actor, ModelName, RolloutId, digest, model_name, version_name
+from glideslope.engine.service import Service
 from glideslope.engine.views import BasisView, ModelView, PlanView, RolloutView
 from glideslope.interfaces.api.bodies import (
     ApprovalBody,
@@ -78,10 +80,12 @@ def planning(door: Door) -> APIRouter:
         **described(body=ProposalBody, answer=RolloutView, status=201, keyed=True),
     )
     async def propose(request: Request) -> Response:
-        by = door.caller(request, ACTING, act="propose a rollout").actor
+        caller = door.caller(request, ACTING, act="propose a rollout", kind=Act.PROPOSE)
+        by = caller.actor
         written = await body(request, ProposalBody)
         seen = None if written.plan_digest is None else digest(written.plan_digest)
         document = await _read(written)
+        caller.require(document.draft.model)
         with _located(document):
             view = await service.propose(Propose(draft=document.draft, by=by, plan_digest=seen), key=door.key(request))
         return answer(view, status=201, headers={"Location": f"/v1/rollouts/{view.id}"})
@@ -92,12 +96,14 @@ def planning(door: Door) -> APIRouter:
         **described(body=RetryBody, answer=RolloutView, status=201, keyed=True),
     )
     async def retry(request: Request, rollout: str) -> Response:
-        by = door.caller(request, ACTING, act="retry a rollout").actor
+        caller = door.caller(request, ACTING, act="retry a rollout", kind=Act.PROPOSE)
+        by = await _about(service, caller, rollout)
         written = await body(request, RetryBody)
         if written.text is None:
             view = await service.retry(Retry(rollout=RolloutId(rollout), by=by, why=written.why), key=door.key(request))
         else:
             document = await _read(DocumentBody(text=written.text, file=written.file))
+            caller.require(document.draft.model)
             command = Retry(rollout=RolloutId(rollout), by=by, why=written.why, draft=document.draft)
             with _located(document):
                 view = await service.retry(command, key=door.key(request))
@@ -117,7 +123,9 @@ def acting(door: Door) -> APIRouter:
         **described(body=VersionBody, answer=ModelView, keyed=True),
     )
     async def register(request: Request, model: str) -> Response:
-        by = door.caller(request, ACTING, act="register a version").actor
+        caller = door.caller(request, ACTING, act="register a version", kind=Act.REGISTER)
+        caller.require(model_name(model))
+        by = caller.actor
         written = await body(request, VersionBody)
         command = Register(
             model=model_name(model),
@@ -137,7 +145,9 @@ def acting(door: Door) -> APIRouter:
         **described(body=ContractBody, answer=Contract, keyed=True),
     )
     async def contract(request: Request, model: str) -> Response:
-        by = door.caller(request, ACTING, act="register a data contract").actor
+        caller = door.caller(request, ACTING, act="register a data contract", kind=Act.REGISTER)
+        caller.require(model_name(model))
+        by = caller.actor
         written = await body(request, ContractBody, limit=LARGEST_CONTRACT)
         document = await asyncio.to_thread(contracts.read, written.text, file=written.file)
         if document.contract.model != model_name(model):
@@ -169,7 +179,7 @@ def acting(door: Door) -> APIRouter:
         **described(body=ReasonBody, answer=RolloutView, keyed=True),
     )
     async def halt(request: Request, rollout: str) -> Response:
-        by = door.caller(request, ACTING, act="halt a rollout").actor
+        by = await _about(service, door.caller(request, ACTING, act="halt a rollout", kind=Act.STOP), rollout)
         why = (await body(request, ReasonBody)).why
         return answer(await service.halt(Halt(rollout=RolloutId(rollout), by=by, why=why), key=door.key(request)))
 
@@ -189,12 +199,19 @@ def acting(door: Door) -> APIRouter:
         **described(body=ReasonBody, answer=RolloutView, keyed=True),
     )
     async def roll_back(request: Request, rollout: str) -> Response:
-        by = door.caller(request, ACTING, act="roll back a rollout").actor
+        by = await _about(service, door.caller(request, ACTING, act="roll back a rollout", kind=Act.STOP), rollout)
         why = (await body(request, ReasonBody)).why
         command = OrderRollback(rollout=RolloutId(rollout), by=by, why=why)
         return answer(await service.roll_back(command, key=door.key(request)))
 
     return router
+
+
+async def _about(service: Service, caller: Identity, rollout: str) -> Actor:
+    """Return who acts on a rollout. Raises ModelNotAllowed where it is of a model that is not the caller's, NotFound."""
+    if caller.models is not None:
+        caller.require(ModelName((await service.rollout(RolloutId(rollout))).model))
+    return caller.actor
 
 
 async def _read(written: DocumentBody) -> Document:

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from glideslope.domain.errors import NotAllowed, TokenUnknown
-from glideslope.domain.identity import Identity, Means, Proved, Role
+from glideslope.domain.identity import Act, Identity, Means, Proved, Role
 from glideslope.engine.service import Service
 from glideslope.interfaces.api.problems import BodyTooLarge, RequestInvalid
 
@@ -43,13 +43,13 @@ class Door:
     new_key: Callable[[], str]
     """Makes the idempotency key of a command that came without one."""
 
-    def caller(self, request: Request, roles: frozenset[Role], *, act: str) -> Identity:
-        """Return who calls. Raises TokenUnknown, NotAllowed."""
+    def caller(self, request: Request, roles: frozenset[Role], *, act: str, kind: Act | None = None) -> Identity:
+        """Return who calls. `kind` is what a token limited to some acts must name; None where none may. Raises TokenUnknown, NotAllowed."""
         match = _BEARER.fullmatch(request.headers.get("authorization", ""))
         if match is None:
             raise TokenUnknown
         identity = self.service.identify(match[1])
-        if identity.role not in roles:
+        if identity.role not in roles or (roles != LOOKING and not identity.may(kind)):
             raise NotAllowed(actor=identity.actor, act=act)
         return identity
 

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from glideslope.domain.identity import Act
 from glideslope.domain.ids import model_name
 from glideslope.domain.logged import Predictions, PredictionsTaken
 from glideslope.domain.observation import (
@@ -127,7 +128,7 @@ def reports(door: Door, *, stopping: asyncio.Event) -> APIRouter:
         "/v1/outcomes", summary="Tell the truth about predictions", **described(body=Outcomes, answer=OutcomesTaken)
     )
     async def outcomes(request: Request) -> Response:
-        by = door.caller(request, TELLING, act="report outcomes")
+        by = door.caller(request, TELLING, act="report outcomes", kind=Act.TELL)
         return answer(await service.outcomes(await body(request, Outcomes, limit=LARGEST_OUTCOMES), by=by))
 
     return router

@@ -149,15 +149,30 @@ class TokenLine(Protocol):
     def expires_at(self) -> str: ...
     @property
     def expired(self) -> bool: ...
+    @property
+    def acts(self) -> tuple[str, ...] | None: ...
+    @property
+    def used_at(self) -> str: ...
 
 
 class Tokens(Protocol):
     """The tokens of one state folder."""
 
     def create(
-        self, state: Path, *, actor: str, role: str, models: Sequence[str], all_models: bool, seconds: float | None
+        self,
+        state: Path,
+        *,
+        actor: str,
+        role: str,
+        models: Sequence[str],
+        all_models: bool,
+        seconds: float | None,
+        acts: Sequence[str],
     ) -> str:
-        """Make a token, of a source for some models or in so many words for all, and return it; it cannot be read again."""
+        """Make a token, of a source for some models or in so many words for all, and return it; it cannot be read again.
+
+        `acts` are all that a member may do besides looking; none for everything.
+        """
         ...
 
     def listed(self, state: Path) -> Sequence[TokenLine]:

@@ -56,8 +56,8 @@ class Visitor:
 
     @property
     def may_act(self) -> bool:
-        """Whether any form is for them: a reader only looks."""
-        return self.identity.role in ACTING
+        """Whether any form is for them: a reader only looks, and a token limited to acts is a machine's."""
+        return self.identity.role in ACTING and self.identity.acts is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from glideslope.domain.account import Passkey
 from glideslope.domain.errors import Denied, GlideslopeError, NotAllowed
 from glideslope.domain.identity import Means
 from glideslope.interfaces.api.door import LOOKING
@@ -39,21 +38,23 @@ class Entry:
     ) -> Response:
         """Return the page at which people sign in, or prove again who they are."""
         visitor, ceremonies = self.visitor(request), self.ceremonies
-        providers, wrong = ([], "") if ceremonies is None else offered(ceremonies.ways)
+        offers = offered(None if ceremonies is None else ceremonies.ways)
         options = ""
-        if ceremonies is not None and (ceremonies.ways.accounts.any or visitor is not None):
-            known = () if visitor is None else self._passkeys(visitor)
-            options = ceremonies.to_sign(request, known) if visitor is None or known else ""
+        if ceremonies is not None and visitor is None and offers.accounts:
+            options = ceremonies.to_sign(request)
+        elif ceremonies is not None and visitor is not None:
+            known = next((each.passkeys for each in offers.accounts if each.actor == visitor.actor), ())
+            options = ceremonies.to_sign(request, known) if known else ""
         return self._pages.page(
             request,
             "sign-in.html",
             visitor=visitor,
             status=status,
             next=target,
-            error=error or wrong,
-            providers=providers,
+            error=error or offers.wrong,
+            providers=offers.providers,
             written=name,
-            accounts=ceremonies is not None and ceremonies.ways.accounts.any,
+            accounts=bool(offers.accounts),
             options=options,
         )
 
@@ -85,10 +86,6 @@ class Entry:
         self.door.sessions.end(secret_of(request))
         remember(response, self.door.sessions.begin(proof, means, way_out=way_out, ago=ago), request)
         return response
-
-    def _passkeys(self, visitor: Visitor) -> tuple[Passkey, ...]:
-        accounts = () if self.ceremonies is None else self.ceremonies.ways.accounts.all()
-        return next((account.passkeys for account in accounts if account.actor == visitor.actor), ())
 
 
 def inside(target: str) -> str:

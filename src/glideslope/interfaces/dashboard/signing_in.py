@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from glideslope.domain.account import LONGEST_NAME
 from glideslope.domain.errors import Denied, Unavailable
 from glideslope.domain.identity import Means
 from glideslope.interfaces.api.door import LOOKING
@@ -73,7 +74,7 @@ def signing_in(entry: Entry, pages: Pages, api: ApiDoor, attempts: Attempts) -> 
 
     async def by_password(request: Request, fields: Mapping[str, str]) -> tuple[Proof, Means]:
         assert ceremonies is not None  # noqa: S101 - there is no such route without
-        name, address = fields.get("name", "").strip(), address_of(request)
+        name, address = fields.get("name", "").strip()[:LONGEST_NAME], address_of(request)
         wait = ceremonies.guesses.begin(name, address)
         if wait:
             raise WaitFirst(wait)

@@ -76,12 +76,31 @@ class Ceremonies:
         return await ways.accounts.add_passkey(account, passkey, code=code)
 
 
-def offered(ways: Ways) -> tuple[list[str], str]:
-    """Return the providers that a page offers; and what is wrong with their file, which closes no other way in."""
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What a page of signing in offers besides a token, and what is wrong with the files that say so: that closes no other way in."""
+
+    accounts: tuple[Account, ...] = ()
+    providers: tuple[str, ...] = ()
+    wrong: str = ""
+
+
+def offered(ways: Ways | None) -> Offered:
+    """Return what a page offers."""
+    if ways is None:
+        return Offered()
+    wrong: list[str] = []
+    accounts: Sequence[Account] = ()
+    providers: Sequence[str] = ()
     try:
-        return list(ways.providers.names()), ""
+        accounts = ways.accounts.all()
     except GlideslopeError as error:
-        return [], error.sentence
+        wrong.append(error.sentence)
+    try:
+        providers = ways.providers.names()
+    except GlideslopeError as error:
+        wrong.append(error.sentence)
+    return Offered(accounts=tuple(accounts), providers=tuple(providers), wrong=" ".join(wrong))
 
 
 def site_of(request: Request) -> str:

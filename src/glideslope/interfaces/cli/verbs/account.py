@@ -78,7 +78,11 @@ def listed(outside: Outside, state: Path | None, as_json: bool) -> None:
 def role(outside: Outside, *, actor: str, role: str, state: Path | None, as_json: bool) -> None:
     """Give ACTOR another role. Whoever is signed in by the account signs in again."""
     line = outside.accounts().set_role(existing(state), actor=actor, role=role)
-    say(json.dumps(_fields(line)) if as_json else f"{line.actor} is {line.role} now; its sessions have ended.")
+    say(
+        json.dumps(_fields(line))
+        if as_json
+        else f"{line.actor} is {line.role} now; sessions in another role have ended."
+    )
 
 
 @command.command("disable")

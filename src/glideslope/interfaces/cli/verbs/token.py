@@ -11,6 +11,7 @@ from glideslope.interfaces.cli.durations import Seconds
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import json_option
 
+ACTS = ("register", "propose", "stop", "tell")
 ROLES = ("reader", "source", "member", "admin")
 
 state_option = click.option(
@@ -26,8 +27,13 @@ def command() -> None:
 @command.command("create")
 @click.argument("actor")
 @click.option("--role", type=click.Choice(ROLES), required=True, help="What the token is trusted with.")
-@click.option("--model", "models", multiple=True, metavar="MODEL", help="A model that a source speaks for; repeatable.")
+@click.option(
+    "--model", "models", multiple=True, metavar="MODEL", help="A model that it speaks for or acts on; repeatable."
+)
 @click.option("--all-models", is_flag=True, help="The source speaks for every model, also those to come.")
+@click.option(
+    "--may", "acts", type=click.Choice(ACTS), multiple=True, help="All that a member may do but look; repeatable."
+)
 @click.option("--expires", type=Seconds(), metavar="DURATION", help="How long it lasts, like 90d; else until revoked.")
 @state_option
 @json_option
@@ -39,13 +45,14 @@ def create(
     role: str,
     models: tuple[str, ...],
     all_models: bool,
+    acts: tuple[str, ...],
     expires: float | None,
     state: Path | None,
     as_json: bool,
 ) -> None:
     """Make a token for ACTOR, the name that the ledger will show. It is printed once and kept nowhere."""
     token = outside.tokens().create(
-        existing(state), actor=actor, role=role, models=models, all_models=all_models, seconds=expires
+        existing(state), actor=actor, role=role, models=models, all_models=all_models, seconds=expires, acts=acts
     )
     say(json.dumps({"token": token, "actor": actor, "role": role}) if as_json else token)
 
@@ -69,6 +76,8 @@ def listed(outside: Outside, state: Path | None, as_json: bool) -> None:
                         "models": t.models,
                         "expires_at": t.expires_at,
                         "expired": t.expired,
+                        "acts": t.acts,
+                        "used_at": t.used_at,
                     }
                     for t in found
                 ]
@@ -91,10 +100,13 @@ def revoke(outside: Outside, token_id: str, state: Path | None, as_json: bool) -
 
 
 def _limits(token: TokenLine) -> str:
-    """Tell whom a source speaks for, and when a token ends."""
+    """Tell what a token is limited to, when it ends, and when it was last used."""
+    acts = f"may only {', '.join(token.acts)}" if token.acts is not None else ""
+    used = f"used {token.used_at}" if token.used_at else ""
+    limited = token.role == "source" or token.models is not None
     models = "all models" if token.models is None else ", ".join(token.models)
     ends = f"{'expired' if token.expired else 'until'} {token.expires_at}" if token.expires_at else ""
-    return "".join(f"  {part}" for part in (f"for {models}" if token.role == "source" else "", ends) if part)
+    return "".join(f"  {part}" for part in (acts, f"for {models}" if limited else "", ends, used) if part)
 
 
 def existing(state: Path | None) -> Path:
