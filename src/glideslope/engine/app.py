@@ -18,6 +18,7 @@ from glideslope.domain.commands import (
     AgreeContract,
     Approve,
     Halt,
+    Judge,
     OrderRollback,
     Propose,
     Register,
@@ -486,6 +487,10 @@ class App(Bulletin, Council):
         if self.governor.acting:
             self.signals.look()
             await self.signals.flush()
+
+    async def judge(self, command: Judge, *, key: str) -> RolloutView:
+        id_ = await self._questioning.judge(command, asked=self._inboxes.grounds, key=key)
+        return self._queries.rollout(id_)
 
     async def inbox(self, who: Actor | None = None, *, may_act: bool = True) -> InboxView:
         return await self._inboxes.inbox(who, may_act=may_act)
