@@ -74,6 +74,7 @@ from glideslope.engine.views import (
     VersionView,
     Warning_,
 )
+from glideslope.engine.weighing import AnswerView, ReachView, WeighingView
 from glideslope.interfaces.cli.shipped import DOSSIER_FILE, shipped
 from glideslope.interfaces.document.policies import read_dossier
 from glideslope.ledger import packfile
@@ -343,6 +344,23 @@ class FakeRollouts:
         self.keys[key] = command
         left = tuple(who for who in view.approved_by if who != command.by)
         return self.move(view.id, f"{command.by} takes the approval back.", approved_by=left)
+
+    async def weigh(self, rollout: RolloutId) -> WeighingView:
+        view = self._known(rollout)
+        halt = AnswerView(act="halt", possible=True, share=0, then="The candidate goes to 0 %.")
+        again = AnswerView(act="resume", possible=False, share=0, then="It would be halted again at once.")
+        seen = StepForecast(
+            name="s1", stage="canary", share=1_000, control=1_000, guardrail="errors", detects=0.0123,
+            subjects_to_proof=4200, seconds_to_proof=840.0, subjects_at_risk=310,
+        )  # fmt: skip
+        return WeighingView(
+            rollout=view.id,
+            forecast=(seen,),
+            warnings=(Warning_(code="holdouts-disagree", sentence="Two holdouts disagree."),),
+            traffic_per_second=12.5,
+            reach=(ReachView(step="s1", stage="canary", share=1_000, subjects=150),),
+            answers=() if view.ended else (again if view.phase == "halted" else halt,),
+        )
 
     async def ask_more(self, command: AskMore, *, key: str) -> RolloutView:
         view = self._open(command.rollout)

@@ -400,7 +400,7 @@ def test_what_is_overdue_is_on_the_first_page_with_the_command_that_does_it(brow
     page = browser.get("/").text
 
     assert "never done" in page
-    assert "glideslope drill" in page
+    assert 'href="/drills/late-arrival"' in page
     assert "not-yet" not in page
 
 

@@ -371,9 +371,9 @@ class Handlers:
         self._governing.require(command.by, Right.OPERATE, to="a rollout")
 
         def resumed(rollout: Rollout) -> Resumed:
-            return Resumed(by=command.by, why=why, aside=self._not_credible(rollout) or msgspec.UNSET)
+            return Resumed(by=command.by, why=why, aside=self.not_credible(rollout) or msgspec.UNSET)
 
-        check = self._check_signed_off
+        check = self.check_signed_off
         return await self.append(command.rollout, Resumed, resumed, key=key, phases={Phase.HALTED}, check=check)
 
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutId:
@@ -391,7 +391,7 @@ class Handlers:
 
         return await self.append(command.rollout, Decided, ordered, key=key, phases=OPEN)
 
-    def _check_signed_off(self, rollout: Rollout) -> None:
+    def check_signed_off(self, rollout: Rollout) -> None:
         """Say at once for which approvals `decide` would hold it. Raises SignOffMissing."""
         governed = rollout.plan.governed
         if not isinstance(governed, Governed):
@@ -413,7 +413,7 @@ class Handlers:
             return
         raise SignOffMissing(rollout=rollout.id, functions=[need.function for need in lacking], why=why)
 
-    def _not_credible(self, rollout: Rollout) -> tuple[Aside, ...]:
+    def not_credible(self, rollout: Rollout) -> tuple[Aside, ...]:
         """Return the sources that the last decision found not credible, and any found since."""
         recorded = rollout.last.findings if rollout.last is not None else ()
         doubts = [f.doubt for f in recorded if f.doubt and f.verdict is Verdict.INVALID]

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
+from urllib.parse import quote
 
 from glideslope.domain.governing.organisation import Right
 from glideslope.domain.rollout import Phase
@@ -77,8 +78,9 @@ def needs_approval(view: RolloutView) -> bool:
     """Tell whether somebody's yes is missing."""
     if view.ended or view.phase in (Phase.ROLLING_BACK, Phase.PROMOTING):
         return False
-    if view.governed is not None:
-        return bool(view.governed.missing)
+    if view.governed is not None and view.governed.missing:
+        return True
+    # What the plan itself asks for comes on top, before it begins.
     return view.phase == Phase.PROPOSED and len(_others(view)) < view.approvals_needed
 
 
@@ -96,7 +98,9 @@ def why_not_approve(view: RolloutView, reader: Reader) -> str:
     functions = reader.access.reviews_as if reader.access is not None else ()
     if not functions:
         return "The organisation gives you no function to approve in." if reader.governed else ""
-    if reader.actor in {grant.by for grant in governed.approvals}:
+    if reader.actor in {grant.by for grant in governed.approvals} or (
+        not governed.missing and reader.actor in view.approved_by
+    ):
         return "You have approved it."
     missing = {need.function for need in governed.missing}
     if missing and not missing & set(functions):
@@ -126,13 +130,10 @@ def _of_rollout(view: RolloutView, flags: Sequence[SignalView], reader: Reader |
 
 def _approval(view: RolloutView, reader: Reader | None) -> ItemView:
     governed = view.governed
-    if governed is None:
-        count = view.approvals_needed - len(_others(view))
-        needs: tuple[NeedView, ...] = (NeedView(function="anybody else", count=count),)
-        until, then = "", _STANDS
-    else:
-        needs = governed.missing
-        until, then = _meanwhile(view)
+    needs: tuple[NeedView, ...] = governed.missing if governed is not None else ()
+    if not needs:
+        needs = (NeedView(function="anybody else", count=view.approvals_needed - len(_others(view))),)
+    until, then = _meanwhile(view)
     functions = () if reader is None or reader.access is None else reader.access.reviews_as
     asked = [need.function for need in needs if need.function in functions]
     return _item(
@@ -331,7 +332,7 @@ def _of_agreement(each: AgreementView, reader: Reader | None) -> Iterator[ItemVi
         why_me=_mine(reader, f"you answer as {', '.join(asked)}"),
         why_not=why_not,
         allowed=(Act.APPROVE.value, Act.DENY.value),
-        page="",
+        page=f"/agreements/{quote(each.of)}/{quote(each.name)}",
         command=f"glideslope agree diff {named}",
     )
 
@@ -366,7 +367,7 @@ def _of_incident(each: IncidentView, proposers: dict[str, str], reader: Reader |
         why_me=_mine(reader, f"it is yours to {'; to '.join(theirs)}" if theirs else "you may review"),
         why_not=why_not,
         allowed=(Act.NOTE.value, Act.CLOSE.value) if closable else (Act.NOTE.value,),
-        page="",
+        page=f"/incidents/{each.rollout}",
         command=f"glideslope incident show {each.rollout}",
     )
 
@@ -397,7 +398,7 @@ def _of_due(due: DueView, reader: Reader | None) -> ItemView:
         why_me=_mine(reader, f"you may {right.value}"),
         why_not=_barred(reader, right),
         allowed=(Act.DRILL.value,) if drill else (Act.REVIEW.value,),
-        page="",
+        page=f"/drills/{quote(due.name)}" if drill else "/dues",
         command=due.next_command,
     )
 

@@ -87,6 +87,7 @@ from glideslope.engine.views import (
     SignalsView,
     SlicesView,
 )
+from glideslope.engine.weighing import WeighingView
 
 
 class Service(Protocol):
@@ -176,6 +177,10 @@ class Service(Protocol):
 
     async def usual(self, model: ModelName) -> Sequence[UsualView]:
         """Return the last day against the same hours of earlier weeks. Advisory."""
+        ...
+
+    async def weigh(self, rollout: RolloutId) -> WeighingView:
+        """Return what a rollout's plan can tell, whom it reaches, and what each answer would do to traffic."""
         ...
 
     async def inbox(self, who: Actor | None = None, *, may_act: bool = True) -> InboxView:

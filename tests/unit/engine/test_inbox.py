@@ -129,6 +129,9 @@ def found(*rollouts: RolloutView, who: Reader | None = None, **more: Any) -> Inb
             reader(functions=("product", "security")),
             "have approved",
         ),
+        # What the plan asks for comes on top of what its tier asks.
+        (rollout(governed=governed()), reader(functions=("security",)), ""),
+        (rollout(governed=governed(), approvals_needed=2, approved_by=("grace",)), reader(functions=("security",)), "have approved"),
         # A yes that counts no more is asked for again.
         (rollout(governed=governed("security"), approved_by=("grace",)), reader(functions=("security",)), ""),
     ],
@@ -153,7 +156,8 @@ def test_a_yes_that_would_not_count_is_not_asked_for(view: RolloutView, who: Rea
         rollout(phase="running"),
         rollout(ended=True, phase="promoted", governed=governed("security")),
         rollout(phase="rolling-back", governed=governed("security")),
-        rollout(governed=governed()),
+        rollout(governed=governed(), approvals_needed=0),
+        rollout(governed=governed(), approved_by=("mia",)),
         rollout(approvals_needed=0),
     ],
 )
@@ -297,7 +301,7 @@ def test_an_escalation_is_for_whom_it_was_told_and_ends_with_the_last_approval()
     assert asked(reader("hal", (), rights=(), team="heads")) == ["escalation"]
     assert asked(reader("sam", ("product",))) == ["escalation"]
     assert asked(reader("cleo", ("product",))) == []
-    assert asked(reader("sam", ("product",)), replace(late, governed=governed())) == []
+    assert asked(reader("sam", ("product",)), replace(late, governed=governed(), approvals_needed=0)) == []
 
 
 def test_a_halt_waits_for_whoever_may_resume_it_and_a_due_for_whoever_may_do_it() -> None:
