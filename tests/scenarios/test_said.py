@@ -1,11 +1,13 @@
 """What people say that moves nothing: a reviewer asks for more and is answered, a yes to what has moved is refused, and a person judges."""
 
+import dataclasses
+
 import pytest
 from msgspec.structs import replace
 from tests.scenarios.test_governed import ADA, CAT, EVE, ORGANISATION, PIA, SAM, approve, change, given
 
-from glideslope.domain.commands import Approve, AskMore, Judge, RecordFacts, Reply, Seen, Withdraw
-from glideslope.domain.draft import SECOND, StageDraft
+from glideslope.domain.commands import Approve, AskMore, Halt, Judge, RecordFacts, Reply, Resume, Seen, Withdraw
+from glideslope.domain.draft import SECOND, GuardrailDraft, StageDraft
 from glideslope.domain.errors import (
     ChangeMoved,
     JudgementOutdated,
@@ -15,8 +17,8 @@ from glideslope.domain.errors import (
     SelfApproval,
 )
 from glideslope.domain.governing.facts import Code, Facts
-from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, VersionName
-from glideslope.domain.plan import AtMaximum, StageKind
+from glideslope.domain.ids import Actor, Digest, MetricName, ModelName, RolloutId, VersionName
+from glideslope.domain.plan import AtMaximum, Margin, MarginKind, StageKind
 from glideslope.testing.traffic import SOUND
 from glideslope.testing.world import GRACE, World, draft
 
@@ -126,3 +128,52 @@ async def test_a_person_judges_what_the_machine_cannot_and_is_not_asked_again_in
     view = await world.app.rollout(rollout)
     assert (view.phase, view.share) == ("running", 100), "it goes on as it is"
     assert (await world.app.inbox(None)).items == ()
+
+
+async def test_what_would_only_halt_again_is_said_and_not_offered() -> None:
+    """Resuming is decided on the evidence of this moment: after a broken limit it would withdraw the exposure again at once."""
+    world = World(seed=33)
+    traffic = await world.serves("delays", v1=SOUND, v2=SOUND)
+    await world.run(5)
+    errors = GuardrailDraft(metric=MetricName("errors"), margin=Margin(MarginKind.ABSOLUTE, 0.05), limit=0.1)
+    rollout = await world.propose(draft("delays", "v2", guardrails=(errors,)))
+    await world.until(rollout, step="s1", within=5)
+    under_way = {each.act: each for each in (await world.app.weigh(rollout)).answers}
+    assert {act: (each.possible, each.share) for act, each in under_way.items()} == {
+        "judge": (True, 1_000),
+        "halt": (True, 0),
+        "rollback": (True, 0),
+    }
+    for version, behaviour in list(traffic.versions.items()):
+        traffic.versions[version] = dataclasses.replace(behaviour, errors=0.5)
+    await world.until(rollout, phase="halted", within=30)
+
+    halted = {each.act: each for each in (await world.app.weigh(rollout)).answers}
+    assert set(halted) == {"resume", "rollback"}
+    assert not halted["resume"].possible
+    assert "halted again at once" in halted["resume"].then
+    before = len(await world.app.story(rollout))
+    await world.app.resume(Resume(rollout=rollout, by=GRACE, why="try"), key=world.key())
+    await world.run(2)
+    view = await world.app.rollout(rollout)
+    assert (view.phase, view.reasons) == ("halted", ("absolute-limit-breached",)), "as it was foretold"
+    assert len(await world.app.story(rollout)) > before
+
+
+async def test_a_person_s_halt_can_be_resumed_and_the_forecast_says_so() -> None:
+    world = World(seed=35)
+    await world.serves("delays", v1=SOUND, v2=SOUND)
+    await world.run(5)
+    rollout = await world.propose(draft("delays", "v2"))
+    await world.until(rollout, step="s1", within=5)
+    await world.app.halt(Halt(rollout=rollout, by=GRACE, why="a complaint"), key=world.key())
+    await world.run(2)
+    resume = next(each for each in (await world.app.weigh(rollout)).answers if each.act == "resume")
+    assert (resume.possible, resume.share) == (True, 1_000)
+
+    await world.app.resume(Resume(rollout=rollout, by=GRACE, why="looked"), key=world.key())
+    await world.run(1)
+    assert (await world.app.rollout(rollout)).share == 1_000
+    weighed = await world.app.weigh(rollout)
+    assert weighed.traffic_per_second
+    assert [each.share for each in weighed.reach] == [1_000, 5_000, 10_000, 10_000]

@@ -378,6 +378,9 @@ def _confirmed(rollout: Rollout, *, exposed: bool) -> Rollout:
 
 def news(rollout: Rollout, decision: Decision) -> bool:
     """Tell whether a decision says anything that the last one did not: only then is it recorded."""
+    if rollout.phase is Phase.LAPSED and isinstance(decision, Hold) and not decision.exposed:
+        # It was let go on, and is halted anew, if for the same reason: unsaid, nobody could see or resume it.
+        return True
     match decision, rollout.last:
         case Hold(reasons=(Reason.HALTED,)), Hold(exposed=False):
             # A decision withdrew the exposure; why it did is what people must see until they resume.
