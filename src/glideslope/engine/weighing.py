@@ -21,6 +21,7 @@ from glideslope.domain.ids import NOBODY, RolloutId
 from glideslope.domain.rollout import DECIDED, Phase, Rollout, apply, exposure
 from glideslope.domain.traffic import FULL
 from glideslope.engine.asking import Asking
+from glideslope.engine.forecast_views import step_forecast
 from glideslope.engine.handlers import Handlers
 from glideslope.engine.inbox_views import Act
 from glideslope.engine.observer import Observer
@@ -82,20 +83,7 @@ class Weighing:
         rate = baseline.subjects_per_second
         return WeighingView(
             rollout=id_,
-            forecast=tuple(
-                StepForecast(
-                    name=f.step.name,
-                    stage=f.step.stage.value,
-                    share=f.step.candidate,
-                    control=f.step.control,
-                    guardrail=f.guardrail.metric.name,
-                    detects=f.detects or 0.0,
-                    subjects_to_proof=f.subjects_to_proof or 0,
-                    seconds_to_proof=f.seconds_to_proof,
-                    subjects_at_risk=f.subjects_at_risk,
-                )
-                for f in forecast(plan, baseline)
-            ),
+            forecast=tuple(step_forecast(f) for f in forecast(plan, baseline)),
             warnings=tuple(Warning_(code=w.code, sentence=w.sentence) for w in warnings(plan, baseline)),
             traffic_per_second=rate if rate > 0 else None,
             reach=tuple(

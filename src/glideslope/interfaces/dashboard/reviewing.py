@@ -15,6 +15,7 @@ from glideslope.engine.conflicts import conflict, disagreement
 from glideslope.engine.inbox_views import Asking, ItemView
 from glideslope.engine.slices_display import worst_first
 from glideslope.engine.views import DecisionView, JudgementView, RolloutView, SignalView
+from glideslope.interfaces.dashboard import charts
 from glideslope.interfaces.dashboard.door import PageDoor
 from glideslope.interfaces.dashboard.rendering import Pages
 from glideslope.interfaces.dashboard.words import urgency, verdict
@@ -69,6 +70,7 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
         )
         declared = worst_first(view.guardrails)
         pair = conflict(view.guardrails)
+        whole = sorted((g for g in view.guardrails if g.slice == WHOLE), key=lambda g: urgency(verdict(g.word)))
         return pages.page(
             request,
             "review.html",
@@ -78,8 +80,12 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             item=item,
             said=_said(view, item),
             disagreement="" if pair is None else disagreement(pair),
-            course=course,
-            whole=sorted((g for g in view.guardrails if g.slice == WHOLE), key=lambda g: urgency(verdict(g.word))),
+            whole=whole,
+            trends=[
+                (g, drawn)
+                for g in whole
+                if (drawn := charts.looks([x for x in course.looks if x.metric == g.metric], g))
+            ],
             slices=declared[:MOST_SLICES],
             unshown=max(0, len(declared) - MOST_SLICES),
             pairs=pairs[:MOST_PAIRS],
