@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.panel import Panel
@@ -26,8 +25,12 @@ KEPT: Final = 8
 SLICES: Final = 4
 """Slices on the page, the worst first; a key shows all."""
 
-_ROOMY: Final = 110
+_ROOMY: Final = 140
 """Columns of a terminal that has room for everything."""
+_DRAWN: Final = 100
+"""Columns from which on margins are drawn."""
+_CHANGE: Final = 40
+"""Columns that a change may take in the fleet; names are as long as people make them."""
 _NARROW: Final = 60
 """Below so many columns a page says only what matters most."""
 _PHASES: Final = {
@@ -179,8 +182,8 @@ def _rail(view: RolloutView) -> Text:
 
 def _guardrails(guardrails: Sequence[GuardrailView], *, width: int) -> Table:
     """Lay out the guardrails; what a narrow terminal has no room for is in `glideslope show`."""
-    wide, narrow = width >= _ROOMY, width < _NARROW
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    wide, drawn, narrow = width >= _ROOMY, width >= _DRAWN, width < _NARROW
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("guardrail")
     if wide:
         table.add_column("incumbent", justify="right")
@@ -188,7 +191,7 @@ def _guardrails(guardrails: Sequence[GuardrailView], *, width: int) -> Table:
     table.add_column("difference" if narrow else "difference [interval]", justify="right", no_wrap=True)
     if not narrow:
         table.add_column("margin", justify="right", no_wrap=True)
-    if wide:
+    if drawn:
         table.add_column("against it", no_wrap=True)
     table.add_column("harm", no_wrap=True)
     table.add_column("proof", no_wrap=True)
@@ -206,7 +209,7 @@ def _guardrails(guardrails: Sequence[GuardrailView], *, width: int) -> Table:
             *arms,
             ("" if signed or g.estimate is None else "x ") + told,
             *([] if narrow else [number(g.margin, signed=signed)]),
-            *([margin_bar(g, width=min(24, 15 + (width - _ROOMY) // 4))] if wide else []),
+            *([margin_bar(g, width=21)] if drawn else []),
             _bar(g.harm_wealth, g.harm_line, style="red", width=bar),
             _bar(g.proof_wealth, g.proof_line, style="green", width=bar),
             *subjects,
@@ -226,16 +229,18 @@ def fleet_page(fleet: FleetView, inbox: InboxView | None, *, width: int, keyed: 
     head = f"{len(fleet.models)} models, {len(open_)} rollouts under way; gateway {fleet.gateway}; {fleet.entries:,} ledger entries"
     parts: list[RenderableType] = [Text(head, style="bold")]
     if open_:
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for name in ("rollout", "change", "state", "at", *(("next",) if width >= _ROOMY else ())):
-            table.add_column(name, no_wrap=name != "next")
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+        for name in ("rollout", "change", "state", "at"):
+            table.add_column(name, no_wrap=True, max_width=_CHANGE if name == "change" else None)
+        if width >= _DRAWN:
+            table.add_column("next")
         for view in open_:
             table.add_row(
                 view.id,
                 f"{view.model} {view.incumbent} -> {view.candidate}",
                 Text(phase(view), style=_PHASES.get(view.phase, "")),
                 percent(view.share),
-                *([view.next] if width >= _ROOMY else []),
+                *([view.next] if width >= _DRAWN else []),
             )
         parts.append(table)
     else:
