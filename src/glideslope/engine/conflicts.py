@@ -4,22 +4,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from glideslope.domain.ids import WHOLE
-from glideslope.domain.reasons import Reason
+from glideslope.domain.reasons import FOR_PEOPLE
 from glideslope.domain.rollout import Phase
 from glideslope.engine.views import GuardrailView, RolloutView, SignalView
-
-FOR_PEOPLE: Final = frozenset(
-    {
-        Reason.DEADLINE_HOLD,
-        Reason.SPLIT_BROKEN,
-        Reason.MALFORMED,
-        Reason.SOURCE_DOUBTED,
-        Reason.RECOMPUTATION_DIFFERS,
-        Reason.LOPSIDED,
-        Reason.CLOCK_BACK,
-    }
-)
-"""For which reasons waiting alone will not do."""
 
 HALFWAY: Final = 0.5
 """How far evidence of harm has come when it contradicts a proof on another guardrail: a part of its line, both as logarithms."""

@@ -10,9 +10,10 @@ from typing import Final
 from urllib.parse import quote
 
 from glideslope.domain.governing.organisation import Right
+from glideslope.domain.reasons import FOR_PEOPLE
 from glideslope.domain.rollout import Phase
 from glideslope.engine.access import AccessView
-from glideslope.engine.conflicts import FOR_PEOPLE, about_pair, conflict, disagreement, is_stuck
+from glideslope.engine.conflicts import about_pair, conflict, disagreement, is_stuck
 from glideslope.engine.conflicts import grounds as grounds_of
 from glideslope.engine.dues import DueView
 from glideslope.engine.governing_views import AgreementView, GovernedView, IncidentView, NeedView
