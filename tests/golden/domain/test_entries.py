@@ -31,7 +31,7 @@ def test_a_whole_record_of_golden_entries_replays_without_a_finding() -> None:
     report = replay(ENTRIES)
 
     assert report.findings == ()
-    assert report.rollouts == 12
+    assert report.rollouts == 13
     assert report.classifications == 1
     assert report.decisions == len(DECIDED) - 1
     assert report.orders == 1

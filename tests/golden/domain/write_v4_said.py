@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent / "v4-said"
 def entries() -> list[Entry]:
     """Return the golden entries, in the order of one ledger."""
     found: list[Entry] = []
-    rollout = Writer("r-delays-14", found, at=NINE + 1_000 * MINUTE, decider=4)
+    rollout = Writer("r-delays-15", found, at=NINE + 1_100 * MINUTE, decider=4)
     rollout.propose(examples.plan())
     rollout.add(MoreAsked(by=APPROVER, functions=("security",), why="Which flights were left out? ✈"))
     rollout.add(MoreAsked(by=APPROVER, why="And why?"))
