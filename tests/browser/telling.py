@@ -13,7 +13,7 @@ from glideslope.domain.governing.kinds import document_of
 from glideslope.domain.governing.organisation import Organisation, Person, Right, Team, Tier
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor, ModelName, RolloutId
-from glideslope.domain.plan import Criterion, Evaluation, Rationale, StageKind
+from glideslope.domain.plan import AtMaximum, Criterion, Evaluation, Rationale, StageKind
 from glideslope.stats.anomaly import History, Look
 from glideslope.testing.traffic import SOUND, Behaviour
 from glideslope.testing.world import ADA, GRACE, SHADOW, STAGES, World, draft
@@ -77,6 +77,7 @@ async def told() -> World:
     await _waits(world)
     await _under_way(world)
     await _hard_to_show(world)
+    await _inconclusive(world)
     for _ in range(3):
         await world.app.look()
         await world.pass_time(1)
@@ -179,6 +180,18 @@ async def _hard_to_show(world: World) -> None:
     why = f"أعيد التدريب على بيانات الربع الأخير، {'0123456789' * 20}"
     await world.propose(change(LONG, "v2", why=why))
     await world.pass_time(2)
+    traffic.demand.per_second = 0.0
+
+
+async def _inconclusive(world: World) -> None:
+    """A step whose time passes without a proof: a person must judge. With traffic to go by, such a plan would be refused."""
+    traffic = await world.serves("churn-early", v1=SOUND, v2=SOUND)
+    canary = StageDraft(
+        stage=StageKind.CANARY, shares=(100,), minimum=2 * SECOND, maximum=4 * SECOND, at_maximum=AtMaximum.HOLD
+    )
+    rollout = await world.propose(change("churn-early", "v2", why="A smaller net.", stages=(canary,)))
+    await world.until(rollout, step="s1", within=30)
+    await world.pass_time(8)
     traffic.demand.per_second = 0.0
 
 

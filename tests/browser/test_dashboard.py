@@ -27,6 +27,9 @@ PAGES = (
     "/rollouts/r-0005/glass",
     "/rollouts/r-0006",
     "/rollouts/r-0005/guardrails/log_loss",
+    "/review",
+    "/review/r-0003",
+    "/review/r-0007",
     "/models",
     "/models/late-arrival",
     "/models/late-arrival/versions/v3",
@@ -155,7 +158,9 @@ async def test_two_people_decide_and_a_page_from_before_decides_nothing(stage: S
     await late.fill(f"#answer-{rollout} input[name=why]", "fine by me")
     await late.click(f"#answer-{rollout} button[value=grant]")
 
-    await late.wait_for_selector("main:has-text('rollout-ended')")
+    await late.wait_for_selector("main:has-text('change-moved')")
+    told = await late.inner_text("main")
+    assert "It was proposed and is rolled-back" in told or "It was proposed and is rolling-back" in told
     view = await stage.world.app.rollout(rollout)
     assert view.approved_by == ("grace", "pia")
     assert "fine by me" not in str(await stage.world.app.story(rollout))

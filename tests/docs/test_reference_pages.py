@@ -22,6 +22,7 @@ from glideslope.domain import (
     pairs,
     plan,
     recomputation,
+    said,
     stakes,
     value,
 )
@@ -62,6 +63,9 @@ EVENTS: Final = (
     incident.Breach,
     incident.Remedy,
     events.Escalated,
+    said.MoreAsked,
+    said.Replied,
+    said.Judged,
     glass.GlassAsked,
     glass.GlassBroken,
     glass.GlassReviewed,

@@ -9,11 +9,14 @@ import msgspec
 from glideslope.domain.commands import (
     Approve,
     AskGlass,
+    AskMore,
     BreakGlass,
     Halt,
+    Judge,
     OrderRollback,
     Propose,
     Register,
+    Reply,
     Resume,
     Retry,
     ReviewGlass,
@@ -23,7 +26,9 @@ from glideslope.domain.draft import Draft
 from glideslope.domain.errors import (
     AlreadyRegistered,
     DigestChanged,
+    JudgementOutdated,
     NotFound,
+    NothingAsked,
     NotInPhase,
     RolloutEnded,
     RolloutInProgress,
@@ -39,6 +44,7 @@ from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
 from glideslope.domain.plan import Plan
 from glideslope.engine.baselines import HourView, UsualView
+from glideslope.engine.conflicts import grounds
 from glideslope.engine.courses import CourseView, ExposedView, ProposalView, PulseView, ServedView
 from glideslope.engine.governing_views import LaneView
 from glideslope.engine.live import LiveArm, LiveSeries, LiveSlice, LiveView
@@ -55,7 +61,9 @@ from glideslope.engine.views import (
     FoundView,
     GuardrailView,
     HappeningView,
+    JudgementView,
     ModelView,
+    MoreView,
     PlanView,
     ReplayView,
     RolloutView,
@@ -66,6 +74,7 @@ from glideslope.engine.views import (
     VersionView,
     Warning_,
 )
+from glideslope.engine.weighing import AnswerView, ReachView, WeighingView
 from glideslope.interfaces.cli.shipped import DOSSIER_FILE, shipped
 from glideslope.interfaces.document.policies import read_dossier
 from glideslope.ledger import packfile
@@ -335,6 +344,54 @@ class FakeRollouts:
         self.keys[key] = command
         left = tuple(who for who in view.approved_by if who != command.by)
         return self.move(view.id, f"{command.by} takes the approval back.", approved_by=left)
+
+    async def weigh(self, rollout: RolloutId) -> WeighingView:
+        view = self._known(rollout)
+        halt = AnswerView(act="halt", possible=True, share=0, then="The candidate goes to 0 %.")
+        again = AnswerView(act="resume", possible=False, share=0, then="It would be halted again at once.")
+        seen = StepForecast(
+            name="s1", stage="canary", share=1_000, control=1_000, guardrail="errors", detects=0.0123,
+            subjects_to_proof=4200, seconds_to_proof=840.0, subjects_at_risk=310,
+        )  # fmt: skip
+        return WeighingView(
+            rollout=view.id,
+            forecast=(seen,),
+            warnings=(Warning_(code="holdouts-disagree", sentence="Two holdouts disagree."),),
+            traffic_per_second=12.5,
+            reach=(ReachView(step="s1", stage="canary", share=1_000, subjects=150),),
+            answers=() if view.ended else (again if view.phase == "halted" else halt,),
+        )
+
+    async def ask_more(self, command: AskMore, *, key: str) -> RolloutView:
+        view = self._open(command.rollout)
+        self.keys[key] = command
+        if command.by == view.proposed_by:
+            raise SelfApproval(rollout=view.id, actor=command.by)
+        more = MoreView(
+            question=view.version + 1, by=command.by, at=AT, why=command.why, replied_by="", replied_at="", reply=""
+        )
+        return self.move(view.id, f"{command.by} asks for more: {command.why}", asked=(*view.asked, more))
+
+    async def reply(self, command: Reply, *, key: str) -> RolloutView:
+        view = self._open(command.rollout)
+        self.keys[key] = command
+        if all(more.question != command.question or more.replied_by for more in view.asked):
+            raise NothingAsked(rollout=view.id, question=command.question)
+        asked = tuple(
+            msgspec.structs.replace(more, replied_by=command.by, replied_at=AT, reply=command.why)
+            if more.question == command.question
+            else more
+            for more in view.asked
+        )
+        return self.move(view.id, f"{command.by} replies: {command.why}", asked=asked)
+
+    async def judge(self, command: Judge, *, key: str) -> RolloutView:
+        view = self._open(command.rollout)
+        self.keys[key] = command
+        if set(command.about) != set(grounds(view, ())):
+            raise JudgementOutdated(rollout=view.id, about=grounds(view, ()))
+        judged = JudgementView(by=command.by, at=AT, step=view.step, about=command.about, why=command.why)
+        return self.move(view.id, f"{command.by} judges: {command.why}", judged=(*view.judged, judged))
 
     async def ask_glass(self, command: AskGlass, *, key: str) -> RolloutView:
         self.keys[key] = command

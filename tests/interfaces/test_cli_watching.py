@@ -119,3 +119,36 @@ def test_watching_gives_up_on_a_server_that_stays_away(desk: Any) -> None:
 
     assert result.exit_code == Exit.FAILED, told(result)
     assert desk.time > 60
+
+
+def test_watching_without_a_name_follows_the_fleet_until_it_is_stopped(desk: Any, service: Any) -> None:
+    applied(desk, approvals=1)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    desk.then += [lambda: None, lambda: service.move(ID, "Goes on.", phase="running", share=500), interrupt]
+    service.move(ID, phase="proposed", share=0)
+
+    result = desk.run("watch")
+
+    assert result.exit_code == Exit.INTERRUPTED, told(result)
+    lines = result.stdout.splitlines()
+    assert f"{ID}   proposed at 0%" in lines[0]
+    assert lines[1].startswith("? late-arrival v1 → v2: asked of 1 x anybody else: Approve or deny")
+    assert f"{ID}   running at 5%" in lines[2]
+    assert len(lines) == 3, "what is as it was is not told again"
+    assert "All goes on." in result.stderr
+
+
+def test_watching_the_fleet_as_json_prints_one_line_per_change(desk: Any, service: Any) -> None:
+    applied(desk)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    desk.then += [lambda: service.move(ID, share=2_500), interrupt]
+
+    shares = [json.loads(line)["rollouts"][0]["share"] for line in desk.run("watch", "--json").stdout.splitlines()]
+
+    assert shares == [500, 2_500]

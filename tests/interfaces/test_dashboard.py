@@ -401,7 +401,7 @@ def test_what_is_overdue_is_on_the_first_page_with_the_command_that_does_it(brow
     page = browser.get("/").text
 
     assert "never done" in page
-    assert "glideslope drill" in page
+    assert 'href="/drills/late-arrival"' in page
     assert "not-yet" not in page
 
 
@@ -443,3 +443,32 @@ def test_the_command_line_opens_a_link(desk: Any, service: Any) -> None:
     assert desk.opened == ["http://127.0.0.1:8787/sign-in/chance?next=/rollouts/r-1"]
     assert desk.run("open", "--print").exit_code == 0
     assert len(desk.opened) == 1
+
+
+@pytest.mark.parametrize(
+    ("thing", "page"),
+    [
+        (("r-0001",), "/rollouts/r-0001"),
+        (("41",), "/ledger/41"),
+        (("late-arrival",), "/models/late-arrival"),
+        (("incident", "r-0002"), "/incidents/r-0002"),
+        (("review", "r-0002"), "/review/r-0002"),
+        (("entry", "7"), "/ledger/7"),
+        (("agreement", "policy", "bank"), "/agreements/policy/bank"),
+        (("approvals",), "/approvals"),
+    ],
+)
+def test_the_command_line_opens_the_page_of_anything(
+    desk: Any, service: Any, thing: tuple[str, ...], page: str
+) -> None:
+    desk.http._app = beside(desk.http._app, create_site(service, monotonic=lambda: 0.0, chance=lambda: "chance"))
+
+    assert desk.run("open", *thing, "--print").stdout.splitlines()[0].endswith(f"?next={page}")
+
+
+def test_the_command_line_opens_no_page_that_is_not_there(desk: Any, service: Any) -> None:
+    desk.http._app = beside(desk.http._app, create_site(service, monotonic=lambda: 0.0, chance=lambda: "chance"))
+
+    for thing in (("nothing-such",), ("policy", "none"), ("a", "b", "c")):
+        result = desk.run("open", *thing)
+        assert (result.exit_code, desk.opened) == (2, []), result.output

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.interfaces.fake_rollouts import digest_of
 from tests.interfaces.test_agreeing import ORGANISATION
 from tests.interfaces.test_cli import ID, applied
 
@@ -16,7 +17,7 @@ from glideslope.engine.governing_views import (
     RuleView,
     VoidView,
 )
-from glideslope.engine.views import RationaleView, RolloutView
+from glideslope.engine.views import DecisionView, RationaleView, RolloutView
 from glideslope.interfaces.cli.reviewing import proposal_lines, rule_lines, standing_lines
 
 AT = "2026-11-20T09:00:00.000Z"
@@ -90,7 +91,7 @@ def test_a_no_says_beforehand_that_it_ends_the_proposal(desk: Any) -> None:
     shown = desk.run("approve", ID, "--deny", "-m", "show me the slice", "--dry-run").stdout
 
     assert "A no ends this proposal for good" in shown
-    assert "glideslope owners late-arrival --kind model" in shown
+    assert f"glideslope ask {ID}" in shown
     assert "ends this proposal" not in desk.run("approve", ID, "-m", "yes", "--dry-run").stdout
 
 
@@ -124,7 +125,7 @@ def test_an_inbox_is_a_list_or_a_document(desk: Any, service: Any, view: Rollout
     assert "silence is never consent" in everybody
     (found,) = json.loads(desk.run("inbox", "mia", "--json").stdout)["items"]
     assert (found["needs"], found["command"]) == ([{"function": "security", "count": 1}], f"glideslope show {ID}")
-    assert (found["why_me"], found["allowed"]) == ("You approve as security.", ["approve", "deny"])
+    assert (found["why_me"], found["allowed"]) == ("You approve as security.", ["approve", "deny", "ask"])
     # The token of the desk is ada's, who proposed it.
     mine = desk.run("inbox").stdout
     assert mine.startswith("Nothing waits for ada.\n")
@@ -132,6 +133,48 @@ def test_an_inbox_is_a_list_or_a_document(desk: Any, service: Any, view: Rollout
     nobody = desk.run("inbox", "zoe")
     assert (nobody.exit_code, "zoe" in nobody.stderr) == (2, True)
     assert desk.run("inbox", "mia", "--everybody").exit_code == 2
+
+
+def test_a_reviewer_asks_and_the_proposer_replies_at_the_terminal(desk: Any, service: Any, view: RolloutView) -> None:
+    service.rollouts[ID] = view
+    desk.http.headers = {"Authorization": "Bearer gs_member"}
+    asked = desk.run("ask", ID, "-m", "the slice?")
+    assert (asked.exit_code, f"glideslope reply {ID}" in asked.stdout) == (0, True), asked.output
+
+    desk.http.headers = {"Authorization": "Bearer gs_admin"}
+    assert "asks for more about late-arrival-1: the slice?" in desk.run("inbox").stdout
+    assert "the slice?" in desk.run("show", ID).stdout
+    replied = desk.run("reply", "late-arrival", "-m", "it is there")
+    assert replied.stdout == "Replied. Nothing else is asked.\n"
+    again = desk.run("reply", ID, "-m", "it is there")
+    assert (again.exit_code, "without a reply" in again.stderr) == (2, True)
+    assert desk.run("reply", ID, "99", "-m", "what?").exit_code == 3
+    assert "it is there" in desk.run("show", ID).stdout
+
+
+def test_a_judgement_names_what_is_asked_and_is_refused_where_nothing_is(desk: Any, service: Any) -> None:
+    applied(desk)
+    nothing = desk.run("judge", ID, "-m", "looked")
+    assert (nothing.exit_code, "judgement" in nothing.stderr) == (2, True)
+    last = DecisionView(
+        rollout=ID, version=3, entry=9, at=AT, by="", decision="hold", step="s1", stage="canary", reasons=("deadline-passed-hold",),
+        sentences=(), findings=(),
+    )  # fmt: skip
+    service.move(ID, "Holds.", phase="running", step="s1", reasons=("deadline-passed-hold",), last=last)
+
+    told = desk.run("judge", ID, "-m", "a holiday").stdout
+    assert "deadline-passed-hold is not asked again in s1" in told
+    assert service.rollouts[ID].judged[0].why == "a holiday"
+
+
+def test_an_approval_says_as_of_what_it_was_seen(desk: Any, service: Any, view: RolloutView) -> None:
+    service.rollouts[ID] = msgspec.structs.replace(
+        view, governed=msgspec.structs.replace(GOVERNED, change=digest_of("7"))
+    )
+    desk.run("approve", ID, "-m", "read it")
+
+    sent = json.loads(desk.api.calls[-1][2])
+    assert (sent["seen"], sent["change"]) == (view.version, digest_of("7"))
 
 
 def test_the_page_for_reviewers_shows_what_is_printed(view: RolloutView) -> None:

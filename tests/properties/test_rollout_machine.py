@@ -35,6 +35,7 @@ from glideslope.domain.metric import Kind, Origin
 from glideslope.domain.plan import AtMaximum, Evaluation, Plan, StageKind
 from glideslope.domain.reasons import Reason
 from glideslope.domain.rollout import DECIDED, ENDED, Phase, Rollout, apply, exposure, fold
+from glideslope.domain.said import Judged, MoreAsked, Replied
 from glideslope.domain.tables import tables_of
 from glideslope.domain.traffic import FULL, TOTAL, Arm
 from glideslope.ledger import canonical
@@ -242,6 +243,18 @@ class RolloutMachine(RuleBasedStateMachine):
         digest = self.rollout.plan_digest if right else Digest("sha256:other")
         taken = self.take(Approved(by=by, granted=granted, plan_digest=digest, why=""))
         assert taken == (right > 0 and self.rollout.phase not in DECIDED)
+
+    @rule(by=st.sampled_from(PEOPLE), question=st.integers(1, 12))
+    def say(self, by: Actor, question: int) -> None:
+        """Whatever people ask, reply or judge moves nothing."""
+        before = self.rollout
+        judged = Judged(by=by, step=StepName(self.step), about=("x",), why="")
+        for event in (MoreAsked(by=by, why=""), Replied(by=by, question=question, why=""), judged):
+            self.take(event)
+        after = self.rollout
+        assert (after.phase, after.position, after.order, exposure(after)) == (
+            before.phase, before.position, before.order, exposure(before),
+        )  # fmt: skip
 
     @rule(by=st.sampled_from(PEOPLE))
     def halt(self, by: Actor) -> None:

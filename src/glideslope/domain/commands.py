@@ -66,8 +66,18 @@ class Propose:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """As what a change was shown to somebody; what moved since bears on their yes."""
+
+    version: int
+    """Of the rollout's stream."""
+    change: Digest | None = None
+    """All that was to be agreed on then; None where nothing governed it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Approve:
-    """Say yes or no to exactly the plan with this digest."""
+    """Say yes or no to exactly the plan with this digest, as it was seen."""
 
     rollout: RolloutId
     plan_digest: Digest
@@ -76,6 +86,36 @@ class Approve:
     why: str
     proved: Proved | None = None
     """By what they proved who they are, and how long ago; None is never enough where a tier asks."""
+    seen: Seen | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskMore:
+    """Ask whoever proposed a change for more, before a yes."""
+
+    rollout: RolloutId
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Say what was asked for by the entry of this version of the rollout's stream."""
+
+    rollout: RolloutId
+    question: int
+    by: Actor
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Let a rollout go on as it is, having looked at what the machine cannot judge; refused when that is something else by now."""
+
+    rollout: RolloutId
+    about: tuple[str, ...]
+    by: Actor
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -433,6 +433,42 @@ class DigestChanged(Refused):
         )
 
 
+class ChangeMoved(Refused):
+    code = "change-moved"
+
+    def __init__(self, *, rollout: str, since: Sequence[str]) -> None:
+        super().__init__(
+            f"{rollout} has moved since it was shown to you. {' '.join(since)} Look again, and answer what you see.",
+            traffic="Nothing was recorded; traffic is unchanged.",
+            next_command=f"glideslope show {rollout}",
+        )
+
+
+class JudgementOutdated(Conflict):
+    code = "judgement-outdated"
+
+    def __init__(self, *, rollout: str, about: Sequence[str]) -> None:
+        now = f"What waits for a judgement now: {', '.join(about)}" if about else "Nothing waits for a judgement now"
+        super().__init__(
+            f"{rollout} is not asked about that any more. {now}.",
+            traffic="Nothing was recorded; traffic is unchanged.",
+            next_command=f"glideslope show {rollout}",
+        )
+
+
+class NothingAsked(Conflict):
+    code = "nothing-asked"
+
+    def __init__(self, *, rollout: str, question: int, replied_by: str = "") -> None:
+        super().__init__(
+            f"{replied_by} has replied to entry {question} of {rollout} already."
+            if replied_by
+            else f"Nobody asked for more by entry {question} of {rollout}.",
+            traffic="Nothing was recorded; traffic is unchanged.",
+            next_command=f"glideslope show {rollout}",
+        )
+
+
 class PlanChanged(Refused):
     code = "plan-changed"
 

@@ -29,6 +29,7 @@ from glideslope.domain.governing.incident import IncidentClosed, IncidentNoted, 
 from glideslope.domain.identity import Means
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId, StepName, VersionName
 from glideslope.domain.plan import Evaluation, Plan
+from glideslope.domain.said import Judged, MoreAsked, Replied
 
 
 class Registered(
@@ -232,6 +233,9 @@ Event = (
     | AgreementInForce
     | AgreementReviewed
     | Escalated
+    | MoreAsked
+    | Replied
+    | Judged
     | GlassAsked
     | GlassBroken
     | GlassReviewed
@@ -268,6 +272,9 @@ _KINDS: dict[str, type[Event]] = {
         AgreementInForce,
         AgreementReviewed,
         Escalated,
+        MoreAsked,
+        Replied,
+        Judged,
         GlassAsked,
         GlassBroken,
         GlassReviewed,

@@ -43,6 +43,7 @@ from glideslope.domain.governing.incident import IncidentClosed, IncidentEvent, 
 from glideslope.domain.ids import Actor, Digest, RolloutId
 from glideslope.domain.plan import Plan, Step
 from glideslope.domain.reasons import Reason
+from glideslope.domain.said import NOTHING_SAID, Judged, MoreAsked, Replied, Said, SaidEvent, hear
 from glideslope.domain.traffic import Exposure
 
 
@@ -79,6 +80,10 @@ _FOLLOWS: Final[Mapping[type[Event], frozenset[Phase]]] = {
     Approved: frozenset(Phase) - DECIDED,
     Withdrawn: frozenset(Phase) - DECIDED,
     Escalated: frozenset(Phase) - DECIDED,
+    MoreAsked: frozenset(Phase) - DECIDED,
+    Replied: frozenset(Phase) - DECIDED,
+    # What is halted is resumed or rolled back; there is nothing to let go on as it is.
+    Judged: frozenset({Phase.RUNNING, Phase.LAPSED}),
     GlassAsked: frozenset(Phase) - DECIDED,
     GlassBroken: frozenset(Phase) - DECIDED,
     GlassReviewed: frozenset(),
@@ -153,6 +158,8 @@ class Rollout:
     """A person let it go on and nothing was decided since: whoever is exposed then is exposed anew, not as before."""
     escalated: int = 0
     """Milliseconds after the proposal of the last escalation; 0 before any."""
+    said: Said = NOTHING_SAID
+    """What people asked for, were answered, and judged."""
 
     @property
     def step(self) -> Step | None:
@@ -205,6 +212,8 @@ def apply(rollout: Rollout, event: Event, *, at: int) -> Rollout:
         return replace(after, glass=break_on(rollout.glass, event, at=at))
     if isinstance(event, Approved | Withdrawn | Escalated):
         return _answered(after, event, at=at)
+    if isinstance(event, SaidEvent):
+        return _heard(after, event, at=at)
     match event:
         case Decided(decision=decision, by=by):
             return _decided(replace(after, last=decision, last_by=by), decision, at=at)
@@ -250,7 +259,7 @@ def onward(rollout: Rollout) -> int | None:
 
 def _orders(event: Event) -> bool:
     """Tell whether an event says anew what the traffic shall do; approvals, confirmations and holding on do not."""
-    if isinstance(event, _Elsewhere | GlassEvent):
+    if isinstance(event, _Elsewhere | GlassEvent | SaidEvent):
         return False
     match event:
         case Decided(decision=Hold(exposed=exposed)):
@@ -308,6 +317,13 @@ def _answered(rollout: Rollout, event: Approved | Withdrawn | Escalated, *, at: 
             assert_never(event)
 
 
+def _heard(rollout: Rollout, event: SaidEvent, *, at: int) -> Rollout:
+    said = hear(rollout.said, event, at=at, version=rollout.version)
+    if said is None:
+        raise Invalid(f"{rollout.id} was asked nothing that this replies to.")
+    return replace(rollout, said=said)
+
+
 def _of_others(rollout: Rollout, by: Actor) -> tuple[Approval, ...]:
     return tuple(a for a in rollout.approvals if a.by != by)
 
@@ -362,6 +378,9 @@ def _confirmed(rollout: Rollout, *, exposed: bool) -> Rollout:
 
 def news(rollout: Rollout, decision: Decision) -> bool:
     """Tell whether a decision says anything that the last one did not: only then is it recorded."""
+    if rollout.phase is Phase.LAPSED and isinstance(decision, Hold) and not decision.exposed:
+        # It was let go on, and is halted anew, if for the same reason: unsaid, nobody could see or resume it.
+        return True
     match decision, rollout.last:
         case Hold(reasons=(Reason.HALTED,)), Hold(exposed=False):
             # A decision withdrew the exposure; why it did is what people must see until they resume.

@@ -18,6 +18,7 @@ from glideslope.domain.commands import (
     AgreeContract,
     Approve,
     Halt,
+    Judge,
     OrderRollback,
     Propose,
     Register,
@@ -136,6 +137,7 @@ from glideslope.engine.views import (
     Warning_,
 )
 from glideslope.engine.watching import Watching
+from glideslope.engine.weighing import Weighing, WeighingView
 from glideslope.engine.witnessing import Witnessing
 from glideslope.ledger import canonical
 from glideslope.ledger import entry as ledger_entry
@@ -327,6 +329,7 @@ class App(Bulletin, Council):
         )
         self.repository = Repository(record=self.record, store=world.store, index=world.search, clock=world.clock)
         self._courses = Courses(self.record)
+        self._weighing = Weighing(self.record, self.observer, self._asking, self._handlers)
         self._inboxes = Inboxes(
             record=self.record,
             queries=self._queries,
@@ -491,6 +494,13 @@ class App(Bulletin, Council):
         if self.governor.acting:
             self.signals.look()
             await self.signals.flush()
+
+    async def judge(self, command: Judge, *, key: str) -> RolloutView:
+        id_ = await self._questioning.judge(command, asked=self._inboxes.grounds, key=key)
+        return self._queries.rollout(id_)
+
+    async def weigh(self, rollout: RolloutId) -> WeighingView:
+        return self._weighing.weigh(rollout)
 
     async def inbox(self, who: Actor | None = None, *, may_act: bool = True) -> InboxView:
         return await self._inboxes.inbox(who, may_act=may_act)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 from glideslope.domain.errors import AgreementInvalid, Conflict
 from glideslope.domain.events import Proposed
 from glideslope.domain.governing.calendar import Calendar
-from glideslope.domain.governing.dossier import Dossier, dossier_digest
+from glideslope.domain.governing.dossier import Dossier, covered_parts, dossier_digest
 from glideslope.domain.governing.envelope import Envelope
 from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.governed import Answered, Block, Governed, Lane, Permit
@@ -43,6 +44,20 @@ class Asked:
 
 NOT_ASKED = Asked(UNSET)
 
+SHOWN: Final = 256
+"""Digests of changes of which one can still say what is otherwise."""
+
+PARTS: Final[Mapping[str, str]] = {
+    "change": "what is proposed",
+    "tier": "the model's tier",
+    "policy": "the policy",
+    "plan": "the plan",
+    "candidate": "what is known about the candidate",
+    "evaluations": "the evaluations",
+    "contract": "the data contract",
+}
+"""What the parts of a change are called in sentences."""
+
 
 class Asking:
     """Asks what is in force about each rollout, at most once a second as long as nothing happens."""
@@ -58,6 +73,8 @@ class Asking:
         """Which proposals wait for their turn, and as of which entry and second."""
         self._classified: dict[RolloutId, tuple[tuple[int, int, Digest, Actor], tuple[Dossier, Classified]]] = {}
         """How each open rollout is classified, as of which entry and second; one that is only thought of has no id of its own."""
+        self._parts: dict[Digest, Mapping[str, Digest]] = {}
+        """Of what each digest is that somebody may have been shown lately."""
         self._known: dict[RolloutId, tuple[tuple[int, int, int], Asked]] = {}
         """What was asked about each open rollout, and as of which entry, second and answer of others."""
 
@@ -98,6 +115,16 @@ class Asking:
         """Return all that is to be agreed on about a rollout at this moment, as one digest."""
         permit = UNSET if isinstance(rollout.plan.governed, UnsetType) else self.permit(rollout)
         return UNSET if isinstance(permit, UnsetType) else permit.change
+
+    def differing(self, rollout: Rollout, *, since: Digest | UnsetType) -> tuple[str, ...]:
+        """Return which parts of what people agree on are others than when their digest was `since`; none where nothing governs."""
+        now = self.change(rollout)
+        if isinstance(now, UnsetType) or isinstance(since, UnsetType) or now == since:
+            return ()
+        before, after = self._parts.get(since), self._parts.get(now)
+        if before is None or after is None:
+            return ("the facts, evaluations, data contract, policy or plan",)
+        return tuple(PARTS.get(name, name) for name in {**before, **after} if before.get(name) != after.get(name))
 
     def recorded(self, asked: Asked) -> tuple[Append, ...]:
         """Return what policies were asked and answered for a decision, to be recorded with it."""
@@ -208,9 +235,16 @@ class Asking:
             told = dossier(self._record, rollout, organisation, now=now)
             speaks = Classified() if isinstance(governed, UnsetType) else classified(self._agreed, governed, told)
             known = as_of, (told, speaks)
+            self._remember(told)
             if rollout.phase not in ENDED:
                 self._classified[rollout.id] = known
         return known[1]
+
+    def _remember(self, told: Dossier) -> None:
+        if told.change.digest not in self._parts:
+            self._parts[told.change.digest] = covered_parts(told)
+            if len(self._parts) > SHOWN:
+                del self._parts[next(iter(self._parts))]
 
     def _waits(self, calendars: tuple[Calendar, ...], *, now: int) -> Mapping[RolloutId, Block]:
         """Return which proposals wait for their turn; asked for each of them, and found once as long as nothing happens."""

@@ -4,22 +4,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from glideslope.domain.ids import WHOLE
-from glideslope.domain.reasons import Reason
+from glideslope.domain.reasons import FOR_PEOPLE
 from glideslope.domain.rollout import Phase
-from glideslope.engine.views import GuardrailView, RolloutView
-
-FOR_PEOPLE: Final = frozenset(
-    {
-        Reason.DEADLINE_HOLD,
-        Reason.SPLIT_BROKEN,
-        Reason.MALFORMED,
-        Reason.SOURCE_DOUBTED,
-        Reason.RECOMPUTATION_DIFFERS,
-        Reason.LOPSIDED,
-        Reason.CLOCK_BACK,
-    }
-)
-"""For which reasons waiting alone will not do."""
+from glideslope.engine.views import GuardrailView, RolloutView, SignalView
 
 HALFWAY: Final = 0.5
 """How far evidence of harm has come when it contradicts a proof on another guardrail: a part of its line, both as logarithms."""
@@ -29,6 +16,18 @@ def is_stuck(view: RolloutView) -> bool:
     """Tell whether the machine cannot judge what it sees, so that a rollout stays where it is until a person does something."""
     held = view.phase == Phase.RUNNING and view.last is not None and view.last.decision == "hold"
     return held and bool(FOR_PEOPLE & set(view.reasons))
+
+
+def grounds(view: RolloutView, flags: Iterable[SignalView]) -> tuple[str, ...]:
+    """Return what speaks for a look at a rollout under way and was not judged in this step: codes, disagreeing guardrails, flags."""
+    if view.ended or view.phase == Phase.HALTED:
+        return ()
+    pair = conflict(view.guardrails)
+    found = sorted(code for code in view.reasons if code in FOR_PEOPLE) if is_stuck(view) else []
+    found += [] if pair is None else [about_pair(pair)]
+    found += sorted(each.id for each in flags if each.rollout == view.id)
+    known = {ground for each in view.judged if each.step == view.step for ground in each.about}
+    return tuple(ground for ground in found if ground not in known)
 
 
 def conflict(guardrails: Iterable[GuardrailView]) -> tuple[GuardrailView, GuardrailView] | None:
@@ -41,6 +40,11 @@ def conflict(guardrails: Iterable[GuardrailView]) -> tuple[GuardrailView, Guardr
     )
     well = next((each for each in judged if each.word == "proven" and each is not against), None)
     return None if against is None or well is None else (well, against)
+
+
+def about_pair(pair: tuple[GuardrailView, GuardrailView]) -> str:
+    """Return what a judgement of a disagreement names."""
+    return f"{_name(pair[0])}/{_name(pair[1])}"
 
 
 def disagreement(pair: tuple[GuardrailView, GuardrailView]) -> str:

@@ -158,6 +158,8 @@ class GovernedView(msgspec.Struct, frozen=True, kw_only=True):
     """Who broke it, while somebody else must review that."""
     proving: ProvingView | None = None
     """None where being signed in is enough."""
+    change: str = ""
+    """Digest of all that people are asked to agree on at this moment; empty where that is not known."""
 
 
 class BreachView(msgspec.Struct, frozen=True, kw_only=True):
@@ -275,6 +277,7 @@ def governed_view(
         proving=None
         if isinstance(proving, msgspec.UnsetType)
         else ProvingView(within=proving.within / 1000, by=tuple(means.value for means in proving.by)),
+        change=change or "",
     )
 
 

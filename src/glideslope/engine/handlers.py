@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from glideslope.domain.commands import (
     AgreeContract,
@@ -18,6 +19,7 @@ from glideslope.domain.commands import (
     Register,
     Resume,
     Retry,
+    Seen,
     Withdraw,
 )
 from glideslope.domain.consent import answered_for, rested_on_envelope, unapproved, unsigned
@@ -27,6 +29,7 @@ from glideslope.domain.doubt import Aside, is_settled
 from glideslope.domain.draft import Draft
 from glideslope.domain.errors import (
     AlreadyRegistered,
+    ChangeMoved,
     Conflict,
     DigestChanged,
     EndpointUnreachable,
@@ -60,11 +63,12 @@ from glideslope.domain.freeze import Baseline, freeze, plan_digest
 from glideslope.domain.governing.governed import Governed
 from glideslope.domain.governing.organisation import Right
 from glideslope.domain.ids import Actor, Digest, ModelName, RolloutId
+from glideslope.domain.moved import moved
 from glideslope.domain.plan import Evaluation, Plan, StageKind
 from glideslope.domain.plugin import Plugins
 from glideslope.domain.reasons import Reason
 from glideslope.domain.remedy import blind, remedies
-from glideslope.domain.rollout import DECIDED, Phase, Rollout
+from glideslope.domain.rollout import DECIDED, Phase, Rollout, fold
 from glideslope.engine.addresses import host_and_port
 from glideslope.engine.asking import Asking
 from glideslope.engine.doubts import aside
@@ -293,7 +297,7 @@ class Handlers:
         )
 
     async def approve(self, command: Approve, *, key: str) -> RolloutId:
-        """Record a yes or no. Raises SelfApproval, DigestChanged, NotInPhase, NotFound."""
+        """Record a yes or no. Raises SelfApproval, DigestChanged, ChangeMoved, NotInPhase, NotFound."""
         why = reason(command.why)
 
         def check(rollout: Rollout) -> None:
@@ -308,6 +312,8 @@ class Handlers:
             if command.granted:
                 # A no is said as easily as a halt.
                 self._governing.require_proof(rollout.plan.model, command.proved)
+            if command.granted and command.seen is not None:
+                self._check_unmoved(rollout, command.seen)
 
         def approved(rollout: Rollout) -> Approved:
             return Approved(
@@ -327,6 +333,15 @@ class Handlers:
             return OPEN if isinstance(rollout.plan.governed, Governed) else {Phase.PROPOSED}
 
         return await self.append(command.rollout, Approved, approved, key=key, phases=phases, check=check)
+
+    def _check_unmoved(self, rollout: Rollout, seen: Seen) -> None:
+        """Let no yes count that was given to what a change was before. Raises ChangeMoved."""
+        history = [(r.at, r.event) for r in self._record.history(rollout.id) if r.version <= max(1, seen.version)]
+        since = moved(
+            fold(rollout.id, history), rollout, blocks=self._asking.differing(rollout, since=seen.change or UNSET)
+        )
+        if since:
+            raise ChangeMoved(rollout=rollout.id, since=since)
 
     async def withdraw(self, command: Withdraw, *, key: str) -> RolloutId:
         """Take an approval back; without it a governed rollout exposes nobody. Raises NotInPhase, RolloutEnded, NotFound, Conflict."""
@@ -356,9 +371,9 @@ class Handlers:
         self._governing.require(command.by, Right.OPERATE, to="a rollout")
 
         def resumed(rollout: Rollout) -> Resumed:
-            return Resumed(by=command.by, why=why, aside=self._not_credible(rollout) or msgspec.UNSET)
+            return Resumed(by=command.by, why=why, aside=self.not_credible(rollout) or msgspec.UNSET)
 
-        check = self._check_signed_off
+        check = self.check_signed_off
         return await self.append(command.rollout, Resumed, resumed, key=key, phases={Phase.HALTED}, check=check)
 
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutId:
@@ -376,7 +391,7 @@ class Handlers:
 
         return await self.append(command.rollout, Decided, ordered, key=key, phases=OPEN)
 
-    def _check_signed_off(self, rollout: Rollout) -> None:
+    def check_signed_off(self, rollout: Rollout) -> None:
         """Say at once for which approvals `decide` would hold it. Raises SignOffMissing."""
         governed = rollout.plan.governed
         if not isinstance(governed, Governed):
@@ -398,7 +413,7 @@ class Handlers:
             return
         raise SignOffMissing(rollout=rollout.id, functions=[need.function for need in lacking], why=why)
 
-    def _not_credible(self, rollout: Rollout) -> tuple[Aside, ...]:
+    def not_credible(self, rollout: Rollout) -> tuple[Aside, ...]:
         """Return the sources that the last decision found not credible, and any found since."""
         recorded = rollout.last.findings if rollout.last is not None else ()
         doubts = [f.doubt for f in recorded if f.doubt and f.verdict is Verdict.INVALID]

@@ -7,15 +7,18 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
+from urllib.parse import quote
 
 from glideslope.domain.governing.organisation import Right
+from glideslope.domain.reasons import FOR_PEOPLE
 from glideslope.domain.rollout import Phase
 from glideslope.engine.access import AccessView
-from glideslope.engine.conflicts import FOR_PEOPLE, conflict, disagreement, is_stuck
+from glideslope.engine.conflicts import about_pair, conflict, disagreement, is_stuck
+from glideslope.engine.conflicts import grounds as grounds_of
 from glideslope.engine.dues import DueView
 from glideslope.engine.governing_views import AgreementView, GovernedView, IncidentView, NeedView
 from glideslope.engine.inbox_views import Act, Asking, InboxView, ItemView
-from glideslope.engine.views import GuardrailView, RolloutView, SignalView
+from glideslope.engine.views import RolloutView, SignalView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +79,9 @@ def needs_approval(view: RolloutView) -> bool:
     """Tell whether somebody's yes is missing."""
     if view.ended or view.phase in (Phase.ROLLING_BACK, Phase.PROMOTING):
         return False
-    if view.governed is not None:
-        return bool(view.governed.missing)
+    if view.governed is not None and view.governed.missing:
+        return True
+    # What the plan itself asks for comes on top, before it begins.
     return view.phase == Phase.PROPOSED and len(_others(view)) < view.approvals_needed
 
 
@@ -95,7 +99,9 @@ def why_not_approve(view: RolloutView, reader: Reader) -> str:
     functions = reader.access.reviews_as if reader.access is not None else ()
     if not functions:
         return "The organisation gives you no function to approve in." if reader.governed else ""
-    if reader.actor in {grant.by for grant in governed.approvals}:
+    if reader.actor in {grant.by for grant in governed.approvals} or (
+        not governed.missing and reader.actor in view.approved_by
+    ):
         return "You have approved it."
     missing = {need.function for need in governed.missing}
     if missing and not missing & set(functions):
@@ -110,6 +116,8 @@ def _others(view: RolloutView) -> list[str]:
 def _of_rollout(view: RolloutView, flags: Sequence[SignalView], reader: Reader | None) -> Iterator[ItemView]:
     if needs_approval(view):
         yield _approval(view, reader)
+    if not view.ended:
+        yield from _questions(view, reader)
     governed = view.governed
     if governed is not None:
         yield from _glass(view, governed, reader)
@@ -123,29 +131,66 @@ def _of_rollout(view: RolloutView, flags: Sequence[SignalView], reader: Reader |
 
 def _approval(view: RolloutView, reader: Reader | None) -> ItemView:
     governed = view.governed
-    if governed is None:
-        count = view.approvals_needed - len(_others(view))
-        needs: tuple[NeedView, ...] = (NeedView(function="anybody else", count=count),)
-        until, then = "", _STANDS
-    else:
-        needs = governed.missing
-        until, then = _meanwhile(view)
+    needs: tuple[NeedView, ...] = governed.missing if governed is not None else ()
+    if not needs:
+        needs = (NeedView(function="anybody else", count=view.approvals_needed - len(_others(view))),)
+    until, then = _meanwhile(view)
     functions = () if reader is None or reader.access is None else reader.access.reviews_as
     asked = [need.function for need in needs if need.function in functions]
     return _item(
         view,
         Asking.APPROVAL,
         f"approval/{view.id}",
-        sentence=f"Approve or deny {view.id}, proposed by {view.proposed_by}: {view.why}",
+        sentence=f"Approve or deny {view.id}, proposed by {view.proposed_by}: {view.why}{_waits_for_reply(view, reader)}",
         since=view.proposed_at,
         until=until,
         then=then,
         needs=needs,
-        why_me=_mine(reader, f"you approve as {', '.join(asked)}" if asked else "you did not propose it"),
+        why_me=_mine(
+            reader, f"you approve as {', '.join(asked)}" if asked else "you did not propose it", always=not asked
+        ),
         why_not="" if reader is None else why_not_approve(view, reader),
-        allowed=(Act.APPROVE, Act.DENY),
+        allowed=(Act.APPROVE, Act.DENY, Act.ASK),
         page=f"/approvals#{view.id}",
     )
+
+
+def _waits_for_reply(view: RolloutView, reader: Reader | None) -> str:
+    asked = [more for more in view.asked if reader is not None and more.by == reader.actor]
+    if not asked:
+        return ""
+    last = asked[-1]
+    if last.replied_by:
+        return f" {last.replied_by} replied to you: {last.reply}"
+    return f" You asked for more, and {view.proposed_by} has not replied yet."
+
+
+def _questions(view: RolloutView, reader: Reader | None) -> Iterator[ItemView]:
+    for more in view.asked:
+        if more.replied_by:
+            continue
+        why_not = "" if reader is None or reader.may_act else "Your token only looks."
+        if reader is not None and not why_not and not _answers_for(view, reader):
+            why_not = f"It is asked of {view.proposed_by}."
+        yield _item(
+            view,
+            Asking.QUESTION,
+            f"question/{view.id}/{more.question}",
+            sentence=f"{more.by} asks for more about {view.id}: {more.why}",
+            since=more.at,
+            then="Meanwhile the approval is missing." if needs_approval(view) else "Nothing waits for the reply.",
+            needs=(NeedView(function="its proposer", count=1),),
+            why_me=_mine(reader, "you answer for it", always=True),
+            why_not=why_not,
+            allowed=(Act.REPLY, Act.ROLL_BACK),
+            page=f"/approvals#{view.id}",
+        )
+
+
+def _answers_for(view: RolloutView, reader: Reader) -> bool:
+    makers = () if view.governed is None else view.governed.makers
+    team = "" if reader.access is None else reader.access.team
+    return reader.actor in {view.proposed_by, view.owner, *makers} or bool(team and team == view.owner)
 
 
 _STANDS: Final = "Nothing happens by itself: silence is never consent."
@@ -210,7 +255,7 @@ def _escalation(view: RolloutView, governed: GovernedView, reader: Reader | None
         needs=governed.missing,
         why_me=_mine(reader, "the organisation escalates to you"),
         why_not="" if mine else f"It was escalated to {', '.join(told)}.",
-        allowed=(Act.TELL,),
+        allowed=(),
         page=f"/approvals#{view.id}",
     )
 
@@ -227,43 +272,35 @@ def _halt(view: RolloutView, reader: Reader | None) -> ItemView:
         why_me=_mine(reader, "you may operate"),
         why_not=_barred(reader, Right.OPERATE),
         allowed=(Act.RESUME, Act.ROLL_BACK),
-        page=f"/rollouts/{view.id}#acts",
+        page=f"/review/{view.id}",
     )
 
 
 def _judgement(view: RolloutView, flags: Sequence[SignalView], reader: Reader | None) -> Iterator[ItemView]:
     """Say what the machine cannot judge: one item of a rollout, whatever speaks for a look at it."""
-    said = list(view.sentences) if is_stuck(view) else []
-    pair = conflict(view.guardrails)
-    if pair is not None:
-        said.append(disagreement(pair))
-    said += [each.sentence for each in flags]
-    if not said:
+    about = grounds_of(view, flags)
+    if not about:
         return
+    pair = conflict(view.guardrails)
+    said = list(view.sentences) if FOR_PEOPLE.intersection(about) else []
+    said += [] if pair is None or about_pair(pair) not in about else [disagreement(pair)]
+    told = [each for each in flags if each.id in about]
+    said += [each.sentence for each in told]
     yield _item(
         view,
         Asking.JUDGEMENT,
-        f"judgement/{view.id}/{view.step}/{'+'.join(_about(view, pair, flags))}",
+        f"judgement/{view.id}/{view.step}/{'+'.join(about)}",
         sentence=f"{view.id} needs somebody who looks: {' '.join(said)}",
-        since=view.standing.since if is_stuck(view) else min((f.first for f in flags), default=view.standing.since),
+        since=view.standing.since if is_stuck(view) else min((f.first for f in told), default=view.standing.since),
         until=view.standing.deadline,
         then=view.standing.at_deadline or "Meanwhile it stays where it is.",
         needs=(NeedView(function=Right.OPERATE.value, count=1),),
         why_me=_mine(reader, "you may operate"),
         why_not=_barred(reader, Right.OPERATE),
-        allowed=(Act.HALT, Act.ROLL_BACK),
-        page=f"/rollouts/{view.id}",
+        allowed=(Act.JUDGE, Act.HALT, Act.ROLL_BACK),
+        page=f"/review/{view.id}",
+        grounds=about,
     )
-
-
-def _about(
-    view: RolloutView, pair: tuple[GuardrailView, GuardrailView] | None, flags: Iterable[SignalView]
-) -> Iterator[str]:
-    if is_stuck(view):
-        yield from sorted(FOR_PEOPLE & set(view.reasons))
-    if pair is not None:
-        yield f"{pair[0].metric}/{pair[1].metric}"
-    yield from sorted(each.id for each in flags)
 
 
 def _of_agreement(each: AgreementView, reader: Reader | None) -> Iterator[ItemView]:
@@ -298,7 +335,7 @@ def _of_agreement(each: AgreementView, reader: Reader | None) -> Iterator[ItemVi
         why_me=_mine(reader, f"you answer as {', '.join(asked)}"),
         why_not=why_not,
         allowed=(Act.APPROVE.value, Act.DENY.value),
-        page="",
+        page=f"/agreements/{quote(each.of)}/{quote(each.name)}",
         command=f"glideslope agree diff {named}",
     )
 
@@ -333,7 +370,7 @@ def _of_incident(each: IncidentView, proposers: dict[str, str], reader: Reader |
         why_me=_mine(reader, f"it is yours to {'; to '.join(theirs)}" if theirs else "you may review"),
         why_not=why_not,
         allowed=(Act.NOTE.value, Act.CLOSE.value) if closable else (Act.NOTE.value,),
-        page="",
+        page=f"/incidents/{each.rollout}",
         command=f"glideslope incident show {each.rollout}",
     )
 
@@ -364,7 +401,7 @@ def _of_due(due: DueView, reader: Reader | None) -> ItemView:
         why_me=_mine(reader, f"you may {right.value}"),
         why_not=_barred(reader, right),
         allowed=(Act.DRILL.value,) if drill else (Act.REVIEW.value,),
-        page="",
+        page=f"/drills/{quote(due.name)}" if drill else "/dues",
         command=due.next_command,
     )
 
@@ -382,10 +419,11 @@ def _barred(reader: Reader | None, right: Right, *, but: Collection[str] = (), s
     return ""
 
 
-def _mine(reader: Reader | None, why: str) -> str:
+def _mine(reader: Reader | None, why: str, *, always: bool = False) -> str:
+    """Say as what somebody is asked; where no organisation is in force rights and functions are nobody's, but `always` holds."""
     if reader is None:
         return ""
-    return f"{why[0].upper()}{why[1:]}." if reader.governed or "propose" in why else "Anybody who may act can answer."
+    return f"{why[0].upper()}{why[1:]}." if reader.governed or always else "Anybody who may act can answer."
 
 
 def _item(
@@ -403,6 +441,7 @@ def _item(
     until: str = "",
     page: str = "",
     command: str = "",
+    grounds: tuple[str, ...] = (),
 ) -> ItemView:
     return ItemView(
         id=id_,
@@ -420,4 +459,5 @@ def _item(
         allowed=tuple(act.value for act in allowed),
         page=page or f"/rollouts/{view.id}",
         command=command or f"glideslope show {view.id}",
+        grounds=grounds,
     )

@@ -11,6 +11,7 @@ class Asking(StrEnum):
     """What kind of answer is asked for; a closed set."""
 
     APPROVAL = "approval"
+    QUESTION = "question"
     AGREEMENT = "agreement"
     GLASS = "glass"
     GLASS_REVIEW = "glass-review"
@@ -26,15 +27,17 @@ class Act(StrEnum):
 
     APPROVE = "approve"
     DENY = "deny"
+    ASK = "ask"
+    REPLY = "reply"
     BREAK_GLASS = "break-glass"
     REVIEW = "review"
     NOTE = "note"
     CLOSE = "close"
     RESUME = "resume"
     HALT = "halt"
+    JUDGE = "judge"
     ROLL_BACK = "rollback"
     DRILL = "drill"
-    TELL = "tell"
 
 
 class ItemView(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +46,7 @@ class ItemView(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     """The same as long as the same thing is asked, so that nobody is told of it twice."""
     asks: str
-    """`approval`, `agreement`, `glass`, `glass-review`, `incident`, `halt`, `judgement`, `escalation` or `due`."""
+    """`approval`, `question`, `agreement`, `glass`, `glass-review`, `incident`, `halt`, `judgement`, `escalation` or `due`."""
     about: str
     """The change, agreement or model: `fraud v1 → v2`."""
     of: str
@@ -65,7 +68,10 @@ class ItemView(msgspec.Struct, frozen=True, kw_only=True):
     why_not: str
     """Why their answer would not count; empty when it would."""
     allowed: tuple[str, ...]
-    """What may be answered: `approve`, `deny`, `break-glass`, `review`, `note`, `close`, `resume`, `halt`, `rollback`, `drill`, `tell`."""
+    """What may be answered: `approve`, `deny`, `ask`, `reply`, `break-glass`, `review`, `note`, `close`, `resume`, `halt`, `judge`,
+    `rollback`, `drill`; empty where somebody is only to see to it."""
+    grounds: tuple[str, ...] = ()
+    """Of a judgement: what is to be judged, as the answer must name it."""
     page: str
     """Where it is answered in the dashboard; empty where there is no page for it."""
     command: str

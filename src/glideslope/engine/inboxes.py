@@ -7,8 +7,9 @@ from typing import Final
 from glideslope.domain.events import rfc3339
 from glideslope.domain.governing.organisation import Organisation
 from glideslope.domain.ids import Actor, ModelName
-from glideslope.domain.rollout import Phase
+from glideslope.domain.rollout import Phase, Rollout
 from glideslope.engine.access import AccessView, access
+from glideslope.engine.conflicts import grounds
 from glideslope.engine.dues import dues
 from glideslope.engine.governing_views import AgreementView, incident_view
 from glideslope.engine.inbox import Reader, inbox
@@ -52,6 +53,10 @@ class Inboxes:
             reader=None if who is None else self._reader(who, organisation, may_act=may_act, now=now),
             at=rfc3339(now),
         )
+
+    def grounds(self, rollout: Rollout) -> tuple[str, ...]:
+        """Return what waits for a judgement of a rollout now."""
+        return grounds(self._queries.glance(rollout.id, within=GLANCE), self._flags(rollout.plan.model).flags)
 
     async def _rollouts(self) -> list[RolloutView]:
         """Return what is open, with its figures where it measures, what owes a review of its broken glass, or has an open incident."""

@@ -7,6 +7,7 @@ from glideslope.domain.errors import Conflict, KeyReused, Refused, VersionConfli
 from glideslope.domain.events import Approved, Decided, Event, Resumed, kind_of
 from glideslope.domain.governing.agreement import AgreementAnswered, AgreementReviewed, AgreementTabled
 from glideslope.domain.governing.glass import GlassBroken
+from glideslope.domain.said import Judged, MoreAsked
 from glideslope.engine.record import Record, Recorded
 
 RETRIES: Final = 5
@@ -66,6 +67,8 @@ def _act(event: Event) -> object:
         return (event.of, event.name, event.digest, event.text, event.by, event.why)
     if isinstance(event, AgreementAnswered):
         return (event.granted, event.by, event.why, event.digest)
+    if isinstance(event, MoreAsked | Judged):
+        return (kind_of(event), event.by, event.why)
     # Nor does it matter until when a broken glass stays broken, and a review is of what was in force then.
     alike = Resumed | GlassBroken | AgreementReviewed
     return (kind_of(event), event.by, event.why) if isinstance(event, alike) else event

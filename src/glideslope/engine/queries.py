@@ -20,6 +20,7 @@ from glideslope.domain.metric import EXPOSURE, OUTCOME_SEEN, RESCUED
 from glideslope.domain.plan import Rationale, StageKind, Step
 from glideslope.domain.recomputation import sentence as differing
 from glideslope.domain.rollout import ENDED, Phase, Rollout, exposure
+from glideslope.domain.said import Judgement, More
 from glideslope.domain.scan import Searched
 from glideslope.domain.tallied import pair_proof_findings
 from glideslope.domain.traffic import Arm
@@ -39,7 +40,9 @@ from glideslope.engine.views import (
     FleetView,
     GuardrailView,
     HappeningView,
+    JudgementView,
     ModelView,
+    MoreView,
     PairView,
     RationaleView,
     RolloutView,
@@ -188,6 +191,8 @@ class Queries:
             pairs=self._pairs(rollout, history) if with_guardrails else (),
             governed=self._governed(rollout, permit),
             standing=standing(rollout, history, self._organisation(), now=self._record.now()),
+            asked=tuple(map(_asked, rollout.said.asked)),
+            judged=tuple(map(_judged, rollout.said.judged)),
             proposal=_proposal(plan.proposal),
         )
 
@@ -464,6 +469,22 @@ def _position(event: Event, before: int) -> int:
     if isinstance(event, Decided):
         return int(getattr(event.decision, "to", before))
     return before
+
+
+def _asked(more: More) -> MoreView:
+    return MoreView(
+        question=more.version,
+        by=more.by,
+        at=rfc3339(more.at),
+        why=more.why,
+        replied_by=more.replied_by or "",
+        replied_at="" if more.replied_by is None else rfc3339(more.replied_at),
+        reply=more.reply,
+    )
+
+
+def _judged(each: Judgement) -> JudgementView:
+    return JudgementView(by=each.by, at=rfc3339(each.at), step=each.step, about=each.about, why=each.why)
 
 
 def _proposal(said: Rationale | msgspec.UnsetType) -> RationaleView | None:

@@ -8,18 +8,21 @@ from glideslope.domain.commands import (
     AnswerAgreement,
     Approve,
     AskGlass,
+    AskMore,
     BeginDrill,
     BreakGlass,
     CloseIncident,
     DescribePerson,
     ErasePerson,
     Halt,
+    Judge,
     NoteIncident,
     OrderRollback,
     Propose,
     RecordAdvisories,
     RecordFacts,
     Register,
+    Reply,
     Resume,
     Retry,
     ReviewAgreement,
@@ -84,6 +87,7 @@ from glideslope.engine.views import (
     SignalsView,
     SlicesView,
 )
+from glideslope.engine.weighing import WeighingView
 
 
 class Service(Protocol):
@@ -100,6 +104,9 @@ class Service(Protocol):
     async def propose(self, command: Propose, *, key: str) -> RolloutView: ...
     async def approve(self, command: Approve, *, key: str) -> RolloutView: ...
     async def withdraw(self, command: Withdraw, *, key: str) -> RolloutView: ...
+    async def ask_more(self, command: AskMore, *, key: str) -> RolloutView: ...
+    async def reply(self, command: Reply, *, key: str) -> RolloutView: ...
+    async def judge(self, command: Judge, *, key: str) -> RolloutView: ...
     async def ask_glass(self, command: AskGlass, *, key: str) -> RolloutView: ...
     async def break_glass(self, command: BreakGlass, *, key: str) -> RolloutView: ...
     async def review_glass(self, command: ReviewGlass, *, key: str) -> RolloutView: ...
@@ -170,6 +177,10 @@ class Service(Protocol):
 
     async def usual(self, model: ModelName) -> Sequence[UsualView]:
         """Return the last day against the same hours of earlier weeks. Advisory."""
+        ...
+
+    async def weigh(self, rollout: RolloutId) -> WeighingView:
+        """Return what a rollout's plan can tell, whom it reaches, and what each answer would do to traffic."""
         ...
 
     async def inbox(self, who: Actor | None = None, *, may_act: bool = True) -> InboxView:

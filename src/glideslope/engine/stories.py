@@ -45,6 +45,7 @@ from glideslope.domain.ids import MACHINE, WHOLE, Actor
 from glideslope.domain.plan import Plan
 from glideslope.domain.reasons import Reason
 from glideslope.domain.recomputation import sentence as differing
+from glideslope.domain.said import Judged, MoreAsked, Replied, SaidEvent
 
 
 def sentence(event: Event, *, plan: Plan | None) -> str:
@@ -57,7 +58,7 @@ def sentence(event: Event, *, plan: Plan | None) -> str:
         return incident(event)
     if isinstance(event, Examined):
         return _examined(event)
-    if isinstance(event, Approved | Withdrawn | Escalated):
+    if isinstance(event, Approved | Withdrawn | Escalated | SaidEvent):
         return _answered(event)
     if isinstance(event, PersonDescribed | PersonErased):
         return _of_person(event)
@@ -104,8 +105,10 @@ def _left(event: Decided) -> str:
     return " Outside its envelope: " + "; ".join(f"{block.rule}: {block.why}" for block in permit.lane.left) + "."
 
 
-def _answered(event: Approved | Withdrawn | Escalated) -> str:
+def _answered(event: Approved | Withdrawn | Escalated | SaidEvent) -> str:
     match event:
+        case MoreAsked() | Replied() | Judged():
+            return _said(event)
         case Approved(by=by, granted=True, why=why, functions=functions):
             return f"{by} approves{_in(functions or ())}: {why}"
         case Approved(by=by, why=why):
@@ -114,6 +117,18 @@ def _answered(event: Approved | Withdrawn | Escalated) -> str:
             return f"{by} takes the approval back: {why}"
         case Escalated(to=to, needs=needs):
             return f"Still missing: {', '.join(n.function for n in needs)}. {', '.join(to)} should know."
+        case _:
+            assert_never(event)
+
+
+def _said(event: SaidEvent) -> str:
+    match event:
+        case MoreAsked(by=by, why=why, functions=functions):
+            return f"{by} asks for more{_in(functions or ())}: {why}"
+        case Replied(by=by, question=question, why=why):
+            return f"{by} replies to entry {question} of this story: {why}"
+        case Judged(by=by, about=about, why=why):
+            return f"{by} judges {', '.join(about)} and lets it go on as it is: {why}"
         case _:
             assert_never(event)
 
@@ -289,7 +304,7 @@ def actor_of(event: Event) -> Actor:
         return MACHINE
     if isinstance(event, AgreementEvent | GlassEvent | IncidentEvent | DrillEvent | AdvisoriesRecorded):
         return event.by
-    if isinstance(event, GlassReviewed):
+    if isinstance(event, GlassReviewed | SaidEvent):
         return event.by
     match event:
         case (

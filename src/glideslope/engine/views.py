@@ -286,6 +286,30 @@ class StandingView(msgspec.Struct, frozen=True, kw_only=True):
     escalates_to: tuple[str, ...] = ()
 
 
+class MoreView(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody asked for before a yes, and the reply."""
+
+    question: int
+    """Version of the entry in the rollout's stream: what a reply names."""
+    by: str
+    at: str
+    why: str
+    replied_by: str
+    """Empty while there is no reply."""
+    replied_at: str
+    reply: str
+
+
+class JudgementView(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody judged that the machine cannot, and why it goes on."""
+
+    by: str
+    at: str
+    step: str
+    about: tuple[str, ...]
+    why: str
+
+
 class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one rollout that a page or a terminal shows."""
 
@@ -334,6 +358,10 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     governed: GovernedView | None = None
     """Under which rules it stands; None where no organisation is in force."""
     standing: StandingView = StandingView()
+    asked: tuple[MoreView, ...] = ()
+    """What people asked for before a yes, oldest first."""
+    judged: tuple[JudgementView, ...] = ()
+    """What people judged and let go on, oldest first."""
     proposal: RationaleView | None = None
     """None where nothing but why was said."""
 

@@ -31,7 +31,7 @@ def test_a_whole_record_of_golden_entries_replays_without_a_finding() -> None:
     report = replay(ENTRIES)
 
     assert report.findings == ()
-    assert report.rollouts == 12
+    assert report.rollouts == 13
     assert report.classifications == 1
     assert report.decisions == len(DECIDED) - 1
     assert report.orders == 1
@@ -76,7 +76,7 @@ def test_what_version_4_decided_version_3_would_have_decided_otherwise() -> None
         assert isinstance(event, Decided)
         found = replay_decision(ENTRIES, stream=entry.stream, version=entry.version)
         before = DECIDERS[3](found.before, event.evidence, now=found.at)
-        told[entry.version] = (event.decision.reasons, before.reasons)
+        told[entry.stream, entry.version] = (event.decision.reasons, before.reasons)
 
     assert [pair for pair in told.values() if pair[0] != pair[1]] == [
         ((Reason.PASSED,), (Reason.NO_EVIDENCE,)),

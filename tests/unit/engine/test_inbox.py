@@ -19,7 +19,15 @@ from glideslope.engine.governing_views import (
 )
 from glideslope.engine.inbox import Reader, inbox, why_not_approve
 from glideslope.engine.inbox_views import InboxView
-from glideslope.engine.views import DecisionView, GuardrailView, RolloutView, SignalView, StandingView
+from glideslope.engine.views import (
+    DecisionView,
+    GuardrailView,
+    JudgementView,
+    MoreView,
+    RolloutView,
+    SignalView,
+    StandingView,
+)
 
 AT = "2026-03-01T09:14:05.250Z"
 LATER = "2026-03-02T09:00:00.000Z"
@@ -121,6 +129,9 @@ def found(*rollouts: RolloutView, who: Reader | None = None, **more: Any) -> Inb
             reader(functions=("product", "security")),
             "have approved",
         ),
+        # What the plan asks for comes on top of what its tier asks.
+        (rollout(governed=governed()), reader(functions=("security",)), ""),
+        (rollout(governed=governed(), approvals_needed=2, approved_by=("grace",)), reader(functions=("security",)), "have approved"),
         # A yes that counts no more is asked for again.
         (rollout(governed=governed("security"), approved_by=("grace",)), reader(functions=("security",)), ""),
     ],
@@ -145,7 +156,8 @@ def test_a_yes_that_would_not_count_is_not_asked_for(view: RolloutView, who: Rea
         rollout(phase="running"),
         rollout(ended=True, phase="promoted", governed=governed("security")),
         rollout(phase="rolling-back", governed=governed("security")),
-        rollout(governed=governed()),
+        rollout(governed=governed(), approvals_needed=0),
+        rollout(governed=governed(), approved_by=("mia",)),
         rollout(approvals_needed=0),
     ],
 )
@@ -167,7 +179,7 @@ def test_what_the_machine_cannot_judge_is_asked_of_people(reasons: tuple[str, ..
     items = found(held(*reasons, standing=standing), who=reader()).items
 
     assert [(each.asks, each.until, each.then, each.allowed) for each in items] == (
-        [("judgement", LATER, "Then it is rolled back.", ("halt", "rollback"))] if asked else []
+        [("judgement", LATER, "Then it is rolled back.", ("judge", "halt", "rollback"))] if asked else []
     )
 
 
@@ -195,6 +207,35 @@ def test_one_rollout_is_judged_once_whatever_speaks_for_a_look_at_it() -> None:
 
     assert (item.asks, item.sentence.count("Twice as many")) == ("judgement", 1)
     assert item.id == "judgement/r-0001/s1/split-not-as-asked+f-1"
+
+
+def test_what_was_judged_is_not_asked_again_in_the_same_step_and_what_comes_anew_is() -> None:
+    judged = JudgementView(by="grace", at=AT, step="s1", about=("deadline-passed-hold",), why="looked")
+    view = held("deadline-passed-hold", "not-enough-evidence", judged=(judged,))
+
+    assert found(view).items == ()
+    (item,) = found(held("deadline-passed-hold", "recomputation-differs", judged=(judged,))).items
+    assert item.grounds == ("recomputation-differs",)
+    (item,) = found(replace(view, step="s2")).items
+    assert item.grounds == ("deadline-passed-hold",)
+
+
+def test_what_was_asked_waits_for_whoever_answers_for_the_change_until_they_reply() -> None:
+    more = MoreView(question=4, by="sam", at=LATER, why="the slice?", replied_by="", replied_at="", reply="")
+    view = rollout(owner="owners", governed=governed("security", makers=("lin",)), asked=(more,))
+
+    def questions(who: Reader, of: RolloutView = view) -> list[str]:
+        return [each.asks for each in found(of, who=who).items if each.asks == "question"]
+
+    assert questions(reader("ada", ())) == questions(reader("lin", ())) == ["question"]
+    assert questions(reader("olaf", (), team="owners")) == ["question"]
+    assert questions(reader("sam", ("security",))) == []
+    (approval,) = found(view, who=reader("sam", ("security",))).items
+    assert approval.sentence.endswith("You asked for more, and ada has not replied yet.")
+    replied = replace(view, asked=(replace(more, replied_by="ada", replied_at=LATER, reply="it is there now"),))
+    assert questions(reader("ada", ()), replied) == []
+    (approval,) = found(replied, who=reader("sam", ("security",))).items
+    assert approval.sentence.endswith("ada replied to you: it is there now")
 
 
 def test_each_sees_what_they_can_do_today_and_of_the_rest_why_not() -> None:
@@ -260,7 +301,7 @@ def test_an_escalation_is_for_whom_it_was_told_and_ends_with_the_last_approval()
     assert asked(reader("hal", (), rights=(), team="heads")) == ["escalation"]
     assert asked(reader("sam", ("product",))) == ["escalation"]
     assert asked(reader("cleo", ("product",))) == []
-    assert asked(reader("sam", ("product",)), replace(late, governed=governed())) == []
+    assert asked(reader("sam", ("product",)), replace(late, governed=governed(), approvals_needed=0)) == []
 
 
 def test_a_halt_waits_for_whoever_may_resume_it_and_a_due_for_whoever_may_do_it() -> None:

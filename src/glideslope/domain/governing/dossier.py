@@ -252,6 +252,16 @@ def change_digest(dossier: Dossier) -> Digest:
     return _sha256({"change": change, **covered})
 
 
+def covered_parts(dossier: Dossier) -> Mapping[str, Digest]:
+    """Return the digest of each part that people agree on, by its name, so that one can say which of them is another."""
+    whole = msgspec.to_builtins(dossier)
+    change = {key: value for key, value in whole["change"].items() if key != "digest"}
+    return {
+        "change": _sha256(change),
+        **{block: _sha256(whole[block]) for block in COVERED if block in whole},
+    }
+
+
 def advisories_digest(entries: tuple[Advisory, ...]) -> Digest:
     """Return SHA-256 over the canonical bytes of advisories."""
     return _sha256(msgspec.to_builtins(entries))

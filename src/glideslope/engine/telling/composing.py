@@ -34,6 +34,7 @@ from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.glass import GlassEvent, GlassReviewed
 from glideslope.domain.governing.incident import IncidentEvent
 from glideslope.domain.rollout import Phase, Rollout
+from glideslope.domain.said import Judged, MoreAsked, Replied
 from glideslope.domain.telling.message import Announced, Audience, Happening, Message
 from glideslope.engine.announcing import stands
 from glideslope.engine.record import Record
@@ -147,6 +148,8 @@ def _said(moment: Moment) -> Said | None:
             return rollouts.proposed(event, moment, _there(after))
         case Approved() | Withdrawn() | Escalated():
             return rollouts.answered(event, moment, _there(after))
+        case MoreAsked() | Replied() | Judged():
+            return rollouts.spoken(event, _there(after))
         case Decided():
             return rollouts.decided(event, moment, before, _there(after))
         case Halted() | Resumed() | Lapsed():

@@ -25,6 +25,7 @@ from glideslope.domain.ids import MACHINE
 from glideslope.domain.plan import StageKind
 from glideslope.domain.reasons import FOR_PEOPLE, Reason
 from glideslope.domain.rollout import Phase, Rollout
+from glideslope.domain.said import Judged, MoreAsked, Replied, SaidEvent
 from glideslope.domain.telling.message import Happening, Matter, Severity
 from glideslope.engine.stories import sentence
 from glideslope.engine.telling.moment import Moment
@@ -47,6 +48,41 @@ def proposed(event: Proposed, moment: Moment, after: Rollout) -> Said:
         people=(event.by,),
         functions=tuple(need.function for need in needs),
     )
+
+
+def spoken(event: SaidEvent, after: Rollout) -> Said:
+    """Tell what was asked for, replied or judged; nothing moves by any of it."""
+    told = sentence(event, plan=after.plan)
+    match event:
+        case MoreAsked():
+            return Said(
+                happening=Happening.ASKED,
+                severity=Severity.NOTICE,
+                title="a reviewer asks for more",
+                happened=told,
+                asked=f"A reply of {after.proposed_by}, or of whoever had a part in making it.",
+                people=(after.proposed_by,),
+            )
+        case Replied(question=question):
+            asked = after.said.question(question)
+            return Said(
+                happening=Happening.REPLIED,
+                severity=Severity.INFO,
+                title="what was asked for was answered",
+                happened=told,
+                people=(after.proposed_by,) if asked is None else (asked.by,),
+            )
+        case Judged():
+            return Said(
+                happening=Happening.JUDGED,
+                severity=Severity.NOTICE,
+                title="a person judged what the machine cannot",
+                happened=told,
+                done="It goes on as it is.",
+                people=(after.proposed_by,),
+            )
+        case _:
+            assert_never(event)
 
 
 def answered(event: Approved | Withdrawn | Escalated, moment: Moment, after: Rollout) -> Said:

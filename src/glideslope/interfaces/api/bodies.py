@@ -69,6 +69,18 @@ class ApprovalBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     plan_digest: str
     why: str
     granted: bool = True
+    seen: Annotated[int, msgspec.Meta(ge=1, le=LAST)] | None = None
+    """As of which version of the rollout's stream it was shown; a yes is refused when it has moved since."""
+    change: str | None = None
+    """The digest of the change that was shown, `governed.change`."""
+
+
+class JudgementBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was judged, and why it goes on as it is."""
+
+    about: tuple[str, ...]
+    """The `grounds` of the item in the inbox, all of them: refused when others are there by now."""
+    why: str
 
 
 class AgreementBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,7 +8,17 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from glideslope.domain.commands import AgreeContract, Approve, Halt, OrderRollback, Propose, Register, Resume, Retry
+from glideslope.domain.commands import (
+    AgreeContract,
+    Approve,
+    Halt,
+    OrderRollback,
+    Propose,
+    Register,
+    Resume,
+    Retry,
+    Seen,
+)
 from glideslope.domain.contract import Contract
 from glideslope.domain.errors import Invalid, PlanInvalid
 from glideslope.domain.identity import Act, Identity
@@ -170,6 +180,9 @@ def acting(door: Door) -> APIRouter:
             by=by,
             why=written.why,
             proved=SHOWN,
+            seen=None
+            if written.seen is None
+            else Seen(version=written.seen, change=digest(written.change) if written.change else None),
         )
         return answer(await service.approve(command, key=door.key(request)))
 

@@ -6,8 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from glideslope.domain.ids import Actor
+from glideslope.domain.ids import Actor, RolloutId
 from glideslope.engine.inbox_views import InboxView
+from glideslope.engine.weighing import WeighingView
 from glideslope.interfaces.api.door import ACTING, LOOKING, Door, answer
 from glideslope.interfaces.api.openapi import described
 from glideslope.interfaces.api.problems import RequestInvalid
@@ -36,5 +37,14 @@ def inbox(door: Door) -> APIRouter:
         if who and who != caller.actor:
             return answer(await service.inbox(Actor(who)))
         return answer(await service.inbox(caller.actor, may_act=caller.role in ACTING))
+
+    @router.get(
+        "/v1/rollouts/{rollout}/weighing",
+        summary="Show what its plan can tell, whom it reaches, and what each answer would do to traffic",
+        **described(answer=WeighingView),
+    )
+    async def weigh(request: Request, rollout: str) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.weigh(RolloutId(rollout)))
 
     return router

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from glideslope.domain.errors import Unavailable
-from glideslope.engine.views import HappeningView, RolloutView
+from glideslope.engine.inbox_views import InboxView, ItemView
+from glideslope.engine.views import FleetView, HappeningView, RolloutView
 from glideslope.interfaces.cli.exits import ApiRefused, is_passing
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read
@@ -39,20 +42,61 @@ def changes(session: Session, rollout: str) -> Iterator[Change]:
                 if view.ended:
                     return
         except (Unavailable, ApiRefused) as error:
-            if not is_passing(error):
-                raise
-            now = session.outside.monotonic()
-            if silent_since is None:
-                silent_since = now
-                say(f"{error.sentence} {error.traffic} Trying again.", err=True)
-            if now - silent_since > PATIENCE:
-                raise
+            silent_since = _patient(session, error, silent_since)
         session.outside.sleep(PAUSE)
 
 
 def happenings(session: Session, rollout: str, *, after: int) -> tuple[HappeningView, ...]:
     """Return what was recorded after a version."""
     return read(session.get(at("rollouts", rollout, "story") + f"?after={after}"), tuple[HappeningView, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The fleet and what waits for people, and the JSON that the first came as."""
+
+    raw: bytes
+    fleet: FleetView
+    inbox: InboxView
+
+
+def fleets(session: Session) -> Iterator[Fleet]:
+    """Yield the fleet now and whenever anything about it but the hour is otherwise. A server that goes away is waited for."""
+    silent_since: float | None = None
+    shown: tuple[FleetView, tuple[ItemView, ...]] | None = None
+    while True:
+        try:
+            raw = session.get(at("fleet"))
+            found = Fleet(
+                raw=raw, fleet=read(raw, FleetView), inbox=read(session.get(f"{at('inbox')}?everybody=true"), InboxView)
+            )
+            silent_since = None
+            now = replace(found.fleet, time=""), found.inbox.items
+            if now != shown:
+                shown = now
+                yield found
+        except (Unavailable, ApiRefused) as error:
+            silent_since = _patient(session, error, silent_since)
+        session.outside.sleep(PAUSE)
+
+
+def waits(session: Session, rollout: str) -> tuple[ItemView, ...]:
+    """Return what is asked of people about a rollout."""
+    everything = read(session.get(f"{at('inbox')}?everybody=true"), InboxView).items
+    return tuple(each for each in everything if each.of == rollout)
+
+
+def _patient(session: Session, error: Unavailable | ApiRefused, since: float | None) -> float:
+    """Say once that the server does not answer, and give up after PATIENCE."""
+    if not is_passing(error):
+        raise error
+    now = session.outside.monotonic()
+    if since is None:
+        say(f"{error.sentence} {error.traffic} Trying again.", err=True)
+        return now
+    if now - since > PATIENCE:
+        raise error
+    return since
 
 
 def _events(lines: Iterable[bytes]) -> Iterator[bytes]:

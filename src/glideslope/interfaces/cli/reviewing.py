@@ -35,6 +35,18 @@ def standing_lines(view: RolloutView) -> list[str]:
     return lines
 
 
+def asked_lines(view: RolloutView) -> list[str]:
+    """Say what was asked for before a yes, with the replies, and what people judged."""
+    lines = []
+    for more in view.asked:
+        lines.append(f"  asked     {more.question}, by {more.by}, {more.at}: {more.why}")
+        lines.append(
+            f"            {more.replied_by} replied: {more.reply}" if more.replied_by else "            no reply yet"
+        )
+    lines += [f"  judged    by {j.by} in {j.step}, {j.at}: {', '.join(j.about)}. {j.why}" for j in view.judged]
+    return lines
+
+
 def rule_lines(view: RolloutView) -> list[str]:
     """Say what forbids a change: each rule with what it found, what it asks, and what would mend it."""
     under = view.governed

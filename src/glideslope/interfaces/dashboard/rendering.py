@@ -26,6 +26,7 @@ THEMES: Final = ("light", "dark")
 NAVIGATION: Final = (
     ("/", "Fleet", ("/rollouts/",)),
     ("/approvals", "Approvals", ("/approvals/",)),
+    ("/review", "Review", ("/review/",)),
     ("/models", "Models", ("/models/",)),
     ("/incidents", "Incidents", ("/incidents/",)),
     ("/drills", "Drills", ("/drills/",)),

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from glideslope.domain.commands import Approve, Halt, OrderRollback, Resume, Withdraw
+from glideslope.domain.commands import Approve, AskMore, Halt, Judge, OrderRollback, Reply, Resume, Seen, Withdraw
 from glideslope.domain.decision import Finding, Verdict
 from glideslope.domain.errors import NotFound
 from glideslope.domain.ids import WHOLE, RolloutId, digest
@@ -152,7 +152,9 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             id_ = RolloutId(request.path_params["rollout"])
             visitor, fields = await door.form(request, act=f"{name} a rollout")
             await acts[name](id_, visitor, fields, key_of(fields))
-            target = "/approvals" if name in ("approve", "withdraw") else f"/rollouts/{id_}"
+            target = dict.fromkeys(("approve", "withdraw", "reply"), "/approvals").get(name, f"/rollouts/{id_}")
+            if fields.get("back") == "review":
+                target = f"/review/{id_}"
             return RedirectResponse(target, status_code=HTTPStatus.SEE_OTHER)
 
         return act
@@ -231,8 +233,10 @@ def _acts(door: PageDoor) -> Mapping[str, Act]:
 
     async def approve(id_: RolloutId, by: Visitor, fields: Mapping[str, str], key: str) -> RolloutView:
         said = fields.get("answer", "")
+        if said == "ask":
+            return await service.ask_more(AskMore(rollout=id_, by=by.actor, why=fields.get("why", "")), key=key)
         if said not in ("grant", "deny"):
-            raise RequestInvalid("an approval is granted or denied")
+            raise RequestInvalid("an approval is granted or denied, or more is asked for")
         command = Approve(
             rollout=id_,
             plan_digest=digest(fields.get("plan_digest", "")),
@@ -240,7 +244,39 @@ def _acts(door: PageDoor) -> Mapping[str, Act]:
             by=by.actor,
             why=fields.get("why", ""),
             proved=by.proved,
+            seen=_seen(fields),
         )
         return await service.approve(command, key=key)
 
-    return {"halt": halt, "resume": resume, "rollback": roll_back, "withdraw": withdraw, "approve": approve}
+    async def reply(id_: RolloutId, by: Visitor, fields: Mapping[str, str], key: str) -> RolloutView:
+        question = _number(fields.get("question", ""), what="a reply names the entry that asked")
+        command = Reply(rollout=id_, question=question, by=by.actor, why=fields.get("why", ""))
+        return await service.reply(command, key=key)
+
+    async def judge(id_: RolloutId, by: Visitor, fields: Mapping[str, str], key: str) -> RolloutView:
+        about = tuple(each for each in fields.get("about", "").split("\n") if each)
+        return await service.judge(Judge(rollout=id_, about=about, by=by.actor, why=fields.get("why", "")), key=key)
+
+    return {
+        "halt": halt,
+        "resume": resume,
+        "rollback": roll_back,
+        "withdraw": withdraw,
+        "approve": approve,
+        "reply": reply,
+        "judge": judge,
+    }
+
+
+def _seen(fields: Mapping[str, str]) -> Seen | None:
+    """Return as what a card was shown. Raises RequestInvalid."""
+    if not fields.get("seen"):
+        return None
+    version = _number(fields["seen"], what="an answer says as of which entry it was seen")
+    return Seen(version=version, change=digest(fields["change"]) if fields.get("change") else None)
+
+
+def _number(text: str, *, what: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) <= 15):
+        raise RequestInvalid(what)
+    return int(text)

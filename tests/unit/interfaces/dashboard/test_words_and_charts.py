@@ -11,8 +11,8 @@ from glideslope.engine.baselines import HourView, UsualView
 from glideslope.engine.courses import CourseView, ExposedView, LookView
 from glideslope.engine.views import DecisionView, GuardrailView
 from glideslope.interfaces.dashboard import charts
-from glideslope.interfaces.dashboard.approvals import differences, margin
 from glideslope.interfaces.dashboard.ledger import page_of
+from glideslope.interfaces.dashboard.planned import changed, margin
 from glideslope.interfaces.dashboard.rendering import at, count, figure, lasting, short, signed, told
 from glideslope.interfaces.dashboard.words import decision, verdict
 from glideslope.testing.examples import plan
@@ -206,10 +206,10 @@ def test_a_day_is_drawn_over_what_was_usual_and_its_flags_are_marked() -> None:
 def test_what_changed_between_two_plans_is_named() -> None:
     then, now = plan(), replace(plan(), candidate="v9", lease=5_000)
 
-    assert differences(then, then) == []
-    assert {what for what, _, _ in differences(then, now)} == {"candidate", "lease"}
+    assert changed(then, then) == []
+    assert {what for what, _, _ in changed(then, now)} == {"candidate", "lease"}
     fewer = replace(then, guardrails=then.guardrails[1:])
-    assert (f"guardrail {then.guardrails[0].metric.name}", "none") in [(w, n) for w, _, n in differences(then, fewer)]
+    assert (f"guardrail {then.guardrails[0].metric.name}", "none") in [(w, n) for w, _, n in changed(then, fewer)]
 
 
 def test_a_margin_is_written_as_it_was_set() -> None:

@@ -4,7 +4,7 @@ import click
 
 from glideslope.engine.views import RolloutView
 from glideslope.interfaces.cli.lanes import lane_lines
-from glideslope.interfaces.cli.reviewing import proposal_lines, rule_lines, standing_lines
+from glideslope.interfaces.cli.reviewing import asked_lines, proposal_lines, rule_lines, standing_lines
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import (
     Session,
@@ -35,11 +35,18 @@ def command(session: Session, *, rollout: str, message: str, deny: bool, digest:
         )
         say(f"plan {view.plan_digest}")
         lane = lane_lines(view.governed.lane if view.governed else None)
-        for line in (*proposal_lines(view), *standing_lines(view), *lane, *rule_lines(view)):
+        for line in (*proposal_lines(view), *standing_lines(view), *lane, *rule_lines(view), *asked_lines(view)):
             say(line)
         if deny:
             say(_outcome_of_a_no(view))
-    content = {"plan_digest": digest or view.plan_digest, "why": message, "granted": not deny}
+    content: dict[str, object] = {
+        "plan_digest": digest or view.plan_digest,
+        "why": message,
+        "granted": not deny,
+        "seen": view.version,
+    }
+    if view.governed is not None and view.governed.change:
+        content["change"] = view.governed.change
     answer = session.order(at("rollouts", found, "approvals"), content, dry_run=dry_run)
     if answer is None:
         return
@@ -64,7 +71,7 @@ def command(session: Session, *, rollout: str, message: str, deny: bool, digest:
 def _outcome_of_a_no(view: RolloutView) -> str:
     if view.phase == "proposed":
         return (
-            "A no ends this proposal for good; it can only be tried again, as a new attempt. To ask for more, say nothing here and "
-            f"tell its owner:  glideslope owners {view.model} --kind model"
+            "A no ends this proposal for good; it can only be tried again, as a new attempt. To ask for more instead:  "
+            f'glideslope ask {view.id} -m "what is missing"'
         )
     return "A no under way withdraws the exposure within a lease where your approval was needed."

@@ -6,7 +6,7 @@ import msgspec
 from glideslope.engine.views import DecisionView, HappeningView, ModelView, RolloutView
 from glideslope.interfaces.cli.exits import ApiRefused
 from glideslope.interfaces.cli.lanes import lane_lines
-from glideslope.interfaces.cli.reviewing import proposal_lines, rule_lines, standing_lines
+from glideslope.interfaces.cli.reviewing import asked_lines, proposal_lines, rule_lines, standing_lines
 from glideslope.interfaces.cli.saying import say
 from glideslope.interfaces.cli.session import Session, at, read, say_bytes, talks
 from glideslope.interfaces.cli.words import (
@@ -85,7 +85,7 @@ def rollout_lines(view: RolloutView) -> list[str]:
     )
     if view.confirmation_ms is not None:
         lines.append(f"  confirmed {view.confirmation_ms:g} ms after the decision")
-    lines += worth_lines(view)
+    lines += [*asked_lines(view), *worth_lines(view)]
     lines += [f"  mature    {words}" for step in view.steps if (words := maturity_words(step))]
     lines.append(f"  plan      {view.plan_digest}")
     rows = [["step", "stage", "state", "control", "least", "most", "candidate", "incumbent"]]
