@@ -12,7 +12,7 @@ from glideslope.domain.governing.organisation import Right
 from glideslope.domain.rollout import Phase
 from glideslope.engine.access import AccessView
 from glideslope.engine.conflicts import FOR_PEOPLE, conflict, disagreement, is_stuck
-from glideslope.engine.dues import DueView
+from glideslope.engine.dues import DueView, page_of
 from glideslope.engine.governing_views import AgreementView, GovernedView, IncidentView, NeedView
 from glideslope.engine.inbox_views import Act, Asking, InboxView, ItemView
 from glideslope.engine.views import GuardrailView, RolloutView, SignalView
@@ -296,7 +296,7 @@ def _of_agreement(each: AgreementView, reader: Reader | None) -> Iterator[ItemVi
         why_me=_mine(reader, f"you answer as {', '.join(asked)}"),
         why_not=why_not,
         allowed=(Act.APPROVE.value, Act.DENY.value),
-        page="",
+        page=f"/agreements/{each.of}/{each.name}#tabled",
         command=f"glideslope agree diff {named}",
     )
 
@@ -331,7 +331,7 @@ def _of_incident(each: IncidentView, proposers: dict[str, str], reader: Reader |
         why_me=_mine(reader, f"it is yours to {'; to '.join(theirs)}" if theirs else "you may review"),
         why_not=why_not,
         allowed=(Act.NOTE.value, Act.CLOSE.value) if closable else (Act.NOTE.value,),
-        page="",
+        page=f"/incidents/{each.rollout}",
         command=f"glideslope incident show {each.rollout}",
     )
 
@@ -362,7 +362,7 @@ def _of_due(due: DueView, reader: Reader | None) -> ItemView:
         why_me=_mine(reader, f"you may {right.value}"),
         why_not=_barred(reader, right),
         allowed=(Act.DRILL.value,) if drill else (Act.REVIEW.value,),
-        page="",
+        page=page_of(due),
         command=due.next_command,
     )
 
