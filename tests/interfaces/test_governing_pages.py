@@ -199,6 +199,16 @@ def test_drills_tell_what_was_measured_from_what_was_told_and_what_is_due(site: 
     assert "threat model review there is none yet" in dues
 
 
+def test_nobody_is_offered_what_the_organisation_would_refuse_them(site: Site) -> None:
+    ada, cat = site.visitor("gs_ada"), site.visitor("gs_cat")
+
+    assert FORM.findall(ada.get("/drills/ranking").text) == ["/drills/ranking/begin"]
+    assert "does not give you the right to operate" in text_of(cat, "/drills/ranking")
+    assert "/drills/ranking/begin" not in FORM.findall(cat.get("/drills/ranking").text)
+    assert "/agreements/calendar/releases/review" in FORM.findall(cat.get("/agreements/calendar/releases").text)
+    assert "and is forbidden besides: WAY-BACK" in text_of(ada, "/rollouts/r-0002")
+
+
 def test_what_people_do_on_pages_is_the_command_behind_them_with_its_refusals() -> None:
     """Answers, notes, a drill, a closing: bound to what was read, in the name of the session, refused with code and next step."""
     with asyncio.Runner() as runner:
