@@ -189,6 +189,8 @@ def test_drills_tell_what_was_measured_from_what_was_told_and_what_is_due(site: 
 
     assert "told by ada, not measured" in page
     assert "measured, for ada" in page
+    assert re.search(r"rollback passed 0 ms \d+ of \d+ measured, for ada", page)
+    assert "rollback passed 4 s \u2013 told by ada" in page
     assert "2025-12" in page
     assert "rollback passed, told" in page
     people = text_of(site.visitor("gs_grace"), "/people")
