@@ -189,6 +189,8 @@ def test_drills_tell_what_was_measured_from_what_was_told_and_what_is_due(site: 
 
     assert "told by ada, not measured" in page
     assert "measured, for ada" in page
+    assert re.search(r"rollback passed 0 ms \d+ of \d+ measured, for ada", page)
+    assert "rollback passed 4 s \u2013 told by ada" in page
     assert "2025-12" in page
     assert "rollback passed, told" in page
     people = text_of(site.visitor("gs_grace"), "/people")
@@ -197,6 +199,16 @@ def test_drills_tell_what_was_measured_from_what_was_told_and_what_is_due(site: 
     assert "model ranking nobody it is registered" in people
     dues = text_of(site.visitor("gs_grace"), "/dues")
     assert "threat model review there is none yet" in dues
+
+
+def test_nobody_is_offered_what_the_organisation_would_refuse_them(site: Site) -> None:
+    ada, cat = site.visitor("gs_ada"), site.visitor("gs_cat")
+
+    assert FORM.findall(ada.get("/drills/ranking").text) == ["/drills/ranking/begin"]
+    assert "does not give you the right to operate" in text_of(cat, "/drills/ranking")
+    assert "/drills/ranking/begin" not in FORM.findall(cat.get("/drills/ranking").text)
+    assert "/agreements/calendar/releases/review" in FORM.findall(cat.get("/agreements/calendar/releases").text)
+    assert "and is forbidden besides: WAY-BACK" in text_of(ada, "/rollouts/r-0002")
 
 
 def test_what_people_do_on_pages_is_the_command_behind_them_with_its_refusals() -> None:

@@ -13,7 +13,7 @@ from glideslope.domain.governing.organisation import DAY, Tier
 from glideslope.domain.ids import Actor, ModelName
 from glideslope.engine.drill_player import LEASE
 from glideslope.engine.ports import Feature
-from glideslope.testing.traffic import SOUND
+from glideslope.testing.traffic import SOUND, Behaviour
 from glideslope.testing.world import ADA, World
 
 DELAYS = ModelName("delays")
@@ -43,6 +43,18 @@ async def serving(seed: int) -> World:
     return world
 
 
+async def test_requests_that_are_lost_under_a_drill_are_told_with_it() -> None:
+    world = World(seed=813)
+    await world.serves("delays", v1=Behaviour(errors=1.0), per_second=1_000.0)
+    await world.run(2)
+    await begin(world)
+    held = await drilled(world)
+
+    assert held.passed, "all traffic went back, whatever the incumbent answers"
+    assert held.served
+    assert held.failed == held.served
+
+
 @pytest.mark.parametrize("kind", list(DrillKind))
 async def test_a_drill_is_played_on_the_data_plane_and_what_was_measured_is_recorded(kind: DrillKind) -> None:
     world = await serving(801)
@@ -55,6 +67,8 @@ async def test_a_drill_is_played_on_the_data_plane_and_what_was_measured_is_reco
     usual = 0.0 if kind is DrillKind.ROLLBACK else LEASE * 1000
     assert usual <= held.restored_in <= usual + 500
     assert held.granted_in is not None
+    assert held.served is not None, "it counts the requests that it moved, were there any"
+    assert held.failed is not None
     assert world.exposed("delays") == 0
     await world.run(2)
     assert world.app.record.open_drills() == ()

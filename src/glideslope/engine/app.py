@@ -279,7 +279,9 @@ class App(Bulletin, Council):
             governing=self.governing,
             asking=self._asking,
             reconciler=self.reconciler,
-            drills=DrillPlayer(record=self.record, driver=world.driver, clock=world.clock),
+            drills=DrillPlayer(
+                record=self.record, driver=world.driver, clock=world.clock, drilled=self.observer.drilled
+            ),
             leases=world.leases,
             clock=world.clock,
             holder=world.holder,

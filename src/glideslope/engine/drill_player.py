@@ -4,7 +4,7 @@ Level-triggered like everything that moves traffic: a governor that takes over b
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, assert_never
@@ -23,6 +23,8 @@ LEASE: Final = 5.0
 """Seconds for which a drill's exposure is leased, once."""
 HELD: Final = 1.0
 """Seconds for which it is in force before it is withdrawn, so that requests meet it."""
+HEARD: Final = 0.5
+"""Seconds after zero exposure in which the data plane still tells of the last requests."""
 PATIENCE: Final = 10.0
 """Seconds beyond the lease after which exposure that is still seen fails the drill."""
 
@@ -35,6 +37,8 @@ class _Playing:
     granted: float | None = None
     """When the data plane was seen to have it in force."""
     withdrawn: float | None = None
+    gone: float | None = None
+    """When nobody was seen to be exposed any more."""
 
     def over(self, kind: DrillKind) -> float | None:
         """Return since when the exposure was to be gone; None before."""
@@ -50,7 +54,11 @@ class _Playing:
 class DrillPlayer:
     """Plays the drills of the record, tick by tick, on one data plane."""
 
-    def __init__(self, *, record: Record, driver: Driver, clock: Clock) -> None:
+    def __init__(
+        self, *, record: Record, driver: Driver, clock: Clock, drilled: Callable[[OpenDrill], tuple[int, int]]
+    ) -> None:
+        """Play them on `driver`. `drilled` tells how many requests a drill moved and how many of them failed."""
+        self._drilled = drilled
         self._record = record
         self._driver = driver
         self._clock = clock
@@ -74,11 +82,14 @@ class DrillPlayer:
 
     async def _play(self, drill: OpenDrill, fence: Fence) -> None:
         rollout = self._record.open_rollout_of(drill.model)
+        playing = self._playing.get(drill.model)
+        if playing is not None and playing.gone is not None:
+            await self._tell(drill, playing, fence)
+            return
         if rollout is not None and rollout.phase is not Phase.PROPOSED:
             # Its shape has ended the drill's exposure already.
             await self._end(drill, fence, why=f"{rollout.id} began")
             return
-        playing = self._playing.get(drill.model)
         if playing is None:
             playing = self._playing[drill.model] = _Playing(asked=self._clock.monotonic())
             await self._lease(drill, fence, exposed=True)
@@ -108,11 +119,17 @@ class DrillPlayer:
         observed = await self._driver.observe(drill.model)
         now = self._clock.monotonic()
         if observed.exposure is None:
-            await self._end(drill, fence, playing=playing, restored_in=(now - since) * 1000)
+            playing.gone = now
         elif now - since > LEASE + PATIENCE:
             await self._end(
                 drill, fence, playing=playing, why=f"somebody was exposed after {LEASE + PATIENCE:g} s still"
             )
+
+    async def _tell(self, drill: OpenDrill, playing: _Playing, fence: Fence) -> None:
+        """Record what was measured, once the last requests have been told of."""
+        since, gone = playing.over(drill.kind), playing.gone
+        if since is not None and gone is not None and self._clock.monotonic() - gone >= HEARD:
+            await self._end(drill, fence, playing=playing, restored_in=(gone - since) * 1000)
 
     async def _lease(self, drill: OpenDrill, fence: Fence, *, exposed: bool) -> None:
         await self._driver.lease(
@@ -131,11 +148,14 @@ class DrillPlayer:
         restored_in: float | None = None,
         why: str = "",
     ) -> None:
+        served, failed = self._drilled(drill)
         granted = None if playing is None or playing.granted is None else playing.granted - playing.asked
         event = DrillEnded(
             passed=restored_in is not None,
             granted_in=UNSET if granted is None else _figure(granted * 1000),
             restored_in=UNSET if restored_in is None else _figure(restored_in),
+            served=served,
+            failed=failed,
             why=why,
         )
         stream = drill_stream(drill.model)

@@ -37,6 +37,10 @@ class DrillView(msgspec.Struct, frozen=True, kw_only=True):
     told: bool
     """A person tells of it; the machine measured nothing."""
     why: str
+    served: int | None = None
+    """Requests that it moved, as far as the data plane told of them; None where nobody counted."""
+    failed: int | None = None
+    """Those of them that got no answer, or an error of the server's."""
 
 
 class Drilling:
@@ -147,6 +151,8 @@ def _held(drills: Drills, held: HeldDrill) -> DrillView:
         by=held.by,
         told=held.told,
         why=held.why,
+        served=held.served,
+        failed=held.failed,
     )
 
 

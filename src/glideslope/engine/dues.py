@@ -32,6 +32,13 @@ class DueView(msgspec.Struct, frozen=True, kw_only=True):
     next_command: str
 
 
+def page_of(due: DueView) -> str:
+    """Return the page of the dashboard on which it is done; empty where there is nothing yet, so that only a command begins it."""
+    if not due.name:
+        return ""
+    return f"/drills/{due.name}" if due.what == "drill" else f"/agreements/{REVIEWED[due.of]}/{due.name}"
+
+
 def dues(record: Record, organisation: Organisation, *, now: int) -> Sequence[DueView]:
     """Return all that comes round by the organisation's word, overdue things first and then by their day."""
     found = [*_reviews(record, organisation, now=now), *_drills(record, organisation, now=now)]

@@ -15,7 +15,7 @@ from glideslope.domain.rollout import Phase
 from glideslope.engine.access import AccessView
 from glideslope.engine.conflicts import about_pair, conflict, disagreement, is_stuck
 from glideslope.engine.conflicts import grounds as grounds_of
-from glideslope.engine.dues import DueView
+from glideslope.engine.dues import DueView, page_of
 from glideslope.engine.governing_views import AgreementView, GovernedView, IncidentView, NeedView
 from glideslope.engine.inbox_views import Act, Asking, InboxView, ItemView
 from glideslope.engine.views import RolloutView, SignalView
@@ -335,7 +335,7 @@ def _of_agreement(each: AgreementView, reader: Reader | None) -> Iterator[ItemVi
         why_me=_mine(reader, f"you answer as {', '.join(asked)}"),
         why_not=why_not,
         allowed=(Act.APPROVE.value, Act.DENY.value),
-        page=f"/agreements/{quote(each.of)}/{quote(each.name)}",
+        page=f"/agreements/{quote(each.of)}/{quote(each.name)}#tabled",
         command=f"glideslope agree diff {named}",
     )
 
@@ -401,7 +401,7 @@ def _of_due(due: DueView, reader: Reader | None) -> ItemView:
         why_me=_mine(reader, f"you may {right.value}"),
         why_not=_barred(reader, right),
         allowed=(Act.DRILL.value,) if drill else (Act.REVIEW.value,),
-        page=f"/drills/{quote(due.name)}" if drill else "/dues",
+        page=page_of(due),
         command=due.next_command,
     )
 

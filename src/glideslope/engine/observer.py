@@ -16,6 +16,7 @@ from glideslope.domain.errors import GlideslopeError
 from glideslope.domain.evidence import FORMAT, Counts, Evidence, Exposed, Freshness, Maturity, Pairs, Serving
 from glideslope.domain.experience import DELAY, TRAFFIC, WATCHED, delay_bin, hour_of_week
 from glideslope.domain.freeze import Baseline
+from glideslope.domain.governing.drill import STEP, OpenDrill
 from glideslope.domain.ids import WHOLE, Digest, MetricName, ModelName, RolloutId, SliceName, StepName, VersionName
 from glideslope.domain.metric import (
     BASELINE,
@@ -72,6 +73,8 @@ class Observer:
         meters: Meters | None = None,
     ) -> None:
         self._meters = Meters() if meters is None else meters
+        self._drilled: dict[tuple[ModelName, RolloutId], list[int]] = {}
+        """Requests that drills under way moved, and how many of them failed."""
         self._record = record
         self._counters = counters
         self._clock = clock
@@ -207,7 +210,12 @@ class Observer:
                 self._count_late(request, now=now)
                 continue
             self._note(request, now=now)
-            if request.rollout:
+            if request.step == STEP:
+                # Of a drill: the incumbent in a candidate's place, which is in no comparison.
+                moved = self._drilled.setdefault((request.model, request.rollout), [0, 0])
+                moved[0] += 1
+                moved[1] += _is_bad(request)
+            elif request.rollout:
                 self._count_measured(request, now=now)
             if request.arm is Arm.INCUMBENT:
                 self._count_baseline(request)
@@ -218,6 +226,13 @@ class Observer:
             if rollout is not None and wanted is not None and not wanted.split.candidate:
                 # A shadow measures no request at the gateway, which is nevertheless seen to work.
                 self._hear(rollout.id, Origin.GATEWAY, now)
+
+    def drilled(self, drill: OpenDrill) -> tuple[int, int]:
+        """Return how many requests a drill moved and how many of them failed, and forget them."""
+        served, failed = self._drilled.get((drill.model, drill.id), (0, 0))
+        # What is told of later than that is told of nobody, and goes with the next drill of the model.
+        self._drilled = {key: moved for key, moved in self._drilled.items() if key[0] != drill.model}
+        return served, failed
 
     def totals(self, totals: Totals) -> tuple[TotalsTaken, Sequence[Total]]:
         """Take a service's totals; return what became of them, and what is to be made durable.

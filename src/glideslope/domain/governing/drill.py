@@ -48,6 +48,10 @@ class DrillEnded(
     """From asking for the exposure until the data plane had it in force."""
     restored_in: float | UnsetType = UNSET
     """From the withdrawal, or from the last renewal, until the data plane confirmed that nobody was exposed."""
+    served: int | UnsetType = UNSET
+    """Requests that it moved, as far as the data plane told of them; absent where that was not counted."""
+    failed: int | UnsetType = UNSET
+    """Those of them that got no answer, or an error of the server's."""
     why: str = ""
     """Why it did not pass."""
 
@@ -104,6 +108,10 @@ class HeldDrill:
     """Somebody tells of it; the machine measured nothing."""
     why: str
     """What it was held for; where the machine saw it fail, why it failed."""
+    served: int | None = None
+    """Requests that it moved; None where nobody counted."""
+    failed: int | None = None
+    """Those of them that were lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +162,8 @@ def practise(before: Drills, event: DrillEvent, *, at: int, entry: int) -> Drill
                 by=before.open.by,
                 told=False,
                 why=event.why or before.open.why,
+                served=None if isinstance(event.served, UnsetType) else event.served,
+                failed=None if isinstance(event.failed, UnsetType) else event.failed,
             )
             return replace(after, open=None, held=(*before.held, held))
         case DrillTold():

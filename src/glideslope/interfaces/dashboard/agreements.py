@@ -14,6 +14,7 @@ from glideslope.domain.commands import AnswerAgreement, ReviewAgreement
 from glideslope.domain.errors import GlideslopeError, NotFound
 from glideslope.domain.governing.kinds import REVIEWED
 from glideslope.domain.ids import RolloutId, digest
+from glideslope.engine.access import AccessView
 from glideslope.engine.advisories import AdvisoriesView
 from glideslope.engine.agreement_record import EditionRecordView, SaidView
 from glideslope.engine.explaining import ExplanationView
@@ -21,6 +22,7 @@ from glideslope.engine.governing_views import AgreementView
 from glideslope.interfaces.api.problems import RequestInvalid
 from glideslope.interfaces.dashboard.door import PageDoor, Visitor, key_of
 from glideslope.interfaces.dashboard.rendering import Pages
+from glideslope.interfaces.dashboard.rights import access_of, no_reviewer
 from glideslope.interfaces.dashboard.rollouts import entry_of
 from glideslope.interfaces.dashboard.words import Word
 
@@ -62,7 +64,7 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
         found, pulse, dues = await asyncio.gather(
             service.agreement_record(of, name, as_of=as_of), service.pulse(), service.dues()
         )
-        view = found.agreement
+        view, access = found.agreement, await access_of(service, visitor)
         chosen = request.query_params.get("change", "")
         explained, trouble = await explanation(chosen) if of == "policy" and chosen else (None, None)
         return pages.page(
@@ -84,7 +86,8 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             due=next(
                 (each for each in dues if each.what == "review" and REVIEWED[each.of] == of and each.name == name), None
             ),
-            why_not=why_not(view, visitor, await service.functions(visitor.actor)),
+            why_not=why_not(view, visitor, access),
+            no_reviewer=no_reviewer(access),
             reviewable=visitor.may_act and as_of is None and view.in_force is not None,
             rollouts=(await service.fleet()).rollouts[:MOST_CHANGES] if of == "policy" else (),
             explained=explained,
@@ -142,7 +145,7 @@ def standing(view: AgreementView) -> Word:
     return Word("in force", "good", "check") if view.in_force is not None else Word("never in force", "quiet", "dash")
 
 
-def why_not(view: AgreementView, visitor: Visitor, functions: Sequence[str] | None) -> str:
+def why_not(view: AgreementView, visitor: Visitor, access: AccessView | None) -> str:
     """Say why a visitor's answer to what is tabled would not count; empty when it would. The engine decides again."""
     if view.tabled is None:
         return "Nothing is tabled."
@@ -150,9 +153,11 @@ def why_not(view: AgreementView, visitor: Visitor, functions: Sequence[str] | No
         return "Your token only looks."
     if visitor.actor == view.tabled.by:
         return "You tabled it, so your yes does not count."
+    if visitor.actor in {grant.by for grant in view.tabled.granted}:
+        return "You have agreed to it."
     needed = {need.function for need in view.needs}
-    if functions is not None and needed and not needed & {*functions, "administer"}:
-        return f"It waits for {', '.join(sorted(needed))}; you answer as {', '.join(functions) or 'nobody'}."
+    if access is not None and needed and not needed & {*access.reviews_as, *access.rights}:
+        return f"It waits for {', '.join(sorted(needed))}; you answer as {', '.join(access.reviews_as) or 'nobody'}."
     return ""
 
 

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from glideslope.domain.commands import BeginDrill
 from glideslope.domain.governing.drill import SHARE, DrillKind
+from glideslope.domain.governing.organisation import Right
 from glideslope.domain.ids import model_name
 from glideslope.engine.drill_player import HELD, LEASE
 from glideslope.engine.drilling import DrillView
@@ -19,6 +20,7 @@ from glideslope.interfaces.api.problems import RequestInvalid
 from glideslope.interfaces.dashboard.door import PageDoor, key_of
 from glideslope.interfaces.dashboard.fleet import ROWS, page_number
 from glideslope.interfaces.dashboard.rendering import Pages
+from glideslope.interfaces.dashboard.rights import access_of, without
 from glideslope.interfaces.dashboard.rollouts import entry_of
 from glideslope.interfaces.dashboard.words import Word
 
@@ -74,6 +76,7 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             lease=LEASE,
             held=HELD,
             possible=visitor.may_act and as_of is None,
+            why_not=without(await access_of(service, visitor), Right.OPERATE),
         )
 
     async def begin(request: Request) -> Response:

@@ -4,8 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from glideslope.domain.governing.kinds import REVIEWED
-from glideslope.engine.dues import DueView
+from glideslope.engine.dues import page_of
 from glideslope.interfaces.dashboard.door import PageDoor
 from glideslope.interfaces.dashboard.rendering import Pages
 
@@ -22,16 +21,9 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             "dues.html",
             visitor=visitor,
             live=True,
-            found=[(each, place_of(each)) for each in found],
+            found=[(each, page_of(each)) for each in found],
             overdue=sum(each.overdue for each in found),
             governed=any(each.of == "organisation" for each in await service.agreements()),
         )
 
     return [Route("/dues", show, methods=["GET"])]
-
-
-def place_of(due: DueView) -> str:
-    """Return the page on which it can be done; empty where there is none yet, so that only a command begins it."""
-    if not due.name:
-        return ""
-    return f"/drills/{due.name}" if due.what == "drill" else f"/agreements/{REVIEWED[due.of]}/{due.name}"

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from glideslope.domain.commands import CloseIncident, NoteIncident
 from glideslope.domain.governing.incident import Remedy
+from glideslope.domain.governing.organisation import Right
 from glideslope.domain.ids import WHOLE, Actor, RolloutId
 from glideslope.engine.courses import ProposalView
 from glideslope.engine.governing_views import IncidentView
@@ -20,6 +21,7 @@ from glideslope.interfaces.api.problems import RequestInvalid
 from glideslope.interfaces.dashboard.door import PageDoor, key_of
 from glideslope.interfaces.dashboard.fleet import ROWS, page_number
 from glideslope.interfaces.dashboard.rendering import Pages
+from glideslope.interfaces.dashboard.rights import access_of, without
 from glideslope.interfaces.dashboard.rollouts import entry_of
 from glideslope.interfaces.dashboard.words import Word
 
@@ -61,6 +63,7 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             service.rollout(id_, as_of=as_of), service.proposal(id_), service.pulse()
         )
         view = found.incident
+        access = await access_of(service, visitor)
         return pages.page(
             request,
             "incident.html",
@@ -77,6 +80,11 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             audit=next((each for each in view.remedies if each.what == AUDIT), None),
             audit_name=AUDIT,
             notable=visitor.may_act and as_of is None and not view.closed_by,
+            named=access is None or bool(access.rights or access.functions or access.team),
+            why_not_close=without(access, Right.REVIEW)
+            or (
+                "You proposed what failed, so somebody else closes it." if visitor.actor == rollout.proposed_by else ""
+            ),
         )
 
     async def note(request: Request) -> Response:

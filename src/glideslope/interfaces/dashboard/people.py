@@ -15,7 +15,7 @@ from glideslope.interfaces.dashboard.rollouts import entry_of
 
 RIGHTS: Final = {
     "propose": "asks for a change",
-    "operate": "resumes, drills, registers what is known, lets a freeze be passed",
+    "operate": "resumes, drills, records advisories, lets a freeze be passed, breaks the glass with a second person",
     "review": "approves and denies in their functions, closes incidents, reviews",
     "audit": "reads everything on behalf of others",
     "administer": "tables and answers changes of the organisation",

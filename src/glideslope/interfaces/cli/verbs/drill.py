@@ -120,10 +120,10 @@ def ls(session: Session, *, model: str) -> None:
         say("Next: glideslope drill run MODEL -m WHY")
         return
     body = [
-        [d.model, d.kind, d.at[:16], _by(d), d.state, _milliseconds(d.restored_in), d.why]
+        [d.model, d.kind, d.at[:16], _by(d), d.state, _milliseconds(d.restored_in), _lost(d), d.why]
         for d in sorted(found, key=lambda d: d.at, reverse=True)
     ]
-    say("\n".join(table([["MODEL", "KIND", "HELD", "BY", "STATE", "BACK AFTER", "WHY"], *body], indent="")))
+    say("\n".join(table([["MODEL", "KIND", "HELD", "BY", "STATE", "BACK AFTER", "LOST", "WHY"], *body], indent="")))
 
 
 def _told(drill: DrillView) -> str:
@@ -135,7 +135,16 @@ def _told(drill: DrillView) -> str:
         return f"the {drill.kind} drill failed: {drill.why}."
     granted = f"in force after {_milliseconds(drill.granted_in)}, " if drill.granted_in is not None else ""
     since = "the last renewal" if drill.kind == DrillKind.LAPSE.value else "the order"
-    return f"the {drill.kind} drill passed: {granted}zero exposure confirmed {_milliseconds(drill.restored_in)} after {since}."
+    back = f"zero exposure confirmed {_milliseconds(drill.restored_in)} after {since}"
+    return f"the {drill.kind} drill passed: {granted}{back}{_moved(drill)}."
+
+
+def _moved(drill: DrillView) -> str:
+    return "" if drill.served is None else f", {_lost(drill)} requests lost"
+
+
+def _lost(drill: DrillView) -> str:
+    return "-" if drill.served is None or drill.failed is None else f"{drill.failed:,} of {drill.served:,}"
 
 
 def _by(drill: DrillView) -> str:
