@@ -74,6 +74,7 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             if view.phase == "halted"
             else None,
             loosened=_loosened(proposed, view),
+            origins={g.metric.origin.value for g in proposed.plan.guardrails},
             slices=declared[:MOST_SLICES],
             unshown=max(0, len(declared) - MOST_SLICES),
             decided={d.version: d for d in decisions},
