@@ -84,7 +84,7 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             trends=[
                 (g, drawn)
                 for g in whole
-                if (drawn := charts.looks([x for x in course.looks if x.metric == g.metric], g))
+                if (drawn := charts.looks([x for x in course.looks if x.metric == g.metric], g, until=course.until))
             ],
             slices=declared[:MOST_SLICES],
             unshown=max(0, len(declared) - MOST_SLICES),
