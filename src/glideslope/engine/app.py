@@ -5,11 +5,10 @@ Long because each command and each query of the contract is named here once; non
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import islice
 from typing import TypeVar
 
 import msgspec
@@ -38,24 +37,11 @@ from glideslope.domain.governing.dossier import Dossier
 from glideslope.domain.governing.envelope import Envelope
 from glideslope.domain.identity import Identity
 from glideslope.domain.ids import NOBODY, Actor, ModelName, RolloutId, SliceName
-from glideslope.domain.logged import SETTLE, PredictionRefusal, Predictions, PredictionsTaken
-from glideslope.domain.observation import (
-    MOST_REFUSALS,
-    Briefing,
-    FeaturesTaken,
-    FeatureTotals,
-    Outcomes,
-    OutcomesTaken,
-    ShadowAnswers,
-    Totals,
-    TotalsTaken,
-)
+from glideslope.domain.logged import SETTLE
 from glideslope.domain.pair_foresight import pair_prospects, unseen_in_shadow
-from glideslope.domain.pairs import Half, Halves
 from glideslope.domain.plugin import NO_PLUGINS, Plugins
-from glideslope.domain.receipt import SCORE_LEVELS, ReceiptKey
+from glideslope.domain.receipt import ReceiptKey
 from glideslope.domain.replay import replay_decision
-from glideslope.domain.traffic import Arm
 from glideslope.engine.agreed import Agreed
 from glideslope.engine.asking import Asking
 from glideslope.engine.baselines import UsualView
@@ -75,6 +61,7 @@ from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
 from glideslope.engine.inbox_views import InboxView
 from glideslope.engine.inboxes import Inboxes
+from glideslope.engine.intake import Intake
 from glideslope.engine.live import EVERY as LIVE_EVERY
 from glideslope.engine.live import LiveView
 from glideslope.engine.log_desk import KEEP, LogDesk
@@ -98,7 +85,6 @@ from glideslope.engine.ports import (
 )
 from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.queries import Queries
-from glideslope.engine.recomputing import recomputation_view
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record
 from glideslope.engine.repository import Repository
@@ -128,7 +114,6 @@ from glideslope.engine.views import (
     HappeningView,
     ModelView,
     PlanView,
-    RecomputationView,
     ReplayView,
     RolloutView,
     SearchView,
@@ -160,11 +145,6 @@ CHAIN_FIRST = 15.0
 LOG_EVERY = 5.0
 LOG_REST = 4.0
 """Times what the last work on the prediction log took: so it takes a fifth of one core at most."""
-
-PORTION = 1_000
-"""Cells, outcomes or answers of one message that are taken at once."""
-BATCH = 20_000
-"""Outcomes by receipt that are taken at once where they are counted by the batch: they take as long as PORTION one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,11 +195,12 @@ class World:
     tracer: Tracer = NO_TRACER
 
 
-class App(Bulletin, Council):
+class App(Bulletin, Council, Intake):
     """A running engine. Use `running` to start and stop it."""
 
     def __init__(self, world: World, *, epoch: int) -> None:
         self._world = world
+        self._counters = world.counters
         self.record = Record(store=world.store, clock=world.clock, tracer=world.tracer)
         self.meters = Meters()
         self.observer = Observer(
@@ -467,9 +448,6 @@ class App(Bulletin, Council):
             raise NotFound(what="data contract of", name=model, next_command="glideslope contract infer")
         return found
 
-    async def feature_counts(self, totals: FeatureTotals) -> FeaturesTaken:
-        return self.features.take(totals)
-
     async def drift(self, model: ModelName) -> FeaturesView:
         """Hold a model's live input against its data contract. Raises NotFound."""
         contract = await self.contract(model)
@@ -618,90 +596,11 @@ class App(Bulletin, Council):
         ]
         return [*own, *self.herald.checks(), *await self._world.checks()]
 
-    async def briefing(self, model: ModelName, *, seen: str, wait: float, source: str = "") -> Briefing:
-        return await self._briefings.briefing(model, seen=seen, wait=wait, source=source)
-
-    async def observe(self, totals: Totals) -> TotalsTaken:
-        """Take a source's totals, portion by portion; each stands by itself, as does each cell."""
-        self._searching.learn(totals)
-        taken = TotalsTaken(taken=0, refused=0)
-        for portion in portions(totals.counts.items()) or [()]:
-            found, kept = self.observer.totals(msgspec.structs.replace(totals, counts=dict(portion)))
-            if kept:
-                await self._world.counters.save(kept)
-            taken = TotalsTaken(
-                taken=taken.taken + found.taken,
-                refused=taken.refused + found.refused,
-                refusals=(*taken.refusals, *found.refusals)[:MOST_REFUSALS],
-            )
-            await asyncio.sleep(0)
-        return taken
-
-    async def predictions(self, predictions: Predictions) -> PredictionsTaken:
-        """Keep what a service answered, portion by portion."""
-        kept = 0
-        refused: tuple[PredictionRefusal, ...] = ()
-        for portion in portions(predictions.predictions) or [()]:
-            taken = await self.log.take(msgspec.structs.replace(predictions, predictions=portion))
-            kept, refused = kept + taken.kept, (*refused, *taken.refused)[:MOST_REFUSALS]
-            await asyncio.sleep(0)
-        return PredictionsTaken(kept=kept, refused=refused)
-
-    async def recomputation(self, rollout: RolloutId) -> RecomputationView:
-        """Recompute a rollout from the prediction log, now. Raises NotFound, LogAbsent, LogUnavailable."""
-        return await recomputation_view(self.record.rollout(rollout), self.log, self.observer)
-
-    async def work_on_log(self) -> None:
-        """Join what is due, recompute where a plan asks for it, drop what is old. Raises LogUnavailable, StoreUnavailable."""
-        await self.log.join()
-        if self.log.has_log:
-            await self._desk.mend()
-        await self.log.recompute_due()
-        await self.log.tidy()
-
-    async def shadow(self, answers: ShadowAnswers) -> None:
-        # Without an answer too: what it is about must be there.
-        for portion in portions(answers.answers) or ((),):
-            await self._desk.answers(msgspec.structs.replace(answers, answers=portion))
-            # From a service that knows no halves; the incumbent's may.
-            halves = tuple(Half(request, max(0, min(SCORE_LEVELS, score))) for request, score in portion)
-            self._pairs.take(
-                Halves(model=answers.model, rollout=answers.rollout, arm=Arm.CANDIDATE, halves=halves),
-            )
-            await asyncio.sleep(0)
-
-    async def halves(self, halves: Halves) -> None:
-        """Take answers of one arm, to be compared with the other's; the candidate's wait for their outcomes too."""
-        for portion in portions(halves.halves) or ((),):
-            self._pairs.take(msgspec.structs.replace(halves, halves=portion))
-            if halves.arm is Arm.CANDIDATE:
-                scored = tuple((half.request, half.score) for half in portion if half.score >= 0)
-                await self._desk.answers(ShadowAnswers(model=halves.model, rollout=halves.rollout, answers=scored))
-            await asyncio.sleep(0)
-
     async def slices(self, rollout: RolloutId) -> SlicesView:
         return self._queries.slices(rollout)
 
     async def disagreements(self, rollout: RolloutId, *, slice_: SliceName) -> Sequence[DisagreementView]:
         return self._pairs.worst(rollout, slice_)
-
-    async def outcomes(self, outcomes: Outcomes, *, by: Identity | None = None) -> OutcomesTaken:
-        """Count a batch, portion by portion; one that cannot be counted is refused by itself."""
-        each: list[OutcomesTaken] = []
-        for large in portions(outcomes.outcomes, size=BATCH):
-            taken, rest = await self._desk.take_alike(large, by=by)
-            each.append(taken)
-            for portion in portions(rest):
-                each.append(await self._desk.take(Outcomes(outcomes=portion), by=by))
-                await asyncio.sleep(0)
-        return OutcomesTaken(
-            counted=sum(taken.counted for taken in each),
-            repeated=sum(taken.repeated for taken in each),
-            unmeasured=sum(taken.unmeasured for taken in each),
-            refused=tuple(refusal for taken in each for refusal in taken.refused),
-            kept=sum(taken.kept for taken in each),
-            undefined=tuple(one for taken in each for one in taken.undefined)[:MOST_REFUSALS],
-        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["App"]:
@@ -783,12 +682,6 @@ class App(Bulletin, Council):
         asked = draft.recompute is not None or any(own.no_outcome_within for own in draft.metrics)
         if asked and not self.log.has_log:
             raise LogAbsent
-
-
-def portions(items: Iterable[T], *, size: int = PORTION) -> list[tuple[T, ...]]:
-    """Cut a message into parts between which others have their turn: half a million cells take seconds, and leases last one."""
-    left = iter(items)
-    return list(iter(lambda: tuple(islice(left, size)), ()))
 
 
 def _canonical(decision: Decision) -> str:
