@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from tests.browser.conftest import AXE, Stage
+from tests.browser.line import Line
 from tests.browser.telling import LONG, TOKENS, change
 
-from glideslope.domain.commands import OrderRollback
+from glideslope.domain.commands import Halt, OrderRollback
 from glideslope.domain.identity import Identity, Role
 from glideslope.domain.ids import Actor, ModelName, RolloutId
 from glideslope.testing.traffic import SOUND
-from glideslope.testing.world import ADA
+from glideslope.testing.world import ADA, GRACE
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -47,6 +48,9 @@ PAGES = (
 BUDGET = 150_000
 """Bytes that a page may take over the wire, everything that it loads included."""
 
+WIDTHS = (320, 640, 1024, 2560)
+"""A small telephone, a laptop at 200 %, a tablet, and a wall; nothing is ever wider than that."""
+
 EVERYTHING = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLOURS = ["color-contrast", "link-in-text-block"]
 """All that a theme can change: the page is the same."""
@@ -64,7 +68,7 @@ async def ready(stage: Stage, model: str, **more: Any) -> RolloutId:
 
 
 async def looked_at(stage: Stage, token: str, paths: Sequence[str]) -> tuple[dict[str, object], list[str]]:
-    """Return what is wrong with pages in either theme, and what the console says: axe, weight, width on a small telephone."""
+    """Return what is wrong with pages in either theme, and what the console says: axe, weight, width."""
     page = await stage.visitor(token, color_scheme="light")
     said: list[str] = []
     sent: list[int] = []
@@ -88,9 +92,10 @@ async def looked_at(stage: Stage, token: str, paths: Sequence[str]) -> tuple[dic
         if found := await page.evaluate(LOOK, COLOURS):
             wrong[f"{path} in the dark"] = found
         await page.emulate_media(color_scheme="light")
-        await page.set_viewport_size({"width": 320, "height": 640})
-        if (wide := await page.evaluate("document.documentElement.scrollWidth")) > 320:
-            wrong[f"{path} at 320 px"] = wide
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 640})
+            if (wide := await page.evaluate("document.documentElement.scrollWidth")) > width:
+                wrong[f"{path} at {width} px"] = wide
         await page.set_viewport_size({"width": 1280, "height": 800})
     await page.context.close()
     return wrong, [text for text in said if "status of 4" not in text]
@@ -256,3 +261,24 @@ async def test_all_tabs_of_a_browser_share_one_stream(stage: Stage) -> None:
     for tab in tabs:
         await tab.wait_for_url("**/sign-in*")
     await first.context.close()
+
+
+async def test_a_page_whose_line_broke_says_so_and_shows_what_it_missed_once_it_is_back(stage: Stage) -> None:
+    line = Line(stage.address)
+    await line.mend()
+    page = await Stage(stage.world, f"http://127.0.0.1:{line.port}", stage.browser).visitor("gs_grace")
+    rollout = await ready(stage, "far-away")
+    await stage.world.pass_time(1)
+    await page.goto(f"/rollouts/{rollout}")
+    await page.wait_for_selector("#liveness[data-state=live]")
+
+    await line.cut()
+    await page.wait_for_selector("#liveness:has-text('not live')")
+    halt = Halt(rollout=rollout, by=GRACE, why="While nobody could see it.")
+    await stage.world.app.halt(halt, key=stage.world.key())
+    await line.mend()
+
+    await page.wait_for_selector("main:has-text('While nobody could see it.')")
+    await page.wait_for_selector("#liveness[data-state=live]")
+    await page.context.close()
+    await line.cut()
