@@ -313,6 +313,33 @@ def test_without_the_extra_it_is_said(place: Place, monkeypatch: pytest.MonkeyPa
     assert "lacks the extra" in response.text
 
 
+def test_over_tls_no_cookie_leaves_the_host_or_the_encryption(place: Place) -> None:
+    """The one of the session is never sent from elsewhere; the one of an attempt is, with the link that leads back."""
+    place.known()
+
+    async def cookies() -> tuple[str, str]:
+        transport = httpx.ASGITransport(place.app)
+        async with httpx.AsyncClient(transport=transport, base_url="https://glideslope.test") as client:
+            begun = await client.get("/sign-in/by/corp")
+            assert (
+                "redirect_uri=https%3A%2F%2Fglideslope.test%2Fsign-in%2Fby%2Fcorp%2Fdone" in begun.headers["location"]
+            )
+            entered = await client.post(
+                "/sign-in/password",
+                data={"name": "grace", "password": GOOD},
+                headers={"Origin": "https://glideslope.test"},
+            )
+            return begun.headers["set-cookie"], entered.headers["set-cookie"]
+
+    flow, session = (each.lower() for each in place.runner.run(cookies()))
+    for cookie, name in ((flow, "__host-glideslope-flow="), (session, "__host-glideslope=")):
+        assert cookie.startswith(name)
+        assert {"secure", "httponly", "path=/"} <= {part.strip() for part in cookie.split(";")}
+        assert "domain" not in cookie
+    assert "samesite=lax" in flow
+    assert "samesite=strict" in session
+
+
 def test_who_is_no_longer_named_is_signed_out_at_the_next_request(place: Place, false: FalseProvider) -> None:
     browser = place.browser()
     asked = begin(browser)
