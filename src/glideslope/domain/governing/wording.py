@@ -11,7 +11,7 @@ from glideslope.domain.governing.approval import Need
 from glideslope.domain.governing.calendar import Calendar, FreezeRule
 from glideslope.domain.governing.edits import Changes, Said, Way, needs, number, sets
 from glideslope.domain.governing.governed import Freeze
-from glideslope.domain.governing.organisation import Delegation, Escalation, Organisation, Person, Tier
+from glideslope.domain.governing.organisation import Delegation, Escalation, Organisation, Person, Proving, Tier
 from glideslope.domain.governing.policy.rule import known, listed, percent
 from glideslope.domain.governing.threats import Threat, ThreatModel
 
@@ -174,6 +174,8 @@ def _tier(found: Tier) -> Iterator[str]:
         yield f"goes through {listed(tuple(stage.value for stage in found.stages))}"
     if not isinstance(found.drill_within, UnsetType):
         yield f"going back is drilled every {_lasting(found.drill_within)}"
+    if not isinstance(found.proving, UnsetType):
+        yield f"whoever approves {_proving(found.proving)}"
     if not isinstance(found.keep, UnsetType):
         yield f"records are kept for {_lasting(found.keep)} at least"
 
@@ -199,8 +201,29 @@ def _tiers(old: Tier | None, new: Tier | None) -> Changes:
     ):
         was, now = (none if isinstance(getattr(t, name), UnsetType) else getattr(t, name) for t in (old, new))
         yield from _of(new, number(f"has {name}", was, now, say=say, up=up))
+    if old.proving != new.proving:
+        yield (
+            _proofs(known(old.proving), known(new.proving)),
+            f"tier {new.name}: whoever approves {_proving(known(new.proving))}",
+        )
     stages = [[stage.value for stage in each.stages] for each in (old, new)]
     yield from _of(new, sets("goes through", *stages, more=Way.STRICTER))
+
+
+def _proving(found: Proving | None) -> str:
+    if found is None:
+        return "only has to be signed in"
+    return f"has proved who they are within {_lasting(found.within)}, by {listed(tuple(m.value for m in found.by), last='or')}"
+
+
+def _proofs(old: Proving | None, new: Proving | None) -> Way:
+    """Return which way an edit goes of how people must have proved who they are: any of fewer means, or lately, is stricter."""
+    if old is None or new is None:
+        return Way.LOOSER if new is None else Way.STRICTER
+    was, now = set(old.by), set(new.by)
+    if now <= was and new.within <= old.within:
+        return Way.STRICTER
+    return Way.LOOSER if now >= was and new.within >= old.within else Way.OTHER
 
 
 def _of(tier: Tier, changes: Changes) -> Changes:

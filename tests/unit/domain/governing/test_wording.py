@@ -79,6 +79,11 @@ def test_nothing_that_is_written_is_left_unsaid_and_no_edit_untold(of: str) -> N
             {"tiers": [{**ORGANISATION["tiers"][0], "alpha": 0.05}]},
             "looser: tier high: it has alpha 0.05; it was 0.01",
         ),
+        (
+            "organisation",
+            {"tiers": [{**ORGANISATION["tiers"][0], "proving": {"within": 900_000, "by": ["passkey"]}}]},
+            "stricter: tier high: whoever approves has proved who they are within 15 min, by passkey",
+        ),
         ("organisation", {"reviews": {"access": 30 * DAY}}, "stricter: it asks for a review of access every 30 d; it was every 90 d"),
         ("organisation", {"reviews": None}, "looser: it asks for no review of access; it was every 90 d"),
         ("organisation", {"agreements": {}}, "looser: it asks for a change of the policy the yes of 0 of product; it was 1"),
