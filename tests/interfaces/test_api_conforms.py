@@ -32,6 +32,7 @@ from glideslope.domain.commands import (
     AgreeContract,
     Approve,
     AskGlass,
+    AskMore,
     BreakGlass,
     DescribePerson,
     Halt,
@@ -41,6 +42,9 @@ from glideslope.domain.commands import (
     TableAgreement,
 )
 from glideslope.domain.contract import Contract, FeatureRule, FeatureType
+from glideslope.domain.decision import DECIDER, Hold
+from glideslope.domain.events import Decided
+from glideslope.domain.evidence import NOTHING
 from glideslope.domain.governing.dossier import Advisories, advisories_digest
 from glideslope.domain.governing.facts import Facts
 from glideslope.domain.governing.glass import Emergency
@@ -48,7 +52,7 @@ from glideslope.domain.governing.incident import IncidentNoted, IncidentOpened, 
 from glideslope.domain.governing.kinds import document_of
 from glideslope.domain.governing.person import Person
 from glideslope.domain.identity import Identity, Role
-from glideslope.domain.ids import Actor, ModelName, RolloutId, VersionName
+from glideslope.domain.ids import MACHINE, Actor, ModelName, RolloutId, VersionName
 from glideslope.domain.reasons import Reason
 from glideslope.domain.receipt import Receipt, mint, model_hash, request_hash, subject_hash
 from glideslope.domain.telling.channel import Channels, Reference, Slack, Subscription
@@ -82,6 +86,8 @@ FITTING = {
     "retry": "r-0003",
     "resume": "r-0004",
     "withdraw": "r-0002",
+    "reply": "r-0002",
+    "judgements": "r-0001",
     "glass": "r-0006",
     "agree": "r-0006",
     "review": "r-0005",
@@ -217,6 +223,12 @@ async def lived() -> World:
         await table(world, edition)
     await break_glasses(world)
     await open_incident(world)
+    await world.app.ask_more(AskMore(rollout=waiting, by=OPS[0], why="which rows?"), key=world.key())
+    held = Hold(exposed=True, reasons=(Reason.DEADLINE_HOLD,))
+    event = Decided(decision=held, evidence=NOTHING, decider=DECIDER, by=MACHINE)
+    under_way = world.app.record.rollout(RolloutId("r-0001"))
+    append = Append(stream=under_way.id, expected=under_way.version, events=(event,), key="held")
+    await world.app.record.append((append,))
     known = Advisories(source="osv.dev", as_of=1, digest=advisories_digest(()), entries=())
     await world.app.record_advisories(RecordAdvisories(advisories=known, by=ADA, why="today"), key=world.key())
     assert [str(r.phase.value) for r in world.app.record.rollouts()][:4] == [
@@ -303,6 +315,7 @@ def known(api: Api, case: Any, chance: random.Random) -> None:
         "of": ["organisation"],
         "name": ["organisation"],
         "channel": ["ops"],
+        "question": [each.version for each in api.world.app.record.rollout(RolloutId("r-0002")).said.asked],
     }
     for name in sorted(set(case.path_parameters or {}) & set(paths)):
         if chance.random() < 0.8:
@@ -344,6 +357,7 @@ def known(api: Api, case: Any, chance: random.Random) -> None:
         ),
         "url": lambda: chance.choice(["http://host:80", "http://[::1]:9", "http://host/path"]),
         "source": lambda: chance.choice(["a", "b"]),
+        "about": lambda: chance.choice([["deadline-passed-hold"], ["x"]]),
         "as_of": lambda: chance.choice([1, 2]),
         "held_at": lambda: chance.choice([1, 2]),
         "email": lambda: chance.choice(["ana@example.org", "", "x"]),

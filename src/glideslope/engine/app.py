@@ -17,7 +17,6 @@ from glideslope.domain.commands import (
     AgreeContract,
     Approve,
     Halt,
-    Judge,
     OrderRollback,
     Propose,
     Register,
@@ -59,7 +58,6 @@ from glideslope.engine.governing import Governing
 from glideslope.engine.governing_views import block_sentence
 from glideslope.engine.governor import Governor
 from glideslope.engine.handlers import Handlers
-from glideslope.engine.inbox_views import InboxView
 from glideslope.engine.inboxes import Inboxes
 from glideslope.engine.intake import Intake
 from glideslope.engine.live import EVERY as LIVE_EVERY
@@ -85,6 +83,8 @@ from glideslope.engine.ports import (
 )
 from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.queries import Queries
+from glideslope.engine.questioning import Questioning
+from glideslope.engine.reception import Reception
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record
 from glideslope.engine.repository import Repository
@@ -122,7 +122,7 @@ from glideslope.engine.views import (
     Warning_,
 )
 from glideslope.engine.watching import Watching
-from glideslope.engine.weighing import Weighing, WeighingView
+from glideslope.engine.weighing import Weighing
 from glideslope.engine.witnessing import Witnessing
 from glideslope.ledger import canonical
 from glideslope.ledger import entry as ledger_entry
@@ -195,7 +195,7 @@ class World:
     tracer: Tracer = NO_TRACER
 
 
-class App(Bulletin, Council, Intake):
+class App(Bulletin, Reception, Council, Intake):
     """A running engine. Use `running` to start and stop it."""
 
     def __init__(self, world: World, *, epoch: int) -> None:
@@ -312,8 +312,9 @@ class App(Bulletin, Council, Intake):
         )
         self.repository = Repository(record=self.record, store=world.store, index=world.search, clock=world.clock)
         self._courses = Courses(self.record)
-        self._weighing = Weighing(self.record, self.observer, self._asking, self._handlers)
-        self._inboxes = Inboxes(
+        self.questioning = Questioning(self.governing, self._handlers)
+        self.weighing = Weighing(self.record, self.observer, self._asking, self._handlers)
+        self.inboxes = Inboxes(
             record=self.record,
             queries=self._queries,
             organisation=lambda: agreed.organisation,
@@ -474,16 +475,6 @@ class App(Bulletin, Council, Intake):
         if self.governor.acting:
             self.signals.look()
             await self.signals.flush()
-
-    async def judge(self, command: Judge, *, key: str) -> RolloutView:
-        id_ = await self._questioning.judge(command, asked=self._inboxes.grounds, key=key)
-        return self._queries.rollout(id_)
-
-    async def weigh(self, rollout: RolloutId) -> WeighingView:
-        return self._weighing.weigh(rollout)
-
-    async def inbox(self, who: Actor | None = None, *, may_act: bool = True) -> InboxView:
-        return await self._inboxes.inbox(who, may_act=may_act)
 
     async def fleet(self) -> FleetView:
         overdue = sum(due.overdue for due in await self.dues())

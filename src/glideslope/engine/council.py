@@ -7,7 +7,6 @@ from msgspec import UnsetType
 from glideslope.domain.commands import (
     AnswerAgreement,
     AskGlass,
-    AskMore,
     BeginDrill,
     BreakGlass,
     CloseIncident,
@@ -16,7 +15,6 @@ from glideslope.domain.commands import (
     NoteIncident,
     RecordAdvisories,
     RecordFacts,
-    Reply,
     ReviewAgreement,
     ReviewGlass,
     TableAgreement,
@@ -53,7 +51,6 @@ from glideslope.engine.orphans import OrphanView, orphans
 from glideslope.engine.people import People
 from glideslope.engine.ports import Driver
 from glideslope.engine.queries import Queries
-from glideslope.engine.questioning import Questioning
 from glideslope.engine.record import AGREEMENT_PREFIX, Record, drill_stream, incident_stream, model_stream
 from glideslope.engine.version_record import VersionRecordView, version_record
 from glideslope.engine.views import PersonView, RolloutView
@@ -81,7 +78,6 @@ class Council:
         once = handlers.once
         self._incidents = Incidents(record, governing, once=once)
         self._breaking = Breaking(record, governing, handlers)
-        self._questioning = Questioning(governing, handlers)
         self._agreements = Agreements(record, governing, once=once)
         self._facts = FactsDesk(record=record, wake=wake)
         self._drilling = Drilling(record, governing, driver, once=once)
@@ -98,12 +94,6 @@ class Council:
 
     async def review_glass(self, command: ReviewGlass, *, key: str) -> RolloutView:
         return self._queries.rollout(await self._breaking.review(command, key=key))
-
-    async def ask_more(self, command: AskMore, *, key: str) -> RolloutView:
-        return self._queries.rollout(await self._questioning.ask(command, key=key))
-
-    async def reply(self, command: Reply, *, key: str) -> RolloutView:
-        return self._queries.rollout(await self._questioning.reply(command, key=key))
 
     async def note_incident(self, command: NoteIncident, *, key: str) -> IncidentView:
         return incident_view(await self._incidents.note(command, key=key))

@@ -40,6 +40,6 @@ def _lines(each: ItemView) -> list[str]:
     rows = [("since", each.since[:16] or "never done"), ("asked of", each.why_me or needs or "anybody who may act")]
     if each.why_me and needs:
         rows.append(("needs", needs))
-    rows.append(("until", f"{each.until[:16]}  {each.then}") if each.until else ("meanwhile", each.then))
+    rows.append(("until", f"{each.until[:16]}  {each.then}") if each.until else ("waits", each.then))
     rows += [("answers", ", ".join(each.allowed)), ("look", each.command)]
     return [f"{each.asks}  {each.about}", f"  {each.sentence}", *table([list(row) for row in rows], indent="    "), ""]
