@@ -140,6 +140,22 @@ async def test_a_page_follows_what_happens_and_leaves_alone_what_somebody_writes
     await page.context.close()
 
 
+async def test_the_live_page_moves_with_the_traffic_although_nothing_is_under_way(stage: Stage) -> None:
+    traffic = await stage.world.serves("cart", v1=SOUND)
+    await stage.world.pass_time(3)
+    page = await stage.visitor("gs_rio")
+    await page.goto("/models/cart/live")
+    await page.wait_for_selector(".tile .chart, .tile .pairs")
+    before = await page.inner_text(".tile .pairs")
+    await page.click(".tile details summary")
+
+    await stage.world.pass_time(4)
+    await page.wait_for_function("before => document.querySelector('.tile .pairs').innerText !== before", arg=before)
+    assert await page.evaluate("document.querySelector('.tile details').open"), "what somebody opened stays open"
+    traffic.demand.per_second = 0.0
+    await page.context.close()
+
+
 async def test_two_people_decide_and_a_page_from_before_decides_nothing(stage: Stage) -> None:
     """Each sees the other's answer without loading anything; whoever answers on a page that heard of nothing is told so."""
     rollout = await ready(stage, "pricing")

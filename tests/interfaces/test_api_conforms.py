@@ -468,6 +468,7 @@ def test_a_method_that_is_not_described_is_refused_with_those_that_are(api: Api,
                 of="organisation",
                 name="organisation",
                 actor="a",
+                question="1",
                 channel="ops",
             )
             response = api.ask(method, f"http://test{url}", headers={"Authorization": "Bearer admin"})

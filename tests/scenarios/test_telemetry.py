@@ -10,7 +10,7 @@ from glideslope.domain.errors import DriverUnavailable
 from glideslope.domain.ids import ModelName, RolloutId
 from glideslope.domain.metric import Dimension
 from glideslope.domain.traffic import Arm
-from glideslope.engine.telemetry import names
+from glideslope.engine.telemetry import collecting, names
 from glideslope.engine.telemetry.collecting import FIGURES, KEEP
 from glideslope.engine.telemetry.families import MOST_SLICES, Definition, Kind
 from glideslope.engine.telemetry.meters import Histogram
@@ -189,3 +189,17 @@ async def test_no_name_of_a_person_or_subject_is_in_any_label_and_all_of_it_can_
     for family in telling:
         for _, number in family.samples:
             assert isinstance(number, Histogram) is (family.definition.kind is Kind.HISTOGRAM)
+
+
+async def test_whose_approval_is_missing_is_told_at_once_however_many_rollouts_measure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collecting, "BUDGET", -1.0)
+    world = World(seed=3)
+    await measuring(world)
+    await world.serves("mail", v1=SOUND, v2=SOUND)
+    await world.pass_time(5)
+    rollout = await world.propose(draft("mail", "v2", approvals=2))
+
+    assert await told(world, names.APPROVALS) == {("mail", rollout, ""): 2}
+    assert {labels[1] for labels in await told(world, names.FIGURED_AT)} == {rollout}, "nothing else was computed"

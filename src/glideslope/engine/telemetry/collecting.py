@@ -12,7 +12,7 @@ from typing import Final
 from glideslope import __version__
 from glideslope.domain.events import instant
 from glideslope.domain.ids import ModelName, RolloutId
-from glideslope.domain.rollout import ENDED, Rollout
+from glideslope.domain.rollout import ENDED, Phase, Rollout
 from glideslope.domain.traffic import Arm
 from glideslope.engine.dues import DueView, last_drill
 from glideslope.engine.governor import Governor
@@ -150,19 +150,19 @@ class Collector:
             _exposed(tell, view)
 
     async def _figure(self, open_: Sequence[Rollout], began: float) -> None:
-        """Compute the figures of those that are due, the oldest first, as far as the budget goes."""
+        """Compute the figures of those that are due, as far as the budget goes: proposals, which cost nothing, then the oldest."""
         self._figured = {r.id: self._figured[r.id] for r in open_ if r.id in self._figured}
 
-        def age(rollout: Rollout) -> float:
+        def turn(rollout: Rollout) -> tuple[bool, float]:
             known = self._figured.get(rollout.id)
-            return -1.0 if known is None else known[0]
+            return rollout.phase is not Phase.PROPOSED, -1.0 if known is None else known[0]
 
-        for rollout in sorted(open_, key=age):
+        for rollout in sorted(open_, key=turn):
             known = self._figured.get(rollout.id)
             now = self._clock.monotonic()
             if known is not None and now - known[0] < FIGURES and known[1].version == rollout.version:
                 continue
-            if now - began > BUDGET:
+            if now - began > BUDGET and rollout.phase is not Phase.PROPOSED:
                 return
             if self._record.rollout(rollout.id).phase not in ENDED:
                 self._figured[rollout.id] = (now, self._queries.rollout(rollout.id))
