@@ -78,6 +78,7 @@ from glideslope.engine.observer import Observer
 from glideslope.engine.once import Once, require_same
 from glideslope.engine.ports import Driver, Feature, Probe
 from glideslope.engine.record import Append, Model, Record, Recorded, model_stream, proposal
+from glideslope.engine.stale import require_rollout
 from glideslope.engine.turns import by_turns
 from glideslope.ledger.canonical import LARGEST_INTEGER
 
@@ -332,7 +333,9 @@ class Handlers:
             # Only where approvals expire are they given again while it runs.
             return OPEN if isinstance(rollout.plan.governed, Governed) else {Phase.PROPOSED}
 
-        return await self.append(command.rollout, Approved, approved, key=key, phases=phases, check=check)
+        return await self.append(
+            command.rollout, Approved, approved, key=key, phases=phases, check=check, seen=command.tag
+        )
 
     def _check_unmoved(self, rollout: Rollout, seen: Seen) -> None:
         """Let no yes count that was given to what a change was before. Raises ChangeMoved."""
@@ -373,8 +376,10 @@ class Handlers:
         def resumed(rollout: Rollout) -> Resumed:
             return Resumed(by=command.by, why=why, aside=self.not_credible(rollout) or msgspec.UNSET)
 
-        check = self.check_signed_off
-        return await self.append(command.rollout, Resumed, resumed, key=key, phases={Phase.HALTED}, check=check)
+        check, seen = self.check_signed_off, command.tag
+        return await self.append(
+            command.rollout, Resumed, resumed, key=key, phases={Phase.HALTED}, check=check, seen=seen
+        )
 
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutId:
         """Return all traffic to the incumbent. Always possible until the rollout is decided. Raises RolloutEnded, NotFound."""
@@ -447,8 +452,12 @@ class Handlers:
         key: str,
         phases: AbstractSet[Phase] | Callable[[Rollout], AbstractSet[Phase]],
         check: Callable[[Rollout], None] | None = None,
+        seen: str = "",
     ) -> RolloutId:
-        """Record what `make` makes of the rollout as it is; what `check` raises refuses it, unless it was done already."""
+        """Record what `make` makes of the rollout as it is; what `check` raises refuses it, unless it was done already.
+
+        With `seen` it rests on the rollout as its tag says, and on nothing later. Raises PageStale.
+        """
         key = f"{kind_of(kind)}/{id_}/{key}"
 
         def same(done: Recorded) -> RolloutId:
@@ -457,6 +466,7 @@ class Handlers:
 
         async def once() -> RolloutId:
             rollout = self._record.rollout(id_)
+            require_rollout(self._record, rollout, seen=seen, change=self._asking.change)
             if check is not None:
                 check(rollout)
             event = make(rollout)

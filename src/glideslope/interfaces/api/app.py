@@ -26,6 +26,7 @@ from glideslope.interfaces.api import (
     telemetry,
     upkeep,
 )
+from glideslope.interfaces.api.conditional import Conditional
 from glideslope.interfaces.api.door import Door
 
 
@@ -71,6 +72,7 @@ def create_app(
         telemetry.telemetry(door, more=more),
     ):
         app.include_router(router)
+    app.add_middleware(Conditional)
     problems.install(app)
     openapi.install(app)
     return app
