@@ -15,6 +15,7 @@ from glideslope.domain.identity import Act, Identity, Means, Proved, Role
 from glideslope.engine.service import Service
 from glideslope.interfaces.api.conditional import tag_of
 from glideslope.interfaces.api.problems import BodyTooLarge, RequestInvalid
+from glideslope.settings import ROLE_HEADER
 
 T = TypeVar("T")
 
@@ -31,9 +32,6 @@ BODY: Final = 1 << 20
 """Bytes of a command's body."""
 
 JSON: Final = "application/json"
-
-ROLE: Final = "Glideslope-Role"
-"""A header: in which role a caller asks to be heard."""
 
 _BEARER: Final = re.compile(r"Bearer +([\x21-\x7e]{1,512})", re.IGNORECASE)
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
@@ -52,7 +50,7 @@ class Door:
         match = _BEARER.fullmatch(request.headers.get("authorization", ""))
         if match is None:
             raise TokenUnknown
-        identity = narrowed(self.service.identify(match[1]), to=request.headers.get(ROLE))
+        identity = narrowed(self.service.identify(match[1]), to=request.headers.get(ROLE_HEADER))
         if identity.role not in roles or (roles != LOOKING and not identity.may(kind)):
             raise NotAllowed(actor=identity.actor, act=act)
         return identity
@@ -76,7 +74,7 @@ def narrowed(identity: Identity, *, to: str | None) -> Identity:
     if to is None or to == identity.role:
         return identity
     if to != Role.READER:
-        raise RequestInvalid(f"{ROLE} can be `reader` alone")
+        raise RequestInvalid(f"{ROLE_HEADER} can be `reader` alone")
     if identity.role not in LOOKING:
         raise NotAllowed(actor=identity.actor, act="look")
     return replace(identity, role=Role.READER)
