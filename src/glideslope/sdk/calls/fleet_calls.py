@@ -2,6 +2,7 @@
 
 from glideslope.engine.baselines import UsualView
 from glideslope.engine.courses import ServedView
+from glideslope.engine.inbox_views import InboxView
 from glideslope.engine.views import (
     CallerView,
     CheckView,
@@ -29,6 +30,16 @@ def me() -> Call[CallerView]:
 def fleet(*, ended: int | None = None) -> Call[FleetView]:
     """Ask for all at a glance, with the newest `ended` of the rollouts that have ended."""
     return ask(FleetView, at("fleet"), {"ended": ended})
+
+
+def inbox(*, who: str = "", everybody: bool = False) -> Call[InboxView]:
+    """Ask what waits for oneself, for somebody, or for everybody."""
+    return ask(InboxView, at("inbox"), {"who": who, "everybody": everybody or None})
+
+
+def metrics() -> Call[str]:
+    """Ask for the figures that machines watch, as Prometheus reads them."""
+    return ask(str, "/metrics")
 
 
 def doctor() -> Call[tuple[CheckView, ...]]:
