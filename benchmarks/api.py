@@ -122,7 +122,8 @@ def fill(client: Client, url: str, *, ended: int) -> str:
 
 
 def questions(client: Client, rollout: str) -> Sequence[Question]:
-    counts = {f"{rollout}/s1/candidate/m{k % 20}/origin=EWR/{k}": k + 1 for k in range(SERIES)}
+    slices = ("all", "origin=EWR", "origin=JFK", "origin=LGA")
+    counts = {f"{rollout}/s1/candidate/latency/{slices[k % 4]}/{k // 4}": k + 1 for k in range(SERIES)}
     totals = {"source": "bench", "epoch": 1, "model": "m00", "counts": counts}
     at = f"/v1/rollouts/{rollout}/plan"
     known = client.news(calls.proposal(rollout), known="")

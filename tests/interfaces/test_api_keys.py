@@ -10,6 +10,7 @@ from tests.interfaces.test_api_conforms import ADA, GRACE, OPS, contract_text, l
 
 from glideslope.domain.identity import Identity, Role
 from glideslope.interfaces.api.app import create_app
+from glideslope.testing.traffic import Behaviour
 from glideslope.testing.world import World
 
 WHY = {"why": "it is needed"}
@@ -161,3 +162,15 @@ async def test_a_command_is_carried_out_once_with_one_body_and_over_a_restart() 
         assert late.status_code == first.status_code, (path, late.text)
         assert late.headers.get("location") == first.headers.get("location")
     assert asking.world.app.record.size() == size
+
+
+async def test_another_plan_under_the_key_of_a_proposal_is_refused() -> None:
+    """Also one that differs in what the frozen plan does not say in the words of the draft."""
+    world = World()
+    await world.serves("mail", per_second=8, v1=Behaviour(), v2=Behaviour())
+    asking = Asking(world)
+    await asking.post("ada", "/v1/rollouts", {"text": plan("mail")}, "mine")
+
+    other = await asking.post("ada", "/v1/rollouts", {"text": plan("mail", more="alpha: 0.02\n")}, "mine")
+
+    assert (other.status_code, other.json()["code"]) == (409, "key-reused")

@@ -117,12 +117,11 @@ def test_new_entries_shift_no_page(standing: Served, http: httpx.Client) -> None
     assert len(http.get("/v1/rollouts").json()) == len(before) + 2
 
 
-def test_what_was_asked_is_kept_from_page_to_page(http: httpx.Client) -> None:
-    found = [
-        each["version"] for page in pages(http, "/v1/rollouts/r-0001/story?after=1&as_of=40&limit=1") for each in page
-    ]
+def test_what_was_asked_is_kept_from_page_to_page(standing: Served, http: httpx.Client) -> None:
+    asked = f"/v1/rollouts/r-0001/story?after=1&as_of={standing.size() - 1}"
+    found = [each["version"] for page in pages(http, f"{asked}&limit=1") for each in page]
 
-    assert found == [each["version"] for each in http.get("/v1/rollouts/r-0001/story?after=1&as_of=40").json()]
+    assert found == [each["version"] for each in http.get(asked).json()]
     assert len(found) > 1
     assert [each["id"] for each in http.get("/v1/rollouts?model=arrivals&limit=1").json()] == ["r-0002"]
 
@@ -143,6 +142,21 @@ def test_a_page_that_cannot_be_is_refused(http: httpx.Client, path: str, query: 
     response = http.get(f"{path}?{query}")
 
     assert (response.status_code, response.json()["code"]) == (422, code)
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [
+        ("/v1/rollouts?modle=fraud", "there are cursor, limit, model"),
+        ("/v1/rollouts/r-0001?as_off=3", "there is as_of"),
+        ("/v1/doctor?x", "there is none"),
+    ],
+)
+def test_a_misspelt_question_is_not_answered_with_everything(http: httpx.Client, path: str, there: str) -> None:
+    response = http.get(path if "=" in path else f"{path}=1")
+
+    assert (response.status_code, response.json()["code"]) == (422, "request-invalid")
+    assert there in response.json()["detail"]
 
 
 def test_the_fleet_leaves_out_old_rollouts_and_says_how_many(http: httpx.Client) -> None:

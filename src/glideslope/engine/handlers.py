@@ -115,6 +115,8 @@ class Handlers:
         self._probe = probe
         self._plugins = plugins
         self.once = Once(record, wake=wake)
+        self._asked: dict[str, Draft] = {}
+        """What was proposed lately, by its key."""
         self._shown: dict[Digest, Baseline] = {}
         """The traffic on which each plan rested that was shown lately: it moves on between looking and proposing."""
 
@@ -243,10 +245,17 @@ class Handlers:
         key = f"propose/{key}"
 
         def same(done: Recorded) -> RolloutId:
+            # The record holds what became of a draft with the traffic of its moment; the draft itself is known to who took it.
+            if self._asked.get(key, command.draft) != command.draft:
+                raise KeyReused
             _require_same_proposal(done.event, command)
             return RolloutId(done.stream)
 
-        return await self.once.carry_out(key, same=same, act=lambda: self._propose(command, key=key))
+        done = await self.once.carry_out(key, same=same, act=lambda: self._propose(command, key=key))
+        self._asked.setdefault(key, command.draft)
+        if len(self._asked) > SHOWN:
+            del self._asked[next(iter(self._asked))]
+        return done
 
     async def _propose(self, command: Propose, *, key: str) -> RolloutId:
         self._governing.require(command.by, Right.PROPOSE, to="a change")

@@ -7,7 +7,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
 from glideslope.domain.errors import NotAllowed, TokenUnknown
@@ -53,6 +55,7 @@ class Door:
         identity = narrowed(self.service.identify(match[1]), to=request.headers.get(ROLE_HEADER))
         if identity.role not in roles or (roles != LOOKING and not identity.may(kind)):
             raise NotAllowed(actor=identity.actor, act=act)
+        _require_known(request)
         return identity
 
     def key(self, request: Request) -> str:
@@ -78,6 +81,25 @@ def narrowed(identity: Identity, *, to: str | None) -> Identity:
     if identity.role not in LOOKING:
         raise NotAllowed(actor=identity.actor, act="look")
     return replace(identity, role=Role.READER)
+
+
+def _require_known(request: Request) -> None:
+    """Refuse a question that says what is not asked here: passed over, a misspelt one would be answered with everything."""
+    route = request.scope.get("route")
+    if not request.query_params or not isinstance(route, APIRoute):
+        return
+    known = _asked(route.dependant)
+    for name in request.query_params:
+        if name not in known:
+            there = (
+                f"there {'are' if len(known) > 1 else 'is'} {', '.join(sorted(known))}" if known else "there is none"
+            )
+            raise RequestInvalid(f"nothing asks for the parameter {name[:80]!r} here; {there}")
+
+
+def _asked(dependant: Dependant) -> set[str]:
+    own = {each.alias for each in dependant.query_params}
+    return own.union(*(_asked(inner) for inner in dependant.dependencies))
 
 
 async def body(request: Request, kind: type[T], *, limit: int = BODY) -> T:

@@ -161,15 +161,18 @@ def _refusals(path: str, operation: dict[str, Any]) -> set[HTTPStatus]:
     """Return how an operation may refuse, by what it takes: a public one takes nothing and refuses nothing."""
     if not operation["security"]:
         return set()
-    found = {HTTPStatus.UNAUTHORIZED, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE}
-    if any(each["in"] == "query" for each in operation.get("parameters", ())):
-        found |= {HTTPStatus.UNPROCESSABLE_ENTITY}
+    found = {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.UNPROCESSABLE_ENTITY,  # by a parameter that nothing asks for, if by nothing else
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    }
     if _MATCH in operation.get("parameters", ()):
         found |= {HTTPStatus.PRECONDITION_FAILED}
     if "{" in path:
-        found |= {HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
+        found |= {HTTPStatus.NOT_FOUND}
     if "requestBody" in operation:
-        found |= {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+        found |= {HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
     if _KEY in operation.get("parameters", ()):
         found |= {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}
     return found
