@@ -157,29 +157,30 @@ def test_the_ledger_is_followed_over_a_break_without_a_gap_or_a_repeat() -> None
         assert [each.entry for each in found] == list(range(3, found[-1].entry + 1))
 
 
-def test_a_rollout_is_followed_to_its_end(standing: Served) -> None:
-    standing.do(standing.world.serves("end", per_second=8, v1=Behaviour(), v2=Behaviour()))
-    rollout = standing.do(standing.world.propose(draft("end", "v2", approvals=1)))
-    done = threading.Event()
+def test_a_rollout_is_followed_to_its_end() -> None:
+    with served() as standing:
+        standing.do(standing.world.serves("end", per_second=8, v1=Behaviour(), v2=Behaviour()))
+        rollout = standing.do(standing.world.propose(draft("end", "v2", approvals=1)))
+        done = threading.Event()
 
-    def let_time_pass() -> None:
-        while not done.is_set():
-            standing.do(standing.world.pass_time(0.25))
+        def let_time_pass() -> None:
+            while not done.is_set():
+                standing.do(standing.world.pass_time(0.25))
 
-    time = threading.Thread(target=let_time_pass)
-    time.start()
-    seen: list[RolloutView] = []
-    try:
-        with Client(standing.url, "gs_member") as client:
-            for view in client.follow(calls.rollout_events(rollout)):
-                seen.append(view)
-                if len(seen) == 1:
-                    client.send(calls.roll_back(rollout, why="no"))
-    finally:
-        done.set()
-        time.join(30)
+        time = threading.Thread(target=let_time_pass)
+        time.start()
+        seen: list[RolloutView] = []
+        try:
+            with Client(standing.url, "gs_member") as client:
+                for view in client.follow(calls.rollout_events(rollout)):
+                    seen.append(view)
+                    if len(seen) == 1:
+                        client.send(calls.roll_back(rollout, why="no"))
+        finally:
+            done.set()
+            time.join(30)
 
-    assert (seen[0].phase, seen[-1].phase, seen[-1].ended) == ("proposed", "rolled-back", True)
+        assert (seen[0].phase, seen[-1].phase, seen[-1].ended) == ("proposed", "rolled-back", True)
 
 
 async def test_following_can_be_left(standing: Served) -> None:

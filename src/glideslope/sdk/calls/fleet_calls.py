@@ -3,6 +3,7 @@
 from glideslope.engine.baselines import UsualView
 from glideslope.engine.courses import ServedView
 from glideslope.engine.inbox_views import InboxView
+from glideslope.engine.live import LiveView
 from glideslope.engine.views import (
     CallerView,
     CheckView,
@@ -65,6 +66,11 @@ def served(model: str, *, limit: int | None = None) -> Call[tuple[ServedView, ..
 def usual(model: str) -> Call[tuple[UsualView, ...]]:
     """Ask for the last day against the same hours of earlier weeks."""
     return ask(tuple[UsualView, ...], at("models", model, "usual"))
+
+
+def live(model: str) -> Call[LiveView]:
+    """Ask for the last ten minutes of both arms."""
+    return ask(LiveView, at("models", model, "live"))
 
 
 def live_features(model: str) -> Call[FeaturesView]:

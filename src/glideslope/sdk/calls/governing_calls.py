@@ -6,9 +6,12 @@ from glideslope.domain.governing.dossier import Advisory
 from glideslope.domain.governing.incident import Remedy
 from glideslope.engine.access import AccessView
 from glideslope.engine.advisories import AdvisoriesView
+from glideslope.engine.agreement_record import AgreementRecordView
 from glideslope.engine.drilling import DrillView
 from glideslope.engine.dues import DueView
+from glideslope.engine.explaining import ExplanationView
 from glideslope.engine.governing_views import AgreementView, IncidentView, OwnedView
+from glideslope.engine.incident_record import IncidentRecordView
 from glideslope.engine.orphans import OrphanView
 from glideslope.sdk.calls.making import ask, at, order
 from glideslope.sdk.requests import Call
@@ -22,6 +25,11 @@ def agreements(*, limit: int | None = None) -> Call[tuple[AgreementView, ...]]:
 def agreement(of: str, name: str) -> Call[AgreementView]:
     """Ask for one."""
     return ask(AgreementView, at("agreements", of, name))
+
+
+def agreement_record(of: str, name: str, *, as_of: int | None = None) -> Call[AgreementRecordView]:
+    """Ask for all that is recorded about one."""
+    return ask(AgreementRecordView, at("agreements", of, name, "record"), {"as_of": as_of})
 
 
 def table(text: str, *, file: str, why: str, key: str = "") -> Call[AgreementView]:
@@ -48,6 +56,16 @@ def incidents(*, limit: int | None = None) -> Call[tuple[IncidentView, ...]]:
 def incident(rollout: str) -> Call[IncidentView]:
     """Ask for the one that a rollout opened."""
     return ask(IncidentView, at("incidents", rollout))
+
+
+def incident_record(rollout: str, *, as_of: int | None = None) -> Call[IncidentRecordView]:
+    """Ask for one with the course of its rollout."""
+    return ask(IncidentRecordView, at("incidents", rollout, "record"), {"as_of": as_of})
+
+
+def explanation(rollout: str) -> Call[ExplanationView]:
+    """Ask policies about a change, rule by rule."""
+    return ask(ExplanationView, at("rollouts", rollout, "explanation"))
 
 
 def note_incident(
