@@ -70,6 +70,7 @@ def fleet(door: Door) -> APIRouter:
         if not await service.ready():
             raise NotReady
         return answer(Ready())
+
     @router.get("/v1/me", summary="Tell who calls, and in which role", **described(answer=CallerView))
     async def me(request: Request) -> Response:
         by = door.caller(request, frozenset(Role), act="look")
