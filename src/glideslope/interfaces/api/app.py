@@ -54,6 +54,7 @@ def create_app(
     door = Door(service=service, new_key=new_key)
     stopping = stopping or asyncio.Event()
     for router in (
+        queries.itself(door),
         queries.fleet(door),
         queries.rollouts(door),
         commands.planning(door),

@@ -52,8 +52,8 @@ class NotReady(Unavailable):
         super().__init__("This server does not govern now.", next_command="glideslope doctor")
 
 
-def fleet(door: Door) -> APIRouter:
-    """Return the routes that show everything at a glance, and the server itself."""
+def itself(door: Door) -> APIRouter:
+    """Return the routes about the server itself, and about who calls it."""
     router = APIRouter(tags=["fleet"])
     service = door.service
 
@@ -75,6 +75,24 @@ def fleet(door: Door) -> APIRouter:
     async def me(request: Request) -> Response:
         by = door.caller(request, frozenset(Role), act="look")
         return answer(CallerView(actor=by.actor, role=by.role.value))
+
+    @router.get("/v1/doctor", summary="Look for what is wrong", **described(answer=tuple[CheckView, ...]))
+    async def doctor(request: Request) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(await service.doctor())
+
+    @router.get("/v1/ledger/key", summary="Show the key that an auditor writes down", **described(answer=LedgerKey))
+    async def key(request: Request) -> Response:
+        door.caller(request, LOOKING, act="look")
+        return answer(LedgerKey(vkey=await service.verifier()))
+
+    return router
+
+
+def fleet(door: Door) -> APIRouter:
+    """Return the routes that show everything at a glance, and models."""
+    router = APIRouter(tags=["fleet"])
+    service = door.service
 
     @router.get("/v1/fleet", summary="Show all models and rollouts", **described(answer=FleetView))
     async def all_of_it(
@@ -143,16 +161,6 @@ def fleet(door: Door) -> APIRouter:
     async def signals(request: Request, model: str) -> Response:
         door.caller(request, LOOKING, act="look")
         return answer(await service.flags(model_name(model)))
-
-    @router.get("/v1/doctor", summary="Look for what is wrong", **described(answer=tuple[CheckView, ...]))
-    async def doctor(request: Request) -> Response:
-        door.caller(request, LOOKING, act="look")
-        return answer(await service.doctor())
-
-    @router.get("/v1/ledger/key", summary="Show the key that an auditor writes down", **described(answer=LedgerKey))
-    async def key(request: Request) -> Response:
-        door.caller(request, LOOKING, act="look")
-        return answer(LedgerKey(vkey=await service.verifier()))
 
     return router
 

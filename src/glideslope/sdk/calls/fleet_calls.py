@@ -12,6 +12,7 @@ from glideslope.engine.views import (
     Health,
     LedgerKey,
     ModelView,
+    Ready,
     SignalsView,
 )
 from glideslope.sdk.calls.making import ask, at
@@ -21,6 +22,11 @@ from glideslope.sdk.requests import Call
 def health() -> Call[Health]:
     """Ask whether the server answers; needs no token."""
     return ask(Health, at("healthz"))
+
+
+def ready() -> Call[Ready]:
+    """Ask whether the server governs; needs no token."""
+    return ask(Ready, at("readyz"))
 
 
 def me() -> Call[CallerView]:

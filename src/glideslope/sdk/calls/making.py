@@ -35,6 +35,18 @@ def tell(kind: type[T], path: str, body: Mapping[str, Any]) -> Call[T]:
     return Call(method="POST", path=path, body=_json(body), content_type=JSON, decode=decoder(kind))
 
 
+def send(kind: type[T], path: str, body: Mapping[str, Any] | None = None) -> Call[T]:
+    """Return a call that does something each time it is sent, so that no client sends it again by itself."""
+    return Call(
+        method="POST",
+        path=path,
+        body=None if body is None else _json(body),
+        content_type="" if body is None else JSON,
+        decode=decoder(kind),
+        repeatable=False,
+    )
+
+
 def order(kind: type[T], path: str, body: Mapping[str, Any], *, key: str, seen: str = "") -> Call[T]:
     """Return a command. The same value sent again is the same command: its key is made here, once, where none is given.
 

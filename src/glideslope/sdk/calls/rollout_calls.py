@@ -1,5 +1,6 @@
 """Rollouts: how they stand, what was decided and why."""
 
+from glideslope.engine.announcing import AnnouncementView
 from glideslope.engine.courses import CourseView, ProposalView
 from glideslope.engine.views import (
     DecisionView,
@@ -27,6 +28,11 @@ def rollout(rollout: str, *, as_of: int | None = None) -> Call[RolloutView]:
 def proposal(rollout: str) -> Call[ProposalView]:
     """Ask for the plan as it was frozen."""
     return ask(ProposalView, at("rollouts", rollout, "plan"))
+
+
+def announcement(rollout: str, *, as_of: int | None = None) -> Call[AnnouncementView]:
+    """Ask for what is said of a change to the people affected."""
+    return ask(AnnouncementView, at("rollouts", rollout, "announcement"), {"as_of": as_of})
 
 
 def course(rollout: str, *, as_of: int | None = None) -> Call[CourseView]:
