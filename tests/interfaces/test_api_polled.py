@@ -208,7 +208,7 @@ def test_live_figures_do_not_make_a_page_stale(standing: Served, http: httpx.Cli
     )
     assert alone.status_code == 412
     approved = Approve(
-        rollout=waiting["id"], plan_digest=waiting["plan_digest"], granted=True, by=GRACE, why="y", seen=waiting["tag"]
+        rollout=waiting["id"], plan_digest=waiting["plan_digest"], granted=True, by=GRACE, why="y", tag=waiting["tag"]
     )
     standing.do(standing.world.app.approve(approved, key="yes"))
 

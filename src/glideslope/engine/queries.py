@@ -1,4 +1,7 @@
-"""Read models: what pages, terminals and programs are shown. They change nothing."""
+"""Read models: what pages, terminals and programs are shown. They change nothing.
+
+Long because every part of a rollout's view is made here once.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

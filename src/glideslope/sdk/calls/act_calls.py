@@ -38,11 +38,37 @@ def agree_contract(model: str, text: str, *, why: str, file: str = "contract.yam
 
 
 def approve(
-    rollout: str, *, plan_digest: str, why: str, granted: bool = True, seen: str = "", key: str = ""
+    rollout: str,
+    *,
+    plan_digest: str,
+    why: str,
+    granted: bool = True,
+    version: int | None = None,
+    change: str | None = None,
+    seen: str = "",
+    key: str = "",
 ) -> Call[RolloutView]:
-    """Say yes or no to exactly the plan with this digest."""
-    body = {"plan_digest": plan_digest, "why": why, "granted": granted}
+    """Say yes or no to exactly the plan with this digest, as it was shown with a version of its stream and a change's digest.
+
+    A yes is refused when what it would bind to has moved since `version`; with `seen` when anything has.
+    """
+    body = {"plan_digest": plan_digest, "why": why, "granted": granted, "seen": version, "change": change}
     return order(RolloutView, at("rollouts", rollout, "approvals"), body, key=key, seen=seen)
+
+
+def judge(rollout: str, *, about: Sequence[str], why: str, key: str = "") -> Call[RolloutView]:
+    """Judge what the machine cannot, and let it go on as it is."""
+    return order(RolloutView, at("rollouts", rollout, "judgements"), {"about": list(about), "why": why}, key=key)
+
+
+def ask_more(rollout: str, *, why: str, key: str = "") -> Call[RolloutView]:
+    """Ask its proposer for more, before a yes."""
+    return order(RolloutView, at("rollouts", rollout, "questions"), {"why": why}, key=key)
+
+
+def reply(rollout: str, question: int, *, why: str, key: str = "") -> Call[RolloutView]:
+    """Reply to what was asked for."""
+    return order(RolloutView, at("rollouts", rollout, "questions", question, "reply"), {"why": why}, key=key)
 
 
 def withdraw(rollout: str, *, why: str, key: str = "") -> Call[RolloutView]:

@@ -11,6 +11,7 @@ from glideslope.engine.views import (
     RolloutView,
     SlicesView,
 )
+from glideslope.engine.weighing import WeighingView
 from glideslope.sdk.calls.making import ask, at
 from glideslope.sdk.requests import Call, Stream
 
@@ -33,6 +34,11 @@ def proposal(rollout: str) -> Call[ProposalView]:
 def announcement(rollout: str, *, as_of: int | None = None) -> Call[AnnouncementView]:
     """Ask for what is said of a change to the people affected."""
     return ask(AnnouncementView, at("rollouts", rollout, "announcement"), {"as_of": as_of})
+
+
+def weighing(rollout: str) -> Call[WeighingView]:
+    """Ask what its plan can tell, whom it reaches, and what each answer would do to traffic."""
+    return ask(WeighingView, at("rollouts", rollout, "weighing"))
 
 
 def course(rollout: str, *, as_of: int | None = None) -> Call[CourseView]:
