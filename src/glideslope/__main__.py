@@ -234,6 +234,13 @@ def _told(policy: Policy, dossier: Dossier, opa: str, token: str) -> Mapping[str
     return rules.told(policy, dossier, opa, token)
 
 
+def _joined(pages: Sequence[bytes]) -> bytes:
+    """Return a list that came in pages as one: who is at a terminal asked for all of it."""
+    if len(pages) == 1:
+        return pages[0]
+    return b"[" + b",".join(page[1:-1] for page in pages) + b"]"
+
+
 def _connect(address: str, token: str, ca: str = "") -> Api:
     from glideslope.interfaces.cli.exits import ApiRefused
     from glideslope.sdk.client import Client
@@ -261,7 +268,7 @@ def _connect(address: str, token: str, ca: str = "") -> Api:
             )
             with Client(address, token, timeout=TIMEOUT, ca=ca) as client:
                 try:
-                    return client.send(call)
+                    return _joined([answer.value for answer in client.answers(call)])
                 except ServerRefused as error:
                     raise refused(error) from error
 

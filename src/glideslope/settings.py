@@ -11,6 +11,8 @@ STATE_FOLDER: Final = ".glideslope"
 API_PORT: Final = 8787
 GATEWAY_PORT: Final = 8780
 LOOPBACK: Final = "127.0.0.1"
+ROLE_HEADER: Final = "Glideslope-Role"
+"""The header in which a caller of the API asks to be heard as less than the token allows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Rollouts that are moved by hand, without engine, state or traffic: what the doors are tried against."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from itertools import count
 
 import msgspec
@@ -48,6 +48,7 @@ from glideslope.engine.conflicts import grounds
 from glideslope.engine.courses import CourseView, ExposedView, ProposalView, PulseView, ServedView
 from glideslope.engine.governing_views import LaneView
 from glideslope.engine.live import LiveArm, LiveSeries, LiveSlice, LiveView
+from glideslope.engine.repository import Told
 from glideslope.engine.self_check import InclusionView, VerifiedView
 from glideslope.engine.telemetry import names
 from glideslope.engine.telemetry.families import Family, Telling
@@ -139,6 +140,9 @@ class FakeRollouts:
         self.forbidden: tuple[str, ...] = ()
         self.classified_by: tuple[Actor | None, Envelope | None] = (None, None)
         self.fail: Exception | None = None
+        self.ended: int | None = None
+        self.followed: tuple[int | None, ModelName | None, frozenset[str]] | None = None
+        self.told: list[FoundView | None] = []
         self._changed: dict[str, asyncio.Event] = {}
         self._numbers = count(1)
 
@@ -438,7 +442,29 @@ class FakeRollouts:
         plan = self.plans[view.id] if command.draft is None else self._freeze(command.draft)
         return self._started(plan, by=command.by, attempt_of=view.id)
 
-    async def fleet(self) -> FleetView:
+    async def listed(
+        self,
+        *,
+        model: ModelName | None = None,
+        below: int | None = None,  # noqa: ARG002 - the service's
+        limit: int,
+    ) -> Sequence[RolloutView]:
+        self._begin()
+        found = [view for view in self.rollouts.values() if model in (None, view.model)]
+        return [msgspec.structs.replace(view, guardrails=()) for view in reversed(found)][:limit]
+
+    def entries(self, *, start: int | None, model: ModelName | None, kinds: Collection[str]) -> AsyncIterator[Told]:
+        self.followed = (start, model, frozenset(kinds))
+        return self._entries(start)
+
+    async def _entries(self, start: int | None) -> AsyncIterator[Told]:
+        first = 40 if start is None else start
+        yield Told(first - 1, None)
+        for position, entry in enumerate(self.told, first):
+            yield Told(position, entry)
+
+    async def fleet(self, *, ended: int | None = None) -> FleetView:
+        self.ended = ended
         self._begin()
         return FleetView(
             models=tuple([await self.model(ModelName(name)) for name in self.models]),

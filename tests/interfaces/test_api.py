@@ -26,6 +26,7 @@ from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.api.openapi import described, install
 from glideslope.interfaces.api.problems import problem_of, status_of
 from glideslope.interfaces.api.streams import follow
+from glideslope.interfaces.cli.exits import ApiRefused, exit_of
 
 ROUTES = [
     ("GET", "/v1/channels"),
@@ -66,6 +67,8 @@ ROUTES = [
     ("GET", "/v1/rollouts/late-arrival-1/story"),
     ("GET", "/v1/rollouts/late-arrival-1/events"),
     ("GET", "/v1/fleet"),
+    ("GET", "/v1/me"),
+    ("GET", "/v1/events"),
     ("GET", "/v1/models/late-arrival"),
     ("GET", "/v1/models/late-arrival/served"),
     ("GET", "/v1/models/late-arrival/live"),
@@ -350,7 +353,7 @@ def test_each_role_may_do_what_it_is_for(  # noqa: PLR0917 - fixtures and one ro
     reads = path in READS and (method, path) not in acts
     may = {
         "reader": reads,
-        "source": path in REPORTS | {"/v1/outcomes"} or (method, path) == ("GET", CONTRACT_PATH),
+        "source": path in REPORTS | {"/v1/outcomes", "/v1/me"} or (method, path) == ("GET", CONTRACT_PATH),
         "member": path not in REPORTS | SENDS,
         "admin": True,
     }[role]
@@ -578,7 +581,23 @@ def test_every_error_that_can_be_raised_has_a_status_and_a_code_of_its_own() -> 
         assert earlier is each or issubclass(each, earlier) or issubclass(earlier, each) or each.code == "internal", (
             f"{each} and {earlier} share the code {each.code}"
         )
-        assert status_of(each.__new__(each)) in {401, 403, 404, 409, 413, 422, 500, 503}
+        assert status_of(each.__new__(each)) in {401, 403, 404, 409, 412, 413, 422, 500, 503}
+
+
+def test_a_refusal_ends_the_command_line_alike_here_and_over_http() -> None:
+    """Whether a file is refused on this machine or by the server, a script reads one exit status and one code."""
+    waiting: list[type[GlideslopeError]] = [Invalid, NotFound, Conflict, Refused, Denied, Unavailable]
+    while waiting:
+        each = waiting.pop()
+        waiting.extend(each.__subclasses__())
+        error = each.__new__(each)
+        GlideslopeError.__init__(error, "It is not so.", traffic="Unchanged.", next_command="glideslope plan")
+        if isinstance(error, PlanInvalid):
+            PlanInvalid.__init__(error, "It is not so.", where="alpha")
+            error.__dict__ |= {"file": "glideslope.yaml", "allowed": ()}
+        told = msgspec.json.decode(msgspec.json.encode(problem_of(error)))
+        assert exit_of(ApiRefused(status=status_of(error), fields=told)) == exit_of(error), each
+        assert (told["code"], told["detail"], told["next_command"]) == (error.code, error.sentence, error.next_command)
 
 
 def test_a_problem_without_a_place_names_none() -> None:

@@ -134,4 +134,4 @@ def test_every_route_is_documented_as_it_describes_itself(http: Any) -> None:
 def test_every_status_of_a_refusal_is_documented() -> None:
     rows = re.findall(r"^\| (\d+) \|", page("http-api.md"), re.MULTILINE)
 
-    assert [int(row) for row in rows] == [401, 403, 404, 409, 413, 422, 500, 503]
+    assert [int(row) for row in rows] == [401, 403, 404, 409, 412, 413, 422, 500, 503]

@@ -140,9 +140,11 @@ def test_the_list_of_models_says_that_something_is_overdue(
 ) -> None:
     fleet = service.fleet
 
-    async def late() -> Any:
-        return replace(await fleet(), overdue=2)
+    async def late(*, ended: int | None = None) -> Any:
+        return replace(await fleet(ended=ended), overdue=2, older=3)
 
     assert "OVERDUE" not in desk.run("ls").stdout
     monkeypatch.setattr(service, "fleet", late)
-    assert "OVERDUE: 2 of the reviews and drills that come round. Next: glideslope dues" in desk.run("ls").stdout
+    told = desk.run("ls").stdout
+    assert "OVERDUE: 2 of the reviews and drills that come round. Next: glideslope dues" in told
+    assert "3 older ones have ended. Next: glideslope search kind:rollout-proposed" in told

@@ -87,6 +87,8 @@ class Approve:
     proved: Proved | None = None
     """By what they proved who they are, and how long ago; None is never enough where a tier asks."""
     seen: Seen | None = None
+    tag: str = ""
+    """The tag of the view on which this rests: refused where it has another by now. Empty for whatever it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ class Resume:
     rollout: RolloutId
     by: Actor
     why: str
+    tag: str = ""
+    """As of `Approve`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +220,8 @@ class ReviewAgreement:
     name: str
     by: Actor
     why: str
+    tag: str = ""
+    """As of `Approve`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +236,8 @@ class AskGlass:
     why: str
     proved: Proved | None = None
     """By what they proved who they are, and how long ago; None is never enough where a tier asks."""
+    tag: str = ""
+    """As of `Approve`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +249,8 @@ class BreakGlass:
     why: str
     proved: Proved | None = None
     """By what they proved who they are, and how long ago; None is never enough where a tier asks."""
+    tag: str = ""
+    """As of `Approve`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +273,8 @@ class NoteIncident:
     gap: str | UnsetType = UNSET
     hypotheses: tuple[str, ...] | UnsetType = UNSET
     remedies: tuple[Remedy, ...] | UnsetType = UNSET
+    tag: str = ""
+    """As of `Approve`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +284,8 @@ class CloseIncident:
     rollout: RolloutId
     by: Actor
     why: str
+    tag: str = ""
+    """As of `Approve`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -285,6 +285,21 @@ class VersionConflict(Conflict):
         self.expected = expected
 
 
+class PageStale(Conflict):
+    """What the caller had looked at has changed since; an act that was meant for what it was is not carried out."""
+
+    code = "page-stale"
+
+    def __init__(self, *, what: str, seen: str, current: str, changes: Sequence[str], next_command: str) -> None:
+        told = " Since then: " + " ".join(changes) if changes else ""
+        super().__init__(
+            f"{what} is not as you saw it: you looked at {seen}, and it is {current} now.{told} Look again and decide again.",
+            traffic="Nothing was recorded; traffic is unchanged.",
+            next_command=next_command,
+        )
+        self.current = current
+
+
 class KeyReused(Conflict):
     code = "key-reused"
 

@@ -27,6 +27,7 @@ from glideslope.engine.governing import Governing
 from glideslope.engine.handlers import reason
 from glideslope.engine.once import Once, require_same
 from glideslope.engine.record import Append, Record, Recorded, agreement_stream
+from glideslope.engine.stale import require_stream
 
 ENVELOPE = "envelope"
 ADMINISTER = Right.ADMINISTER.value
@@ -123,6 +124,9 @@ class Agreements:
 
         def events() -> Sequence[Event]:
             self._require_functions(command.by)
+            stream, what = agreement_stream(command.of, command.name), f"{command.of} {command.name}"
+            look = f"glideslope agree show {command.of} {command.name}"
+            require_stream(self._record, stream, seen=command.tag, what=what, next_command=look)
             return (self._reviewed(command),)
 
         return await self._append(command.of, command.name, reviewed, events, key=f"review/{key}")

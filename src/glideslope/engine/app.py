@@ -5,7 +5,7 @@ Long because each command and each query of the contract is named here once; non
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -87,7 +87,7 @@ from glideslope.engine.questioning import Questioning
 from glideslope.engine.reception import Reception
 from glideslope.engine.reconciler import Reconciler
 from glideslope.engine.record import Record
-from glideslope.engine.repository import Repository
+from glideslope.engine.repository import Repository, Told
 from glideslope.engine.requests import Requests
 from glideslope.engine.rule_sources import RuleSource
 from glideslope.engine.search_index import SearchIndex
@@ -476,9 +476,17 @@ class App(Bulletin, Reception, Council, Intake):
             self.signals.look()
             await self.signals.flush()
 
-    async def fleet(self) -> FleetView:
+    async def fleet(self, *, ended: int | None = None) -> FleetView:
         overdue = sum(due.overdue for due in await self.dues())
-        return msgspec.structs.replace(self._queries.fleet(), overdue=overdue)
+        return msgspec.structs.replace(self._queries.fleet(ended=ended), overdue=overdue)
+
+    async def listed(
+        self, *, model: ModelName | None = None, below: int | None = None, limit: int
+    ) -> Sequence[RolloutView]:
+        return self._queries.rollouts(model=model, below=below, limit=limit)
+
+    def entries(self, *, start: int | None, model: ModelName | None, kinds: Collection[str]) -> AsyncIterator[Told]:
+        return self.repository.entries(start=start, model=model, kinds=kinds)
 
     async def model(self, name: ModelName, *, as_of: int | None = None) -> ModelView:
         queries = self._queries if as_of is None else self.repository.as_of(as_of, model=name)

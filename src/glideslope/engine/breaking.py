@@ -46,7 +46,9 @@ class Breaking:
                     next_command=f"glideslope break-glass review {owed.id} --justified -m WHY",
                 )
 
-        return await self._handlers.append(command.rollout, GlassAsked, asked, key=key, phases=OPEN, check=check)
+        return await self._handlers.append(
+            command.rollout, GlassAsked, asked, key=key, phases=OPEN, check=check, seen=command.tag
+        )
 
     async def agree(self, command: BreakGlass, *, key: str) -> RolloutId:
         """Agree with whoever asked. Raises NotEntitled for the same person, Conflict where nobody asked."""
@@ -69,7 +71,9 @@ class Breaking:
             proved = self._governing.proved_by(rollout.plan.model, command.proved)
             return GlassBroken(by=command.by, until=self._record.now(rollout.id) + lasting, why=why, proved=proved)
 
-        return await self._handlers.append(command.rollout, GlassBroken, broken, key=key, phases=OPEN, check=check)
+        return await self._handlers.append(
+            command.rollout, GlassBroken, broken, key=key, phases=OPEN, check=check, seen=command.tag
+        )
 
     async def review(self, command: ReviewGlass, *, key: str) -> RolloutId:
         """Say afterwards whether it was justified. Raises NotEntitled for one of the two, Conflict where nothing was broken."""

@@ -46,8 +46,8 @@ class Copy(App):
         # What nobody counted here is unknown; what was recorded is shown as it was judged.
         self._queries = AsRecorded(self.record, world.clock)
 
-    async def fleet(self) -> FleetView:
-        return replace(await super().fleet(), gateway=NO_GATEWAY)
+    async def fleet(self, *, ended: int | None = None) -> FleetView:
+        return replace(await super().fleet(ended=ended), gateway=NO_GATEWAY)
 
 
 async def take_over(found: Bundle, *, store: Store, checkpoints: Checkpoints) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from msgspec import UnsetType
+from msgspec.structs import replace
 
 from glideslope.domain.commands import (
     AnswerAgreement,
@@ -51,7 +52,14 @@ from glideslope.engine.orphans import OrphanView, orphans
 from glideslope.engine.people import People
 from glideslope.engine.ports import Driver
 from glideslope.engine.queries import Queries
-from glideslope.engine.record import AGREEMENT_PREFIX, Record, drill_stream, incident_stream, model_stream
+from glideslope.engine.record import (
+    AGREEMENT_PREFIX,
+    Record,
+    agreement_stream,
+    drill_stream,
+    incident_stream,
+    model_stream,
+)
 from glideslope.engine.version_record import VersionRecordView, version_record
 from glideslope.engine.views import PersonView, RolloutView
 
@@ -199,7 +207,8 @@ class Council:
         return None if isinstance(authority, UnsetType) else authority
 
     def _agreed(self, agreement: Agreement) -> AgreementView:
-        return agreement_view(agreement, needs=needs(agreement, self.governing.organisation))
+        view = agreement_view(agreement, needs=needs(agreement, self.governing.organisation))
+        return replace(view, tag=str(self.record.version(agreement_stream(agreement.of, agreement.name))))
 
     async def record_facts(self, command: RecordFacts, *, key: str) -> FactsView:
         return await self._facts.take(command, key=key)

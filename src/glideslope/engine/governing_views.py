@@ -67,6 +67,7 @@ class AgreementView(msgspec.Struct, frozen=True, kw_only=True):
 
     Where nothing is in force yet, all that it says, each as `new`.
     """
+    tag: str = ""
 
 
 class ClauseView(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +203,8 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     closed_by: str
     """Empty while it is open."""
     closed_at: str
+    tag: str = ""
+    """Stands for what an act on it rests on; so does the one of an agreement."""
 
 
 class OwnedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -398,6 +401,7 @@ def incident_view(incident: Incident) -> IncidentView:
         lacking=() if incident.closed_by else incident.lacking,
         closed_by=incident.closed_by or "",
         closed_at=rfc3339(incident.closed_at) if incident.closed_by else "",
+        tag=str(incident.version),
     )
 
 

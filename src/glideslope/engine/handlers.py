@@ -78,6 +78,7 @@ from glideslope.engine.observer import Observer
 from glideslope.engine.once import Once, require_same
 from glideslope.engine.ports import Driver, Feature, Probe
 from glideslope.engine.record import Append, Model, Record, Recorded, model_stream, proposal
+from glideslope.engine.stale import require_rollout
 from glideslope.engine.turns import by_turns
 from glideslope.ledger.canonical import LARGEST_INTEGER
 
@@ -114,6 +115,8 @@ class Handlers:
         self._probe = probe
         self._plugins = plugins
         self.once = Once(record, wake=wake)
+        self._asked: dict[str, Draft] = {}
+        """What was proposed lately, by its key."""
         self._shown: dict[Digest, Baseline] = {}
         """The traffic on which each plan rested that was shown lately: it moves on between looking and proposing."""
 
@@ -242,10 +245,17 @@ class Handlers:
         key = f"propose/{key}"
 
         def same(done: Recorded) -> RolloutId:
+            # The record holds what became of a draft with the traffic of its moment; the draft itself is known to who took it.
+            if self._asked.get(key, command.draft) != command.draft:
+                raise KeyReused
             _require_same_proposal(done.event, command)
             return RolloutId(done.stream)
 
-        return await self.once.carry_out(key, same=same, act=lambda: self._propose(command, key=key))
+        done = await self.once.carry_out(key, same=same, act=lambda: self._propose(command, key=key))
+        self._asked.setdefault(key, command.draft)
+        if len(self._asked) > SHOWN:
+            del self._asked[next(iter(self._asked))]
+        return done
 
     async def _propose(self, command: Propose, *, key: str) -> RolloutId:
         self._governing.require(command.by, Right.PROPOSE, to="a change")
@@ -332,7 +342,9 @@ class Handlers:
             # Only where approvals expire are they given again while it runs.
             return OPEN if isinstance(rollout.plan.governed, Governed) else {Phase.PROPOSED}
 
-        return await self.append(command.rollout, Approved, approved, key=key, phases=phases, check=check)
+        return await self.append(
+            command.rollout, Approved, approved, key=key, phases=phases, check=check, seen=command.tag
+        )
 
     def _check_unmoved(self, rollout: Rollout, seen: Seen) -> None:
         """Let no yes count that was given to what a change was before. Raises ChangeMoved."""
@@ -373,8 +385,10 @@ class Handlers:
         def resumed(rollout: Rollout) -> Resumed:
             return Resumed(by=command.by, why=why, aside=self.not_credible(rollout) or msgspec.UNSET)
 
-        check = self.check_signed_off
-        return await self.append(command.rollout, Resumed, resumed, key=key, phases={Phase.HALTED}, check=check)
+        check, seen = self.check_signed_off, command.tag
+        return await self.append(
+            command.rollout, Resumed, resumed, key=key, phases={Phase.HALTED}, check=check, seen=seen
+        )
 
     async def roll_back(self, command: OrderRollback, *, key: str) -> RolloutId:
         """Return all traffic to the incumbent. Always possible until the rollout is decided. Raises RolloutEnded, NotFound."""
@@ -447,8 +461,12 @@ class Handlers:
         key: str,
         phases: AbstractSet[Phase] | Callable[[Rollout], AbstractSet[Phase]],
         check: Callable[[Rollout], None] | None = None,
+        seen: str = "",
     ) -> RolloutId:
-        """Record what `make` makes of the rollout as it is; what `check` raises refuses it, unless it was done already."""
+        """Record what `make` makes of the rollout as it is; what `check` raises refuses it, unless it was done already.
+
+        With `seen` it rests on the rollout as its tag says, and on nothing later. Raises PageStale.
+        """
         key = f"{kind_of(kind)}/{id_}/{key}"
 
         def same(done: Recorded) -> RolloutId:
@@ -457,6 +475,7 @@ class Handlers:
 
         async def once() -> RolloutId:
             rollout = self._record.rollout(id_)
+            require_rollout(self._record, rollout, seen=seen, change=self._asking.change)
             if check is not None:
                 check(rollout)
             event = make(rollout)

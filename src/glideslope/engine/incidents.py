@@ -13,6 +13,7 @@ from glideslope.engine.governing import Governing
 from glideslope.engine.handlers import reason
 from glideslope.engine.once import Once, require_same
 from glideslope.engine.record import Append, Record, Recorded, incident_stream
+from glideslope.engine.stale import require_stream
 
 MOST = 50
 LONGEST = 4_000
@@ -49,7 +50,7 @@ class Incidents:
             hypotheses=command.hypotheses,
             remedies=command.remedies,
         )
-        return await self._append(command.rollout, event, key=f"note/{key}")
+        return await self._append(command.rollout, event, key=f"note/{key}", seen=command.tag)
 
     async def close(self, command: CloseIncident, *, key: str) -> Incident:
         """Close it. Raises NotFound, NotEntitled, IncidentIncomplete with what is lacking, Conflict for a closed one."""
@@ -57,7 +58,7 @@ class Incidents:
         if command.by == self._record.rollout(command.rollout).proposed_by:
             raise NotEntitled(actor=command.by, needs="somebody who did not propose what failed")
         event = IncidentClosed(by=command.by, why=reason(command.why))
-        return await self._append(command.rollout, event, key=f"close/{key}")
+        return await self._append(command.rollout, event, key=f"close/{key}", seen=command.tag)
 
     def get(self, rollout: RolloutId) -> Incident:
         """Return a rollout's incident. Raises NotFound."""
@@ -66,7 +67,9 @@ class Incidents:
             raise NotFound(what="incident of", name=rollout, next_command="glideslope incident ls")
         return found
 
-    async def _append(self, rollout: RolloutId, event: IncidentNoted | IncidentClosed, *, key: str) -> Incident:
+    async def _append(
+        self, rollout: RolloutId, event: IncidentNoted | IncidentClosed, *, key: str, seen: str
+    ) -> Incident:
         stream = incident_stream(rollout)
         key = f"{stream}/{key}"
 
@@ -76,6 +79,8 @@ class Incidents:
 
         async def once() -> Incident:
             found = self.get(rollout)
+            what, look = f"The incident of {rollout}", f"glideslope incident show {rollout}"
+            require_stream(self._record, stream, seen=seen, what=what, next_command=look)
             if found.closed_by is not None:
                 raise Conflict(f"The incident of {rollout} was closed by {found.closed_by}.")
             if isinstance(event, IncidentClosed) and found.lacking:

@@ -75,6 +75,8 @@ class People:
                 command.by,
             ):
                 raise KeyReused
+            if await self._differs(done.event, person):
+                raise KeyReused
             return await self.show(command.actor)
         kept = _Kept(salt=self._random(SALT), person=person)
         committed = commitment(command.actor, person, salt=kept.salt)
@@ -82,6 +84,15 @@ class People:
         await self._data.put(command.actor, msgspec.json.encode(kept))
         await self._append(PersonDescribed(actor=command.actor, commitment=committed, by=command.by), key)
         return await self.show(command.actor)
+
+    async def _differs(self, done: PersonDescribed, person: Person) -> bool:
+        """Tell whether an entry is about other data, as far as what it is committed to is still kept."""
+        data = await self._data.of(done.actor)
+        if data is None:
+            return False
+        kept = msgspec.json.decode(data, type=_Kept)
+        holds = commitment(done.actor, kept.person, salt=kept.salt) == done.commitment
+        return holds and kept.person != person
 
     async def erase(self, command: ErasePerson, *, key: str) -> PersonView:
         """Erase who an actor is, data and salt. Raises NotFound, Invalid, KeyReused, Conflict, StoreUnavailable."""

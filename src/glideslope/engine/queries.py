@@ -1,4 +1,7 @@
-"""Read models: what pages, terminals and programs are shown. They change nothing."""
+"""Read models: what pages, terminals and programs are shown. They change nothing.
+
+Long because every part of a rollout's view is made here once.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -29,9 +32,10 @@ from glideslope.engine.governing_views import GovernedView, governed_view
 from glideslope.engine.observer import Observer
 from glideslope.engine.pair_display import pair_views
 from glideslope.engine.ports import Clock
-from glideslope.engine.record import Model, Record, Recorded
+from glideslope.engine.record import Model, Record, Recorded, rollout_number
 from glideslope.engine.searching import Searching
 from glideslope.engine.slices_display import slices_view
+from glideslope.engine.stale import rollout_tag
 from glideslope.engine.standing import standing
 from glideslope.engine.stories import actor_of, budget_words, sentence
 from glideslope.engine.views import (
@@ -98,15 +102,36 @@ class Queries:
         self._compared: dict[RolloutId, tuple[tuple[Phase, int], float, tuple[PairView, ...]]] = {}
         self._shown: dict[RolloutId, tuple[tuple[Phase, int], float, _Figures]] = {}
 
-    def fleet(self) -> FleetView:
-        """Return all at a glance; rollouts newest first, without their guardrails."""
+    def fleet(self, *, ended: int | None = None) -> FleetView:
+        """Return all at a glance; rollouts newest first, without their guardrails.
+
+        Of those that have ended the newest `ended`, and whatever still asks something of people; None for all.
+        """
+        known = self._record.rollouts()
+        shown = known if ended is None else self._at_a_glance(known, ended=ended)
         return FleetView(
             models=tuple(self.model(m.name) for m in self._record.models()),
-            rollouts=tuple(self.rollout(r.id, with_guardrails=False) for r in reversed(self._record.rollouts())),
+            rollouts=tuple(self.rollout(r.id, with_guardrails=False) for r in reversed(shown)),
+            older=len(known) - len(shown),
             entries=self._record.size(),
             gateway=self._reconciler.trouble or "ready",
             time=rfc3339(self._record.now()),
         )
+
+    def _at_a_glance(self, known: Sequence[Rollout], *, ended: int) -> Sequence[Rollout]:
+        done = [rollout.id for rollout in known if rollout.phase in ENDED]
+        kept = set(done[max(0, len(done) - ended) :])
+        return [r for r in known if r.phase not in ENDED or r.id in kept or (r.glass and not self._reviewed(r))]
+
+    def rollouts(self, *, model: ModelName | None, below: int | None, limit: int) -> Sequence[RolloutView]:
+        """Return the newest rollouts (of a model) whose number is below one, without their guardrails."""
+        found: list[RolloutView] = []
+        for rollout in reversed(self._record.rollouts()):
+            if len(found) == limit:
+                break
+            if model in (None, rollout.plan.model) and (below is None or rollout_number(rollout.id) < below):
+                found.append(self.rollout(rollout.id, with_guardrails=False))
+        return found
 
     def model(self, name: ModelName) -> ModelView:
         """Return a model. Raises NotFound."""
@@ -194,6 +219,7 @@ class Queries:
             asked=tuple(map(_asked, rollout.said.asked)),
             judged=tuple(map(_judged, rollout.said.judged)),
             proposal=_proposal(plan.proposal),
+            tag=rollout_tag(rollout, msgspec.UNSET if isinstance(permit, msgspec.UnsetType) else permit.change),
         )
 
     def slices(self, id_: RolloutId) -> SlicesView:

@@ -250,6 +250,10 @@ class Record:
         """Return how many entries are known; it grows with every change."""
         return len(self._places)
 
+    def unbroken(self) -> int:
+        """Return how many entries are known from the first on: what others recorded in between may have to be read yet."""
+        return self._read
+
     async def grown(self, size: int) -> None:
         """Return as soon as more than `size` entries are known."""
         while self.size() <= size:

@@ -4,14 +4,14 @@ The index follows the ledger and is never waited for by a commit; before a quest
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from msgspec import UnsetType
 
 from glideslope.domain.errors import Invalid, NotFound
-from glideslope.domain.events import Decided, rfc3339
+from glideslope.domain.events import Decided, kind_of, rfc3339
 from glideslope.domain.evidence import NOTHING, Evidence
 from glideslope.domain.governing import query
 from glideslope.domain.governing.governed import Permit
@@ -23,6 +23,8 @@ from glideslope.engine.ports import Alike, Clock, Store, Total
 from glideslope.engine.queries import Queries
 from glideslope.engine.record import (
     AGREEMENT_PREFIX,
+    DRILL_PREFIX,
+    EXAMINATION_PREFIX,
     INCIDENT_PREFIX,
     MODEL_PREFIX,
     ROLLOUT_PREFIX,
@@ -45,6 +47,13 @@ from glideslope.ledger import entry as ledger_entry
 BATCH: Final = 50
 """Entries indexed in one transaction: some milliseconds, in which a decision waits for the writer."""
 MOST_FOUND: Final = 200
+
+
+class Told(NamedTuple):
+    """How far the ledger has been read, and the entry there if it is one that was asked for."""
+
+    position: int
+    entry: FoundView | None
 
 
 class Repository:
@@ -95,6 +104,40 @@ class Repository:
             found=tuple(found),
             next=positions[limit - 1] if len(positions) > limit else None,
         )
+
+    async def entries(
+        self, *, start: int | None, model: ModelName | None = None, kinds: Collection[str] = ()
+    ) -> AsyncIterator[Told]:
+        """Yield each entry of the ledger from a position on, in order and once, and then the next ones as they are recorded.
+
+        Without `start` those to come. Of a model: its own stream, its rollouts, their incidents and examinations, its drills.
+        Also told is how far it has read, where nothing fitted: whoever asks again need not begin there.
+        """
+        await self._record.refresh()
+        position = self._record.unbroken() if start is None else start
+        yield Told(position - 1, None)
+        while True:
+            await self._record.grown(position)
+            if self._record.unbroken() < self._record.size():
+                await self._record.refresh()
+            for k in range(position, self._record.unbroken()):
+                recorded = self._record.at(k)
+                wanted = not kinds or kind_of(recorded.event) in kinds
+                if wanted and (model is None or self._model_of(recorded.stream) == model):
+                    yield Told(k, await self._found(k, whole=False))
+                elif (k + 1) % BATCH == 0:
+                    yield Told(k, None)
+                if (k + 1) % BATCH == 0:
+                    await asyncio.sleep(0)
+            position = max(position, self._record.unbroken())
+
+    def _model_of(self, stream: str) -> ModelName | None:
+        """Return the model that a stream is about, if it is about one."""
+        for prefix in (MODEL_PREFIX, DRILL_PREFIX):
+            if stream.startswith(prefix):
+                return ModelName(stream.removeprefix(prefix))
+        name = RolloutId(stream.removeprefix(INCIDENT_PREFIX).removeprefix(EXAMINATION_PREFIX))
+        return self._record.rollout(name).plan.model if name.startswith(ROLLOUT_PREFIX) else None
 
     async def _found(self, position: int, *, whole: bool) -> FoundView:
         recorded = self._record.at(position)

@@ -1,6 +1,6 @@
 """The engine as its interfaces see it: one method per command and per query, nothing else."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Protocol
 
 from glideslope.domain.commands import (
@@ -64,6 +64,7 @@ from glideslope.engine.inbox_views import InboxView
 from glideslope.engine.incident_record import IncidentRecordView
 from glideslope.engine.live import LiveView
 from glideslope.engine.orphans import OrphanView
+from glideslope.engine.repository import Told
 from glideslope.engine.self_check import InclusionView, VerifiedView
 from glideslope.engine.telemetry.families import Telling
 from glideslope.engine.telling.views import ChannelsView, DeliveryView, ReplayedView, TriedView
@@ -187,7 +188,16 @@ class Service(Protocol):
         """Return what waits for somebody, as far as their token lets them act; for anybody where nobody is named."""
         ...
 
-    async def fleet(self) -> FleetView: ...
+    async def fleet(self, *, ended: int | None = None) -> FleetView:
+        """Return all at a glance; of rollouts that have ended the newest `ended`, and what still asks something of people."""
+        ...
+
+    async def listed(
+        self, *, model: ModelName | None = None, below: int | None = None, limit: int
+    ) -> Sequence[RolloutView]:
+        """Return the newest rollouts (of a model), those whose number is below one."""
+        ...
+
     async def model(self, name: ModelName, *, as_of: int | None = None) -> ModelView:
         """Return a model, now or as it stood right after the ledger entry `as_of`. So do the three that follow."""
         ...
@@ -229,6 +239,10 @@ class Service(Protocol):
         self, question: str, *, limit: int = 50, below: int | None = None, whole: bool = False
     ) -> SearchView:
         """Return the newest entries that answer a question, as `Repository.search` does."""
+        ...
+
+    def entries(self, *, start: int | None, model: ModelName | None, kinds: Collection[str]) -> AsyncIterator[Told]:
+        """Yield the ledger's entries as they come, as `Repository.entries` does."""
         ...
 
     def follow(self, rollout: RolloutId) -> AsyncIterator[RolloutView]:

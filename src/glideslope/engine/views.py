@@ -364,6 +364,8 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     """What people judged and let go on, oldest first."""
     proposal: RationaleView | None = None
     """None where nothing but why was said."""
+    tag: str = ""
+    """Stands for what an act on it rests on: the record, and what approvals are bound to. Live figures do not change it."""
 
 
 class VersionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -403,6 +405,8 @@ class FleetView(msgspec.Struct, frozen=True, kw_only=True):
     time: str
     overdue: int = 0
     """Reviews and drills that should have been held by now; `dues` names them."""
+    older: int = 0
+    """Rollouts that have ended and are left out here; the list of rollouts has them."""
 
 
 class StepForecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -719,3 +723,29 @@ class CheckpointView(msgspec.Struct, frozen=True, kw_only=True):
     cosigned: tuple[CosignedView, ...]
     witnesses: int
     """How many are known to the server."""
+
+
+class LedgerKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The key under which checkpoints verify."""
+
+    vkey: str
+    """In the notation of C2SP signed notes."""
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """The server answers."""
+
+    status: str = "ok"
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """The server governs."""
+
+    status: str = "ready"
+
+
+class CallerView(msgspec.Struct, frozen=True, kw_only=True):
+    """Who calls: the actor that the ledger would name, and the role in which they are heard."""
+
+    actor: str
+    role: str

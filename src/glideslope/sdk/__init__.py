@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from glideslope.sdk import calls as calls
     from glideslope.sdk.assign import Assigned, Assigner
     from glideslope.sdk.client import AsyncClient, Client
     from glideslope.sdk.errors import ServerRefused, ServerUnreachable
@@ -52,6 +53,8 @@ _PLACES: Final = {
 
 def __getattr__(name: str) -> object:
     """Load the module in which a public name lives."""
+    if name == "calls":
+        return import_module(f"{__name__}.calls")
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found: object = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

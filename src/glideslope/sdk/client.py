@@ -5,20 +5,31 @@ They raise typed errors to whoever calls them; what runs inside a request path n
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from socket import SHUT_RDWR
-from time import monotonic
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from glideslope.domain.errors import Invalid
-from glideslope.sdk.errors import AnswerUnreadable, CertificateRefused, ServerRefused, ServerUnreachable, problem
-from glideslope.sdk.requests import Call
+from glideslope.sdk.errors import (
+    AnswerUnreadable,
+    CertificateRefused,
+    ServerUnavailable,
+    ServerUnreachable,
+    problem,
+    refusal,
+    told,
+)
+from glideslope.sdk.following import events, from_there
+from glideslope.sdk.requests import Answer, Call, Stream
 
 if TYPE_CHECKING:
     import http.client
@@ -31,6 +42,18 @@ TIMEOUT: Final = 5.0
 LARGEST: Final = 64 * 1024 * 1024
 """Bytes of an answer; a longer one is not ours."""
 LONGEST_LINE: Final = 16 * 1024 * 1024
+IDLE: Final = 60.0
+"""Seconds of silence after which a stream is taken for broken; a server shows every 15 that it lives."""
+PATIENCE: Final = 60.0
+"""Seconds without any answer after which a stream is given up."""
+PAUSE: Final = 0.25
+"""Seconds before the second try; twice as long before each further one, and always the same before a stream is gone on with."""
+NOT_MODIFIED: Final = 304
+UNAVAILABLE: Final = 503
+Found = tuple[int, Mapping[str, str], bytes]
+"""Status, headers (names in lower case) and body of an answer."""
+_NEXT: Final = re.compile(r'<(/(?!/)[!-;=?-~]*)>; rel="next"')
+"""Of this server alone: a link that leads elsewhere is none."""
 _CHUNK: Final = 64 * 1024
 _IDLE: Final = 4
 
@@ -41,9 +64,22 @@ class Client:
     At an https address it trusts the authorities in the file `ca`, else in the one that GLIDESLOPE_CA names, else that of the
     state folder here or above, if it is this server's, else those of the system. Raises Invalid for an address or token
     that cannot be sent, and for a file that names nobody.
+
+    What may be sent twice is sent up to `tries` times while nobody answers or the server says that it cannot now: a command is the same
+    one each time, since its key is the call's.
     """
 
-    def __init__(self, url: str, token: str = "", *, timeout: float = TIMEOUT, ca: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str = "",
+        *,
+        timeout: float = TIMEOUT,
+        ca: str = "",
+        tries: int = 1,
+        sleep: Callable[[float], None] = sleep,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         parts, host = _address(url)
         if not token.isprintable() or not token.isascii():
             raise Invalid("The token holds characters that no HTTP header can carry.")
@@ -58,6 +94,9 @@ class Client:
         self._prefix = parts.path.rstrip("/")
         self._token = token
         self._timeout = timeout
+        self._tries = tries
+        self._sleep = sleep
+        self._clock = clock
         self._idle: list[http.client.HTTPConnection] = []
         self._busy: set[http.client.HTTPConnection] = set()
         self._closed = False
@@ -74,15 +113,85 @@ class Client:
 
     def send(self, call: Call[T]) -> T:
         """Send and return what the answer says. Raises ServerRefused, ServerUnreachable, AnswerUnreadable."""
-        status, body = self._exchange(call)
+        return self._decoded(call, self._patiently(call)).value
+
+    def news(self, call: Call[T], *, known: str) -> Answer[T] | None:
+        """Send, and return the answer with its tag; None while it is still the one with the tag `known`. Raises as `send` does."""
+        headers = {**call.headers, "If-None-Match": known} if known else call.headers
+        found = self._patiently(replace(call, headers=headers))
+        return None if found[0] == NOT_MODIFIED else self._decoded(call, found)
+
+    def answers(self, call: Call[T]) -> Iterator[Answer[T]]:
+        """Send, and then for each further page that the server names. Raises as `send` does."""
+        following: Call[T] | None = call
+        while following is not None:
+            answer = self._decoded(following, self._patiently(following))
+            yield answer
+            following = answer.next
+
+    def items(self, call: Call[tuple[T, ...]]) -> Iterator[T]:
+        """Yield all that a list holds, page by page as it is needed. Raises as `send` does."""
+        for answer in self.answers(call):
+            yield from answer.value
+
+    def follow(self, stream: Stream[T], *, idle: float = IDLE, patience: float = PATIENCE) -> Iterator[T]:
+        """Yield what a stream of events says, over any break, until it has said its last.
+
+        After a break it goes on after the last event that came. Raises ServerRefused, and ServerUnreachable or ServerUnavailable when
+        for `patience` seconds nobody answered.
+        """
+        last, said, silent_since = "", b"", self._clock()
+        while True:
+            trouble: ServerUnreachable | ServerUnavailable | None = None
+            try:
+                for event in events(self.stream(from_there(stream.call, last=last), idle=idle)):
+                    last, silent_since = event.id or last, self._clock()
+                    if event.data is None or event.data == said:
+                        continue
+                    said = event.data
+                    if event.kind == "problem":
+                        raise refusal(told(said))
+                    value = self._read(stream.call, said)
+                    yield value
+                    if stream.ends(value):
+                        return
+            except (CertificateRefused, AnswerUnreadable):
+                raise
+            except (ServerUnreachable, ServerUnavailable) as error:
+                trouble = error
+            if trouble is not None and self._clock() - silent_since > patience:
+                raise trouble
+            self._sleep(PAUSE)
+
+    def _patiently(self, call: Call[T]) -> Found:
+        for left in range(self._tries - 1 if call.repeatable else 0, 0, -1):
+            try:
+                found = self._exchange(call)
+            except CertificateRefused:
+                raise
+            except ServerUnreachable:
+                pass
+            else:
+                if found[0] != UNAVAILABLE:
+                    return found
+            self._sleep(PAUSE * 2 ** (self._tries - 1 - left))
+        return self._exchange(call)
+
+    def _decoded(self, call: Call[T], found: Found) -> Answer[T]:
+        status, headers, body = found
         if not 200 <= status < 300:
-            raise ServerRefused(problem=problem(status, body))
+            raise refusal(problem(status, body))
+        link = _NEXT.fullmatch(headers.get("link", ""))
+        following = replace(call, path=link[1]) if link else None
+        return Answer(value=self._read(call, body), tag=headers.get("etag", ""), next=following)
+
+    def _read(self, call: Call[T], body: bytes) -> T:
         try:
             return call.decode(body)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise AnswerUnreadable(url=self.url, why=f"its answer cannot be read ({error})") from error
 
-    def stream(self, call: Call[object], *, idle: float = 60.0) -> Iterator[bytes]:
+    def stream(self, call: Call[Any], *, idle: float = IDLE) -> Iterator[bytes]:
         """Yield the answer's lines without their ends, as they come (server-sent events, for instance).
 
         Ends when the server closes the answer. Raises ServerRefused, and ServerUnreachable when nothing comes for
@@ -95,7 +204,7 @@ class Client:
         try:
             response = self._ask(connection, call, accept="text/event-stream")
             if not 200 <= response.status < 300:
-                raise ServerRefused(problem=problem(response.status, response.read(LARGEST)))
+                raise refusal(problem(response.status, response.read(LARGEST)))
             while line := response.readline(LONGEST_LINE + 1):
                 if len(line) > LONGEST_LINE:
                     # Cut in two it would be taken for two lines, and a ledger for one that was tampered with.
@@ -121,7 +230,7 @@ class Client:
         """Let go of the parent's connections: two processes on one of them would read each other's answers."""
         self._idle, self._busy = [], set()
 
-    def _exchange(self, call: Call[T]) -> tuple[int, bytes]:
+    def _exchange(self, call: Call[T]) -> Found:
         import http.client
 
         # A kept connection may have been closed by the server meanwhile; only what may be sent twice risks one.
@@ -141,7 +250,7 @@ class Client:
             fresh.close()
             raise _unreachable(self.url, error) from error
 
-    def _once(self, connection: "http.client.HTTPConnection", call: Call[T]) -> tuple[int, bytes]:
+    def _once(self, connection: "http.client.HTTPConnection", call: Call[T]) -> Found:
         timeout = self._timeout + call.wait
         deadline = monotonic() + timeout
         if connection.sock is not None:
@@ -158,7 +267,7 @@ class Client:
             connection.close()
         else:
             self._idle.append(connection)
-        return response.status, body
+        return response.status, {name.lower(): value for name, value in response.headers.items()}, body
 
     def _ask(
         self, connection: "http.client.HTTPConnection", call: Call[T], *, accept: str
@@ -182,10 +291,16 @@ class Client:
 class AsyncClient:
     """The same for asyncio: each call waits in a thread of the loop's pool, so that no loop is ever held up."""
 
-    def __init__(self, url: str, token: str = "", *, timeout: float = TIMEOUT, ca: str = "") -> None:
-        self._client = Client(url, token, timeout=timeout, ca=ca)
-        self._again = partial(Client, url, token, ca=ca)
+    def __init__(self, url: str, token: str = "", *, timeout: float = TIMEOUT, ca: str = "", tries: int = 1) -> None:
+        self._client = Client(url, token, timeout=timeout, ca=ca, tries=tries)
+        self._again = partial(Client, url, token, timeout=timeout, ca=ca, tries=tries)
         self.url = self._client.url
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
 
     async def send(self, call: Call[T]) -> T:
         """Send and return what the answer says. Raises ServerRefused, ServerUnreachable."""
@@ -193,20 +308,41 @@ class AsyncClient:
 
         return await asyncio.to_thread(self._client.send, call)
 
-    async def stream(self, call: Call[object], *, idle: float = 60.0) -> AsyncIterator[bytes]:
-        """Yield the answer's lines as they come; see `Client.stream`."""
+    async def news(self, call: Call[T], *, known: str) -> Answer[T] | None:
+        """Return what is new; see `Client.news`."""
         import asyncio  # as above
 
-        # A client of its own: closing it frees the thread that waits for the next line.
+        return await asyncio.to_thread(self._client.news, call, known=known)
+
+    def answers(self, call: Call[T]) -> AsyncIterator[Answer[T]]:
+        """Yield page after page; see `Client.answers`."""
+        return self._each(lambda client: client.answers(call))
+
+    def items(self, call: Call[tuple[T, ...]]) -> AsyncIterator[T]:
+        """Yield all that a list holds; see `Client.items`."""
+        return self._each(lambda client: client.items(call))
+
+    def follow(self, stream: Stream[T], *, idle: float = IDLE, patience: float = PATIENCE) -> AsyncIterator[T]:
+        """Yield what a stream of events says, over any break; see `Client.follow`."""
+        return self._each(lambda client: client.follow(stream, idle=idle, patience=patience))
+
+    def stream(self, call: Call[Any], *, idle: float = IDLE) -> AsyncIterator[bytes]:
+        """Yield the answer's lines as they come; see `Client.stream`."""
+        return self._each(lambda client: client.stream(call, idle=idle))
+
+    async def _each(self, asked: Callable[[Client], Iterator[T]]) -> AsyncIterator[T]:
+        import asyncio  # as above
+
+        # A client of its own: closing it frees the thread that waits for what comes next.
         client = self._again()
-        lines = client.stream(call, idle=idle)
+        iterator, nothing = asked(client), object()
         try:
-            while (line := await asyncio.to_thread(next, lines, None)) is not None:
-                yield line
+            while (found := await asyncio.to_thread(next, iterator, nothing)) is not nothing:
+                yield found  # type: ignore[misc]  # it is not the one object that stands for nothing
         finally:
             client.close()
             with suppress(ValueError):  # the thread is still inside: it ends with its connection
-                lines.close()  # type: ignore[attr-defined]  # it is a generator; Iterator hides that
+                iterator.close()  # type: ignore[attr-defined]  # it is a generator; Iterator hides that
 
     def close(self) -> None:
         """End all connections."""

@@ -1,11 +1,12 @@
 """What can go wrong between a service and the server. Raised by the senders only, never into a host's request path."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import msgspec
 
-from glideslope.domain.errors import GlideslopeError, Unavailable
+from glideslope.domain.errors import Conflict, Denied, GlideslopeError, Invalid, NotFound, Refused, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +49,73 @@ def problem(status: int, body: bytes) -> Problem:
 
 
 class ServerRefused(GlideslopeError):
-    """The server answered, and the answer was no. `problem` says why, in its own code and words."""
+    """The server answered, and the answer was no. `problem` says why, in its own code and words; `code` is the server's.
+
+    `refusal` makes it one of a branch of `domain.errors` as well: whoever catches Conflict gets what the server calls one.
+    """
 
     code = "server-refused"
 
     def __init__(self, *, problem: Problem) -> None:
         said = problem.detail or problem.title or f"it answered with status {problem.status}"
-        super().__init__(
+        GlideslopeError.__init__(
+            self,
             said if said.endswith((".", "?")) else f"The server refused: {said}.",
             traffic=problem.traffic or "Traffic is unchanged.",
             next_command=problem.next_command,
         )
         self.problem = problem
         self.status = problem.status
+        if problem.code:
+            self.code = problem.code  # type: ignore[misc]  # what the server refused has the server's code
+
+
+class ServerInvalid(ServerRefused, Invalid):
+    """The server could not understand it."""
+
+
+class ServerNotFound(ServerRefused, NotFound):
+    """The server knows no such thing."""
+
+
+class ServerConflict(ServerRefused, Conflict):
+    """Somebody was faster, or the thing is not in a state for this, or not as it was seen."""
+
+
+class ServerForbids(ServerRefused, Refused):
+    """A rule said no."""
+
+
+class ServerDenied(ServerRefused, Denied):
+    """The server does not know the caller, or the caller may not."""
+
+
+class ServerUnavailable(ServerRefused, Unavailable):
+    """The server cannot do it now."""
+
+
+_BRANCHES: Final[Mapping[int, type[ServerRefused]]] = {
+    401: ServerDenied,
+    403: ServerForbids,
+    404: ServerNotFound,
+    409: ServerConflict,
+    412: ServerConflict,
+    413: ServerInvalid,
+    422: ServerInvalid,
+    503: ServerUnavailable,
+}
+
+
+def told(body: bytes) -> Problem:
+    """Read a problem document that came with no status beside it: in a stream of events."""
+    found = problem(500, body)
+    status = found.fields.get("status")
+    return replace(found, status=status) if isinstance(status, int) else found
+
+
+def refusal(problem: Problem) -> ServerRefused:
+    """Return a refusal as an error of its branch."""
+    return _BRANCHES.get(problem.status, ServerRefused)(problem=problem)
 
 
 class ServerUnreachable(Unavailable):

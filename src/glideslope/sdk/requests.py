@@ -46,6 +46,27 @@ class Call(Generic[T]):
     """Beside those that every call has: an Idempotency-Key, for instance."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stream(Generic[T]):
+    """Server-sent events: how to ask for them, and when no more are to be expected. `Client.follow` yields what they say."""
+
+    call: Call[T]
+    """Its `decode` reads the data of one event."""
+    ends: Callable[[T], bool]
+    """Tell whether this was the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """An answer with what came beside it."""
+
+    value: T
+    tag: str
+    """Stands for it; empty where the server gave none."""
+    next: Call[T] | None
+    """Asks for the next page of a list; None on the last."""
+
+
 def briefing(model: ModelName, *, seen: str = "", wait: float = 0.0, source: str = "") -> Call[Briefing]:
     """Ask for a model's briefing; the server holds the answer for up to `wait` seconds while its tag is still `seen`.
 

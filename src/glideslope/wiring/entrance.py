@@ -102,6 +102,9 @@ class Entrance:
         loop = asyncio.get_running_loop()
         patience = None if self._tls is None else HANDSHAKE
         try:
+            # asyncio does this for sockets that name their protocol, and one that was accepted names none: an answer of two
+            # writes, head and body, then waits 40 ms for the caller's kernel to acknowledge the first.
+            caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.connect_accepted_socket(self._protocol, caller, ssl=self._tls, ssl_handshake_timeout=patience)
         except OSError:
             # It did not speak TLS, or no longer; an SSLError is an OSError.

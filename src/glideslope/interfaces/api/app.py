@@ -26,6 +26,7 @@ from glideslope.interfaces.api import (
     telemetry,
     upkeep,
 )
+from glideslope.interfaces.api.conditional import Conditional
 from glideslope.interfaces.api.door import Door
 
 
@@ -53,6 +54,7 @@ def create_app(
     door = Door(service=service, new_key=new_key)
     stopping = stopping or asyncio.Event()
     for router in (
+        queries.itself(door),
         queries.fleet(door),
         queries.rollouts(door),
         commands.planning(door),
@@ -71,6 +73,7 @@ def create_app(
         telemetry.telemetry(door, more=more),
     ):
         app.include_router(router)
+    app.add_middleware(Conditional)
     problems.install(app)
     openapi.install(app)
     return app

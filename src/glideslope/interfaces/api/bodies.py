@@ -181,25 +181,6 @@ class ReplayChannelBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """A ledger entry."""
 
 
-class LedgerKey(msgspec.Struct, frozen=True, kw_only=True):
-    """The key under which checkpoints verify."""
-
-    vkey: str
-    """In the notation of C2SP signed notes."""
-
-
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """The server answers."""
-
-    status: str = "ok"
-
-
-class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """The server governs."""
-
-    status: str = "ready"
-
-
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """A refusal (RFC 9457), with what to do about it."""
 

@@ -35,6 +35,7 @@ from glideslope.interfaces.api.bodies import (
     RetryBody,
     VersionBody,
 )
+from glideslope.interfaces.api.conditional import seen
 from glideslope.interfaces.api.door import ACTING, LOOKING, SHOWN, Door, answer, body
 from glideslope.interfaces.api.openapi import described
 from glideslope.interfaces.document import agreements, contracts, reading, showing
@@ -168,7 +169,7 @@ def acting(door: Door) -> APIRouter:
     @router.post(
         "/v1/rollouts/{rollout}/approvals",
         summary="Say yes or no to a plan",
-        **described(body=ApprovalBody, answer=RolloutView, keyed=True),
+        **described(body=ApprovalBody, answer=RolloutView, keyed=True, matched=True),
     )
     async def approve(request: Request, rollout: str) -> Response:
         by = door.caller(request, ACTING, act="approve a rollout").actor
@@ -183,6 +184,7 @@ def acting(door: Door) -> APIRouter:
             seen=None
             if written.seen is None
             else Seen(version=written.seen, change=digest(written.change) if written.change else None),
+            tag=seen(request),
         )
         return answer(await service.approve(command, key=door.key(request)))
 
@@ -199,12 +201,13 @@ def acting(door: Door) -> APIRouter:
     @router.post(
         "/v1/rollouts/{rollout}/resume",
         summary="Let a halted rollout go on",
-        **described(body=ReasonBody, answer=RolloutView, keyed=True),
+        **described(body=ReasonBody, answer=RolloutView, keyed=True, matched=True),
     )
     async def resume(request: Request, rollout: str) -> Response:
         by = door.caller(request, ACTING, act="resume a rollout").actor
         why = (await body(request, ReasonBody)).why
-        return answer(await service.resume(Resume(rollout=RolloutId(rollout), by=by, why=why), key=door.key(request)))
+        command = Resume(rollout=RolloutId(rollout), by=by, why=why, tag=seen(request))
+        return answer(await service.resume(command, key=door.key(request)))
 
     @router.post(
         "/v1/rollouts/{rollout}/rollback",

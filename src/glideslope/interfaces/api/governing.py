@@ -24,8 +24,10 @@ from glideslope.engine.explaining import ExplanationView
 from glideslope.engine.governing_views import AgreementView, OwnedView
 from glideslope.engine.views import RolloutView
 from glideslope.interfaces.api.bodies import AgreementBody, AnswerBody, GlassBody, GlassReviewBody, ReasonBody
+from glideslope.interfaces.api.conditional import seen
 from glideslope.interfaces.api.door import ACTING, LOOKING, SHOWN, Door, answer, body
 from glideslope.interfaces.api.openapi import described
+from glideslope.interfaces.api.paging import Page, oldest_first, page
 from glideslope.interfaces.api.queries import AsOf
 from glideslope.interfaces.document import agreements
 
@@ -38,10 +40,14 @@ def governing(door: Door) -> APIRouter:
     router = APIRouter(tags=["governing"])
     service = door.service
 
-    @router.get("/v1/agreements", summary="List agreements", **described(answer=tuple[AgreementView, ...]))
-    async def every(request: Request) -> Response:
+    @router.get(
+        "/v1/agreements",
+        summary="List agreements, oldest first",
+        **described(answer=tuple[AgreementView, ...], paged=True),
+    )
+    async def every(request: Request, asked: Page) -> Response:
         door.caller(request, LOOKING, act="look")
-        return answer(await service.agreements())
+        return oldest_first(request, asked, await service.agreements())
 
     @router.post(
         "/v1/agreements",
@@ -95,12 +101,13 @@ def governing(door: Door) -> APIRouter:
     @router.post(
         "/v1/agreements/{of}/{name}/reviews",
         summary="Stand by what is in force",
-        **described(body=ReasonBody, answer=AgreementView, keyed=True),
+        **described(body=ReasonBody, answer=AgreementView, keyed=True, matched=True),
     )
     async def review(request: Request, of: str, name: str) -> Response:
         by = door.caller(request, ACTING, act="review an agreement").actor
         why = (await body(request, ReasonBody)).why
-        return answer(await service.review(ReviewAgreement(of=of, name=name, by=by, why=why), key=door.key(request)))
+        command = ReviewAgreement(of=of, name=name, by=by, why=why, tag=seen(request))
+        return answer(await service.review(command, key=door.key(request)))
 
     @router.get(
         "/v1/rollouts/{rollout}/explanation",
@@ -114,21 +121,23 @@ def governing(door: Door) -> APIRouter:
     @router.get(
         "/v1/owned",
         summary="Show who owns what",
-        **described(answer=tuple[OwnedView, ...], refusals=(HTTPStatus.NOT_FOUND,)),
+        **described(answer=tuple[OwnedView, ...], paged=True, refusals=(HTTPStatus.NOT_FOUND,)),
     )
     async def owned(
         request: Request,
+        asked: Page,
         owner: Annotated[str, Query(description="All that this person or team owns.")] = "",
         kind: Annotated[str, Query(description="Things of this kind alone.")] = "",
         name: Annotated[str, Query(description="The thing of this name.")] = "",
     ) -> Response:
         door.caller(request, LOOKING, act="look")
-        return answer(await service.owned(owner=owner, kind=kind, name=name))
+        found = await service.owned(owner=owner, kind=kind, name=name)
+        return page(request, asked, found, place=lambda each: (each.kind, each.name))
 
     @router.post(
         "/v1/rollouts/{rollout}/glass",
         summary="Ask to pass what governance forbids, in an emergency",
-        **described(body=GlassBody, answer=RolloutView, keyed=True),
+        **described(body=GlassBody, answer=RolloutView, keyed=True, matched=True),
     )
     async def ask_glass(request: Request, rollout: str) -> Response:
         by = door.caller(request, ACTING, act="break the glass").actor
@@ -140,22 +149,20 @@ def governing(door: Door) -> APIRouter:
             by=by,
             why=written.why,
             proved=SHOWN,
+            tag=seen(request),
         )
         return answer(await service.ask_glass(command, key=door.key(request)))
 
     @router.post(
         "/v1/rollouts/{rollout}/glass/agree",
         summary="Agree with whoever asked to break the glass",
-        **described(body=ReasonBody, answer=RolloutView, keyed=True),
+        **described(body=ReasonBody, answer=RolloutView, keyed=True, matched=True),
     )
     async def break_glass(request: Request, rollout: str) -> Response:
         by = door.caller(request, ACTING, act="break the glass").actor
         why = (await body(request, ReasonBody)).why
-        return answer(
-            await service.break_glass(
-                BreakGlass(rollout=RolloutId(rollout), by=by, why=why, proved=SHOWN), key=door.key(request)
-            )
-        )
+        command = BreakGlass(rollout=RolloutId(rollout), by=by, why=why, proved=SHOWN, tag=seen(request))
+        return answer(await service.break_glass(command, key=door.key(request)))
 
     @router.post(
         "/v1/rollouts/{rollout}/glass/review",

@@ -22,11 +22,31 @@ _KEY: Final = {
     "description": "The same key carries a command out once, however often it is sent.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[!-~]+$"},
 }
+_MATCH: Final = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of the view on which this rests; refused where that is not so any more.",
+    "schema": {"type": "string", "pattern": r'^"[!#-~]*"$'},
+}
+_NONE_MATCH: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of what is known; answered with 304 where there is nothing else. What is no tag is passed over.",
+    "schema": {"type": "string"},
+}
+_ETAG: Final = {"description": "Stands for this answer.", "schema": {"type": "string"}}
+_LINK: Final = {
+    "description": 'How to ask for the next page, as `<...>; rel="next"`; absent from the last.',
+    "schema": {"type": "string"},
+}
 _REFUSALS: Final = {
     HTTPStatus.UNAUTHORIZED: "Nobody known calls, or one who may not do this.",
     HTTPStatus.FORBIDDEN: "A rule says no; asking again will not help.",
     HTTPStatus.NOT_FOUND: "There is no such thing.",
     HTTPStatus.CONFLICT: "Somebody was faster, or it is not in a state for this.",
+    HTTPStatus.PRECONDITION_FAILED: "It is not as the caller saw it.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is longer than what is read here.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The request cannot be understood; nothing was done.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "A mistake of the server, whose log says which.",
@@ -41,10 +61,12 @@ def described(
     body: Any = None,  # noqa: ANN401 - a type
     status: int = 200,
     keyed: bool = False,
+    matched: bool = False,
+    paged: bool = False,
     public: bool = False,
     refusals: tuple[HTTPStatus, ...] = (),
 ) -> dict[str, Any]:
-    """Return what a route adds to its description: types of body and answer, token, idempotency key.
+    """Return what a route adds to its description: types of body and answer, token, idempotency key, what it rests on, pages.
 
     `refusals` are the statuses that do not follow from these or from its address.
     """
@@ -60,6 +82,8 @@ def described(
     good: dict[str, Any] = {"description": "Done."}
     if answer is not None:
         good["content"] = content(answer)
+        if not isinstance(answer, str):
+            good["headers"] = {"ETag": _ETAG} | ({"Link": _LINK} if paged else {})
     extra: dict[str, Any] = {
         "responses": {
             str(status): good,
@@ -70,7 +94,7 @@ def described(
     if body is not None:
         extra["requestBody"] = {"required": True, "content": content(body)}
     if keyed:
-        extra["parameters"] = [_KEY]
+        extra["parameters"] = [_KEY, *([_MATCH] if matched else [])]
     return {
         "response_class": Response,
         "status_code": status,
@@ -103,9 +127,15 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     problem, schemas = _schema(Problem)
     schemas = dict(schemas)
     for path, operations in found["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             _join(schemas, operation.pop(_COMPONENTS, {}))
             answers = operation["responses"]
+            if "ETag" in answers.get("200", {}).get("headers", {}) and method == "get":
+                operation["parameters"] = [*operation.get("parameters", ()), _NONE_MATCH]
+                answers["304"] = {
+                    "description": "There is nothing else than what is known.",
+                    "headers": {"ETag": _ETAG},
+                }
             answers.pop("default", None)
             known = {int(status) for status, told in answers.items() if not told}
             answers |= {
@@ -131,11 +161,18 @@ def _refusals(path: str, operation: dict[str, Any]) -> set[HTTPStatus]:
     """Return how an operation may refuse, by what it takes: a public one takes nothing and refuses nothing."""
     if not operation["security"]:
         return set()
-    found = {HTTPStatus.UNAUTHORIZED, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE}
+    found = {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.UNPROCESSABLE_ENTITY,  # by a parameter that nothing asks for, if by nothing else
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    }
+    if _MATCH in operation.get("parameters", ()):
+        found |= {HTTPStatus.PRECONDITION_FAILED}
     if "{" in path:
-        found |= {HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
+        found |= {HTTPStatus.NOT_FOUND}
     if "requestBody" in operation:
-        found |= {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+        found |= {HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
     if _KEY in operation.get("parameters", ()):
         found |= {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}
     return found

@@ -15,6 +15,7 @@ from glideslope.engine.views import PersonView
 from glideslope.interfaces.api.bodies import ReasonBody
 from glideslope.interfaces.api.door import ACTING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
+from glideslope.interfaces.api.paging import Page, page
 
 _LONGEST: Final = 200
 _ACTOR: Final = re.compile(r"\S(?:.*\S)?")
@@ -25,10 +26,14 @@ def people(door: Door) -> APIRouter:
     router = APIRouter(tags=["people"])
     service = door.service
 
-    @router.get("/v1/people", summary="List the people behind actors", **described(answer=tuple[PersonView, ...]))
-    async def listed(request: Request) -> Response:
+    @router.get(
+        "/v1/people",
+        summary="List the people behind actors",
+        **described(answer=tuple[PersonView, ...], paged=True),
+    )
+    async def listed(request: Request, asked: Page) -> Response:
         door.caller(request, ACTING, act="look at people")
-        return answer(await service.people())
+        return page(request, asked, await service.people(), place=lambda each: (each.actor,))
 
     @router.get("/v1/people/{actor}", summary="Show who an actor is", **described(answer=PersonView))
     async def one(request: Request, actor: str) -> Response:

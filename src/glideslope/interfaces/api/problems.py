@@ -17,6 +17,7 @@ from glideslope.domain.errors import (
     GlideslopeError,
     Invalid,
     NotFound,
+    PageStale,
     PlanInvalid,
     Refused,
     Unavailable,
@@ -70,6 +71,8 @@ def status_of(error: GlideslopeError) -> int:
     """Return the HTTP status of an error's branch."""
     if isinstance(error, BodyTooLarge):
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    if isinstance(error, PageStale):
+        return HTTPStatus.PRECONDITION_FAILED
     found = next((status for branch, status in STATUSES.items() if isinstance(error, branch)), None)
     return HTTPStatus.INTERNAL_SERVER_ERROR if found is None else found
 

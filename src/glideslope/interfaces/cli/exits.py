@@ -74,7 +74,7 @@ def _of_status(status: int) -> Exit:
     match status:
         case 401:
             return Exit.DENIED
-        case 403 | 409:
+        case 403 | 409 | 412:
             return Exit.REFUSED
         case _ if 400 <= status < 500:
             return Exit.INVALID

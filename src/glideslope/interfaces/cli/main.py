@@ -73,6 +73,7 @@ VERBS: Final = {
     "recompute": Verb("Count a rollout again from the prediction log.", _PROVE),
     "explain": Verb("Explain an error or a reason.", _MORE),
     "schema": Verb("Print the JSON Schema of a file that people write.", _MORE),
+    "mcp": Verb("Let an assistant read and draft; it can change nothing.", _MORE),
     "token": Verb("Create, list and revoke API tokens.", _MORE),
     "account": Verb("Let people sign in at the dashboard.", _MORE),
     "people": Verb("Say, show and erase who is behind an id.", _MORE),

@@ -44,6 +44,8 @@ def command(session: Session) -> None:
                 ]
             )
         say("\n" + "\n".join(table(rows, indent="")))
+    if fleet.older:
+        say(f"{fleet.older:,} older ones have ended. Next: glideslope search kind:rollout-proposed")
     say(f"\ngateway {fleet.gateway}; {fleet.entries:,} entries in the ledger")
     if fleet.overdue:
         say(f"OVERDUE: {fleet.overdue} of the reviews and drills that come round. Next: glideslope dues")

@@ -100,6 +100,11 @@ def examine(file: Path, *, key: note.Verifier, earlier: list[bytes]) -> Examinat
     )
 
 
+def examined(file: Path, *, vkey: str) -> dict[str, Any]:
+    """Do the same with a key as it is written down, and return what `--json` prints. Raises Invalid, NotFound."""
+    return _document(examine(file, key=trusted(vkey), earlier=[]))
+
+
 def _fetched(session: Session, path: Path) -> Path:
     say("Fetching the ledger from the server; everything after that is checked here, offline.", err=True)
     with path.open("wb") as saved:
