@@ -56,6 +56,17 @@ def test_the_sdk_brings_neither_engine_nor_server(root: Path) -> None:
     assert {name.split(".")[0] for name in names} & HEAVY == set()
 
 
+def test_a_call_brings_the_engines_views_and_nothing_heavy(root: Path) -> None:
+    """Who asks a server in types needs no more than the core is installed with (ADR 0016)."""
+    calls = ", ".join(
+        f"glideslope.sdk.calls.{file.stem}" for file in (root / "src/glideslope/sdk/calls").glob("*_calls.py")
+    )
+    names = loaded("-c", f"import {calls}", root=root)
+
+    assert rooms(names) & {"adapters", "interfaces", "wiring", "demo", "settings", "testing"} == set()
+    assert {name.split(".")[0] for name in names} & HEAVY == set()
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["no-such-ledger"]], ids=["help", "a file that is not there"])
 def test_verify_loads_only_what_an_auditor_must_trust(root: Path, arguments: list[str]) -> None:
     """`glideslope verify` loads stats, ledger and domain, its own part of the command line, and nothing heavy."""
