@@ -348,26 +348,43 @@ async def _history() -> tuple[World, Record]:
     return _HISTORY[0], _HISTORY[0].app.record
 
 
+class Killed(BaseException):
+    """The process is gone; nothing of it catches this."""
+
+
+async def restarted(telling: Telling) -> Courier:
+    """Start a killed courier again, as often as it takes."""
+    while True:
+        try:
+            return await telling.open("all", chat())
+        except Killed:
+            continue
+
+
 async def _killed_anywhere(seed: int) -> None:
     chance = random.Random(seed)
     world, record = await _history()
     telling = Telling(world, seed=seed)
     courier = await telling.open("all", chat())
     await courier.rewind(0)
-    telling.notifier.answer = lambda _, __: (
-        Failed(why="no", refused=False) if chance.random() < 0.3 else Delivered(how="yes")
-    )
+
+    def answer(_: Channel, parcel: Parcel) -> Outcome:
+        dies = chance.random()
+        if dies < 0.05:
+            raise Killed  # before it arrived
+        if dies < 0.1:
+            telling.notifier.taken.append(parcel)
+            raise Killed  # after it arrived, before anybody noted that
+        return Failed(why="no") if dies < 0.4 else Delivered(how="yes")
+
+    telling.notifier.answer = answer
     for _ in range(10_000):
-        busy = await courier.step()
-        if chance.random() < 0.1:
-            # Killed between the delivery and what is kept of it: the standing of before is what a restart finds.
-            kept = await telling.deliveries.standing("all")
-            if chance.random() < 0.5:
-                await courier.step()
-                await telling.deliveries.keep("all", kept or b"")
-            courier = await telling.open("all", chat())
+        try:
+            busy = await courier.step()
+        except Killed:
+            courier, busy = await restarted(telling), True
+        standing = courier.standing
         if not busy:
-            standing = courier.standing
             if standing is not None and not standing.parked and standing.cursor == record.size():
                 break
             await world.clock.advance(5)
