@@ -59,9 +59,6 @@ from glideslope.domain.telling.channel import Channels, Reference, Slack, Subscr
 from glideslope.domain.traffic import Arm
 from glideslope.engine.record import Append, incident_stream
 from glideslope.engine.telling.herald import Herald
-from glideslope.domain.telling.channel import Channels, Reference, Slack
-from glideslope.domain.traffic import Arm
-from glideslope.engine.record import Append, incident_stream
 from glideslope.engine.telling.ports import ChannelsRead, Outlets
 from glideslope.interfaces.api.app import create_app
 from glideslope.interfaces.document import agreements
@@ -203,14 +200,7 @@ async def open_incident(world: World) -> None:
 
 async def lived() -> World:
     """A world with one rollout under way, one that waits for people, one that was rolled back and one that is halted."""
-    to = {"ops": Slack(url=Reference(env="OPS"))}
-    outlets = Outlets(
-        deliveries=MemoryDeliveries(),
-        notifier=MemoryNotifier(),
-        channels=lambda: ChannelsRead(Channels(to=to)),
-        chance=lambda: 0.5,
-    )
-    world = World(log=MemoryLog(), outlets=outlets)
+    world = World(log=MemoryLog())
     for model in MODELS:
         await world.serves(model, per_second=8, v1=Behaviour(), v2=Behaviour())
     agreed = Contract(model=ModelName("delays"), features=(FeatureRule(name="distance", type=FeatureType.NUMBER),))
@@ -241,7 +231,6 @@ async def lived() -> World:
     under_way = world.app.record.rollout(RolloutId("r-0001"))
     append = Append(stream=under_way.id, expected=under_way.version, events=(event,), key="held")
     await world.app.record.append((append,))
-    await world.app.herald.follow()
     known = Advisories(source="osv.dev", as_of=1, digest=advisories_digest(()), entries=())
     await world.app.record_advisories(RecordAdvisories(advisories=known, by=ADA, why="today"), key=world.key())
     assert [str(r.phase.value) for r in world.app.record.rollouts()][:4] == [
@@ -326,7 +315,6 @@ def known(api: Api, case: Any, chance: random.Random) -> None:
         "rollout": [*ROLLOUTS, "r-0009"],
         "version": numbers,
         "of": ["organisation"],
-        "channel": ["ops"],
         "name": ["organisation"],
         "channel": ["ops"],
         "question": [each.version for each in api.world.app.record.rollout(RolloutId("r-0002")).said.asked],

@@ -57,6 +57,19 @@ class Reason(StrEnum):
         return _SENTENCES[self]
 
 
+FOR_PEOPLE = frozenset(
+    {
+        Reason.DEADLINE_HOLD,
+        Reason.SPLIT_BROKEN,
+        Reason.MALFORMED,
+        Reason.SOURCE_DOUBTED,
+        Reason.RECOMPUTATION_DIFFERS,
+        Reason.LOPSIDED,
+        Reason.CLOCK_BACK,
+    }
+)
+"""For which reasons to hold waiting alone will not do: somebody must look."""
+
 _SENTENCES = {
     Reason.PASSED: "Every guardrail is proven to be within its margin.",
     Reason.BAKED: "The candidate served everybody for its time without a breach.",

@@ -29,7 +29,6 @@ from glideslope.engine.app import World as Outside
 from glideslope.engine.ports import Counters
 from glideslope.engine.prediction_log import PredictionLog
 from glideslope.engine.rule_sources import RuleSource
-from glideslope.engine.telling.ports import Outlets
 from glideslope.engine.tracing import NO_TRACER, Tracer
 from glideslope.engine.views import CheckView, RolloutView
 from glideslope.ledger.cosignature import Witness
@@ -130,9 +129,7 @@ class World:
         counters: Counters | None = None,
         sources: Mapping[str, RuleSource] | None = None,
         identify: Callable[[str], Identity | None] = lambda _token: None,
-        outlets: Outlets | None = None,
     ) -> None:
-        self.outlets = outlets
         self.log = log
         self._identify = identify
         self.counters = counters
@@ -178,7 +175,6 @@ class World:
         number = next(self._started)
         outside = Outside(
             store=self.store,
-            outlets=self.outlets,
             leases=self.store,
             counters=self.counters or self.store,
             summaries=self.store,

@@ -36,7 +36,6 @@ from glideslope.domain.governing.glass import GlassEvent, GlassReviewed
 from glideslope.domain.governing.incident import IncidentEvent
 from glideslope.domain.rollout import Phase, Rollout
 from glideslope.domain.said import Judged, MoreAsked, Replied
-from glideslope.domain.telling.message import Announced, Audience, Happening, Message
 from glideslope.domain.telling.message import Announced, Audience, Happening, Matter, Message
 from glideslope.engine.announcing import stands
 from glideslope.engine.record import Record

@@ -23,11 +23,10 @@ from glideslope.domain.governing.glass import GlassAsked, GlassBroken, GlassEven
 from glideslope.domain.governing.incident import OPENING
 from glideslope.domain.ids import MACHINE
 from glideslope.domain.plan import StageKind
-from glideslope.domain.reasons import Reason
+from glideslope.domain.reasons import FOR_PEOPLE, Reason
 from glideslope.domain.rollout import Phase, Rollout
 from glideslope.domain.said import Judged, MoreAsked, Replied, SaidEvent
 from glideslope.domain.telling.message import Happening, Matter, Severity
-from glideslope.engine.conflicts import FOR_PEOPLE
 from glideslope.engine.stories import sentence
 from glideslope.engine.telling.moment import Moment
 from glideslope.engine.telling.said import Said
