@@ -183,11 +183,12 @@ async def test_everybody_is_told_what_concerns_them_and_nothing_else() -> None:
     await world.until(rollout, step="s1", within=5)
     await telling.carry()
 
-    assert happenings(telling.taken("sam")) == ["proposed", "approved"], "as long as security is missing"
+    assert happenings(telling.taken("sam")) == ["proposed", "approved", "approved"], "asked, and that it is settled"
     assert happenings(telling.taken("compliance")) == []
-    assert happenings(telling.taken("product")) == ["proposed"]
+    assert happenings(telling.taken("product")) == ["proposed", "approved", "approved"]
+    assert telling.taken("product")[-1].settled.startswith("Approval was asked for earlier and is no longer.")
     assert happenings(telling.taken("pia-by-team")) == ["advanced"], "her team owns the model"
-    assert happenings(telling.taken("owners")) == ["proposed", "advanced"]
+    assert happenings(telling.taken("owners")) == ["proposed", "approved", "approved", "advanced"]
     assert happenings(telling.taken("other-model")) == []
 
 
@@ -205,6 +206,29 @@ async def test_a_channel_of_the_people_affected_is_told_transitions_alone() -> N
     assert stood[0] == "Nothing has changed yet: v1 serves everybody."
     assert stood[-1].endswith("v2 serves 100 % of the subjects.")
     assert all(each.announced.page == f"/rollouts/{rollout}/announcement" for each in told if each.announced)
+
+
+async def test_whoever_was_told_that_somebody_is_waited_for_is_told_that_it_is_settled() -> None:
+    """A pager that is told of warnings alone is stood down, although what settles a matter is none."""
+    world = await given(918)
+    telling = Telling(world)
+    await telling.open("pager", chat(Subscription(severity=Severity.WARNING)))
+    await telling.open("daily", chat(digest=Digest(at="08:00", at_once=Severity.WARNING)))
+    rollout = await world.propose(change())
+    await approve(world, rollout, PIA, SAM)
+    await world.until(rollout, step="s1", within=5)
+    await world.app.halt(Halt(rollout=rollout, by=GRACE, why="a look"), key=world.key())
+    await world.app.resume(Resume(rollout=rollout, by=ADA, why="looked"), key=world.key())
+    await world.until(rollout, phase="promoted", within=300)
+    await telling.carry()
+    for name in ("pager", "daily"):
+        told = [m for m in telling.taken(name) if m.matter is not Matter.NONE]
+        assert happenings(told) == ["halted", "resumed"]
+        assert (told[1].severity, told[1].settles, told[1].matter) == (
+            Severity.NOTICE,
+            Severity.WARNING,
+            Matter.SETTLED,
+        )
 
 
 async def test_what_is_waited_for_too_long_is_told_once_to_whom_the_organisation_names() -> None:
@@ -348,26 +372,43 @@ async def _history() -> tuple[World, Record]:
     return _HISTORY[0], _HISTORY[0].app.record
 
 
+class Killed(BaseException):
+    """The process is gone; nothing of it catches this."""
+
+
+async def restarted(telling: Telling) -> Courier:
+    """Start a killed courier again, as often as it takes."""
+    while True:
+        try:
+            return await telling.open("all", chat())
+        except Killed:
+            continue
+
+
 async def _killed_anywhere(seed: int) -> None:
     chance = random.Random(seed)
     world, record = await _history()
     telling = Telling(world, seed=seed)
     courier = await telling.open("all", chat())
     await courier.rewind(0)
-    telling.notifier.answer = lambda _, __: (
-        Failed(why="no", refused=False) if chance.random() < 0.3 else Delivered(how="yes")
-    )
+
+    def answer(_: Channel, parcel: Parcel) -> Outcome:
+        dies = chance.random()
+        if dies < 0.05:
+            raise Killed  # before it arrived
+        if dies < 0.1:
+            telling.notifier.taken.append(parcel)
+            raise Killed  # after it arrived, before anybody noted that
+        return Failed(why="no") if dies < 0.4 else Delivered(how="yes")
+
+    telling.notifier.answer = answer
     for _ in range(10_000):
-        busy = await courier.step()
-        if chance.random() < 0.1:
-            # Killed between the delivery and what is kept of it: the standing of before is what a restart finds.
-            kept = await telling.deliveries.standing("all")
-            if chance.random() < 0.5:
-                await courier.step()
-                await telling.deliveries.keep("all", kept or b"")
-            courier = await telling.open("all", chat())
+        try:
+            busy = await courier.step()
+        except Killed:
+            courier, busy = await restarted(telling), True
+        standing = courier.standing
         if not busy:
-            standing = courier.standing
             if standing is not None and not standing.parked and standing.cursor == record.size():
                 break
             await world.clock.advance(5)

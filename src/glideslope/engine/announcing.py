@@ -1,16 +1,17 @@
 """What is said of a change to the people affected: folded from the record alone, as of now or of any earlier entry."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from glideslope.domain.events import Confirmed, Decided, Escalated, FactsRecorded, rfc3339
+from glideslope.domain.decision import Hold
+from glideslope.domain.events import Closed, Confirmed, Decided, Escalated, FactsRecorded, rfc3339
 from glideslope.domain.governing.drill import DrillEnded, DrillEvent, DrillKind, Drills, DrillTold, practise
 from glideslope.domain.governing.examined import Examined
 from glideslope.domain.governing.facts import Facts
 from glideslope.domain.ids import ModelName, RolloutId
 from glideslope.domain.plan import Plan, StageKind
-from glideslope.domain.rollout import Phase, Rollout, exposure, fold
+from glideslope.domain.rollout import Phase, Rollout, apply, exposure, fold
 from glideslope.engine.record import Record, Recorded, drill_stream, model_stream
 from glideslope.engine.stories import actor_of, sentence
 from glideslope.engine.views import HappeningView
@@ -24,7 +25,7 @@ class AffectedView(msgspec.Struct, frozen=True, kw_only=True):
     share: int
     """In basis points."""
     state: str
-    """`done`, `now`, `ahead`, or `left` where it ended."""
+    """`done`, `now`, `ahead`, `left` where it ended, or `never` where it ended before."""
     began: str
     """When it was entered; empty where it was not."""
     earliest: int
@@ -105,8 +106,7 @@ def announcement(record: Record, id_: RolloutId, *, as_of: int | None = None) ->
                 kind=str(r.event.__struct_config__.tag),
                 sentence=sentence(r.event, plan=plan),
             )
-            for r in history
-            if not isinstance(r.event, Confirmed | Escalated | Examined) and _moves(r)
+            for r in _transitions(id_, history)
         ),
     )
 
@@ -155,7 +155,7 @@ def _affected(rollout: Rollout, decided: Sequence[Recorded]) -> tuple[AffectedVi
         elif number == rollout.position:
             state = "left" if gone else "now"
         else:
-            state = "ahead"
+            state = "never" if gone else "ahead"
         found.append(
             AffectedView(
                 step=step.name,
@@ -200,9 +200,17 @@ def _practised(record: Record, model: ModelName, *, until: int) -> PractisedView
     return PractisedView(at=rfc3339(held.held_at), restored_in=held.restored_in, entry=ends[drills.held.index(held)])
 
 
-def _moves(recorded: Recorded) -> bool:
-    """Leave out decisions to stay: they change nothing for anybody."""
-    event = recorded.event
-    if isinstance(event, Decided):
-        return event.decision.__struct_config__.tag != "hold" or not getattr(event.decision, "exposed", True)
-    return str(event.__struct_config__.tag) != "stream-closed"
+def _transitions(id_: RolloutId, history: Sequence[Recorded]) -> Iterator[Recorded]:
+    """Yield what changed something for somebody, or what people said: not a decision to stay, nor its confirmation."""
+    rollout: Rollout | None = None
+    for each in history:
+        before = rollout
+        rollout = fold(id_, [(each.at, each.event)]) if before is None else apply(before, each.event, at=each.at)
+        event = each.event
+        if isinstance(event, Confirmed | Escalated | Examined | Closed):
+            continue
+        stays = isinstance(event, Decided) and isinstance(event.decision, Hold)
+        # One that withdraws the exposure changes who meets which version.
+        withdraws = before is not None and before.phase is not Phase.HALTED and rollout.phase is Phase.HALTED
+        if withdraws or not stays:
+            yield each

@@ -157,13 +157,13 @@ def waits(channel: Channel, message: Message) -> bool:
     digest = channel.digest
     if isinstance(digest, UnsetType):
         return False
-    return isinstance(digest.at_once, UnsetType) or message.severity.rank < digest.at_once.rank
+    return isinstance(digest.at_once, UnsetType) or message.weight < digest.at_once.rank
 
 
 def _holds(wanted: Subscription, message: Message, organisation: Organisation | None) -> bool:
     about, audience = wanted, message.audience
     return (
-        (isinstance(about.severity, UnsetType) or message.severity.rank >= about.severity.rank)
+        (isinstance(about.severity, UnsetType) or message.weight >= about.severity.rank)
         and (isinstance(about.happenings, UnsetType) or message.happening in about.happenings)
         and (isinstance(about.models, UnsetType) or message.model in about.models)
         and (isinstance(about.functions, UnsetType) or not set(about.functions).isdisjoint(audience.functions))

@@ -116,11 +116,18 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     settled: str = ""
     """What was asked for earlier and is asked for no more; empty where nothing was."""
     matter: Matter = Matter.NONE
+    settles: Severity | None = None
+    """How severe the matter was that it takes or settles: whoever was told of that is told this too, as is whom it was asked of."""
     page: str
     """The path of the page where it is shown and decided."""
     audience: Audience = NOBODY
     announced: Announced | None = None
     """Of a transition of a rollout: what people are told who meet it."""
+
+    @property
+    def weight(self) -> int:
+        """Return the rank by which channels choose: its own, or that of the matter which it takes or settles."""
+        return max(self.severity.rank, -1 if self.settles is None else self.settles.rank)
 
     @property
     def sentences(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from hashlib import sha256
 from typing import Final, assert_never
 
+import msgspec
 from msgspec import UnsetType
 
 from glideslope.domain.events import (
@@ -35,12 +36,12 @@ from glideslope.domain.governing.glass import GlassEvent, GlassReviewed
 from glideslope.domain.governing.incident import IncidentEvent
 from glideslope.domain.rollout import Phase, Rollout
 from glideslope.domain.said import Judged, MoreAsked, Replied
-from glideslope.domain.telling.message import Announced, Audience, Happening, Message
+from glideslope.domain.telling.message import Announced, Audience, Happening, Matter, Message
 from glideslope.engine.announcing import stands
 from glideslope.engine.record import Record
 from glideslope.engine.stories import actor_of
 from glideslope.engine.telling import governance, rollouts
-from glideslope.engine.telling.moment import Moment, Moments, thread_of
+from glideslope.engine.telling.moment import Moment, Moments, in_thread, thread_of
 from glideslope.engine.telling.said import Said
 
 MOST_KEPT: Final = 512
@@ -67,16 +68,47 @@ class Composer:
     def __init__(self, record: Record) -> None:
         self._record = record
         self._moments = Moments(record)
-        self._kept: OrderedDict[int, tuple[Message | None, Moment]] = OrderedDict()
+        self._kept: OrderedDict[int, tuple[Message | None, Moment, Message | None]] = OrderedDict()
+        """The message, the moment, and what the moment alone tells."""
 
     def compose(self, position: int) -> tuple[Message | None, Moment]:
         """Return the message of an entry, or None, and the moment that it tells of. Raises NotFound."""
         if position not in self._kept:
-            moment = self._moments.at(position)
-            self._kept[position] = (message(moment), moment)
+            alone, moment = self._alone(position)
+            self._kept[position] = (None if alone is None else self._following(alone, position), moment, alone)
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
-        return self._kept[position]
+        found, moment, _ = self._kept[position]
+        return found, moment
+
+    def _alone(self, position: int) -> tuple[Message | None, Moment]:
+        moment = self._moments.at(position)
+        return message(moment), moment
+
+    def _following(self, found: Message, position: int) -> Message:
+        """Address what takes or settles a matter to whom that was asked of: nobody is left waiting for what was decided elsewhere."""
+        if not (found.settled or found.matter in (Matter.TAKEN, Matter.SETTLED)):
+            return found
+        earlier: list[Message] = []
+        for entry in reversed(in_thread(self._record, found.thread, after=-1, below=position)):
+            before = self._kept[entry][2] if entry in self._kept else self._alone(entry)[0]
+            if before is None or before.matter is Matter.NONE:
+                continue
+            if before.matter is Matter.SETTLED:
+                break
+            earlier.append(before)
+        if not earlier:
+            return found
+        told = [found.audience, *(each.audience for each in reversed(earlier))]
+        return msgspec.structs.replace(
+            found,
+            settles=max((each.severity for each in earlier), key=lambda each: each.rank),
+            audience=Audience(
+                people=tuple(dict.fromkeys(name for each in told for name in each.people)),
+                functions=tuple(dict.fromkeys(name for each in told for name in each.functions)),
+                owners=found.audience.owners,
+            ),
+        )
 
 
 def message(moment: Moment) -> Message | None:

@@ -180,7 +180,11 @@ def decided(event: Decided, moment: Moment, before: Rollout | None, after: Rollo
                 happened=told,
                 done=f"All traffic returns to {plan.incumbent}{f', ordered by {ordered}' if ordered else ', by the machine'}.",
                 settled=settled or ("What was asked for earlier is no longer: it is over." if _open(before) else ""),
-                matter=Matter.OPEN if cause and not isinstance(plan.governed, UnsetType) else Matter.SETTLED,
+                # An incident asks for what governance wants to know; without it nobody else would ask.
+                asked="Find out why, before it is tried again."
+                if cause and isinstance(plan.governed, UnsetType)
+                else "",
+                matter=Matter.OPEN if cause else Matter.SETTLED,
                 people=(after.proposed_by, ordered),
             )
         case Promote():

@@ -10,7 +10,7 @@ from glideslope.interfaces.dashboard.door import PageDoor, Visitor
 from glideslope.interfaces.dashboard.rendering import Pages
 from glideslope.interfaces.dashboard.words import Word
 
-ROWS = 50
+ROWS = 25
 PATH = "/settings/channels"
 
 STATES = {
@@ -21,7 +21,7 @@ STATES = {
 }
 ENDS = {
     "delivered": Word("delivered", "good", "check"),
-    "failed": Word("failed, is tried again", "open", "pause"),
+    "failed": Word("failed", "open", "pause"),
     "given-up": Word("given up", "bad", "cross"),
 }
 

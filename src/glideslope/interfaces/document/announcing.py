@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from msgspec import UnsetType
 
 from glideslope.domain.governing.facts import Facts
+from glideslope.domain.metric import Kind
 from glideslope.domain.plan import Guardrail, MarginKind, Rationale
 from glideslope.engine.announcing import AffectedView, AnnouncementView
 from glideslope.interfaces.document.paper import Block, Entry, Items, Lacks, Paper, Section, Table, Text
 
-_STATES = {"done": "done", "now": "now", "ahead": "ahead", "left": "it ended here"}
+_STATES = {"done": "done", "now": "now", "ahead": "ahead", "left": "it ended here", "never": "never reached"}
 _STAGES = {
     "offline": "measured offline; nobody meets it",
     "shadow": "answers copies of requests; nobody meets its answers",
@@ -140,6 +141,8 @@ def _back(view: AnnouncementView) -> Iterator[Block]:
     plan, said, entry = view.plan, _said(view), view.proposal
     if view.phase == "promoted":
         yield Text(f"Going back to {plan.incumbent} is a proposal like this one: it reverts the change.", entry)
+    elif view.phase in ("rolled-back", "rolling-back"):
+        yield Text(view.stands, view.entry)
     else:
         yield Items(
             [
@@ -187,7 +190,10 @@ def _said(view: AnnouncementView) -> Rationale | None:
 
 def _margin(guardrail: Guardrail) -> str:
     margin = guardrail.margin
-    return f"{100 * margin.size:g} %" if margin.kind is MarginKind.RELATIVE else f"{margin.size:g}"
+    if margin.kind is MarginKind.RELATIVE:
+        return f"{100 * margin.size:g} %"
+    share = guardrail.metric.kind is Kind.EVENT
+    return f"{100 * margin.size:g} percentage points" if share else f"{margin.size:g}"
 
 
 def _day(at: str) -> str:
