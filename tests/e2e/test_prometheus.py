@@ -211,14 +211,17 @@ async def test_every_query_that_we_ship_returns_series_from_a_real_server_under_
                 optional = {
                     "glideslope_drill_due_timestamp_seconds"
                 }  # asked for by a tier, and there is no organisation here
-                async with asyncio.timeout(120):
+                async with asyncio.timeout(240):
                     while silent:
                         for each in sorted(silent):
                             found = [each] if each[1] in optional else await asyncio.to_thread(asked, address, each[1])
                             silent -= {each} if found else set()
                         await asyncio.sleep(1)
             except TimeoutError:
-                pytest.fail(f"no series for {sorted(silent)}")
+                stand = [
+                    (each["id"], each["phase"], each["next"]) for each in (await running.call("GET", "/v1/rollouts"))[1]
+                ]
+                pytest.fail(f"rollouts {stand}; no series for {sorted(silent)}")
             finally:
                 calling.cancel()
             firing = {series["metric"]["alertname"] for series in asked(address, 'ALERTS{alertstate="firing"}')}
@@ -237,7 +240,7 @@ async def test_every_query_that_we_ship_returns_series_from_a_real_server_under_
 
 async def _drilled(running: Tree) -> None:
     """Wait until going back was practised."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while (await running.call("GET", "/v1/models/fraud/drills"))[1][0]["state"] != "passed":  # noqa: ASYNC110 - of another process
             await asyncio.sleep(0.1)
 
