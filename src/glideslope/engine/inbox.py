@@ -9,6 +9,8 @@ from datetime import date
 from typing import Final
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from glideslope.domain.governing.organisation import Right
 from glideslope.domain.reasons import FOR_PEOPLE
 from glideslope.domain.rollout import Phase
@@ -64,7 +66,7 @@ def inbox(
     return InboxView(
         who=reader.actor,
         items=mine,
-        others=tuple(each for each in found if each.why_not),
+        others=tuple(replace(each, why_me="") for each in found if each.why_not),
         at=at,
         known=not reader.governed or reader.access is not None,
     )
