@@ -60,6 +60,9 @@ def test_the_tour_shows_what_happened_and_each_stop_leads_on(looking: Browser) -
             assert f"Next: {titles[number]}" in page.text
         assert looking.get(f"/tour/{number}").headers["location"] == address
     assert looking.get("/tour/99").headers["location"] == "/tour"
+    withdrawn = looking.get(found[titles.index("Here it was withdrawn, and why")][0]).text
+    assert "v2 serves everybody again" in withdrawn
+    assert "has not confirmed" not in withdrawn
     assert "Tour, 2 of" not in looking.get("/?tour=2").text
 
 

@@ -40,7 +40,8 @@ class NameInvalid(Invalid):
     code = "name-invalid"
 
     def __init__(self, *, what: str, text: str, expected: str) -> None:
-        super().__init__(f"{text!r} cannot be the name of a {what}: expected {expected}.")
+        article = "an" if what[:1] in "aeiou" else "a"
+        super().__init__(f"{text!r} cannot be the name of {article} {what}: expected {expected}.")
 
 
 class CosignatureRefused(Invalid):

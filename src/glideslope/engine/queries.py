@@ -468,9 +468,9 @@ class Queries:
             case Phase.ROLLING_BACK | Phase.PROMOTING:
                 return "Waits for the data plane to confirm."
             case Phase.ROLLED_BACK:
-                return f"{rollout.plan.incumbent} serves everybody. Try again with: glideslope retry {rollout.id}"
+                return f"It ended with {rollout.plan.incumbent} serving everybody. Try again with: glideslope retry {rollout.id}"
             case Phase.PROMOTED:
-                return f"{rollout.plan.candidate} serves everybody."
+                return f"It ended with {rollout.plan.candidate} serving everybody."
             case Phase.RUNNING:
                 return self._next_step(rollout)
             case _:

@@ -79,7 +79,9 @@ async def _exchange(
     host = parts.hostname or ""
     tls = (tls or trusting()) if parts.scheme == "https" else None
     if tls is None and not private:
-        raise Unreached("without TLS a message goes to private networks alone; write https")
+        raise Unreached(
+            "without TLS a message goes to private networks alone: write https, or private: true if that is meant"
+        )
     port = parts.port or (443 if tls else 80)
     reader, writer = await connect(host, port, tls=tls, private=private)
     try:

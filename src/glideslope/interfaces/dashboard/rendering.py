@@ -36,6 +36,7 @@ NAVIGATION: Final = (
 )
 """The bar on top: where each word leads, and what else lies under it."""
 _MINUS: Final = "−"
+_TURNING: Final = {turning: f"\\u{turning:04x}" for turning in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 _INSTANT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
 
 
@@ -58,6 +59,7 @@ class Pages:
             loader=FileSystemLoader(Path(__file__).parent / "pages"),
             autoescape=True,
             undefined=StrictUndefined,
+            finalize=in_order,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -109,6 +111,11 @@ class Pages:
             **content,
         )
         return HTMLResponse(text, status_code=status)
+
+
+def in_order(value: object) -> object:
+    """Write out the characters that turn the order of what follows, so that nobody's words can rearrange ours."""
+    return value.translate(_TURNING) if isinstance(value, str) else value
 
 
 def at(instant: str, *, seconds: bool = False) -> Markup:

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from glideslope.domain.account import LONGEST_NAME
-from glideslope.domain.errors import Denied, Unavailable
+from glideslope.domain.errors import Denied, TokenUnknown, Unavailable
 from glideslope.domain.identity import Means
 from glideslope.interfaces.api.door import LOOKING
 from glideslope.interfaces.api.door import Door as ApiDoor
@@ -29,6 +29,7 @@ from glideslope.interfaces.dashboard.sessions import LINK_LASTS, Proof
 from glideslope.interfaces.dashboard.ways import address_of
 
 YEAR: Final = 365 * 24 * 3600
+UNKNOWN: Final = "The server does not know this token: it was revoked, or is of another server."
 
 
 def signing_in(entry: Entry, pages: Pages, api: ApiDoor, attempts: Attempts) -> list[Route]:
@@ -57,7 +58,8 @@ def signing_in(entry: Entry, pages: Pages, api: ApiDoor, attempts: Attempts) -> 
             except (Denied, Unavailable) as error:
                 busy = isinstance(error, Unavailable)
                 status = HTTPStatus.SERVICE_UNAVAILABLE if busy else HTTPStatus.UNAUTHORIZED
-                return entry.page(request, target=target, name=name, error=error.sentence, status=status)
+                said = UNKNOWN if isinstance(error, TokenUnknown) else error.sentence
+                return entry.page(request, target=target, name=name, error=said, status=status)
 
         return post
 

@@ -205,11 +205,13 @@ def _live(about: _About) -> Iterator[Stop]:
         return
     best = min(looks[:-1] or looks, key=lambda look: (look.kind == "paired", _badness(look)))
     view, better = about.view, _badness(best) < 0
+    left = any(d.entry == best.entry and d.decision == "advance" for d in about.decisions)
+    narrower = "It was enough to go on; the page holds it against the margin of the step after. " if left else ""
     yield Stop(
         f"Here {view.candidate} looked {'better' if better else 'good enough'}",
         f"In step {best.step}, {best.metric} stood at {signed(best.estimate, best.kind)} [{signed(best.low, best.kind)}, "
         f"{signed(best.high, best.kind)}] against {view.incumbent}, where that step's margin was "
-        f"{signed(best.margin, best.kind)}. The interval says how far that can be trusted, and what may still be hidden in it.",
+        f"{signed(best.margin, best.kind)}. {narrower}The interval says how far that can be trusted, and what may still be hidden in it.",
         f"/rollouts/{view.id}/guardrails/{quote(best.metric)}",
         (("as_of", str(best.entry)),),
     )
@@ -227,7 +229,7 @@ def _held(about: _About) -> Iterator[Stop]:
     if found := (telling or holds)[-1:]:
         yield about.then(
             "Here it was held",
-            f"{' '.join(found[0].sentences)} Missing evidence is never a yes: nobody more met {about.view.candidate} until "
+            f"{' '.join(found[0].sentences)} Missing evidence is never a yes: {about.view.candidate} got no larger share until "
             "there was enough.",
             found[0].entry,
             "happened",
@@ -244,12 +246,18 @@ def _end(about: _About) -> Iterator[Stop]:
     broken = [f"{f.subject}{'' if f.slice == 'all' else f' on {f.slice}'}" for f in _failed(about)]
     step = next((s for s in view.steps if s.name == last.step), None)
     at_most = f", at most {share(step.candidate)} at a time" if step is not None and step.candidate else ""
+    withdrawn = last.decision == "roll-back"
     yield about.then(
-        f"Here it was {'withdrawn' if last.decision == 'roll-back' else 'ended'}, and why",
+        f"Here it was {'withdrawn' if withdrawn else 'ended'}, and why",
         f"{' '.join(last.sentences)}{f' It was {broken[0]}.' if broken else ''} {view.candidate_subjects:,} subjects had met "
         f"{view.candidate}{at_most}; {view.incumbent} serves everybody again.",
-        last.entry,
+        _confirmed(about, last.entry) if withdrawn else last.entry,
     )
+
+
+def _confirmed(about: _About, decided: int) -> int:
+    """Return the entry by which the data plane confirmed a decision; that of the decision where none did."""
+    return min((h.entry for h in about.story if h.kind == "traffic-confirmed" and h.entry > decided), default=decided)
 
 
 def _learned(incident: IncidentView) -> Stop:

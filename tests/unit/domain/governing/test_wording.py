@@ -7,6 +7,7 @@ import pytest
 
 from glideslope.domain.governing.edits import told
 from glideslope.domain.governing.kinds import KINDS
+from glideslope.domain.governing.organisation import Tier
 
 DAY = 86_400_000
 
@@ -37,6 +38,21 @@ CALENDAR: dict[str, Any] = {
     "first": ["fraud"],
 }
 THREATS: dict[str, Any] = {"name": "credit", "threats": [{"id": "probed", "what": "People probe.", "left": "Few."}]}
+TIER: dict[str, Any] = {
+    "name": "high",
+    "approvals": [{"function": "product", "count": 1}],
+    "valid_for": DAY,
+    "alpha": 0.01,
+    "alpha_pass": 0.05,
+    "margin_scale": 0.5,
+    "first_share": 100,
+    "growth": 5.0,
+    "minimum": 3_600_000,
+    "stages": ["shadow"],
+    "drill_within": 90 * DAY,
+    "keep": 365 * DAY,
+    "proving": {"within": 900_000, "by": ["passkey", "password"]},
+}
 WRITTEN = {"organisation": ORGANISATION, "calendar": CALENDAR, "threat-model": THREATS}
 
 
@@ -104,3 +120,16 @@ def test_nothing_that_is_written_is_left_unsaid_and_no_edit_untold(of: str) -> N
 )  # fmt: skip
 def test_which_way_an_edit_goes(of: str, edit: dict[str, Any], expected: str) -> None:
     assert changed(of, **edit) == [expected]
+
+
+@pytest.mark.parametrize("field", [field.name for field in msgspec.structs.fields(Tier) if field.name != "name"])
+def test_no_edit_of_a_tier_is_left_untold(field: str) -> None:
+    """Whoever answers an edit reads what it means: a demand that could be dropped unseen would be none."""
+    kind, people = KINDS["organisation"], ORGANISATION["people"]
+    less = {key: value for key, value in TIER.items() if key != field}
+    whole, without = (msgspec.convert({"people": people, "tiers": [tier]}, kind.type) for tier in (TIER, less))
+
+    found = [list(told(kind.changes(*edit))) for edit in ((whole, without), (without, whole))]
+
+    assert [len(each) for each in found] == [1, 1]
+    assert all(": tier high: " in sentence for (sentence,) in found)

@@ -13,7 +13,7 @@ from glideslope.engine.views import DecisionView, GuardrailView
 from glideslope.interfaces.dashboard import charts
 from glideslope.interfaces.dashboard.ledger import page_of
 from glideslope.interfaces.dashboard.planned import changed, margin
-from glideslope.interfaces.dashboard.rendering import at, count, figure, lasting, short, signed, told
+from glideslope.interfaces.dashboard.rendering import at, count, figure, in_order, lasting, short, signed, told
 from glideslope.interfaces.dashboard.words import decision, verdict
 from glideslope.testing.examples import plan
 
@@ -38,6 +38,13 @@ GUARDRAIL = GuardrailView(
     candidate_count=540,
     incumbent_count=550,
 )
+
+
+def test_nobody_turns_the_order_of_our_words() -> None:
+    assert in_order("pia \u202edeined\u202c it") == r"pia \u202edeined\u202c it"
+    assert in_order(told("<b>\u2066")) == Markup(r"&lt;b&gt;\u2066")
+    assert in_order("שלום 13\u202f498") == "שלום 13\u202f498"
+    assert in_order(None) is None
 
 
 @pytest.mark.parametrize(

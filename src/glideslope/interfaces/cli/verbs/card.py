@@ -51,7 +51,8 @@ def command(
     elif output is None:
         say(text, nl=False)
     else:
-        say(f"Wrote {output}: {f'it lacks {len(lacks)} things' if lacks else 'it lacks nothing'}.")
+        lacking = f"{len(lacks)} thing{'s' if len(lacks) != 1 else ''}" if lacks else "nothing"
+        say(f"Wrote {output}: it lacks {lacking}.")
     if check and lacks:
         for each in lacks:
             say(f"missing: {each}", err=True)
