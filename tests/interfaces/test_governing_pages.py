@@ -8,13 +8,15 @@ from itertools import count
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.browser.governed import EDITED, TOKENS, governed
 from tests.interfaces.test_dashboard import Browser
 
+from glideslope.domain.commands import OrderRollback
 from glideslope.domain.ids import RolloutId
 from glideslope.interfaces.dashboard.site import create_site
-from glideslope.testing.traffic import SOUND
-from glideslope.testing.world import World
+from glideslope.testing.traffic import SOUND, Behaviour
+from glideslope.testing.world import ADA, World, draft
 
 PAGES = (
     "/policies",
@@ -287,3 +289,28 @@ def _drills(site: Site) -> None:
     refuses(again, "conflict")
     site.until_over(6)
     assert "passed" in text_of(grace, page)
+
+
+def test_whoever_is_asked_again_for_what_was_rolled_back_is_told_so_on_top() -> None:
+    """The same bytes under another reason are the same bytes; other bytes of the same model are not."""
+
+    async def asked_again() -> World:
+        world = World(seed=19, identify=TOKENS.get)
+        traffic = await world.serves("delays", v1=SOUND, v2=Behaviour(noise=0.8, errors=0.05), v3=SOUND)
+        await world.pass_time(4)
+        bad = await world.propose(draft("delays", "v2"))
+        await world.until(bad, phase="rolled-back", within=600)
+        traffic.demand.per_second = 0.0
+        await world.propose(replace(draft("delays", "v2", approvals=1), why="It should be fine now."))
+        return world
+
+    with asyncio.Runner() as runner:
+        site = opened(runner.run(asked_again()), runner)
+        page = text_of(site.visitor("gs_grace"), "/approvals")
+        assert "This very content was rolled back before, in r-0001" in page
+        assert "A guardrail got worse than the plan allows." in page
+        order = OrderRollback(rollout=RolloutId("r-0002"), by=ADA, why="the other one instead")
+        runner.run(site.world.app.roll_back(order, key=site.world.key()))
+        site.until_over(1)
+        runner.run(site.world.propose(draft("delays", "v3", approvals=1)))
+        assert "This very content" not in text_of(site.visitor("gs_grace"), "/approvals")

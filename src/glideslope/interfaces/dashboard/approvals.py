@@ -27,6 +27,8 @@ from glideslope.interfaces.dashboard.rendering import Pages
 
 CARDS: Final = 5
 """On one page, those that wait for the visitor first."""
+MOST_EARLIER: Final = 100
+"""Rollouts of a model that are looked through for the same content."""
 MOST_SINCE: Final = 6
 """What happened since the last look, the newest of it."""
 _ANSWERS: Final = frozenset({"approval-given", "approval-withdrawn", "more-asked", "rollout-proposed"})
@@ -79,6 +81,8 @@ class Card:
     """The rollout of the same model before this one."""
     changed: Sequence[planned.Row]
     """What this plan has otherwise than that one."""
+    failed: Sequence[RolloutView]
+    """Earlier rollouts of the very same content that were rolled back after somebody had met it, the newest first."""
     prove: bool
     """Whether the visitor must prove again who they are before they may say yes."""
 
@@ -151,6 +155,8 @@ async def _card(
     except NotFound:
         model, drills = None, ()
     offline = _offline(proposed.plan)
+    failed = [each for each in await service.listed(model=name, limit=MOST_EARLIER) if _failed(each, view)]
+    contents = [(await service.proposal(RolloutId(each.id))).plan.candidate_digest for each in failed]
     return Card(
         view=view,
         item=item,
@@ -166,8 +172,13 @@ async def _card(
         replies=replies,
         before=before,
         changed=changed,
+        failed=[each for each, digest in zip(failed, contents, strict=True) if digest == proposed.plan.candidate_digest],
         prove=must_prove(view, visitor),
     )
+
+
+def _failed(earlier: RolloutView, view: RolloutView) -> bool:
+    return earlier.id != view.id and earlier.phase == Phase.ROLLED_BACK and earlier.candidate_subjects > 0
 
 
 async def _version(service: Service, model: ModelName, version: str) -> VersionRecordView | None:

@@ -4,12 +4,13 @@ Nothing is claimed that is not recorded, and what should be recorded and is not 
 """
 
 from collections.abc import Iterator, Sequence
+from typing import assert_never
 
 from msgspec import UnsetType
 
 from glideslope.domain.governing.facts import Facts
 from glideslope.domain.metric import Kind
-from glideslope.domain.plan import Guardrail, MarginKind, Rationale
+from glideslope.domain.plan import Guardrail, HarmNull, MarginKind, Rationale
 from glideslope.engine.announcing import AffectedView, AnnouncementView
 from glideslope.interfaces.document.paper import Block, Entry, Items, Lacks, Paper, Section, Table, Text
 
@@ -88,9 +89,9 @@ def _costs(view: AnnouncementView) -> Iterator[Block]:
         changed = "changes" if said.intended_use_changed else "does not change"
         yield Text(f"What it is used for {changed} by it, as proposed.", entry)
     yield Text(
-        f"These must not get worse by more than their margin, or {view.plan.incumbent} is returned to everybody:"
+        f"These are watched. Where one is proven to be worse, as said here, {view.plan.incumbent} is returned to everybody:"
     )
-    yield Items([Text(f"{g.metric.name}: by more than {_margin(g)}", entry) for g in view.plan.guardrails])
+    yield Items([Text(f"{g.metric.name}: {_harm(g)}", entry) for g in view.plan.guardrails])
     if lacks:
         yield Lacks(lacks)
 
@@ -147,7 +148,7 @@ def _back(view: AnnouncementView) -> Iterator[Block]:
         yield Items(
             [
                 Text(
-                    f"By the machine: when one of the limits above is proven to be broken, all traffic returns to {plan.incumbent}.",
+                    f"By the machine: when one of those is proven to be worse, all traffic returns to {plan.incumbent}.",
                     entry,
                 ),
                 Text(f"By a person: at any time, all traffic returns to {plan.incumbent}.", entry),
@@ -186,6 +187,16 @@ def _records(view: AnnouncementView) -> tuple[Entry, ...]:
 
 def _said(view: AnnouncementView) -> Rationale | None:
     return None if isinstance(view.plan.proposal, UnsetType) else view.plan.proposal
+
+
+def _harm(guardrail: Guardrail) -> str:
+    match guardrail.harm:
+        case HarmNull.WORSE:
+            return f"worse at all; it goes on to more people only once that is shown to be at most {_margin(guardrail)}"
+        case HarmNull.BEYOND_MARGIN:
+            return f"worse by more than {_margin(guardrail)}"
+        case _:
+            assert_never(guardrail.harm)
 
 
 def _margin(guardrail: Guardrail) -> str:
