@@ -291,7 +291,7 @@ class PageStale(Conflict):
 
     code = "page-stale"
 
-    def __init__(self, *, what: str, seen: str, current: str, changes: Sequence[str], next_command: str) -> None:
+    def __init__(self, *, what: str, seen: str, current: str, changes: Sequence[str], next_command: str = "") -> None:
         told = " Since then: " + " ".join(changes) if changes else ""
         super().__init__(
             f"{what} is not as you saw it: you looked at {seen}, and it is {current} now.{told} Look again and decide again.",

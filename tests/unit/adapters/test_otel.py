@@ -118,7 +118,7 @@ async def test_a_command_is_one_trace_from_its_caller_to_its_commit_and_a_tick_i
     headers = {"Authorization": "Bearer gs_ada", "traceparent": f"00-{CALLER[0]}-{CALLER[1]}-01"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", headers=headers) as client:
         assert (await client.post("/v1/rollouts", json={"text": plan})).status_code == 201
-        assert (await client.get("/v1/models/nothing?secret=gs_nobody")).status_code == 404
+        assert (await client.get("/v1/models/nothing?secret=gs_nobody")).status_code == 422
         assert (await client.get("/v1/healthz")).status_code == 200
     ids: list[tuple[str, str]] = []
 

@@ -8,7 +8,8 @@ import pytest
 from glideslope.domain.errors import NotFound
 from glideslope.domain.ids import ModelName, RolloutId
 from glideslope.domain.observation import MOST_REFUSALS, Outcome, Outcomes, ShadowAnswers, Totals
-from glideslope.engine.app import PORTION, App
+from glideslope.engine.app import App
+from glideslope.engine.intake import PORTION
 from glideslope.testing.traffic import Behaviour
 from glideslope.testing.world import SHADOW, STAGES, World, draft
 

@@ -77,7 +77,7 @@ def test_a_word_that_is_not_known_is_refused_with_those_that_are(name: str, text
 def test_the_level_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
     configure({FORMAT: "json"})
     logging.getLogger("glideslope.y").info("not this")
-    logging.getLogger("uvicorn.error").warning("but this")
+    logging.getLogger("a.library").warning("but this")
 
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["message"] == "but this"

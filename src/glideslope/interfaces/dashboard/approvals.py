@@ -172,7 +172,9 @@ async def _card(
         replies=replies,
         before=before,
         changed=changed,
-        failed=[each for each, digest in zip(failed, contents, strict=True) if digest == proposed.plan.candidate_digest],
+        failed=[
+            each for each, digest in zip(failed, contents, strict=True) if digest == proposed.plan.candidate_digest
+        ],
         prove=must_prove(view, visitor),
     )
 

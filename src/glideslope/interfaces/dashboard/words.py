@@ -65,6 +65,8 @@ def state(view: RolloutView) -> Word:
             return Word("halted", "bad", "stop")
         case Phase.ROLLING_BACK:
             return Word("rolls back", "bad", "back")
+        case Phase.ROLLED_BACK if Reason.DENIED in view.reasons and not view.candidate_subjects:
+            return Word("denied", "quiet", "cross")  # nobody had met it, so nothing went back
         case Phase.ROLLED_BACK:
             return Word("rolled back", "bad", "back")
         case Phase.PROMOTING:

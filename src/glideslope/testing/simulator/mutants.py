@@ -17,6 +17,10 @@ _ROLLOUT: Final = "glideslope.domain.rollout"
 
 _REFRESH: Final = "            await self._record.refresh()\n"
 _EACH: Final = "            for rollout in self._record.open_rollouts():\n                await self._govern"
+_LEASE: Final = (
+    "            await self._driver.lease(model, wanted, token=token, ttl=timedelta(seconds=ttl))\n"
+    "        if standing.granted"
+)
 _LOST: Final = "            # What the store holds counts: after a lost acknowledgement it is the first try's entry, not this one's.\n"
 
 MUTANTS: Final = (
@@ -110,10 +114,10 @@ MUTANTS: Final = (
         name="withdrawal-forgotten",
         what="an exposure that must end is only no longer renewed",
         module=_RECONCILER,
-        before="        await self._driver.lease(model, wanted, token=token, ttl=timedelta(seconds=ttl))\n        if standing.granted",
+        before=_LEASE,
         after=(
-            "        if wanted is not None:\n"
-            "            await self._driver.lease(model, wanted, token=token, ttl=timedelta(seconds=ttl))\n"
+            "            if wanted is not None:\n"
+            "                await self._driver.lease(model, wanted, token=token, ttl=timedelta(seconds=ttl))\n"
             "        if standing.granted"
         ),
     ),
@@ -121,8 +125,8 @@ MUTANTS: Final = (
         name="lease-too-long",
         what="an exposure is granted for ten times as long as the plan says",
         module=_RECONCILER,
-        before="        await self._driver.lease(model, wanted, token=token, ttl=timedelta(seconds=ttl))\n        if standing.granted",
-        after="        await self._driver.lease(model, wanted, token=token, ttl=timedelta(seconds=10 * ttl))\n        if standing.granted",
+        before=_LEASE,
+        after=_LEASE.replace("seconds=ttl", "seconds=10 * ttl"),
     ),
     Mutant(
         name="confirmed-unseen",
