@@ -137,11 +137,14 @@ async def test_every_view_is_whole_in_every_phase() -> None:
         assert fleet.models[0].name == DELAYS
         assert fleet.gateway == "ready"
         assert (await world.app.model(DELAYS)).versions
-        await world.app.plan(draft("delays", "v2" if fleet.models[0].incumbent == "v1" else "v1"))
+        known = len(seen)
+        if rollout is not None:
+            view = await world.app.rollout(rollout)
+            seen.add((view.phase, view.stage))
+        if len(seen) > known or rollout is None:  # foreseeing takes a tenth of a second
+            await world.app.plan(draft("delays", "v2" if fleet.models[0].incumbent == "v1" else "v1"))
         if rollout is None:
             return
-        view = await world.app.rollout(rollout)
-        seen.add((view.phase, view.stage))
         assert view.next
         assert len(view.steps) == 5
         assert view.ended or not view.step or view.guardrails
