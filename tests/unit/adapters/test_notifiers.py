@@ -99,7 +99,9 @@ def webhook(port: int, *, scheme: str = "http", **said: Any) -> Webhook:
 
 
 async def sent(channel: Any, folder: Path, what: Parcel | None = None, **more: Any) -> Outcome:
-    return await notifiers(folder, **more).send(channel, what or parcel("ops", MESSAGE), links=LINKS, now=int(time.time() * 1000))
+    return await notifiers(folder, **more).send(
+        channel, what or parcel("ops", MESSAGE), links=LINKS, now=int(time.time() * 1000)
+    )
 
 
 async def test_a_webhook_is_verified_by_the_library_of_the_standard_over_tls(
