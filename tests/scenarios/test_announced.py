@@ -69,7 +69,7 @@ async def test_a_candidate_that_went_back_is_said_to_have_and_no_step_to_be_ahea
     await approve(world, rollout, PIA, SAM)
     await world.until(rollout, phase="rolled-back", within=200)
     view = await world.app.announcement(rollout)
-    assert view.stands == "It was rolled back: v1 serves everybody."
+    assert view.stands == "It was rolled back: all traffic returned to v1."
     assert "ahead" not in {each.state for each in view.affected}
     assert view.subjects is not None
     assert view.subjects > 0

@@ -134,9 +134,9 @@ def stands(rollout: Rollout) -> str:
         case Phase.ROLLING_BACK:
             return f"It is rolled back: all traffic returns to {plan.incumbent}."
         case Phase.ROLLED_BACK:
-            return f"It was rolled back: {everybody}."
+            return f"It was rolled back: all traffic returned to {plan.incumbent}."
         case Phase.PROMOTED:
-            return f"{plan.candidate} serves everybody."
+            return f"It was promoted: {plan.candidate} became the incumbent."
 
 
 def _affected(rollout: Rollout, decided: Sequence[Recorded]) -> tuple[AffectedView, ...]:

@@ -125,8 +125,8 @@ def _said(event: SaidEvent) -> str:
     match event:
         case MoreAsked(by=by, why=why, functions=functions):
             return f"{by} asks for more{_in(functions or ())}: {why}"
-        case Replied(by=by, question=question, why=why):
-            return f"{by} replies to entry {question} of this story: {why}"
+        case Replied(by=by, why=why):
+            return f"{by} replies to what was asked: {why}"
         case Judged(by=by, about=about, why=why):
             return f"{by} judges {', '.join(about)} and lets it go on as it is: {why}"
         case _:

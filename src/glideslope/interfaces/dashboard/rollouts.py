@@ -154,6 +154,8 @@ def routes(door: PageDoor, pages: Pages) -> list[Route]:
             visitor, fields = await door.form(request, act=f"{name} a rollout")
             await acts[name](id_, visitor, fields, key_of(fields))
             target = dict.fromkeys(("approve", "withdraw", "reply"), "/approvals").get(name, f"/rollouts/{id_}")
+            if name == "approve" and fields.get("answer") == "deny":
+                target = f"/rollouts/{id_}"  # the card is gone; here it is said what came of it
             if fields.get("back") == "review":
                 target = f"/review/{id_}"
             return RedirectResponse(target, status_code=HTTPStatus.SEE_OTHER)

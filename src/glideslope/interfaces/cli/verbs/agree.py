@@ -235,6 +235,11 @@ def _tell(session: Session, answer: bytes) -> None:
             say(f"Agreed to by {'; '.join(given) or 'nobody'}.")
     else:
         say(f"The {what} {view.tabled.digest[:19]} is tabled; it needs {_needed(view.needs)}.")
+        if view.tabled.denied:
+            said_no = ", ".join(view.tabled.denied)
+            say(f"It does not come into force while the no of {said_no} stands; a yes of theirs takes it back.")
+            say(f"Next: glideslope agree diff {view.of} {view.name}")
+            return
         say(f"Next: somebody else runs  glideslope agree answer {view.of} {view.name} -m WHY")
 
 
