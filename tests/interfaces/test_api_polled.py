@@ -213,7 +213,7 @@ def test_live_figures_do_not_make_a_page_stale(standing: Served, http: httpx.Cli
     standing.do(standing.world.app.approve(approved, key="yes"))
 
 
-@pytest.mark.parametrize("tag", ["1", 'W/"1"', '"1', '"a", "b"'])
+@pytest.mark.parametrize("tag", ['""', '".ab"', f'"{"9" * 5_000}"', "1", 'W/"1"', '"1', '"a", "b"'])
 def test_what_is_no_tag_is_refused(http: httpx.Client, tag: str) -> None:
     response = http.post(f"/v1/rollouts/{R}/resume", json={"why": "x"}, headers={"If-Match": tag})
 

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from glideslope.interfaces.api.problems import RequestInvalid
 
-_TAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
+_TAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,200}"')
 _OF_BODY: Final = frozenset({b"content-length", b"content-type", b"content-encoding"})
 
 
@@ -30,9 +30,10 @@ def seen(request: Request) -> str:
     given = request.headers.get("if-match", "").strip()
     if given in {"", "*"}:
         return ""
-    if given.startswith("W/") or not _TAG.fullmatch(given):
+    rests_on = given[1:-1].partition(".")[0]
+    if given.startswith("W/") or not _TAG.fullmatch(given) or not rests_on:
         raise RequestInvalid("If-Match holds one strong tag in quotes, the ETag of what was looked at")
-    return given[1:-1].partition(".")[0]
+    return rests_on
 
 
 class Conditional:
