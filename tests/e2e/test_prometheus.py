@@ -37,7 +37,7 @@ stages:
 value: {currency: EUR, threshold: 50%, hit: 20, miss: -200, false_alarm: -5}
 guardrails:
   - {metric: errors, margin: 20pp}
-  - {metric: latency, margin: 80%}
+  - {metric: latency, margin: 400%}  # an answer takes a millisecond where nothing else runs
   - {metric: log_loss, margin: 0.5}
 slices: {channel: [web, phone]}
 lease: 2s
@@ -206,8 +206,7 @@ async def test_every_query_that_we_ship_returns_series_from_a_real_server_under_
             try:
                 await _drilled(running)
                 for text in (PLAN, ASKS):
-                    status, answer = await running.call("POST", "/v1/rollouts", {"text": text})
-                    assert status == 201, answer
+                    await _proposed(running, text)
                 optional = {
                     "glideslope_drill_due_timestamp_seconds"
                 }  # asked for by a tier, and there is no organisation here
@@ -236,6 +235,17 @@ async def test_every_query_that_we_ship_returns_series_from_a_real_server_under_
         subprocess.run, ["promtool", "check", "metrics"], input=scrape.body, capture_output=True, check=False
     )
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
+
+
+async def _proposed(running: Tree, text: str) -> None:
+    """Propose a plan as soon as traffic enough was seen for it to tell anything."""
+    async with asyncio.timeout(120):
+        while True:
+            status, answer = await running.call("POST", "/v1/rollouts", {"text": text})
+            if status == 201:
+                return
+            assert answer["code"] == "plan-cannot-detect", answer
+            await asyncio.sleep(0.5)
 
 
 async def _drilled(running: Tree) -> None:
