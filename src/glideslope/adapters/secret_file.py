@@ -4,10 +4,13 @@ import contextlib
 import os
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from glideslope.domain.errors import StoreUnavailable
+
+T = TypeVar("T")
 
 LARGEST: Final = 16 << 20
 """Bytes; tens of thousands of tokens."""
@@ -92,3 +95,34 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(opened)
     finally:
         os.close(opened)
+
+
+class Followed(Generic[T]):
+    """What a file says, read again when it is another: each replacement is. `absent` is what it says before there is one.
+
+    Asked once per request, so it costs one look at the file. Raises what `read` raises, and StoreUnavailable; what could not be read
+    whole does not count as read, and is complained of each time.
+    """
+
+    def __init__(self, path: Path, read: Callable[[Path], T], *, absent: T) -> None:
+        self._path = path
+        self._read = read
+        self._said = absent
+        self._stamp: tuple[int, int, int] | None = None
+
+    def __call__(self) -> T:
+        """Return what the file says now."""
+        stamp = self._look()
+        if stamp != self._stamp:
+            self._said = self._read(self._path)
+            self._stamp = stamp
+        return self._said
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            status = os.stat(self._path)  # noqa: PTH116 - Path.stat costs twice as much
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreUnavailable(f"{self._path}: {error.strerror}") from error
+        return status.st_ino, status.st_mtime_ns, status.st_mode

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from glideslope.adapters.secret_file import read_secret, write_secret
+from glideslope.adapters.secret_file import Followed, read_secret, write_secret
 from glideslope.domain.account import Account
 from glideslope.domain.errors import StoreCorrupt, StoreUnavailable
 from glideslope.domain.ids import Actor
@@ -41,8 +41,7 @@ class FileAccounts:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "accounts.json"
         self._lock = folder / "accounts.lock"
-        self._read_at: tuple[int, int, int] | None = None
-        self._accounts: dict[Actor, Account] = {}
+        self._current: Followed[dict[Actor, Account]] = Followed(self._path, _read, absent={})
         self._current()
 
     def all(self) -> Sequence[Account]:
@@ -82,22 +81,6 @@ class FileAccounts:
             yield
         finally:
             os.close(descriptor)
-
-    def _current(self) -> dict[Actor, Account]:
-        stamp = self._stamp()
-        if stamp != self._read_at:
-            self._accounts = _read(self._path)
-            self._read_at = stamp
-        return self._accounts
-
-    def _stamp(self) -> tuple[int, int, int] | None:
-        try:
-            status = os.stat(self._path)  # noqa: PTH116 - once per request; Path.stat costs twice as much
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StoreUnavailable(f"{self._path}: {error.strerror}") from error
-        return status.st_ino, status.st_mtime_ns, status.st_mode
 
 
 def _read(path: Path) -> dict[Actor, Account]:

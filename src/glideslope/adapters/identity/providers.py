@@ -4,7 +4,6 @@ What speaks OpenID Connect is loaded when somebody signs in by one; a server wit
 """
 
 import importlib
-import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -13,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from glideslope.adapters.secret_file import read_secret
+from glideslope.adapters.secret_file import Followed, read_secret
 from glideslope.domain.errors import NotFound, PersonUnknown, ProvidersInvalid, ProviderUnavailable, StoreUnavailable
 from glideslope.domain.identity import Identity
 from glideslope.domain.provider import Provider, Providers, Vouched, check_providers, who
@@ -27,8 +26,7 @@ class FileProviders:
         self._path = folder / "providers.toml"
         self._monotonic = monotonic
         self._now = now
-        self._read_at: tuple[int, int, int] | None = None
-        self._providers: tuple[Provider, ...] = ()
+        self._current: Followed[tuple[Provider, ...]] = Followed(self._path, read_providers, absent=())
         self._speaker: Any = None
         self._current()
 
@@ -65,21 +63,6 @@ class FileProviders:
                 raise ProviderUnavailable(provider=flow.provider, why=why) from error
             self._speaker = module.OpenId(monotonic=self._monotonic, now=self._now)
         return self._speaker
-
-    def _current(self) -> tuple[Provider, ...]:
-        stamp = self._stamp()
-        if stamp != self._read_at:
-            # Only what was read whole counts as read: a file that is wrong is said to be so each time.
-            self._providers = read_providers(self._path)
-            self._read_at = stamp
-        return self._providers
-
-    def _stamp(self) -> tuple[int, int, int] | None:
-        try:
-            status = os.stat(self._path)  # noqa: PTH116 - once per request; Path.stat costs twice as much
-        except FileNotFoundError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_mode
 
 
 def read_providers(path: Path) -> tuple[Provider, ...]:

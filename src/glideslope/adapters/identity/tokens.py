@@ -5,7 +5,6 @@ When each was last used lies in a file beside it, which may be lost.
 """
 
 import hmac
-import os
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from glideslope.adapters.secret_file import read_secret, write_secret
+from glideslope.adapters.secret_file import Followed, read_secret, write_secret
 from glideslope.domain.errors import Invalid, NameInvalid, NotFound, StoreCorrupt, TokenScopeInvalid
 from glideslope.domain.identity import Act, Identity, Role
 from glideslope.domain.ids import Actor, ModelName
@@ -93,8 +92,7 @@ class FileTokens:
         self._uses = folder / "tokens-used.json"
         self._path = folder / "tokens.json"
         self._local = folder / "token"
-        self._read_at: tuple[int, int, int] | None = None
-        self._tokens: tuple[KnownToken, ...] = ()
+        self._current: Followed[tuple[KnownToken, ...]] = Followed(self._path, _read, absent=())
         self._current()
 
     def first_start(self, actor: Actor, *, at: datetime, random_bytes: bytes) -> bool:
@@ -180,21 +178,6 @@ class FileTokens:
         if admins == [token_id]:
             raise Invalid(f"{token_id} is the last admin's token; make another before revoking it.")
         self._write(kept)
-
-    def _current(self) -> tuple[KnownToken, ...]:
-        stamp = self._stamp()
-        if stamp != self._read_at:
-            self._tokens = _read(self._path)
-            self._read_at = stamp
-        return self._tokens
-
-    def _stamp(self) -> tuple[int, int, int] | None:
-        """Tell one state of the file from another: each replacement is a new file."""
-        try:
-            status = os.stat(self._path)  # noqa: PTH116 - once per request; Path.stat costs twice as much
-        except FileNotFoundError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_mode
 
     def _write(self, tokens: tuple[KnownToken, ...]) -> None:
         content = msgspec.json.format(msgspec.json.encode(_File(version=VERSION, tokens=tokens)), indent=2)
